@@ -1,0 +1,90 @@
+# The front door. `make` lists what can be done; each target sets itself up from what is locked.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# The targets share one environment and two cores: one after the other.
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+# Python 3.11 is what the locks are made for; a later one is used where 3.11 is absent.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := PIP_REQUIRE_VIRTUALENV=1 $(BIN)/python -m pip --disable-pip-version-check --quiet
+# ARGS goes to the command: make demo ARGS="--seconds 60 --json"
+ARGS ?=
+CHECKED := agent cloud firmware_bridge shared tests
+
+.PHONY: help demo test check format bench clean setup lock reference tests wheel-tests
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo-ready ## one household, from simulated meter to API; ARGS="--seconds 60 --json"
+	@$(BIN)/hearthlink demo $(ARGS)
+
+test: check tests wheel-tests ## everything: check, all tests with coverage, fast tests on the wheel
+
+check: $(VENV)/.dev-ready ## format, lint, types, import contracts, documentation
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(CHECKED)
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/docs
+
+bench: $(VENV)/.bench-ready ## measure against the peers and write docs/benchmarks.md
+	$(BIN)/python -m tests.bench.run $(ARGS)
+
+clean: ## remove what was built and measured; .venv and state stay unless named: make clean ALL=1
+	rm -rf build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find $(CHECKED) -type d -name __pycache__ -prune -exec rm -rf {} +
+	$(if $(ALL),rm -rf $(VENV) state)
+
+format: $(VENV)/.dev-ready ## format and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+reference: $(VENV)/.dev-ready ## write docs/reference/ from the code
+	$(BIN)/python -m tests.docs.generate
+
+lock: $(VENV)/.dev-ready ## choose new versions for requirements/*.lock
+	PYTHON=$(BIN)/python packaging/lock.sh
+
+setup: $(VENV)/.dev-ready ## make .venv with everything a developer needs
+
+tests: $(VENV)/.dev-ready
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest -q $(ARGS)
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report
+
+wheel-tests: $(VENV)/.dev-ready
+	packaging/test-wheel.sh $(BIN)/python
+
+# A virtual environment is made once; the stamps say what is installed in it.
+$(BIN)/python:
+	@python=$$(packaging/setup.sh python '$(PYTHON)'); \
+	echo "making $(VENV) with $$python"; \
+	"$$python" -m venv $(VENV)
+
+$(VENV)/.project: $(BIN)/python requirements/build.lock requirements/agent.lock requirements/cloud.lock pyproject.toml
+	@echo "installing the locked dependencies of agent and cloud"
+	@$(PIP) install --require-hashes -r requirements/build.lock -r requirements/agent.lock -r requirements/cloud.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.demo-ready: $(VENV)/.project packaging/setup.sh
+	@packaging/setup.sh mosquitto
+	@touch $@
+
+$(VENV)/.dev-ready: $(VENV)/.project requirements/dev.lock packaging/setup.sh
+	@packaging/setup.sh mosquitto chromium
+	@echo "installing the locked dependencies of the tests"
+	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@touch $@
+
+$(VENV)/.bench-ready: $(VENV)/.dev-ready requirements/bench.lock
+	@$(PIP) install --require-hashes -r requirements/bench.lock
+	@touch $@

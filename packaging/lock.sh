@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Writes requirements/*.lock from pyproject.toml: names, versions and hashes of the public registry,
+# nothing of this machine. Run by `make lock`, with Python 3.11 (the oldest supported).
+# LOCK_UPGRADE=1 chooses new versions; otherwise only what pyproject.toml asks for changes.
+# LOCK_BEFORE=2026-11-14 leaves out what was uploaded later, where the index tells upload times.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=${PYTHON:-.venv/bin/python}
+# Settings of pip on this machine could bring in other indexes, and with them other hashes.
+export PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS='' PIP_EXTRA_INDEX_URL=''
+export CUSTOM_COMPILE_COMMAND='make lock'
+
+compile() {
+    local lock=requirements/$1.lock
+    shift
+    "$python" -m piptools compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+        --resolver=backtracking --no-emit-options \
+        ${LOCK_BEFORE:+--uploaded-prior-to "$LOCK_BEFORE"} --output-file "$lock" "$@" pyproject.toml
+    echo "$lock: $(grep -c '==' "$lock") packages"
+}
+
+# dev is the widest. The others start from its pins and hashes, so that any two install together.
+# aws is not locked: boto3 refuses the python-dateutil that sqlite-utils chooses for dev.
+compile dev ${LOCK_UPGRADE:+--upgrade} --extra agent --extra cloud --extra dev
+for narrower in build agent cloud bench zigbee; do
+    cp requirements/dev.lock "requirements/$narrower.lock"
+done
+compile build --only-build-deps --build-deps-for wheel --build-deps-for editable
+compile agent --extra agent
+compile cloud --extra cloud
+compile bench --extra agent --extra cloud --extra bench
+compile zigbee --extra agent --extra zigbee

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Makes sure that programs from the system are there, by apt where they are absent, and says so.
+#   setup.sh mosquitto chromium   those programs
+#   setup.sh python [PATH]        a Python that can make virtual environments; prints its path
+set -euo pipefail
+
+# Debian keeps daemons in sbin, which an ordinary user's PATH lacks.
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+
+fail() {
+    printf 'setup: %s\n' "$*" >&2
+    exit 1
+}
+
+install_packages() {
+    command -v apt-get >/dev/null || fail "no apt-get here; install $* yourself and run make again"
+    local root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || fail "$* missing; as root run: apt-get install $*"
+        root=(sudo)
+    fi
+    echo "setup: $* absent; installing with ${root[*]:+sudo }apt-get" >&2
+    "${root[@]}" apt-get update -qq >&2
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+check_python() {
+    local python=$1
+    [ -n "$python" ] || install_packages python3 python3-venv
+    python=${python:-python3}
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        fail "$("$python" --version 2>&1) is too old; use make PYTHON=/path/to/python3.11 or later"
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || install_packages python3-venv
+    echo "$python"
+}
+
+if [ "${1:-}" = python ]; then
+    check_python "${2:-}"
+    exit 0
+fi
+
+missing=()
+for program in "$@"; do
+    case $program in
+    mosquitto) command -v mosquitto >/dev/null || missing+=(mosquitto) ;;
+    chromium) command -v chromium >/dev/null || missing+=(chromium) ;;
+    *) fail "unknown program $program" ;;
+    esac
+done
+[ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
