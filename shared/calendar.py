@@ -1,0 +1,153 @@
+"""Half-hour slots in UTC, and a household's local days, weeks and months through both clock changes.
+
+Intervals are `[start, end)` in UTC milliseconds. A register read exactly on a boundary belongs to
+the interval it closes, so a sample's slot is found by `(start, end]`.
+"""
+
+import datetime as dt
+import enum
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from shared.errors import BadInputError
+from shared.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_SECOND, SLOT_MS, SLOTS_PER_UTC_DAY
+
+
+class Resolution(enum.StrEnum):
+    """The lengths of interval that usage is served in."""
+
+    HALF_HOUR = "half-hour"
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+class Interval(NamedTuple):
+    """A span of time `[start_ms, end_ms)`."""
+
+    start_ms: int
+    end_ms: int
+
+
+def slot_of_sample(taken_at_ms: int) -> int:
+    """Number the slot a sample belongs to, counted from 1970: one on a boundary closes its slot."""
+    return (taken_at_ms - 1) // SLOT_MS
+
+
+def slot_start_ms(slot: int) -> int:
+    """Say when a slot starts; it ends where the next one starts."""
+    return slot * SLOT_MS
+
+
+def slots_between(start_ms: int, end_ms: int) -> range:
+    """Number the slots of `[start_ms, end_ms)`; both must be slot boundaries."""
+    return range(start_ms // SLOT_MS, end_ms // SLOT_MS)
+
+
+def utc_day_of_slot(slot: int) -> int:
+    """Number the UTC day of a slot, counted from 1970."""
+    return slot // SLOTS_PER_UTC_DAY
+
+
+def to_local(at_ms: int, zone: ZoneInfo) -> dt.datetime:
+    """Tell the local time of an instant."""
+    return dt.datetime.fromtimestamp(at_ms // MS_PER_SECOND, tz=zone)
+
+
+def local_date(at_ms: int, zone: ZoneInfo) -> dt.date:
+    """Tell the local date of an instant."""
+    return to_local(at_ms, zone).date()
+
+
+def day_start_ms(day: dt.date, zone: ZoneInfo) -> int:
+    """Say when a local day begins: its first instant, also where midnight falls into a clock change."""
+    midnight = dt.datetime(day.year, day.month, day.day, tzinfo=zone)
+    return int(midnight.timestamp()) * MS_PER_SECOND
+
+
+def day_of(day: dt.date, zone: ZoneInfo) -> Interval:
+    """Span one local day: 23, 24 or 25 hours."""
+    return Interval(day_start_ms(day, zone), day_start_ms(day + dt.timedelta(days=1), zone))
+
+
+def days_between(start_ms: int, end_ms: int, zone: ZoneInfo) -> list[dt.date]:
+    """List the local days whose first instant lies in `[start_ms, end_ms)`."""
+    day = local_date(start_ms, zone)
+    if day_start_ms(day, zone) < start_ms:
+        day += dt.timedelta(days=1)
+    days = []
+    while day_start_ms(day, zone) < end_ms:
+        days.append(day)
+        day += dt.timedelta(days=1)
+    return days
+
+
+def intervals_between(
+    start_ms: int, end_ms: int, resolution: Resolution, zone: ZoneInfo, limit: int
+) -> list[Interval]:
+    """List the whole intervals that overlap `[start_ms, end_ms)`, in order and without a hole.
+
+    Hours, days, weeks (from Monday) and months are local; the first and the last reach beyond what
+    was asked where it did not fall on their boundaries. Raises BadInputError past `limit` intervals.
+    """
+    found: list[Interval] = []
+    if end_ms <= start_ms:
+        return found
+    interval = _containing(start_ms, resolution, zone)
+    while interval.start_ms < end_ms:
+        if len(found) == limit:
+            raise BadInputError(
+                f"more than {limit} {resolution.value} intervals asked for",
+                hint="ask for a shorter range or a coarser resolution",
+            )
+        found.append(interval)
+        interval = _containing(interval.end_ms, resolution, zone)
+    return found
+
+
+def _containing(at_ms: int, resolution: Resolution, zone: ZoneInfo) -> Interval:
+    if resolution is Resolution.HALF_HOUR:
+        return _of_length(at_ms, SLOT_MS, 0)
+    local = to_local(at_ms, zone)
+    if resolution is Resolution.HOUR:
+        offset_ms = int((local.utcoffset() or dt.timedelta()).total_seconds()) * MS_PER_SECOND
+        return _of_length(at_ms, MS_PER_HOUR, offset_ms)
+    day = local.date()
+    if resolution is Resolution.DAY:
+        return day_of(day, zone)
+    if resolution is Resolution.WEEK:
+        first = day - dt.timedelta(days=day.weekday())
+        return Interval(day_start_ms(first, zone), day_start_ms(first + dt.timedelta(days=7), zone))
+    first = day.replace(day=1)
+    following = (first + dt.timedelta(days=32)).replace(day=1)
+    return Interval(day_start_ms(first, zone), day_start_ms(following, zone))
+
+
+def _of_length(at_ms: int, length_ms: int, offset_ms: int) -> Interval:
+    start_ms = (at_ms + offset_ms) // length_ms * length_ms - offset_ms
+    return Interval(start_ms, start_ms + length_ms)
+
+
+def check_zone(name: str) -> ZoneInfo:
+    """Return the time zone of this name; raises BadInputError for one unknown, or not on half hours.
+
+    A zone whose days do not begin on a half hour of UTC (Nepal's, say) cannot be served from slots.
+    """
+    try:
+        zone = ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise BadInputError(
+            f"time zone {name!r} is unknown", hint="use an IANA name such as Europe/London"
+        ) from error
+    probe = dt.datetime(2026, 1, 1, tzinfo=zone).utcoffset() or dt.timedelta()
+    if int(probe.total_seconds()) * MS_PER_SECOND % SLOT_MS:
+        raise BadInputError(
+            f"time zone {name!r} is not on half hours of UTC", hint="slots are half hours of UTC"
+        )
+    return zone
+
+
+def utc_day_start_ms(day_number: int) -> int:
+    """Say when a UTC day, counted from 1970, begins."""
+    return day_number * MS_PER_DAY

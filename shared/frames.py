@@ -1,0 +1,386 @@
+"""Frame v1: a run of one log's samples, columnar, delta-coded, deflated (docs/reference/frame.md).
+
+A frame covers its range of sequences wholly: with samples, and with gaps that say why there is none.
+Pure: bytes to `Frame` and back; every limit is checked before memory is spent.
+"""
+
+import enum
+import math
+import zlib
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, chain, groupby, islice, repeat
+from operator import mul, sub
+
+import msgspec
+
+from shared.errors import FrameError
+from shared.readings import MAX_METER_ID_CHARS, MAX_REGISTERS_PER_SAMPLE, StampedSample
+from shared.units import EARLIEST_PLAUSIBLE_MS, INT64_MAX, INT64_MIN, LATEST_PLAUSIBLE_MS
+
+FRAME_VERSION = 1
+LOG_ID_BYTES = 16
+
+MAX_FRAME_BYTES = 128 * 1024
+"""AWS IoT Core's largest MQTT payload."""
+
+MAX_INFLATED_BYTES = 1 << 20
+"""Eight times the largest payload: a frame of ordinary columns deflates three to one."""
+
+MAX_SAMPLES = 8_640
+"""One day at a sample every ten seconds."""
+
+MAX_GAPS = 1_024
+MAX_SEQ = 2**53 - 1
+"""The largest integer JSON carries exactly: sequences travel in receipts as JSON."""
+
+MAX_RUN_CHARS = 64
+COMPRESSION_LEVEL = 9
+
+
+class GapKind(enum.StrEnum):
+    """Why a frame holds no samples for a part of its range."""
+
+    WITHHELD = "withheld"
+    """The household's consent does not let them leave the hub."""
+    THINNED = "thinned"
+    """Given up to make room, oldest detail first."""
+    DAMAGED = "damaged"
+    """Their rows failed their checksum."""
+
+
+class Gap(msgspec.Struct, frozen=True, array_like=True):
+    """A part of a frame's range, both ends included, that holds no samples."""
+
+    kind: GapKind
+    first_seq: int
+    last_seq: int
+
+
+class Column(msgspec.Struct, frozen=True):
+    """One register of every sample in a frame; None where a sample lacks it.
+
+    `run` names the register run ("" is the meter's first); `modulus` is the span of the register
+    once it has wrapped, else 0.
+    """
+
+    register: str
+    run: str
+    modulus: int
+    values: list[int | None]
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """A decoded frame: `times_ms[i]` and every column's `values[i]` belong to `sequences()[i]`."""
+
+    log_id: bytes
+    meter: str
+    revision: int
+    first_seq: int
+    last_seq: int
+    times_ms: list[int]
+    columns: list[Column]
+    qualities: list[int]
+    gaps: list[Gap] = []
+
+    def sequences(self) -> list[int]:
+        """List the sequence of each sample: the range without its gaps."""
+        if not self.gaps:
+            return list(range(self.first_seq, self.last_seq + 1))
+        sequences: list[int] = []
+        start = self.first_seq
+        for gap in self.gaps:
+            sequences.extend(range(start, gap.first_seq))
+            start = gap.last_seq + 1
+        sequences.extend(range(start, self.last_seq + 1))
+        return sequences
+
+    def samples(self) -> Iterator[StampedSample]:
+        """Yield the samples one by one, in the order of their sequences."""
+        for place, seq in enumerate(self.sequences()):
+            registers = {
+                column.register: value
+                for column in self.columns
+                if (value := column.values[place]) is not None
+            }
+            yield StampedSample(seq, self.times_ms[place], registers, self.qualities[place])
+
+
+class Envelope(msgspec.Struct, frozen=True, array_like=True):
+    """The outer array, whose first five fields mean the same in every version."""
+
+    version: int
+    log_id: bytes
+    revision: int
+    first_seq: int
+    last_seq: int
+    body: bytes
+
+
+class _Deltas(msgspec.Struct, frozen=True, array_like=True):
+    scale: int
+    first: int
+    deltas: list[int]
+
+
+class _WireColumn(msgspec.Struct, frozen=True, array_like=True):
+    register: str
+    run: str
+    modulus: int
+    coded: _Deltas
+    absent: list[int]
+
+
+class _Body(msgspec.Struct, frozen=True, array_like=True):
+    meter: str
+    times: _Deltas
+    columns: list[_WireColumn]
+    qualities: list[tuple[int, int]]
+    gaps: list[Gap]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_envelope = msgspec.msgpack.Decoder(Envelope).decode
+_decode_body = msgspec.msgpack.Decoder(_Body).decode
+
+
+def frame_of(
+    log_id: bytes,
+    meter: str,
+    revision: int,
+    samples: Sequence[StampedSample],
+    *,
+    runs: dict[str, tuple[str, int]] | None = None,
+    gaps: Sequence[Gap] = (),
+) -> Frame:
+    """Build a frame from samples in order of sequence and the gaps between them.
+
+    `runs` gives (run, modulus) for the registers that are not in their first run or have wrapped.
+    """
+    ends = [seq for gap in gaps for seq in (gap.first_seq, gap.last_seq)]
+    if samples:
+        ends += [samples[0].seq, samples[-1].seq]
+    names = dict.fromkeys(name for sample in samples for name in sample.registers)
+    columns = []
+    for name in names:
+        run, modulus = (runs or {}).get(name, ("", 0))
+        columns.append(Column(name, run, modulus, [s.registers.get(name) for s in samples]))
+    return Frame(
+        log_id=log_id,
+        meter=meter,
+        revision=revision,
+        first_seq=min(ends),
+        last_seq=max(ends),
+        times_ms=[sample.taken_at_ms for sample in samples],
+        columns=columns,
+        qualities=[sample.quality for sample in samples],
+        gaps=list(gaps),
+    )
+
+
+def encode_frame(frame: Frame) -> bytes:
+    """Encode a frame as it goes over the wire.
+
+    Raises FrameError where the frame is larger than the limits or does not cover its range; that its
+    times and values are in bounds is the log's word, and checked by whoever decodes it.
+    """
+    _check_shape(frame)
+    body = _Body(
+        meter=frame.meter,
+        times=_to_deltas(frame.times_ms),
+        columns=[_to_wire(column) for column in frame.columns],
+        qualities=_to_run_lengths(frame.qualities),
+        gaps=frame.gaps,
+    )
+    payload = _encode(
+        Envelope(
+            FRAME_VERSION,
+            frame.log_id,
+            frame.revision,
+            frame.first_seq,
+            frame.last_seq,
+            _deflate(_encode(body)),
+        )
+    )
+    if len(payload) > MAX_FRAME_BYTES:
+        raise FrameError("too-large", f"frame of {len(payload)} bytes", hint="frame fewer samples")
+    return payload
+
+
+def read_envelope(payload: bytes) -> Envelope:
+    """Read what every version of a frame says in the clear: version, log, revision and range."""
+    if len(payload) > MAX_FRAME_BYTES:
+        raise FrameError("too-large", f"{len(payload)} bytes; the limit is {MAX_FRAME_BYTES}")
+    try:
+        envelope = _decode_envelope(payload)
+    except msgspec.MsgspecError as error:
+        raise FrameError("not-a-frame", f"envelope of {len(payload)} bytes: {error}") from error
+    if len(envelope.log_id) != LOG_ID_BYTES:
+        raise FrameError("not-a-frame", f"log id of {len(envelope.log_id)} bytes")
+    if not 0 <= envelope.first_seq <= envelope.last_seq <= MAX_SEQ:
+        raise FrameError("bad-range", f"range {envelope.first_seq} to {envelope.last_seq}")
+    if not 0 <= envelope.revision <= MAX_SEQ:
+        raise FrameError("bad-range", f"revision {envelope.revision}")
+    return envelope
+
+
+def decode_frame(payload: bytes) -> Frame:
+    """Decode a frame of this version and check every rule of its specification.
+
+    Raises FrameError whose code is "too-large", "not-a-frame", "later-version", "inflates-too-large",
+    "bad-range", "bad-time" or "bad-value".
+    """
+    envelope = read_envelope(payload)
+    if envelope.version != FRAME_VERSION:
+        raise FrameError(
+            "later-version", f"frame version {envelope.version}, ours is {FRAME_VERSION}"
+        )
+    try:
+        body = _decode_body(_inflate(envelope.body))
+    except msgspec.MsgspecError as error:
+        raise FrameError("not-a-frame", f"frame body: {error}") from error
+    count = len(body.times.deltas) + 1 if body.times.scale else 0
+    if count > MAX_SAMPLES or len(body.columns) > MAX_REGISTERS_PER_SAMPLE:
+        raise FrameError("too-large", f"{count} samples of {len(body.columns)} registers")
+    frame = Frame(
+        log_id=envelope.log_id,
+        meter=body.meter,
+        revision=envelope.revision,
+        first_seq=envelope.first_seq,
+        last_seq=envelope.last_seq,
+        times_ms=_from_deltas(body.times),
+        columns=[_from_wire(column, count) for column in body.columns],
+        qualities=_from_run_lengths(body.qualities, count),
+        gaps=body.gaps,
+    )
+    _check_shape(frame)
+    _check_values(frame)
+    return frame
+
+
+def _deflate(body: bytes) -> bytes:
+    # Z_FILTERED leans on Huffman codes, which suit small noisy differences better than matches do.
+    deflater = zlib.compressobj(COMPRESSION_LEVEL, strategy=zlib.Z_FILTERED)
+    return deflater.compress(body) + deflater.flush()
+
+
+def _inflate(body: bytes) -> bytes:
+    inflater = zlib.decompressobj()
+    try:
+        inflated = inflater.decompress(body, MAX_INFLATED_BYTES)
+    except zlib.error as error:
+        raise FrameError("not-a-frame", f"frame body does not inflate: {error}") from error
+    if not inflater.eof:
+        if inflater.unconsumed_tail:
+            raise FrameError("inflates-too-large", f"body passes {MAX_INFLATED_BYTES} bytes")
+        raise FrameError("not-a-frame", "frame body is cut short")
+    if inflater.unused_data:
+        raise FrameError("not-a-frame", f"{len(inflater.unused_data)} bytes after the body")
+    return inflated
+
+
+def _to_deltas(values: Sequence[int]) -> _Deltas:
+    """Divide by what all have in common, keep the first and the differences; scale 0 is no values."""
+    if not values:
+        return _Deltas(0, 0, [])
+    first = values[0]
+    deltas = list(map(sub, islice(values, 1, None), values))
+    scale = math.gcd(first, *deltas) or 1
+    if scale != 1:
+        deltas = [delta // scale for delta in deltas]
+    return _Deltas(scale, first // scale, deltas)
+
+
+def _from_deltas(coded: _Deltas) -> list[int]:
+    if coded.scale == 0:
+        return []
+    scale = coded.scale
+    if scale == 1:
+        return list(accumulate(coded.deltas, initial=coded.first))
+    return list(accumulate(map(mul, coded.deltas, repeat(scale)), initial=coded.first * scale))
+
+
+def _to_wire(column: Column) -> _WireColumn:
+    absent: list[int] = []
+    if None in column.values:
+        absent = [place for place, value in enumerate(column.values) if value is None]
+    return _WireColumn(
+        column.register, column.run, column.modulus, _to_deltas(_present(column)), absent
+    )
+
+
+def _present(column: Column) -> list[int]:
+    if None in column.values:
+        return [value for value in column.values if value is not None]
+    return column.values  # type: ignore[return-value]  # no None among them, and no copy
+
+
+def _from_wire(column: _WireColumn, count: int) -> Column:
+    values: list[int | None] = list(_from_deltas(column.coded))
+    previous = -1
+    for place in column.absent:
+        if not previous < place < count:
+            raise FrameError("bad-value", f"{column.register}: absent place {place} of {count}")
+        previous = place
+    if len(values) + len(column.absent) != count:
+        raise FrameError(
+            "bad-value", f"{column.register}: {len(values)} values for {count} samples"
+        )
+    if column.absent:
+        present = iter(values)
+        absent = set(column.absent)
+        values = [None if place in absent else next(present) for place in range(count)]
+    return Column(column.register, column.run, column.modulus, values)
+
+
+def _to_run_lengths(values: Sequence[int]) -> list[tuple[int, int]]:
+    return [(len(list(run)), value) for value, run in groupby(values)]
+
+
+def _from_run_lengths(runs: list[tuple[int, int]], count: int) -> list[int]:
+    if sum(length for length, _ in runs) != count or any(length < 1 for length, _ in runs):
+        raise FrameError("bad-value", f"quality runs {runs[:4]} do not cover {count} samples")
+    return list(chain.from_iterable(repeat(value, length) for length, value in runs))
+
+
+def _check_shape(frame: Frame) -> None:
+    """Hold a frame to the limits and to whole coverage of its range, whichever side made it."""
+    if len(frame.times_ms) > MAX_SAMPLES:
+        raise FrameError("too-large", f"{len(frame.times_ms)} samples; the limit is {MAX_SAMPLES}")
+    if len(frame.gaps) > MAX_GAPS:
+        raise FrameError("too-large", f"{len(frame.gaps)} gaps; the limit is {MAX_GAPS}")
+    if not 0 < len(frame.meter) <= MAX_METER_ID_CHARS:
+        raise FrameError("bad-value", f"meter id of {len(frame.meter)} characters")
+    names = {column.register for column in frame.columns}
+    if len(names) != len(frame.columns) or len(names) > MAX_REGISTERS_PER_SAMPLE:
+        raise FrameError("bad-value", f"{len(frame.columns)} columns, {len(names)} registers")
+    _check_coverage(frame)
+
+
+def _check_coverage(frame: Frame) -> None:
+    covered = len(frame.times_ms)
+    next_free = frame.first_seq
+    for gap in frame.gaps:
+        if not next_free <= gap.first_seq <= gap.last_seq <= frame.last_seq:
+            raise FrameError("bad-range", f"gap {gap.first_seq} to {gap.last_seq}")
+        next_free = gap.last_seq + 1
+        covered += gap.last_seq - gap.first_seq + 1
+    if covered != frame.last_seq - frame.first_seq + 1:
+        raise FrameError(
+            "bad-range", f"{covered} places for range {frame.first_seq} to {frame.last_seq}"
+        )
+
+
+def _check_values(frame: Frame) -> None:
+    """Hold times to this century and values to 64 bits: what a decoder must not believe unseen."""
+    if frame.times_ms:
+        earliest, latest = min(frame.times_ms), max(frame.times_ms)
+        if not EARLIEST_PLAUSIBLE_MS <= earliest <= latest < LATEST_PLAUSIBLE_MS:
+            raise FrameError("bad-time", f"times from {earliest} to {latest} ms")
+    for column in frame.columns:
+        if not 0 < len(column.register) <= MAX_RUN_CHARS or len(column.run) > MAX_RUN_CHARS:
+            raise FrameError("bad-value", f"register name of {len(column.register)} characters")
+        if not 0 <= column.modulus <= INT64_MAX:
+            raise FrameError("bad-value", f"{column.register}: modulus {column.modulus}")
+        present = _present(column)
+        if present and not INT64_MIN <= min(present) <= max(present) <= INT64_MAX:
+            raise FrameError("bad-value", f"{column.register}: a value passes 64 bits")

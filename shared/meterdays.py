@@ -1,0 +1,204 @@
+"""Meter-days: per register run and UTC day, 48 openings and closings; usage is their differences.
+
+An opening is the least sample of a slot and a closing the greatest, ordered by (taken_at, value): a
+join, so any order, repetition or split of samples gives the same meter-day. Hub and cloud keep the
+same shape. Pure.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from shared.calendar import slot_of_sample, slot_start_ms, utc_day_of_slot
+from shared.units import SLOT_MS, SLOTS_PER_UTC_DAY, spread_largest_remainder
+
+EDGE_TOLERANCE_MS = 300_000
+"""A sample this close to a slot's boundary stands for it: gas meters capture every five minutes."""
+
+
+class Edges(NamedTuple):
+    """The opening and the closing of one slot."""
+
+    opening_at_ms: int
+    opening: int
+    closing_at_ms: int
+    closing: int
+
+
+class SlotUsage(NamedTuple):
+    """What one slot used; `is_estimated` where a gap was spread into it or it is not yet whole."""
+
+    amount: int
+    is_estimated: bool
+
+
+SlotEdges = dict[int, Edges]
+"""Edges by slot number, counted from 1970."""
+
+
+def edges_of(times_ms: Sequence[int], values: Sequence[int | None]) -> SlotEdges:
+    """Fold samples of one register, in any order, into the edges of their slots."""
+    by_slot: dict[int, list[tuple[int, int]]] = {}
+    for at_ms, value in zip(times_ms, values, strict=True):
+        if value is not None:
+            by_slot.setdefault(slot_of_sample(at_ms), []).append((at_ms, value))
+    return {slot: Edges(*min(seen), *max(seen)) for slot, seen in by_slot.items()}
+
+
+def join(one: Edges | None, other: Edges) -> Edges:
+    """Join what two parties know of a slot: the earlier opening and the later closing."""
+    if one is None:
+        return other
+    return Edges(*min(one[:2], other[:2]), *max(one[2:], other[2:]))
+
+
+def join_into(known: SlotEdges, more: Mapping[int, Edges]) -> None:
+    """Join `more` into `known`, slot by slot."""
+    for slot, edges in more.items():
+        known[slot] = join(known.get(slot), edges)
+
+
+def split_by_day(edges: Mapping[int, Edges]) -> dict[int, SlotEdges]:
+    """Sort edges into the UTC days they belong to."""
+    days: dict[int, SlotEdges] = {}
+    for slot, one in edges.items():
+        days.setdefault(utc_day_of_slot(slot), {})[slot] = one
+    return days
+
+
+def pack_day(edges: Mapping[int, Edges]) -> bytes:
+    """Pack the edges of one UTC day: rows of small differences, in MessagePack."""
+    rows: list[int] = []
+    before = 0
+    for slot in sorted(edges):
+        opening_at_ms, opening, closing_at_ms, closing = edges[slot]
+        rows += (
+            slot % SLOTS_PER_UTC_DAY,
+            opening_at_ms - slot_start_ms(slot),
+            opening - before,
+            closing_at_ms - opening_at_ms,
+            closing - opening,
+        )
+        before = closing
+    return msgspec.msgpack.encode(rows)
+
+
+def unpack_day(packed: bytes, utc_day: int) -> SlotEdges:
+    """Unpack what `pack_day` packed for this UTC day."""
+    rows = _decode_rows(packed)
+    edges: SlotEdges = {}
+    before = 0
+    for place in range(0, len(rows), 5):
+        in_day, after_start_ms, rise, span_ms, used = rows[place : place + 5]
+        slot = utc_day * SLOTS_PER_UTC_DAY + in_day
+        opening_at_ms = slot_start_ms(slot) + after_start_ms
+        opening = before + rise
+        before = opening + used
+        edges[slot] = Edges(opening_at_ms, opening, opening_at_ms + span_ms, before)
+    return edges
+
+
+_decode_rows = msgspec.msgpack.Decoder(list[int]).decode
+
+
+def usage_of_run(edges: Mapping[int, Edges], modulus: int = 0) -> dict[int, SlotUsage]:
+    """Difference one register run into usage by slot; the sum is exactly last closing − first opening.
+
+    A slot's usage is its closing minus the previous closing. Where slots in between are unknown,
+    what was used meanwhile is spread over the time by largest remainder and marked estimated. A fall
+    is a wrap where `modulus` says that the run has wrapped; otherwise (two hubs whose clocks differ)
+    it is taken off the slots that follow.
+    """
+    amounts: dict[int, int] = {}
+    estimated: set[int] = set()
+    before: tuple[int, Edges] | None = None
+    for slot in sorted(edges):
+        here = edges[slot]
+        if before is None:
+            if here.opening_at_ms - slot_start_ms(slot) > EDGE_TOLERANCE_MS:
+                estimated.add(slot)
+        else:
+            _bridge(before, (slot, here), modulus, amounts, estimated)
+        amounts[slot] = amounts.get(slot, 0) + _rise(here.opening, here.closing, modulus)
+        before = (slot, here)
+    if before and slot_start_ms(before[0] + 1) - before[1].closing_at_ms > EDGE_TOLERANCE_MS:
+        estimated.add(before[0])
+    return _without_falls(amounts, estimated)
+
+
+def _bridge(
+    before: tuple[int, Edges],
+    here: tuple[int, Edges],
+    modulus: int,
+    amounts: dict[int, int],
+    estimated: set[int],
+) -> None:
+    """Give what was used between one slot's closing and the next known slot's opening to its slots."""
+    amount = _rise(before[1].closing, here[1].opening, modulus)
+    start_ms, end_ms = before[1].closing_at_ms, here[1].opening_at_ms
+    if slot_start_ms(before[0] + 1) - start_ms <= EDGE_TOLERANCE_MS:
+        start_ms = slot_start_ms(before[0] + 1)
+    if end_ms - slot_start_ms(here[0]) <= EDGE_TOLERANCE_MS:
+        end_ms = slot_start_ms(here[0])
+    if end_ms <= start_ms:
+        amounts[here[0]] = amounts.get(here[0], 0) + amount
+        return
+    slots = range(slot_of_sample(start_ms + 1), slot_of_sample(end_ms) + 1)
+    weights = [
+        min(end_ms, slot_start_ms(slot + 1)) - max(start_ms, slot_start_ms(slot)) for slot in slots
+    ]
+    for slot, share in zip(slots, spread_largest_remainder(amount, weights), strict=True):
+        amounts[slot] = amounts.get(slot, 0) + share
+    if len(slots) > 1:
+        estimated.update(slots)
+
+
+def _rise(earlier: int, later: int, modulus: int) -> int:
+    return later - earlier + (modulus if later < earlier else 0)
+
+
+def _without_falls(amounts: dict[int, int], estimated: set[int]) -> dict[int, SlotUsage]:
+    usage: dict[int, SlotUsage] = {}
+    owed = 0
+    for slot in sorted(amounts):
+        amount = amounts[slot] + owed
+        owed = min(amount, 0)
+        usage[slot] = SlotUsage(max(amount, 0), slot in estimated)
+    return usage
+
+
+class Usage(NamedTuple):
+    """What an interval used: None where nothing is known of it."""
+
+    amount: int | None
+    is_estimated: bool
+
+
+def sum_runs(runs: Iterable[Mapping[int, SlotUsage]]) -> dict[int, SlotUsage]:
+    """Add several runs or registers slot by slot: a slot with a meter swap is the sum of both."""
+    total: dict[int, SlotUsage] = {}
+    for run in runs:
+        for slot, usage in run.items():
+            known = total.get(slot, SlotUsage(0, is_estimated=False))
+            total[slot] = SlotUsage(
+                known.amount + usage.amount, known.is_estimated or usage.is_estimated
+            )
+    return total
+
+
+def usage_between(by_slot: Mapping[int, SlotUsage], start_ms: int, end_ms: int) -> Usage:
+    """Sum the slots of `[start_ms, end_ms)`: estimated where one is, or where one is unknown."""
+    known = 0
+    amount = 0
+    is_estimated = False
+    slots = range(start_ms // SLOT_MS, -(-end_ms // SLOT_MS))
+    for slot in slots:
+        usage = by_slot.get(slot)
+        if usage is not None:
+            known += 1
+            amount += usage.amount
+            is_estimated = is_estimated or usage.is_estimated
+    if not known:
+        return Usage(None, is_estimated=False)
+    return Usage(amount, is_estimated or known < len(slots))

@@ -1,0 +1,126 @@
+"""What hub and cloud say to each other beside frames: hello, receipt, status, live (docs/reference/protocol.md).
+
+JSON objects, small and rare; the tariff shadow carries AWS IoT's own document shape. Pure: bytes to
+structs and back, with their limits and the rule both sides share about what is backlog.
+"""
+
+from typing import TypeVar
+
+import msgspec
+
+from shared.errors import BadInputError
+from shared.readings import Medium
+from shared.units import MS_PER_MINUTE
+
+MAX_MESSAGE_BYTES = 8 * 1024
+"""A receipt of 64 ranges is under 4 KB; AWS IoT's shadow documents stop at 8 KB too."""
+
+MAX_LOGS_PER_HELLO = 64
+MAX_RANGES_PER_RECEIPT = 64
+
+BACKLOG_AGE_MS = 15 * MS_PER_MINUTE
+"""A frame whose newest sample is older is backlog: the cloud answers it at once, the hub expects that."""
+
+
+_Message = TypeVar("_Message")
+
+
+class LogState(msgspec.Struct, frozen=True):
+    """What one log on the hub holds: `log_id` in hex, its meter, first and last sequence held."""
+
+    log_id: str
+    meter: str
+    first_seq: int
+    last_seq: int
+
+
+class Hello(msgspec.Struct, frozen=True):
+    """Said on every connect; the cloud answers with a receipt for each log, at once."""
+
+    agent_version: str
+    frame_version: int
+    logs: list[LogState]
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """The cloud's word after its own commit.
+
+    `stored` lists [first, last, frame revision] that *are* stored, withheld and damaged places
+    included; what it omits is not thereby lost, only not claimed. `rejected` lists
+    [first, last, code]. `revision` rises with every receipt of one store for one log: a hub ignores
+    a lower one. `window_frames` is how many frames the hub may have unanswered, 0 to pause. An
+    empty `log_id` carries only the time and the window.
+    """
+
+    store_id: str
+    log_id: str
+    revision: int
+    stored: list[tuple[int, int, int]]
+    rejected: list[tuple[int, int, str]]
+    window_frames: int
+    cloud_time_ms: int
+
+
+class Status(msgspec.Struct, frozen=True):
+    """Online, or by last will offline; a late "offline" of another connection is ignored."""
+
+    connection_id: str
+    online: bool
+
+
+class Live(msgspec.Struct, frozen=True):
+    """A decoded sample before commit: no sequence, never stored, never merged."""
+
+    meter: str
+    medium: Medium
+    taken_at_ms: int
+    registers: dict[str, int]
+
+
+def encode_message(message: Hello | Receipt | Status | Live) -> bytes:
+    """Encode a message as JSON."""
+    return msgspec.json.encode(message)
+
+
+def decode_hello(payload: bytes) -> Hello:
+    """Decode a hello; raises BadInputError where it is not one, or lists too many logs."""
+    hello = _decode(payload, Hello)
+    if len(hello.logs) > MAX_LOGS_PER_HELLO:
+        raise BadInputError(
+            f"hello lists {len(hello.logs)} logs; the limit is {MAX_LOGS_PER_HELLO}"
+        )
+    return hello
+
+
+def decode_receipt(payload: bytes) -> Receipt:
+    """Decode a receipt; raises BadInputError where it is not one, or lists too many ranges."""
+    receipt = _decode(payload, Receipt)
+    if max(len(receipt.stored), len(receipt.rejected)) > MAX_RANGES_PER_RECEIPT:
+        raise BadInputError(f"receipt lists over {MAX_RANGES_PER_RECEIPT} ranges")
+    return receipt
+
+
+def decode_status(payload: bytes) -> Status:
+    """Decode a status; raises BadInputError where it is not one."""
+    return _decode(payload, Status)
+
+
+def decode_live(payload: bytes) -> Live:
+    """Decode a live sample; raises BadInputError where it is not one."""
+    return _decode(payload, Live)
+
+
+def is_backlog(newest_taken_at_ms: int, now_ms: int) -> bool:
+    """Tell whether a frame with this newest sample is backlog rather than the steady flow."""
+    return now_ms - newest_taken_at_ms > BACKLOG_AGE_MS
+
+
+def _decode(payload: bytes, kind: type[_Message]) -> _Message:
+    if len(payload) > MAX_MESSAGE_BYTES:
+        raise BadInputError(
+            f"{kind.__name__} of {len(payload)} bytes; the limit is {MAX_MESSAGE_BYTES}"
+        )
+    try:
+        return msgspec.json.decode(payload, type=kind)
+    except msgspec.MsgspecError as error:
+        raise BadInputError(f"not a {kind.__name__}: {error}") from error

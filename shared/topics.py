@@ -1,0 +1,107 @@
+"""Every MQTT topic, spelled here and nowhere else (docs/reference/topics.md is made from this file).
+
+Device to cloud: `hearthlink/v1/<thing>/frames|live|hello|status`; cloud to device:
+`hearthlink/v1/<thing>/receipts`. The tariff reaches the hub in AWS IoT's own named-shadow topics,
+which Mosquitto carries as they are. Identity is the thing in the topic, held true by the broker's
+access list, never a field of a payload.
+"""
+
+import re
+
+from shared.errors import BadInputError
+
+ROOT = "hearthlink/v1"
+THING_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+"""A thing name: a client id, a certificate's common name and one topic level at once."""
+
+TARIFF_SHADOW = "tariff"
+
+FRAMES_QOS = 1
+LIVE_QOS = 0
+
+
+def check_thing(thing: str) -> str:
+    """Return `thing` if it can name a hub; raise BadInputError otherwise."""
+    if not THING_PATTERN.fullmatch(thing):
+        raise BadInputError(
+            f"thing name {thing!r} is not usable as a topic level",
+            hint="use 1 to 64 letters, digits, '-' or '_', beginning with a letter or digit",
+        )
+    return thing
+
+
+def frames(thing: str, prefix: str = "") -> str:
+    """Where a hub publishes frames; `prefix` is "$aws/rules/<rule>/" for AWS Basic Ingest."""
+    return f"{prefix}{ROOT}/{thing}/frames"
+
+
+def live(thing: str) -> str:
+    """Where a hub publishes live samples, before commit, QoS 0, never stored."""
+    return f"{ROOT}/{thing}/live"
+
+
+def hello(thing: str) -> str:
+    """Where a hub says on connect what its logs hold."""
+    return f"{ROOT}/{thing}/hello"
+
+
+def status(thing: str) -> str:
+    """Where a hub says it is online, and its last will that it is not."""
+    return f"{ROOT}/{thing}/status"
+
+
+def receipts(thing: str) -> str:
+    """Where the cloud tells a hub what is stored."""
+    return f"{ROOT}/{thing}/receipts"
+
+
+def shadow_get(thing: str, shadow: str) -> str:
+    """Where a hub asks for a named shadow (AWS IoT device shadow topics)."""
+    return f"$aws/things/{thing}/shadow/name/{shadow}/get"
+
+
+def shadow_get_accepted(thing: str, shadow: str) -> str:
+    """Where a hub hears the shadow it asked for."""
+    return f"{shadow_get(thing, shadow)}/accepted"
+
+
+def shadow_get_rejected(thing: str, shadow: str) -> str:
+    """Where a hub hears that there is no such shadow."""
+    return f"{shadow_get(thing, shadow)}/rejected"
+
+
+def shadow_delta(thing: str, shadow: str) -> str:
+    """Where a hub hears that the shadow's desired state has changed."""
+    return f"$aws/things/{thing}/shadow/name/{shadow}/update/delta"
+
+
+def shadow_branch(thing: str) -> str:
+    """Filter that matches all of one thing's shadow topics, and nothing else."""
+    return f"$aws/things/{thing}/shadow/#"
+
+
+CLOUD_BRANCHES = (f"{ROOT}/#", "$aws/things/#")
+"""Filters of everything the cloud's own services use; '#' alone would not match "$aws"."""
+
+ANY_THING = "+"
+"""Stands for every thing in a subscription filter: `hello(ANY_THING)`."""
+
+
+def shared_subscription(group: str, topic_filter: str) -> str:
+    """Let any number of workers share one subscription, each message going to one of them."""
+    return f"$share/{group}/{topic_filter}"
+
+
+def thing_of(topic: str) -> str:
+    """Read the thing out of one of this project's topics; raise BadInputError for any other topic."""
+    levels = topic.split("/")
+    if topic.startswith(f"{ROOT}/") and len(levels) == 4:
+        return check_thing(levels[2])
+    if topic.startswith("$aws/things/") and len(levels) > 3:
+        return check_thing(levels[2])
+    raise BadInputError(f"topic {topic!r} names no thing", hint="see docs/reference/topics.md")
+
+
+def kind_of(topic: str) -> str:
+    """Name the last level: "frames", "live", "hello", "status", "receipts", "get", "delta" …."""
+    return topic.rsplit("/", 1)[-1]
