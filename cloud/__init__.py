@@ -1,0 +1,1 @@
+"""The cloud: takes frames in, keeps them, prices what they say and serves it over REST."""

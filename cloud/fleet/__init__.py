@@ -1,0 +1,1 @@
+"""Self-hosted identities: certificates, the broker that checks them, and their command."""

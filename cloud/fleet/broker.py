@@ -1,0 +1,125 @@
+"""The configuration and access list of the self-hosted MQTT broker.
+
+Owns what the broker allows and every limit it works under. It does not start the broker: the demo,
+the tests and an operator's service each do that with the file written here. Facts are from
+mosquitto.conf(5) of Mosquitto 2.0.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from cloud.fleet.authority import SERVICES, Authority
+from shared import topics
+
+CONFIG_NAME = "mosquitto.conf"
+ACCESS_LIST_NAME = "mosquitto.acl"
+PERSISTENCE_FOLDER = "broker"
+
+USERNAME = "%u"
+"""Mosquitto's stand-in for the common name of the connected certificate in a pattern line."""
+
+MAX_QUEUED_MESSAGES = 1000
+"""A client that falls behind loses the rest; the hub sends again what no receipt lists."""
+
+MAX_QUEUED_BYTES = 32 * 1024 * 1024
+"""A thousand frames of the largest size would be 128 MB a client: bytes bind before the count."""
+
+MAX_INFLIGHT_MESSAGES = 64
+"""Unacknowledged at once to one client: keeps a worker busy over a slow link."""
+
+MESSAGE_SIZE_LIMIT_BYTES = 256 * 1024
+"""Twice the largest frame: an oversize one still reaches ingest, which names it and counts it."""
+
+MAX_CONNECTIONS = 2000
+"""A self-hosted broker's worth of hubs; each idle TLS connection costs it about 50 KB."""
+
+MAX_KEEPALIVE_S = 600
+"""A dead link is noticed within fifteen minutes, whatever a client asks for."""
+
+SESSION_EXPIRY = "1d"
+"""A hub that is away longer starts afresh with its hello; its queue must not stay for ever."""
+
+
+@dataclass(frozen=True)
+class BrokerPlan:
+    """What varies between brokers: where its files are, where it listens, what it keeps."""
+
+    directory: Path
+    port: int
+    ephemeral: bool = False
+    as_root: bool = False
+
+
+def access_list() -> str:
+    """Render the access list: a hub speaks only as itself, a cloud service sees every hub."""
+    lines = ["# A hub writes and reads its own topics only; the broker fills in its name."]
+    own = (topics.frames, topics.live, topics.hello, topics.status)
+    lines += [f"pattern write {topic(USERNAME)}" for topic in own]
+    lines.append(f"pattern read {topics.receipts(USERNAME)}")
+    lines.append(f"pattern readwrite {topics.shadow_branch(USERNAME)}")
+    for service in SERVICES:
+        lines += ["", f"user {service}"]
+        lines += [f"topic readwrite {branch}" for branch in topics.CLOUD_BRANCHES]
+    return "\n".join(lines) + "\n"
+
+
+def broker_config(plan: BrokerPlan) -> str:
+    """Render mosquitto.conf; the broker accepts TLS 1.2 and 1.3 with a certificate of ours only."""
+    directory = plan.directory.resolve()
+    lines = [
+        "# Written by 'hearthlink fleet broker-config'; change it there.",
+        f"listener {plan.port} 127.0.0.1",
+        f"max_connections {MAX_CONNECTIONS}",
+        "# Without a tls_version line Mosquitto 2.0 accepts TLS 1.2 and 1.3.",
+        f"cafile {directory / 'ca.crt'}",
+        f"certfile {directory / 'server.crt'}",
+        f"keyfile {directory / 'server.key'}",
+        "require_certificate true",
+        "use_identity_as_username true",
+        "allow_anonymous false",
+        f"acl_file {directory / ACCESS_LIST_NAME}",
+        f"max_queued_messages {MAX_QUEUED_MESSAGES}",
+        f"max_queued_bytes {MAX_QUEUED_BYTES}",
+        f"max_inflight_messages {MAX_INFLIGHT_MESSAGES}",
+        f"message_size_limit {MESSAGE_SIZE_LIMIT_BYTES}",
+        f"max_keepalive {MAX_KEEPALIVE_S}",
+        f"persistent_client_expiration {SESSION_EXPIRY}",
+        "set_tcp_nodelay true",
+        "log_dest stderr",
+        "log_type error",
+        "log_type warning",
+        "log_type notice",
+    ]
+    lines += _persistence(plan, directory)
+    if plan.as_root:
+        lines += [
+            "# As root the broker would change to a user who cannot read these keys.",
+            "user root",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def write_broker_config(authority: Authority, port: int, *, ephemeral: bool) -> Path:
+    """Write mosquitto.conf and the access list beside the certificates; return its path."""
+    plan = BrokerPlan(authority.directory, port, ephemeral, as_root=os.geteuid() == 0)
+    if not ephemeral:
+        (authority.directory / PERSISTENCE_FOLDER).mkdir(mode=0o700, exist_ok=True)
+    access = authority.directory / ACCESS_LIST_NAME
+    access.write_text(access_list(), encoding="utf-8")
+    # Mosquitto 2.1 refuses an access list that others may read.
+    access.chmod(0o600)
+    path = authority.directory / CONFIG_NAME
+    path.write_text(broker_config(plan), encoding="utf-8")
+    return path
+
+
+def _persistence(plan: BrokerPlan, directory: Path) -> list[str]:
+    if plan.ephemeral:
+        return ["persistence false"]
+    return [
+        "# A convenience over restarts only: what counts as stored is said by receipts.",
+        "persistence true",
+        f"persistence_location {directory / PERSISTENCE_FOLDER}/",
+        "autosave_interval 300",
+    ]

@@ -1,0 +1,340 @@
+"""What the generated broker configuration lets through, judged by what Mosquitto delivers."""
+
+import queue
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from cloud.fleet.authority import Authority, Credentials
+from cloud.fleet.broker import BrokerPlan, access_list, broker_config
+from shared import topics
+from shared.clock import SystemClock
+from tests.support.mosquitto import Broker
+
+WAIT_S = 5.0
+SESSION_EXPIRY_S = 60
+NOT_AUTHORIZED = 0x87
+NO_MATCHING_SUBSCRIBERS = 0x10
+SUCCESS = 0x00
+CLOSED = -1
+"""No MQTT code: the connection ended before a CONNACK, as TLS 1.3 refusals do."""
+
+REFUSAL = "hub-a|SSL|reset"
+
+
+@dataclass
+class Peer:
+    """A connected MQTT 5 client that keeps what it is told."""
+
+    client: mqtt.Client
+    messages: "queue.Queue[tuple[str, bytes]]" = field(default_factory=queue.Queue)
+    acknowledgements: "queue.Queue[tuple[int, int]]" = field(default_factory=queue.Queue)
+    subscriptions: "queue.Queue[int]" = field(default_factory=queue.Queue)
+
+    def publish(self, topic: str, payload: bytes = b"x") -> int:
+        """Publish at QoS 1 and return the reason code of the PUBACK."""
+        sent = self.client.publish(topic, payload, qos=1)
+        while True:
+            packet, code = self.acknowledgements.get(timeout=WAIT_S)
+            if packet == sent.mid:
+                return code
+
+    def subscribe(self, topic: str) -> None:
+        """Subscribe and wait for the SUBACK, which proves nothing about the access list."""
+        self.client.subscribe(topic, qos=1)
+        self.subscriptions.get(timeout=WAIT_S)
+
+    def received(self) -> tuple[str, bytes]:
+        """Wait for the next message."""
+        return self.messages.get(timeout=WAIT_S)
+
+
+@contextmanager
+def connected(
+    broker: Broker,
+    credentials: Credentials,
+    context: ssl.SSLContext | None = None,
+    session: str = "",
+) -> Iterator[Peer]:
+    """Connect over TLS with MQTT 5; raise ConnectionRefusedError if the broker will not have it."""
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=session, protocol=mqtt.MQTTv5)
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.SessionExpiryInterval = SESSION_EXPIRY_S if session else 0
+    client.tls_set_context(context or broker.tls_context(credentials))
+    peer = Peer(client)
+    opened: queue.Queue[int] = queue.Queue()
+
+    def on_connect(
+        _client: mqtt.Client, _user: object, _flags: object, code: ReasonCode, _p: object
+    ) -> None:
+        opened.put(int(code.value))
+
+    def on_publish(
+        _client: mqtt.Client, _user: object, mid: int, code: ReasonCode, _p: Properties
+    ) -> None:
+        peer.acknowledgements.put((mid, int(code.value)))
+
+    def on_subscribe(
+        _client: mqtt.Client, _user: object, mid: int, _codes: list[ReasonCode], _p: object
+    ) -> None:
+        peer.subscriptions.put(mid)
+
+    def on_message(_client: mqtt.Client, _user: object, message: mqtt.MQTTMessage) -> None:
+        peer.messages.put((message.topic, bytes(message.payload)))
+
+    def on_disconnect(
+        _client: mqtt.Client, _user: object, _flags: object, _code: ReasonCode, _p: object
+    ) -> None:
+        opened.put(CLOSED)
+
+    client.on_connect = on_connect
+    client.on_disconnect = on_disconnect
+    client.on_publish = on_publish
+    client.on_subscribe = on_subscribe
+    client.on_message = on_message
+    client.connect(
+        broker.host, broker.port, keepalive=30, clean_start=not session, properties=properties
+    )
+    client.loop_start()
+    try:
+        if opened.get(timeout=WAIT_S) != SUCCESS:
+            raise ConnectionRefusedError(credentials.name)
+        yield peer
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """One running Mosquitto for the tests that only talk to it."""
+    with Broker(tmp_path_factory.mktemp("fleet")) as running:
+        yield running
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("topic", [topics.frames, topics.live, topics.hello, topics.status])
+def test_a_hub_reaches_the_cloud_on_its_own_topics(
+    broker: Broker, topic: Callable[[str], str]
+) -> None:
+    """Each topic a hub may write arrives at the ingest service."""
+    own = topic("hub-a")
+    with (
+        connected(broker, broker.service()) as cloud,
+        connected(broker, broker.issue("hub-a")) as hub,
+    ):
+        cloud.subscribe(own)
+
+        code = hub.publish(own, b"mine")
+
+        assert code == SUCCESS
+        assert cloud.received() == (own, b"mine")
+
+
+@pytest.mark.slow
+def test_a_hub_cannot_publish_as_another(broker: Broker) -> None:
+    """A frame under another hub's name is refused with 0x87 and reaches nobody."""
+    with (
+        connected(broker, broker.service()) as cloud,
+        connected(broker, broker.issue("hub-a")) as hub,
+    ):
+        cloud.subscribe(topics.frames(topics.ANY_THING))
+
+        forged = hub.publish(topics.frames("hub-b"), b"forged")
+        hub.publish(topics.frames("hub-a"), b"own")
+
+        assert forged == NOT_AUTHORIZED
+        assert cloud.received() == (topics.frames("hub-a"), b"own")
+        assert cloud.messages.empty()
+
+
+@pytest.mark.slow
+def test_a_hub_hears_only_its_own_receipts(broker: Broker) -> None:
+    """The broker grants a subscription to every hub's receipts and yet delivers only the own."""
+    with (
+        connected(broker, broker.service()) as cloud,
+        connected(broker, broker.issue("hub-a")) as hub,
+    ):
+        hub.subscribe(topics.receipts(topics.ANY_THING))
+
+        cloud.publish(topics.receipts("hub-b"), b"foreign")
+        cloud.publish(topics.receipts("hub-a"), b"own")
+
+        assert hub.received() == (topics.receipts("hub-a"), b"own")
+        assert hub.messages.empty()
+
+
+@pytest.mark.slow
+def test_a_hub_cannot_write_its_own_receipts(broker: Broker) -> None:
+    """Only the cloud can say what is stored."""
+    with connected(broker, broker.issue("hub-a")) as hub:
+        code = hub.publish(topics.receipts("hub-a"))
+
+        assert code == NOT_AUTHORIZED
+
+
+@pytest.mark.slow
+def test_a_hub_cannot_read_frames(broker: Broker) -> None:
+    """A household's readings are not delivered to another household's hub."""
+    with (
+        connected(broker, broker.issue("hub-b")) as spy,
+        connected(broker, broker.issue("hub-a")) as hub,
+    ):
+        spy.subscribe(topics.frames("hub-a"))
+        spy.subscribe(topics.receipts("hub-b"))
+
+        hub.publish(topics.frames("hub-a"), b"private")
+        with connected(broker, broker.service()) as cloud:
+            cloud.publish(topics.receipts("hub-b"), b"last")
+
+        assert spy.received() == (topics.receipts("hub-b"), b"last")
+
+
+@pytest.mark.slow
+def test_a_shadow_is_shared_by_its_hub_and_the_cloud_alone(broker: Broker) -> None:
+    """The `$aws` topics pass between a hub and the cloud, and no other hub writes them."""
+    request = topics.shadow_get("hub-a", topics.TARIFF_SHADOW)
+    answer = topics.shadow_get_accepted("hub-a", topics.TARIFF_SHADOW)
+    with (
+        connected(broker, broker.service("cloud-api")) as cloud,
+        connected(broker, broker.issue("hub-a")) as hub,
+        connected(broker, broker.issue("hub-b")) as other,
+    ):
+        cloud.subscribe(request)
+        hub.subscribe(answer)
+
+        forged = other.publish(answer, b"cheap")
+        hub.publish(request, b"")
+        cloud.publish(answer, b"tariff")
+
+        assert forged == NOT_AUTHORIZED
+        assert cloud.received() == (request, b"")
+        assert hub.received() == (answer, b"tariff")
+
+
+@pytest.mark.slow
+def test_taking_anothers_session_yields_nothing(broker: Broker) -> None:
+    """A hub that connects with another's client id is given none of what was queued for it."""
+    own = topics.receipts("hub-a")
+    with connected(broker, broker.issue("hub-a"), session="hub-a") as hub:
+        hub.subscribe(own)
+    with connected(broker, broker.service()) as cloud:
+        cloud.publish(own, b"queued")
+
+        with connected(broker, broker.issue("hub-b"), session="hub-a") as thief:
+            thief.subscribe(topics.receipts("hub-b"))
+            cloud.publish(own, b"live")
+            cloud.publish(topics.receipts("hub-b"), b"last")
+
+            assert thief.received() == (topics.receipts("hub-b"), b"last")
+            assert thief.messages.empty()
+
+
+@pytest.mark.slow
+def test_a_publish_without_a_listener_says_so(broker: Broker) -> None:
+    """With no worker subscribed the broker answers 0x10, which an uplink must count as offline."""
+    with connected(broker, broker.issue("hub-alone")) as hub:
+        code = hub.publish(topics.frames("hub-alone"))
+
+        assert code == NO_MATCHING_SUBSCRIBERS
+
+
+@pytest.mark.slow
+def test_a_certificate_of_another_authority_is_refused(broker: Broker, tmp_path: Path) -> None:
+    """A client of someone else's fleet does not get a CONNACK, whatever name it bears."""
+    stranger = Authority(tmp_path, SystemClock())
+    stranger.prepare()
+    context = ssl.create_default_context(cafile=str(broker.ca))
+    forged = stranger.issue("hub-a")
+    context.load_cert_chain(forged.certificate, forged.key)
+
+    with pytest.raises(OSError, match=REFUSAL), connected(broker, forged, context):
+        pass
+
+
+@pytest.mark.slow
+def test_a_client_without_a_certificate_is_refused(broker: Broker) -> None:
+    """Knowing the authority is not enough to connect."""
+    context = ssl.create_default_context(cafile=str(broker.ca))
+
+    with (
+        pytest.raises(OSError, match=REFUSAL),
+        connected(broker, broker.issue("hub-a"), context),
+    ):
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_both_current_tls_versions_connect(broker: Broker, version: ssl.TLSVersion) -> None:
+    """TLS 1.2 and TLS 1.3 clients both get in."""
+    credentials = broker.issue("hub-a")
+    context = broker.tls_context(credentials)
+    context.minimum_version = context.maximum_version = version
+
+    with connected(broker, credentials, context) as hub:
+        assert hub.client.is_connected()
+
+
+@pytest.mark.slow
+def test_a_killed_broker_comes_back_on_its_port(tmp_path: Path) -> None:
+    """After SIGKILL and a restart the same certificates connect to the same port."""
+    with Broker(tmp_path) as broker:
+        hub = broker.issue("hub-a")
+        port = broker.port
+
+        broker.kill()
+        broker.restart()
+
+        with connected(broker, hub):
+            assert broker.port == port
+
+
+@pytest.mark.slow
+def test_a_lasting_broker_keeps_its_own_folder(tmp_path: Path) -> None:
+    """Without `ephemeral` the broker starts too, and its store lies in the state folder."""
+    with Broker(tmp_path, ephemeral=False) as broker, connected(broker, broker.issue("hub-a")):
+        pass
+
+    assert (tmp_path / "broker" / "mosquitto.db").exists()
+
+
+def test_every_limit_is_written(tmp_path: Path) -> None:
+    """No queue of the broker is left at an unlimited or a defaulted size."""
+    text = broker_config(BrokerPlan(tmp_path, 8883))
+
+    for limit in (
+        "max_queued_messages",
+        "max_queued_bytes",
+        "max_inflight_messages",
+        "message_size_limit",
+        "max_connections",
+        "persistent_client_expiration",
+    ):
+        assert f"\n{limit} " in text
+
+
+def test_only_root_asks_to_stay_root(tmp_path: Path) -> None:
+    """An operator's own user needs no `user` line; root needs one to read the keys."""
+    ordinary = broker_config(BrokerPlan(tmp_path, 8883))
+    as_root = broker_config(BrokerPlan(tmp_path, 8883, as_root=True))
+
+    assert "user root" not in ordinary
+    assert "user root" in as_root
+
+
+def test_no_pattern_lets_a_hub_reach_beyond_its_name() -> None:
+    """Every line that applies to hubs carries the certificate's name."""
+    patterns = [line for line in access_list().splitlines() if line.startswith("pattern")]
+
+    assert patterns
+    assert all("/%u/" in line for line in patterns)
