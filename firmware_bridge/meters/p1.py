@@ -1,0 +1,179 @@
+"""P1, the port of Dutch and kindred smart meters: from bytes as they come to telegrams.
+
+Owns framing: finding a telegram, judging its checksum, and finding the next after damage. Sources:
+DSMR P1 companion standard 2.2 to 5.0.2, IEC 62056-21 mode D. What the lines mean is
+`p1_telegram.py`'s.
+"""
+
+import re
+from zoneinfo import ZoneInfo
+
+from fastcrc import crc16
+
+from firmware_bridge.meters.codec import Refused, Telegram, refuse
+from firmware_bridge.meters.p1_telegram import TelegramDecoder
+
+MAX_TELEGRAM_BYTES = 8_192
+"""Real telegrams have up to 1.5 KB, the standard's longest text adds 2 KB; the rest is margin."""
+
+MAX_TRAILER_BYTES = 256
+"""Some meters send lines of their own after the end; the EasyMeter's have 108 bytes."""
+
+SLICE_BYTES = 64 * 1024
+"""A large chunk is taken in slices, so that its copy is bounded too."""
+
+CRC_DIGITS = 4
+_CRC = re.compile(rb"[0-9A-Fa-f]{0,4}")
+_GLUED_HEAD = re.compile(rb"/[^\r\n()/]{4,}\r?\n\r?\n")
+"""An identification and the empty line after it: what tells a start from a `/` in a text."""
+
+
+class P1Codec:
+    """Decodes the byte stream of one P1 port; keeps at most MAX_TELEGRAM_BYTES between feeds.
+
+    A telegram begins with `/` at the start of a line and ends with the `!` line. Its CRC16/ARC is
+    verified where there is one (DSMR 4 on; one to four digits), else the samples are UNCHECKED.
+    """
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._decoder = TelegramDecoder(zone)
+        self._pending = b""
+        self._at_line_start = True
+        self._trailer_left = 0
+
+    def feed(self, chunk: bytes) -> list[Telegram | Refused]:
+        """Take the next bytes; return the telegrams and refusals they complete, in order."""
+        found: list[Telegram | Refused] = []
+        if not chunk:
+            self._advance(found, is_end=True)
+        for start in range(0, len(chunk), SLICE_BYTES):
+            self._pending += chunk[start : start + SLICE_BYTES]
+            self._advance(found, is_end=False)
+        return found
+
+    @property
+    def pending_bytes(self) -> int:
+        """How many bytes wait for the rest of their telegram."""
+        return len(self._pending)
+
+    def _advance(self, found: list[Telegram | Refused], *, is_end: bool) -> None:
+        """Take every telegram and all noise that is complete off the pending bytes."""
+        data, place = self._pending, 0
+        while place < len(data):
+            start = self._find_start(data, place)
+            if start != place:
+                place = self._skip_noise(data, place, start, found, is_end=is_end)
+                if start < 0:
+                    break
+                continue
+            end = self._take_telegram(data, start, found, is_end=is_end)
+            if end == start:
+                break
+            place = end
+        self._pending = data[place:]
+        if is_end:
+            self._at_line_start, self._trailer_left = True, 0
+
+    def _find_start(self, data: bytes, place: int) -> int:
+        """Return where the next telegram begins, or -1."""
+        if self._at_line_start and data[place] == ord("/"):
+            return place
+        return data.find(b"\n/", place) + 1 or -1
+
+    def _skip_noise(
+        self,
+        data: bytes,
+        place: int,
+        start: int,
+        found: list[Telegram | Refused],
+        *,
+        is_end: bool,
+    ) -> int:
+        """Pass over bytes that belong to no telegram, in blocks that do not depend on the feeds."""
+        stop = len(data) if start < 0 else start
+        while stop - place > MAX_TELEGRAM_BYTES:
+            self._report_noise(data[place : place + MAX_TELEGRAM_BYTES], found)
+            place += MAX_TELEGRAM_BYTES
+            self._at_line_start = data[place - 1 : place] == b"\n"
+        if start < 0 and not is_end:
+            return place
+        self._report_noise(data[place:stop], found)
+        self._at_line_start = True
+        return stop
+
+    def _report_noise(self, noise: bytes, found: list[Telegram | Refused]) -> None:
+        trailer, self._trailer_left = self._trailer_left, 0
+        if len(noise) > trailer and noise.strip():
+            found.append(refuse("noise", f"{len(noise)} bytes outside a telegram", noise))
+
+    def _take_telegram(
+        self, data: bytes, start: int, found: list[Telegram | Refused], *, is_end: bool
+    ) -> int:
+        """Take the telegram at `start`; return its end, or `start` while it is not complete."""
+        limit = start + MAX_TELEGRAM_BYTES
+        bang = data.find(b"\n!", start, limit) + 1
+        restart = data.find(b"\n/", start, bang or limit) + 1
+        if restart:
+            found.append(refuse("truncated", "another telegram begins", data[start:restart]))
+            return restart
+        if not bang:
+            return self._give_up(data, start, limit, found, is_end=is_end)
+        digits = _CRC.match(data, bang + 1)[0]  # type: ignore[index]  # it matches the empty string
+        end = bang + 1 + len(digits)
+        if end == len(data) and len(digits) < CRC_DIGITS and not is_end:
+            return start
+        self._judge(data[start : bang + 1], digits, data[end : end + 1], found)
+        self._at_line_start = True
+        return end
+
+    def _give_up(
+        self,
+        data: bytes,
+        start: int,
+        limit: int,
+        found: list[Telegram | Refused],
+        *,
+        is_end: bool,
+    ) -> int:
+        """Refuse a telegram without an end once it is too long, or the stream has stopped."""
+        if len(data) >= limit:
+            found.append(
+                refuse("too-long", f"no end within {MAX_TELEGRAM_BYTES} bytes", data[start:limit])
+            )
+            self._at_line_start = data[limit - 1 : limit] == b"\n"
+            return limit
+        if is_end:
+            found.append(refuse("truncated", "the stream ended", data[start:]))
+            return len(data)
+        return start
+
+    def _judge(
+        self, raw: bytes, digits: bytes, after: bytes, found: list[Telegram | Refused]
+    ) -> None:
+        """Decode a framed telegram if its checksum holds or is absent; else refuse it.
+
+        `raw` includes the `!`, as the checksum does. A telegram cut short may be followed at once,
+        in the middle of a line, by a whole one, which is found by its `/`.
+        """
+        glued = raw.rfind(b"/")
+        if not digits:
+            if after and after not in b"\r\n/ ":
+                found.append(refuse("bad-crc", f"the checksum begins with {after!r}", raw))
+                return
+            if glued > 0 and _GLUED_HEAD.match(raw, glued):
+                found.append(refuse("truncated", "another telegram begins", raw[:glued]))
+                raw = raw[glued:]
+            self._trailer_left = MAX_TRAILER_BYTES
+            found.extend(self._decoder.decode(raw[:-1], checked=False))
+            return
+        wanted = int(digits, 16)
+        actual = crc16.arc(raw)
+        if actual != wanted and glued > 0 and crc16.arc(raw[glued:]) == wanted:
+            found.append(refuse("truncated", "another telegram begins", raw[:glued]))
+            raw = raw[glued:]
+        elif actual != wanted:
+            detail = f"checksum {digits.decode('ascii')}, computed {actual:04X}"
+            found.append(refuse("bad-crc", detail, raw))
+            return
+        self._trailer_left = 0
+        found.extend(self._decoder.decode(raw[:-1], checked=True))

@@ -1,0 +1,1 @@
+"""A believable household behind a simulated meter, with an oracle of what the meter displayed."""
