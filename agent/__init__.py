@@ -1,0 +1,1 @@
+"""The hub's one process, offline first; `pipeline.py` is where to start reading."""

@@ -1,0 +1,180 @@
+"""The hub's composition root: builds the parts from the configuration, runs and stops them."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from importlib.metadata import version
+
+import uvicorn
+from starlette.applications import Starlette
+
+from agent.config import Config
+from agent.consent import Consent, Granularity
+from agent.home.page import create_page, end_events
+from agent.hub import Hub
+from agent.log import Log
+from agent.ntp import clock_error_ms
+from agent.pipeline import run_pipeline
+from agent.status import read_home_inputs
+from agent.timekeeping import ClockLedger, read_pieces
+from agent.uplink.framing import rows_to_read
+from agent.uplink.mqtt import BrokerAccess, MqttUplink
+from agent.uplink.port import Uplink
+from agent.uplink.session import Session, SessionHooks, SessionRules
+from shared.clock import Clock, DrivenClock, SystemClock
+from shared.errors import OperatorError
+from shared.units import EARLIEST_PLAUSIBLE_MS
+
+DRAIN_S = 10.0
+"""How long a hub that is told to stop waits for the receipts of what it has just sent."""
+
+STATE_DIR_MODE = 0o700
+
+_logger = logging.getLogger(__name__)
+
+
+def build_hub(config: Config) -> Hub:
+    """Open the database and wire the parts."""
+    config.hub_state_dir.mkdir(mode=STATE_DIR_MODE, parents=True, exist_ok=True)
+    log = Log(config.database_path)
+    clock: Clock = (
+        DrivenClock(EARLIEST_PLAUSIBLE_MS) if config.hub_clock == "meter" else SystemClock()
+    )
+    choices = [
+        (since_ms, Granularity(granularity))
+        for since_ms, granularity in log.committed.execute("SELECT * FROM consent")
+    ]
+    hub = Hub(
+        config,
+        clock,
+        log,
+        ClockLedger(read_pieces(log)),
+        Consent(choices or [(0, config.consent_granularity)]),
+        clock_error_ms,
+        _uplink(config),
+    )
+    if hub.uplink is not None:
+        hub.session = _session(hub, hub.uplink)
+    hub.ask_system_clock()
+    hub.restore()
+    return hub
+
+
+def _uplink(config: Config) -> Uplink | None:
+    certificate, key, ca = (
+        config.uplink_certificate_file,
+        config.uplink_key_file,
+        config.uplink_ca_file,
+    )
+    if not config.uplink_host or certificate is None or key is None or ca is None:
+        return None
+    access = BrokerAccess(
+        config.uplink_host, config.uplink_port, ca, certificate, key, config.uplink_frames_prefix
+    )
+    return MqttUplink(config.hub_thing, access)
+
+
+def _session(hub: Hub, uplink: Uplink) -> Session:
+    config = hub.config
+
+    def set_aside(reason: str, detail: str, raw: bytes) -> None:
+        hub.intake.set_aside(hub.now(), "cloud", reason, detail, raw)
+
+    return Session(
+        hub.log,
+        uplink,
+        SessionRules(
+            frame_interval_s=config.uplink_frame_interval_s,
+            backlog_frames_per_s=config.uplink_backlog_frames_per_s,
+            start_delay_s=config.uplink_start_delay_s,
+            chunk_rows=lambda: rows_to_read(hub.consent.now),
+            cut=hub.cut,
+        ),
+        SessionHooks(
+            monotonic_ms=hub.machine.monotonic_ms,
+            utc_ms=lambda: max(hub.utc_ms(), hub.machine.utc_ms()),
+            on_cloud_time=hub.hear_cloud_time,
+            on_tariff=hub.take_tariffs,
+            on_bad_input=set_aside,
+        ),
+        version("hearthlink"),
+    )
+
+
+class _PageServer(uvicorn.Server):
+    """uvicorn without its own signal handling: the hub stops its parts in its own order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to the hub."""
+        yield
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind the page's address; raises OperatorError naming it and how to choose another."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise OperatorError(
+            f"the display page cannot listen on {host}:{port}: {error.strerror}",
+            hint="choose another with page.port or HEARTHLINK_PAGE_PORT",
+        ) from error
+    return listener
+
+
+async def serve(config: Config) -> None:
+    """Run the hub until SIGTERM or SIGINT, then commit, send and close."""
+    listener = listen(config.page_host, config.page_port)
+    hub = build_hub(config)
+    page = create_page(
+        lambda: read_home_inputs(hub),
+        allowed_hosts=config.page_allowed_hosts,
+        pin=config.page_pin,
+        set_granularity=hub.set_granularity,
+    )
+    server = _page_server(page)
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    _logger.info("display page on http://%s:%d", *listener.getsockname()[:2])
+    async with asyncio.TaskGroup() as group:
+        serving = group.create_task(server.serve(sockets=[listener]), name="page")
+        carrying = group.create_task(run_pipeline(hub), name="pipeline")
+        await stop.wait()
+        carrying.cancel()
+        end_events(page)
+        server.should_exit = True
+        await serving
+    await _close(hub)
+
+
+def _page_server(page: Starlette) -> _PageServer:
+    return _PageServer(
+        uvicorn.Config(
+            page,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            server_header=False,
+            timeout_graceful_shutdown=2,
+        )
+    )
+
+
+async def _close(hub: Hub) -> None:
+    await hub.intake.commit()
+    if hub.session is not None and hub.uplink is not None:
+        await hub.session.drain(DRAIN_S)
+        await hub.uplink.stop()
+    hub.log.put_fact("telegrams_decoded", str(hub.intake.counts.telegrams).encode())
+    hub.log.close()

@@ -1,0 +1,212 @@
+"""Decides which samples are logged, and which values are believed. Pure: time comes as arguments.
+
+Cadence: every ten seconds, and the last sample before each slot boundary; a sub-meter's sample when
+its own capture time changes. What is not logged stays in memory for the display and for live.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from agent.registers import HOLDS, CounterWatch, Verdict
+from agent.rows import LogRow
+from agent.timekeeping import taken_at
+from firmware_bridge.meters.codec import Telegram
+from shared.calendar import slot_of_sample
+from shared.readings import COUNTERS, Medium, Sample
+from shared.units import MS_PER_DAY
+
+CADENCE_MS = 10_000
+
+UNKNOWN_ELAPSED_MS = 35 * MS_PER_DAY
+"""What has passed where no clock can tell (a meter and a hub without time, after a restart)."""
+
+MAX_POWER_W = 1_000_000
+"""No home's meter passes a megawatt; a larger power is a sentinel or garbage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a telegram was heard: the hub's monotonic time, and its UTC time where it believes one."""
+
+    boot: int
+    monotonic_ms: int
+    utc_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A sample as heard, with every clock that has a say, its doubted values taken out."""
+
+    sample: Sample
+    moment: Moment
+    meter_clock_ms: int | None
+    captured_at_ms: int | None
+    at_ms: int
+    changes: dict[str, Verdict] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """One value that was refused."""
+
+    meter: str
+    register: str
+    value: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Collected:
+    """What became of one telegram: samples to log, all samples for live, and refused values."""
+
+    to_log: list[Heard] = field(default_factory=list)
+    heard: list[Heard] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Meter:
+    watch: CounterWatch
+    progress_ms: int = 0
+    last_meter_clock_ms: int | None = None
+    last_utc_ms: int | None = None
+    last_boot: int = -1
+    last_monotonic_ms: int = 0
+    logged_bucket: int | None = None
+    logged_capture_ms: int | None = None
+    pending: Heard | None = None
+
+
+class Collector:
+    """Follows every meter of the hub from telegram to telegram."""
+
+    def __init__(self, fuse_a: int) -> None:
+        self._fuse_a = fuse_a
+        self._meters: dict[str, _Meter] = {}
+
+    def restore(
+        self, meter: str, medium: Medium, row: LogRow, at_ms: int, moduli: dict[str, int]
+    ) -> None:
+        """Go on from a meter's last logged row, taken at `at_ms`; `moduli` of registers that wrapped."""
+        state = self._state(meter, medium)
+        for register, value in row.registers.items():
+            if register in COUNTERS:
+                state.watch.restore(register, value, 0, moduli.get(register, 0))
+        state.last_meter_clock_ms = row.meter_clock_ms
+        state.last_utc_ms = at_ms
+        state.last_boot = row.boot
+        state.last_monotonic_ms = row.monotonic_ms
+        state.logged_bucket = at_ms // CADENCE_MS
+        state.logged_capture_ms = row.captured_at_ms
+
+    def offer(self, telegram: Telegram, moment: Moment) -> Collected:
+        """Take a telegram heard at `moment`; times of sub-meters hang on the telegram's own clock."""
+        collected = Collected()
+        first = telegram.samples[0] if telegram.samples else None
+        clock_ms = first.meter_time_ms if first else None
+        for sample in telegram.samples:
+            captured_ms = None if sample is first else sample.meter_time_ms
+            self._offer_sample(sample, moment, clock_ms, captured_ms, collected)
+        return collected
+
+    def _offer_sample(
+        self,
+        sample: Sample,
+        moment: Moment,
+        clock_ms: int | None,
+        captured_ms: int | None,
+        collected: Collected,
+    ) -> None:
+        state = self._state(sample.meter, sample.medium)
+        state.progress_ms += _elapsed_ms(state, moment, clock_ms)
+        state.last_meter_clock_ms, state.last_utc_ms = clock_ms, moment.utc_ms
+        state.last_boot, state.last_monotonic_ms = moment.boot, moment.monotonic_ms
+        sample, changes = _believed(sample, state, collected.doubts)
+        if not sample.registers:
+            return
+        heard = Heard(
+            sample,
+            moment,
+            clock_ms,
+            captured_ms,
+            _best_time_ms(moment, clock_ms, captured_ms),
+            changes,
+        )
+        collected.heard.append(heard)
+        collected.to_log.extend(_due(state, heard))
+
+    def _state(self, meter: str, medium: Medium) -> _Meter:
+        state = self._meters.get(meter)
+        if state is None:
+            state = self._meters[meter] = _Meter(CounterWatch(medium, self._fuse_a))
+        return state
+
+
+def _believed(
+    sample: Sample, state: _Meter, doubts: list[Doubt]
+) -> tuple[Sample, dict[str, Verdict]]:
+    """Take out the values that cannot be; name the registers that wrapped or began a new run."""
+    changes: dict[str, Verdict] = {}
+    refused: list[str] = []
+    for register, value in sample.registers.items():
+        if register in COUNTERS:
+            verdict = state.watch.judge(register, value, state.progress_ms)
+            if verdict is HOLDS:
+                continue
+            if verdict.fault is not None:
+                doubts.append(Doubt(sample.meter, register, value, verdict.fault.value))
+                refused.append(register)
+            else:
+                changes[register] = verdict
+        elif register.endswith("_w") and abs(value) > MAX_POWER_W:
+            doubts.append(Doubt(sample.meter, register, value, "impossible-power"))
+            refused.append(register)
+    if not refused:
+        return sample, changes
+    registers = {name: v for name, v in sample.registers.items() if name not in refused}
+    return msgspec.structs.replace(sample, registers=registers), changes
+
+
+def _due(state: _Meter, heard: Heard) -> Iterable[Heard]:
+    """Say what of the pending sample and this one is to be logged."""
+    if heard.captured_at_ms is not None:
+        if heard.captured_at_ms != state.logged_capture_ms:
+            state.logged_capture_ms = heard.captured_at_ms
+            yield heard
+        return
+    pending, state.pending = state.pending, None
+    carried: dict[str, Verdict] = {}
+    if pending is not None:
+        if slot_of_sample(pending.at_ms) < slot_of_sample(heard.at_ms):
+            yield pending
+        else:
+            carried = pending.changes
+    if carried:
+        heard = dataclasses.replace(heard, changes={**carried, **heard.changes})
+    bucket = heard.at_ms // CADENCE_MS
+    if bucket == state.logged_bucket:
+        state.pending = heard
+    else:
+        state.logged_bucket = bucket
+        yield heard
+
+
+def _elapsed_ms(state: _Meter, moment: Moment, clock_ms: int | None) -> int:
+    """Tell how long it was since this meter was last heard: the longest that any clock says."""
+    spans = [0]
+    if moment.boot == state.last_boot:
+        spans.append(moment.monotonic_ms - state.last_monotonic_ms)
+    if clock_ms is not None and state.last_meter_clock_ms is not None:
+        spans.append(clock_ms - state.last_meter_clock_ms)
+    if moment.utc_ms is not None and state.last_utc_ms is not None:
+        spans.append(moment.utc_ms - state.last_utc_ms)
+    return max(spans) if len(spans) > 1 else UNKNOWN_ELAPSED_MS
+
+
+def _best_time_ms(moment: Moment, clock_ms: int | None, captured_ms: int | None) -> int:
+    if moment.utc_ms is not None:
+        return taken_at(moment.utc_ms, clock_ms, captured_ms, 0)[0]
+    return captured_ms or clock_ms or moment.monotonic_ms

@@ -1,0 +1,151 @@
+"""Plays the demo: history behind a progress bar, then a live status line until it is time to end."""
+
+import json
+import os
+import sqlite3
+import sys
+import time
+import urllib.error
+from typing import Any
+
+from agent.demo.stage import TARIFFS, Stage
+from shared.errors import OperatorError
+from shared.ranges import subtract
+
+BAR_CELLS = 40
+POLL_S = 0.2
+STALL_S = 120.0
+"""A way that has carried nothing for so long is stuck."""
+
+
+def play_demo(stage: Stage, seconds: float | None) -> None:
+    """Play until `seconds` after the start (but never before the history is stored), or Ctrl-C."""
+    started = time.monotonic()
+    if stage.meter is not None:
+        _play_history(stage)
+    _await_stored(stage)
+    _give_tariffs(stage)
+    _say_where_to_look(stage)
+    try:
+        while seconds is None or time.monotonic() - started < seconds:
+            _show_status(stage)
+            time.sleep(1.0)
+            stage.check_running()
+    except KeyboardInterrupt:
+        pass
+    _clear_line()
+
+
+def _play_history(stage: Stage) -> None:
+    """Follow the simulated meter's own count of what it has emitted."""
+    output = stage.meter.stdout if stage.meter else None
+    if output is None:
+        return
+    os.set_blocking(output.fileno(), False)
+    moved = time.monotonic()
+    while True:
+        line = output.readline()
+        if line:
+            progress = json.loads(line)
+            moved = time.monotonic()
+            _show_bar("history", progress["emitted"], progress["total"])
+            if progress["phase"] != "history":
+                break
+            continue
+        stage.check_running()
+        if time.monotonic() - moved > STALL_S:
+            raise OperatorError("the history has stopped moving", hint=f"see {stage.state}")
+        time.sleep(POLL_S)
+    _clear_line()
+
+
+def _await_stored(stage: Stage) -> None:
+    """Wait until the cloud lists as stored what the hub held a moment ago."""
+    target: dict[str, tuple[int, int]] = {}
+    deadline = time.monotonic() + STALL_S
+    while not target:
+        target = held_ranges(stage)
+        _check_patience(stage, deadline)
+    while left := _missing(stage, target):
+        _show_line(f"{left} samples on their way to the cloud")
+        _check_patience(stage, deadline)
+    _clear_line()
+
+
+def _check_patience(stage: Stage, deadline: float) -> None:
+    stage.check_running()
+    if time.monotonic() > deadline:
+        raise OperatorError("the cloud has not stored everything", hint=f"see {stage.state}")
+    time.sleep(POLL_S)
+
+
+def held_ranges(stage: Stage) -> dict[str, tuple[int, int]]:
+    """Read from the hub's own database what its logs hold: first and last sequence by log id."""
+    with sqlite3.connect(f"file:{stage.hub_database}?mode=ro", uri=True) as hub:
+        rows = hub.execute(
+            "SELECT hex(log_id), min(seq), max(seq) FROM logs JOIN samples USING (log) GROUP BY log"
+        ).fetchall()
+    hub.close()
+    return {str(log_id).lower(): (int(first), int(last)) for log_id, first, last in rows}
+
+
+def _missing(stage: Stage, target: dict[str, tuple[int, int]]) -> int:
+    stored: dict[str, list[list[int]]] = {}
+    for gateway in stage.get(f"{stage.api_url}/v1/gateways")["gateways"]:
+        for log in gateway["logs"]:
+            stored[log["log_id"]] = log["stored"]
+    return sum(
+        last - first + 1
+        for log_id, held in target.items()
+        for first, last in subtract([held], stored.get(log_id, []))
+    )
+
+
+def _give_tariffs(stage: Stage) -> None:
+    for meter in stage.get(f"{stage.api_url}/v1/meters")["meters"]:
+        if meter["medium"] in TARIFFS:
+            url = f"{stage.api_url}/v1/meters/{meter['meter']}/tariff"
+            stage.put(url, TARIFFS[meter["medium"]])
+
+
+def _say_where_to_look(stage: Stage) -> None:
+    _say(f"display   {stage.page_url}")
+    _say(f"API docs  {stage.api_url}/docs   (token: {stage.token})")
+    _say(f"files     {stage.state}")
+    _say("Ctrl-C stops everything this has started.")
+
+
+def _show_status(stage: Stage) -> None:
+    try:
+        view: Any = stage.get(f"{stage.page_url}/view.json")
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        _show_line(f"the page does not answer: {error}")
+        return
+    power, cost = view["power"], view["cost"]
+    health = ", ".join(f"{line['name'].lower()} {line['condition']}" for line in view["health"])
+    _show_line(
+        f"{view['clock_text']}  {power['number']} {power['unit']}  today {cost['text']}  {health}"
+    )
+
+
+def _show_bar(name: str, done: int, total: int) -> None:
+    share = min(done / total, 1.0) if total else 1.0
+    filled = int(share * BAR_CELLS)
+    _show_line(
+        f"{name} [{'#' * filled}{'.' * (BAR_CELLS - filled)}] {share:4.0%}  {done} telegrams"
+    )
+
+
+def _show_line(text: str) -> None:
+    """Show a line in place of the last one; where nobody watches a terminal, nothing."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text[:160]}")
+        sys.stderr.flush()
+
+
+def _clear_line() -> None:
+    _show_line("")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

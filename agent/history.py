@@ -1,0 +1,180 @@
+"""The hub's own history: openings and closings by slot, folded from committed rows, for the page.
+
+Kept in memory; written with a group commit only when a slot has turned, so that it costs the card
+one small write a half hour. What was not written is folded again from the log at start.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from agent.log import Batch, Log, MeterLog, RunChange
+from agent.rows import LogRow
+from agent.timekeeping import ClockLedger
+from shared.calendar import slot_of_sample, utc_day_of_slot
+from shared.meterdays import (
+    SlotEdges,
+    SlotUsage,
+    edges_of,
+    join_into,
+    pack_day,
+    split_by_day,
+    sum_runs,
+    unpack_day,
+    usage_of_run,
+)
+from shared.readings import COUNTERS, Medium, parts_of
+
+HISTORY_DAYS = 40
+"""A month and its comparison; older days stay in the database and in the cloud."""
+
+CATCH_UP_ROWS = 20_000
+"""How many rows are folded at a time: two days of a ten-second meter."""
+
+
+class RunKey(NamedTuple):
+    """One register run of one log."""
+
+    log: int
+    register: str
+    run: str
+
+
+class History:
+    """Edges of every register run of every meter, for the last forty days."""
+
+    def __init__(self, log: Log, ledger: ClockLedger) -> None:
+        self._log = log
+        self._ledger = ledger
+        self._edges: dict[RunKey, SlotEdges] = {}
+        self._moduli: dict[RunKey, int] = {}
+        self._mediums: dict[int, Medium] = {}
+        self._folded: dict[int, int] = {}
+        self._dirty: set[tuple[RunKey, int]] = set()
+        self._written_slot = 0
+        self._usage: dict[tuple[str, Medium], dict[int, SlotUsage]] = {}
+
+    def load(self, now_ms: int) -> None:
+        """Read the days kept in the database, then fold the rows that came after them."""
+        first_day = utc_day_of_slot(slot_of_sample(now_ms)) - HISTORY_DAYS
+        for log, register, run, utc_day, edges in self._log.committed.execute(
+            "SELECT log, register, run, utc_day, edges FROM meter_days WHERE utc_day >= ?",
+            (first_day,),
+        ):
+            key = RunKey(log, register, run)
+            join_into(self._edges.setdefault(key, {}), unpack_day(edges, utc_day))
+        self._folded = dict(self._log.committed.execute("SELECT log, folded_seq FROM folded"))
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Fold the committed rows not folded yet; stops at one whose time is not known yet."""
+        for meter_log in self._log.all_logs():
+            self._mediums[meter_log.log] = meter_log.medium
+            while self._fold_some(meter_log):
+                pass
+
+    def _fold_some(self, meter_log: MeterLog) -> bool:
+        first_seq = self._folded.get(meter_log.log, 0) + 1
+        last_seq = first_seq + CATCH_UP_ROWS - 1
+        rows = [
+            r for r in self._log.read(meter_log.log, first_seq, last_seq) if isinstance(r, LogRow)
+        ]
+        before = self._folded.get(meter_log.log, 0)
+        self.fold(meter_log, rows)
+        return self._folded.get(meter_log.log, 0) > before
+
+    def fold(self, meter_log: MeterLog, rows: Sequence[LogRow]) -> None:
+        """Fold rows that follow on those folded before; waits at one whose time is not known."""
+        self._mediums[meter_log.log] = meter_log.medium
+        changes = self._log.runs(meter_log.log)
+        starts = {change.from_seq for change in changes}
+        times_ms: list[int] = []
+        known: list[LogRow] = []
+        for row in rows:
+            resolved = self._ledger.resolve(row)
+            if resolved is None:
+                break
+            if row.seq in starts:
+                self._fold_segment(meter_log, known, times_ms, changes)
+                known, times_ms = [], []
+            times_ms.append(resolved[0])
+            known.append(row)
+        self._fold_segment(meter_log, known, times_ms, changes)
+
+    def _fold_segment(
+        self,
+        meter_log: MeterLog,
+        rows: list[LogRow],
+        times_ms: list[int],
+        changes: list[RunChange],
+    ) -> None:
+        """Fold rows in which no register changes its run."""
+        if not rows:
+            return
+        runs = {
+            change.register: RunKey(meter_log.log, change.register, change.run)
+            for change in changes
+            if change.from_seq <= rows[0].seq
+        }
+        for register in dict.fromkeys(name for row in rows for name in row.registers):
+            if register in COUNTERS:
+                key = runs.get(register, RunKey(meter_log.log, register, ""))
+                self._join(key, edges_of(times_ms, [row.registers.get(register) for row in rows]))
+        self._folded[meter_log.log] = rows[-1].seq
+
+    def _join(self, key: RunKey, edges: SlotEdges) -> None:
+        join_into(self._edges.setdefault(key, {}), edges)
+        self._usage.clear()
+        self._dirty |= {(key, day) for day in split_by_day(edges)}
+
+    def add_days(self, batch: Batch, now_ms: int) -> None:
+        """Add the changed days to a group commit, if a slot has turned since the last time."""
+        slot = slot_of_sample(now_ms)
+        if slot == self._written_slot or not self._dirty:
+            return
+        self._written_slot = slot
+        for key, utc_day in self._dirty:
+            edges = {
+                slot: one
+                for slot, one in self._edges[key].items()
+                if utc_day_of_slot(slot) == utc_day
+            }
+            batch.days.append((key.log, key.register, key.run, utc_day, pack_day(edges)))
+        batch.folded.update(self._folded)
+        self._dirty.clear()
+        self._forget(utc_day_of_slot(slot) - HISTORY_DAYS)
+
+    def _forget(self, first_day: int) -> None:
+        for edges in self._edges.values():
+            for slot in [slot for slot in edges if utc_day_of_slot(slot) < first_day]:
+                del edges[slot]
+
+    def usage(self, quantity: str, medium: Medium) -> dict[int, SlotUsage]:
+        """Sum a quantity ("import_mwh", "gas_l", …) over the home's meters of a medium, by slot."""
+        known = self._usage.get((quantity, medium))
+        if known is None:
+            known = self._usage[quantity, medium] = self._sum(quantity, medium)
+        return known
+
+    def _sum(self, quantity: str, medium: Medium) -> dict[int, SlotUsage]:
+        runs: list[dict[int, SlotUsage]] = []
+        for log, its_medium in self._mediums.items():
+            if its_medium is not medium:
+                continue
+            registers = {key.register for key in self._edges if key.log == log}
+            parts = set(parts_of(quantity, registers))
+            runs += [
+                usage_of_run(edges, self._modulus(key))
+                for key, edges in self._edges.items()
+                if key.log == log and key.register in parts
+            ]
+        return sum_runs(runs)
+
+    def _modulus(self, key: RunKey) -> int:
+        return max(
+            (
+                change.modulus
+                for change in self._log.runs(key.log)
+                if (change.register, change.run) == (key.register, key.run)
+            ),
+            default=0,
+        )

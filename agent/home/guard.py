@@ -1,0 +1,101 @@
+"""What stands before every request to the page: the Host check, and the headers of every answer.
+
+A page of the wide web can point its own name at the hub's address (DNS rebinding); a request whose
+Host is not one of ours is refused before anything is read.
+"""
+
+from urllib.parse import urlsplit
+
+import msgspec
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class Guard:
+    """ASGI middleware: refuses foreign Hosts and Origins, and adds the security headers."""
+
+    def __init__(self, app: ASGIApp, allowed_hosts: frozenset[str]) -> None:
+        self._app = app
+        self._hosts = LOOPBACK_NAMES | {host.lower().strip("[]") for host in allowed_hosts}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or refuse it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(SECURITY_HEADERS)
+            await send(message)
+
+        refusal = self._refusal(Headers(scope=scope), scope["method"])
+        if refusal is None:
+            await self._app(scope, receive, send_with_headers)
+        else:
+            await refusal(scope, receive, send_with_headers)
+
+    def _refusal(self, headers: Headers, method: str) -> Response | None:
+        hosts = headers.getlist("host")
+        name = host_name(hosts[0]) if len(hosts) == 1 else None
+        if name is None:
+            return problem(400, "Bad Host", "The request must carry one Host header.", "")
+        if name not in self._hosts:
+            return problem(
+                421,
+                "Unknown Host",
+                f"This hub does not answer to the name {name[:80]!r}.",
+                "Add the name to the page's allowed hosts in the hub's configuration.",
+            )
+        if method == "POST" and not _is_same_origin(headers.getlist("origin"), hosts[0]):
+            return problem(
+                403, "Foreign Origin", "Only the hub's own page may change settings.", ""
+            )
+        return None
+
+
+def host_name(host: str) -> str | None:
+    """Take the name out of a Host header, without its port; None where there is none."""
+    try:
+        parts = urlsplit(f"//{host}")
+        _ = parts.port
+    except ValueError:
+        return None
+    if parts.username is not None or parts.path or parts.query or parts.fragment:
+        return None
+    return parts.hostname
+
+
+def problem(
+    status: int, title: str, detail: str, hint: str, headers: dict[str, str] | None = None
+) -> Response:
+    """Answer with an error as problem+json (RFC 9457), `hint` naming the fix."""
+    body = {"title": title, "status": status, "detail": detail, "hint": hint}
+    return Response(
+        msgspec.json.encode(body),
+        status_code=status,
+        media_type="application/problem+json",
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )
+
+
+def _is_same_origin(origins: list[str], host: str) -> bool:
+    """Tell whether a request comes from our own page; a tool that is no browser names no Origin."""
+    if not origins:
+        return True
+    return len(origins) == 1 and urlsplit(origins[0]).netloc.lower() == host.lower()

@@ -1,0 +1,122 @@
+"""What the hub itself is doing, in lines a household can read. Pure."""
+
+from typing import Literal
+
+import msgspec
+
+from agent.home.inputs import HomeInputs, HubState, MeterState
+from agent.home.power import STALE_AFTER_MS
+from agent.home.words import format_age, format_clock, format_count, format_span
+from shared.readings import Medium
+from shared.units import MS_PER_SECOND
+
+MAX_REASONS_SHOWN = 12
+"""Reasons are few by design; a page must not grow with a bug that invents them."""
+
+Condition = Literal["good", "notice", "fault", "off"]
+
+
+class HealthLine(msgspec.Struct, frozen=True):
+    """One line of the hub's health: `condition` is good, notice, fault or off (not set up)."""
+
+    name: str
+    condition: Condition
+    text: str
+    hint: str
+
+
+def view_health(inputs: HomeInputs) -> list[HealthLine]:
+    """Say how the hub is: meter, cloud, backlog, clock, and what a power cut would cost."""
+    hub = inputs.hub
+    lines = [
+        _meter_line(inputs),
+        _cloud_line(hub, inputs.now_ms),
+        _backlog_line(hub, inputs.now_ms),
+        _clock_line(inputs),
+        _disk_line(hub),
+    ]
+    if hub.held_ranges:
+        text = f"{format_count(hub.held_ranges, 'range')} refused by the cloud, kept here"
+        lines.append(HealthLine("Held", "fault", text, "Run: hearthlink doctor"))
+    return lines
+
+
+def quarantine_in_words(hub: HubState) -> list[str]:
+    """Say what was set aside and why, most frequent first."""
+    counts = sorted(hub.quarantined.items(), key=lambda pair: (-pair[1], pair[0]))
+    words = [
+        f"{format_count(count, 'time')}: {reason.replace('-', ' ').replace('_', ' ')}"
+        for reason, count in counts
+        if count
+    ]
+    if len(words) > MAX_REASONS_SHOWN:
+        more = len(words) - MAX_REASONS_SHOWN
+        return [*words[:MAX_REASONS_SHOWN], f"and {format_count(more, 'other reason')}"]
+    return words
+
+
+def _meter_line(inputs: HomeInputs) -> HealthLine:
+    electric = [meter for meter in inputs.meters if meter.medium is Medium.ELECTRICITY]
+    if not electric:
+        return HealthLine(
+            "Meter", "fault", "none heard yet", "Check the cable to the meter and its port"
+        )
+    silent = [meter for meter in electric if meter.age_ms > STALE_AFTER_MS]
+    if not silent:
+        return HealthLine("Meter", "good", f"heard {format_age(_oldest_ms(electric))}", "")
+    text = f"silent for {format_span(_oldest_ms(silent))}"
+    if len(electric) > 1:
+        text = f"{len(silent)} of {len(electric)} {text}"
+    return HealthLine("Meter", "fault", text, "Check the cable to the meter and its port")
+
+
+def _oldest_ms(meters: list[MeterState]) -> int:
+    return max(meter.age_ms for meter in meters)
+
+
+def _cloud_line(hub: HubState, now_ms: int) -> HealthLine:
+    if not hub.cloud_configured:
+        return HealthLine("Cloud", "off", "not set up; the hub works on its own", "")
+    last = "nothing stored there yet"
+    if hub.last_receipt_at_ms is not None:
+        last = f"last receipt {format_age(now_ms - hub.last_receipt_at_ms)}"
+    if hub.cloud_connected:
+        return HealthLine("Cloud", "good", f"connected, {last}", "")
+    return HealthLine(
+        "Cloud", "notice", f"not connected, {last}", "Readings are kept here and sent later"
+    )
+
+
+def _backlog_line(hub: HubState, now_ms: int) -> HealthLine:
+    if not hub.cloud_configured:
+        return HealthLine("Waiting", "off", "nothing to send: no cloud set up", "")
+    if not hub.backlog_samples:
+        return HealthLine("Waiting", "good", "nothing waits to be stored", "")
+    text = format_count(hub.backlog_samples, "sample")
+    if hub.oldest_unstored_at_ms is not None:
+        text += f" over {format_span(now_ms - hub.oldest_unstored_at_ms)}"
+    return HealthLine("Waiting", "good" if hub.cloud_connected else "notice", text, "")
+
+
+def _clock_line(inputs: HomeInputs) -> HealthLine:
+    clock = format_clock(inputs.now_ms, inputs.now_ms, inputs.zone)
+    if inputs.is_clock_trusted:
+        return HealthLine("Clock", "good", f"{clock}, set by {inputs.clock_source}", "")
+    return HealthLine(
+        "Clock",
+        "fault",
+        f"not confirmed ({inputs.clock_source})",
+        "Readings are kept and dated once the time is known",
+    )
+
+
+def _disk_line(hub: HubState) -> HealthLine:
+    span = format_span(hub.commit_window_s * MS_PER_SECOND)
+    waiting = format_count(hub.uncommitted_samples, "sample")
+    return HealthLine(
+        "Log",
+        "good",
+        f"{waiting} not yet on disk; a power cut costs at most the last {span} of detail, "
+        "never energy",
+        "",
+    )

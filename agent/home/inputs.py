@@ -1,0 +1,71 @@
+"""What the display is built from: plain values, read by the composition root at one instant.
+
+Owns the shapes only; reading them (log, history, uplink) is the agent's business. Pure.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from shared.meterdays import SlotUsage
+from shared.readings import Medium
+from shared.tariffs import Tariff
+
+
+@dataclass(frozen=True, slots=True)
+class MeterState:
+    """The latest of one meter.
+
+    `taken_at_ms` is the time of its latest sample (for gas, of the gas meter's own capture);
+    `age_ms` how long ago the hub last heard the meter, by the monotonic clock; `registers` the
+    latest values by canonical name.
+    """
+
+    meter: str
+    medium: Medium
+    taken_at_ms: int
+    age_ms: int
+    registers: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class HubState:
+    """What the hub itself is doing.
+
+    `oldest_unstored_at_ms` is the time of the oldest sample that no receipt covers; `quarantined`
+    counts bad input by its reason; `held_ranges` ranges that the cloud refused and the hub keeps;
+    `commit_window_s` how long a sample may wait for the disk; `granularity` says what may leave the
+    home.
+    """
+
+    cloud_configured: bool
+    cloud_connected: bool
+    last_receipt_at_ms: int | None
+    backlog_samples: int
+    oldest_unstored_at_ms: int | None
+    quarantined: Mapping[str, int]
+    held_ranges: int
+    uncommitted_samples: int
+    commit_window_s: int
+    granularity: str
+
+
+@dataclass(frozen=True, slots=True)
+class HomeInputs:
+    """One instant of the home.
+
+    The slots are home totals by slot number over about the last 35 days: electricity bought and
+    exported in mWh, gas in litres. `is_clock_trusted` says whether `now_ms` may be believed.
+    """
+
+    now_ms: int
+    zone: ZoneInfo
+    is_clock_trusted: bool
+    clock_source: str
+    meters: Sequence[MeterState]
+    electricity_slots: Mapping[int, SlotUsage]
+    export_slots: Mapping[int, SlotUsage]
+    gas_slots: Mapping[int, SlotUsage]
+    tariff: Tariff | None
+    gas_tariff: Tariff | None
+    hub: HubState

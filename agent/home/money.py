@@ -1,0 +1,100 @@
+"""Cost today and by half hour: priced by the tariff, or said to be unpriced, never 0. Pure."""
+
+from typing import Literal
+
+import msgspec
+
+from agent.home.inputs import HomeInputs
+from agent.home.words import format_count, format_energy, format_money, format_small_money
+from shared.calendar import day_of, local_date, slot_of_sample, slot_start_ms
+from shared.tariffs import Cost, Line, SlotEnergy, Tariff, price
+
+NO_TARIFF_HINT = "Enter your tariff in the app, or on the hub: hearthlink tariff import FILE"
+
+
+class CostLine(msgspec.Struct, frozen=True):
+    """One line of today's cost, as a bill would name it."""
+
+    name: str
+    text: str
+
+
+class CostView(msgspec.Struct, frozen=True):
+    """What today costs so far, standing charge and VAT included.
+
+    `state` is "priced", "part-priced" (some energy has no price: the total is a least one),
+    "unpriced" (the tariff does not hold today) or "no-tariff". `total_millionths` is None for both
+    of the last.
+    """
+
+    state: Literal["priced", "part-priced", "unpriced", "no-tariff"]
+    tariff_name: str
+    total_millionths: int | None
+    text: str
+    lines: list[CostLine]
+    note: str
+
+
+def view_cost(inputs: HomeInputs) -> CostView:
+    """Price today's electricity with the whole day's standing charge and VAT."""
+    if inputs.tariff is None:
+        return CostView("no-tariff", "", None, "No tariff yet", [], NO_TARIFF_HINT)
+    tariff = inputs.tariff
+    today = day_of(local_date(inputs.now_ms, inputs.zone), inputs.zone)
+    running = slot_of_sample(inputs.now_ms)
+    energy = [
+        SlotEnergy(slot, usage.amount)
+        for slot in range(slot_of_sample(today.start_ms) + 1, running + 1)
+        if (usage := inputs.electricity_slots.get(slot)) is not None
+    ]
+    cost = price(tariff, energy, today.start_ms, today.end_ms, inputs.zone)
+    if not cost.lines:
+        return CostView(
+            "unpriced",
+            tariff.name,
+            None,
+            "Unpriced",
+            [],
+            f"The tariff {tariff.name} has no price for today. {NO_TARIFF_HINT}",
+        )
+    return show_cost(cost, tariff, has_energy=bool(energy))
+
+
+def price_slot(inputs: HomeInputs, slot: int, energy_mwh: int) -> tuple[int | None, str]:
+    """Price one half hour's energy with VAT, without the standing charge: millionths and text."""
+    if inputs.tariff is None:
+        return None, "no tariff"
+    start_ms = slot_start_ms(slot)
+    cost = price(inputs.tariff, [SlotEnergy(slot, energy_mwh)], start_ms, start_ms, inputs.zone)
+    if cost.unpriced_slots:
+        return None, "unpriced"
+    return cost.total_millionths, format_small_money(cost.total_millionths, cost.currency)
+
+
+def show_cost(cost: Cost, tariff: Tariff, *, has_energy: bool) -> CostView:
+    """Show a day's cost with its lines; energy without a price makes the total a least one."""
+    text = format_money(cost.total_millionths, cost.currency)
+    note = "" if has_energy else "standing charge only: nothing measured yet today"
+    if cost.unpriced_slots:
+        note = (
+            f"{format_count(cost.unpriced_slots, 'half hour')} without a price "
+            f"({format_energy(cost.unpriced_mwh)}) not counted"
+        )
+        text = f"at least {text}"
+    return CostView(
+        state="part-priced" if cost.unpriced_slots else "priced",
+        tariff_name=tariff.name,
+        total_millionths=cost.total_millionths,
+        text=text,
+        lines=[
+            CostLine(_line_name(line), format_money(line.amount_millionths, cost.currency))
+            for line in cost.lines
+        ],
+        note=note,
+    )
+
+
+def _line_name(line: Line) -> str:
+    if line.kind == "energy":
+        return f"{format_energy(line.energy_mwh)}, {line.name}"
+    return line.name[:1].upper() + line.name[1:]

@@ -1,0 +1,31 @@
+"""What leaves the home, in words: the choices the page offers to whoever knows the PIN. Pure."""
+
+import msgspec
+
+from agent.consent import Granularity
+
+WORDS = {
+    Granularity.LIVE: "Live: every reading, and power each second while the app asks",
+    Granularity.TEN_SECONDS: "Every ten seconds",
+    Granularity.HALF_HOURLY: "Half-hourly totals",
+    Granularity.DAILY: "Daily totals",
+    Granularity.NONE: "Nothing",
+}
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """One granularity: its value for `POST /granularity`, and its words."""
+
+    value: str
+    text: str
+
+
+def list_choices() -> list[Choice]:
+    """List what may be chosen, the widest first."""
+    return [Choice(granularity.value, WORDS[granularity]) for granularity in Granularity]
+
+
+def granularity_in_words(granularity: str) -> str:
+    """Say what leaves the home; a granularity of a later version is shown as it is written."""
+    words = {choice.value: choice.text for choice in list_choices()}
+    return words.get(granularity, granularity)

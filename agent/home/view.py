@@ -1,0 +1,64 @@
+"""The display as one value: everything the page shows, computed from the inputs of one instant.
+
+Owns what is shown and how it is worded; the page only draws it. Pure.
+"""
+
+import msgspec
+
+from agent.home.energy import HalfHour, UsageView, view_half_hours, view_usage
+from agent.home.gas import GasView, view_gas
+from agent.home.health import HealthLine, quarantine_in_words, view_health
+from agent.home.inputs import HomeInputs
+from agent.home.money import CostView, view_cost
+from agent.home.power import PowerView, view_power
+from agent.home.sharing import Choice, granularity_in_words, list_choices
+from agent.home.words import format_clock, format_date
+
+CLOCK_NOTICE = (
+    "The hub does not know the time for certain: today's figures may belong to another day."
+)
+
+
+class HomeView(msgspec.Struct, frozen=True):
+    """The display at `now_ms`.
+
+    `granularity` is what leaves the home; it is read only until a PIN is set.
+    """
+
+    now_ms: int
+    clock_text: str
+    date_text: str
+    zone: str
+    notices: list[str]
+    power: PowerView
+    cost: CostView
+    usage: UsageView
+    half_hours: list[HalfHour]
+    gas: GasView | None
+    health: list[HealthLine]
+    quarantine: list[str]
+    granularity: str
+    granularity_text: str
+    granularity_choices: list[Choice]
+    is_read_only: bool = True
+
+
+def build_view(inputs: HomeInputs) -> HomeView:
+    """Compute the display; the same inputs give the same view."""
+    return HomeView(
+        now_ms=inputs.now_ms,
+        clock_text=format_clock(inputs.now_ms, inputs.now_ms, inputs.zone),
+        date_text=format_date(inputs.now_ms, inputs.zone),
+        zone=inputs.zone.key,
+        notices=[] if inputs.is_clock_trusted else [CLOCK_NOTICE],
+        power=view_power(inputs),
+        cost=view_cost(inputs),
+        usage=view_usage(inputs),
+        half_hours=view_half_hours(inputs),
+        gas=view_gas(inputs),
+        health=view_health(inputs),
+        quarantine=quarantine_in_words(inputs.hub),
+        granularity=inputs.hub.granularity,
+        granularity_text=granularity_in_words(inputs.hub.granularity),
+        granularity_choices=list_choices(),
+    )

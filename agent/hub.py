@@ -1,0 +1,227 @@
+"""The hub's parts, wired: what the pipeline moves readings through. Built by `app.py` alone."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from agent.collector import Collector, Heard, Moment
+from agent.config import Config
+from agent.consent import Consent, Granularity, check_granularity
+from agent.history import History
+from agent.intake import Committed, Intake
+from agent.log import Batch, Log, MeterLog
+from agent.rows import LogRow
+from agent.tariffs import TariffShelf
+from agent.timekeeping import ClockLedger, Piece, write_piece
+from agent.uplink.framing import Chunk, Cut, Framer
+from agent.uplink.port import Channel, Uplink
+from agent.uplink.session import Session
+from firmware_bridge.links import LinkEvent, LinkEventKind
+from firmware_bridge.meters.codec import Refused, Telegram
+from shared.clock import Clock, DrivenClock, SystemClock
+from shared.errors import HearthlinkError
+from shared.protocol import Live, encode_message
+from shared.ranges import intersect
+from shared.units import MS_PER_DAY
+
+CLOUD_TIME_SLACK_MS = 50
+"""What a receipt waits in queues beside the half of its round trip."""
+
+MAX_ROUND_TRIP_MS = 4_000
+"""A slower answer says too little about the time to be framed by."""
+
+METER_CLOCK_UNCERTAINTY_MS = 1_000
+"""A meter's clock ticks whole seconds; in replay it is the only clock there is."""
+
+LIVE_INTERVAL_MS = 500
+"""A meter speaks once a second; a replay at full speed must not flood the live lane."""
+
+MAX_FREED_ROWS = 5_000
+"""What one deletion takes at the most, so that the log is never locked for long."""
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class LinkState:
+    """What the meter's link is doing, for the page and `doctor`."""
+
+    is_open: bool = False
+    times_lost: int = 0
+    reason: str = ""
+    hint: str = ""
+
+
+class Hub:
+    """Everything one hub process holds; the methods here only pass things on."""
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        log: Log,
+        ledger: ClockLedger,
+        consent: Consent,
+        read_clock_error_ms: Callable[[], int | None],
+        uplink: Uplink | None,
+    ) -> None:
+        self.config = config
+        self.clock = clock
+        self.log = log
+        self.ledger = ledger
+        self.consent = consent
+        self.uplink = uplink
+        self.machine = SystemClock()
+        self._read_clock_error_ms = read_clock_error_ms
+        self.boot = log.boot_number(clock.boot_id)
+        self.history = History(log, ledger)
+        self.collector = Collector(config.meter_fuse_a)
+        self.intake = Intake(
+            log,
+            self.collector,
+            complete=self._complete_batch,
+            on_heard=self._note_heard,
+            on_committed=self._pass_on,
+        )
+        self.session: Session | None = None
+        self.link = LinkState()
+        self.latest: dict[str, tuple[Heard, int]] = {}
+        self.tariffs = TariffShelf(log, config.tariff_electricity_file, config.tariff_gas_file)
+        self._live_sent_ms: dict[str, int] = {}
+
+    def now(self) -> Moment:
+        """Say what time it is, by every clock the hub believes."""
+        monotonic_ms = self.clock.monotonic_ms()
+        believed = self.ledger.at(self.boot, monotonic_ms)
+        return Moment(self.boot, monotonic_ms, believed.utc_ms if believed else None)
+
+    def utc_ms(self) -> int:
+        """Tell the believed time, or the machine's where none is believed yet."""
+        return self.now().utc_ms or self.clock.utc_ms()
+
+    def restore(self) -> None:
+        """Go on from what the log says: each meter's last row, the days kept for the page."""
+        self.history.load(self.utc_ms())
+        for meter_log in self.log.meters.values():
+            row = self.log.last_row(meter_log.log)
+            if row is not None:
+                resolved = self.ledger.resolve(row)
+                at_ms = resolved[0] if resolved else row.meter_clock_ms or row.monotonic_ms
+                moduli = {c.register: c.modulus for c in self.log.runs(meter_log.log)}
+                self.collector.restore(meter_log.meter, meter_log.medium, row, at_ms, moduli)
+
+    def take(self, decoded: Iterable[Telegram | Refused]) -> None:
+        """Take what a codec decoded just now."""
+        for one in decoded:
+            if isinstance(self.clock, DrivenClock) and isinstance(one, Telegram):
+                self._drive_clock(self.clock, one)
+            self.intake.take(one, self.now(), self.config.meter_link)
+
+    def _drive_clock(self, clock: DrivenClock, telegram: Telegram) -> None:
+        meter_time_ms = telegram.samples[0].meter_time_ms if telegram.samples else None
+        clock.advance_to(self.machine.utc_ms() if meter_time_ms is None else meter_time_ms)
+        if not self.ledger.is_trusted(self.boot, clock.monotonic_ms()):
+            self.believe(clock.utc_ms(), METER_CLOCK_UNCERTAINTY_MS, "meter")
+
+    def believe(self, utc_ms: int, uncertainty_ms: int, source: str) -> None:
+        """Take in what a source says the time is; keep it where it tells more than is known."""
+        piece = Piece(self.boot, self.clock.monotonic_ms(), utc_ms, uncertainty_ms, source)
+        known = self.ledger.at(self.boot, piece.monotonic_ms)
+        if not self.ledger.believe(piece):
+            return
+        write_piece(self.log, piece)
+        if known is None:
+            _logger.info("the time is known now, from %s", source)
+        self.history.catch_up()
+
+    def ask_system_clock(self) -> None:
+        """Believe the machine's clock where the kernel says that NTP disciplines it."""
+        if isinstance(self.clock, DrivenClock):
+            return
+        error_ms = self._read_clock_error_ms()
+        if error_ms is not None:
+            self.believe(self.clock.utc_ms(), error_ms, "ntp")
+
+    def hear_cloud_time(self, cloud_time_ms: int, round_trip_ms: int) -> None:
+        """Believe the cloud's clock, to within half the round trip of the hello it answers."""
+        if round_trip_ms <= MAX_ROUND_TRIP_MS and not isinstance(self.clock, DrivenClock):
+            half_ms = round_trip_ms // 2
+            self.believe(cloud_time_ms + half_ms, half_ms + CLOUD_TIME_SLACK_MS, "cloud")
+
+    def note_link(self, event: LinkEvent) -> None:
+        """Remember what the meter's link is doing."""
+        self.link.is_open = event.kind is LinkEventKind.OPENED
+        self.link.reason, self.link.hint = event.reason, event.hint
+        if event.kind in (LinkEventKind.LOST, LinkEventKind.SILENT):
+            self.link.times_lost += 1
+            _logger.warning("meter link %s: %s", self.config.meter_link, event.reason)
+
+    def set_granularity(self, text: str) -> None:
+        """Hold the household's choice of what may leave the hub, from now on."""
+        granularity = check_granularity(text)
+        since_ms = self.utc_ms()
+        self.log.write(
+            "INSERT OR REPLACE INTO consent VALUES (?, ?)", (since_ms, granularity.value)
+        )
+        self.consent.choose(since_ms, granularity)
+
+    def cut(self, meter_log: MeterLog, chunk: Chunk) -> Cut:
+        """Cut a frame from a chunk of a log, as consent and the clock allow."""
+        framer = Framer(meter_log, self.log.runs(meter_log.log), self.consent, self.config.hub_zone)
+        return framer.cut(chunk, self.ledger.resolve, self.utc_ms())
+
+    def free_stored(self) -> int:
+        """Delete rows that receipts list as stored and whose retention has passed."""
+        if self.session is None:
+            return 0
+        before_ms = self.utc_ms() - self.config.log_retention_days * MS_PER_DAY
+        freed = 0
+        for meter_log in self.log.all_logs():
+            held = self.log.held_range(meter_log.log)
+            if held is None:
+                continue
+            span = (held[0], held[0] + MAX_FREED_ROWS - 1)
+            stored = self.session.delivery(meter_log.log).stored_ranges()
+            for first_seq, last_seq in intersect([span], stored):
+                last_old = self._last_before(meter_log, first_seq, last_seq, before_ms)
+                freed += self.log.free(meter_log.log, first_seq, last_old)
+        return freed
+
+    def _last_before(self, meter_log: MeterLog, first_seq: int, last_seq: int, at_ms: int) -> int:
+        last = first_seq - 1
+        for row in self.log.read(meter_log.log, first_seq, last_seq):
+            resolved = self.ledger.resolve(row) if isinstance(row, LogRow) else None
+            if resolved is None or resolved[0] >= at_ms:
+                break
+            last = row.seq if isinstance(row, LogRow) else last
+        return last
+
+    def _complete_batch(self, batch: Batch) -> None:
+        """Add to a group commit what need not be a commit of its own."""
+        self.history.add_days(batch, self.utc_ms())
+        if self.session is not None and batch.rows:
+            batch.stored = self.session.take_stored()
+
+    def _note_heard(self, heard: Heard) -> None:
+        sample, now_ms = heard.sample, self.machine.monotonic_ms()
+        self.latest[sample.meter] = (heard, now_ms)
+        may_send = self.config.uplink_live and self.consent.now is Granularity.LIVE
+        sent_ms = self._live_sent_ms.get(sample.meter, -LIVE_INTERVAL_MS)
+        if self.uplink is not None and may_send and now_ms - sent_ms >= LIVE_INTERVAL_MS:
+            live = Live(sample.meter, sample.medium, heard.at_ms, sample.registers)
+            if self.uplink.publish(Channel.LIVE, encode_message(live)):
+                self._live_sent_ms[sample.meter] = now_ms
+
+    def take_tariffs(self, payload: bytes) -> None:
+        """Take in the tariff shadow; what is wrong with it is set aside."""
+        mediums = {meter_log.meter: meter_log.medium for meter_log in self.log.all_logs()}
+        try:
+            self.tariffs.take_shadow(payload, mediums)
+        except HearthlinkError as error:
+            self.intake.set_aside(self.now(), "cloud", "bad-tariff", error.message, payload)
+
+    def _pass_on(self, committed: Sequence[Committed]) -> None:
+        for one in committed:
+            self.history.fold(one.meter_log, one.rows)
+        if self.session is not None:
+            self.session.wake()

@@ -1,0 +1,189 @@
+"""Takes what the codecs decode and commits it together: the only way into the log.
+
+Assigns sequences, keeps what waits for the next group commit within a bound, and hands committed
+rows on. A commit that fails (a full disk) is tried again with the same rows; reading waits for it.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from agent.collector import Collected, Collector, Heard, Moment
+from agent.log import Batch, Log, MeterLog, RunChange, Specimen
+from agent.registers import Verdict
+from agent.rows import LogRow
+from firmware_bridge.meters.codec import Refused, Telegram
+
+MAX_PENDING_ROWS = 512
+"""Past this a commit does not wait for its window: a replay gives thousands of rows a second."""
+
+MAX_PENDING_SPECIMENS = 512
+RETRY_S = 2.0
+"""How long to wait before the same rows are written again to a disk that refused them."""
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Rows of one meter that are durable now, in order."""
+
+    meter_log: MeterLog
+    rows: list[LogRow]
+
+
+@dataclass(slots=True)
+class IntakeCounts:
+    """What went through since the start; the proof of no loss never rests on these."""
+
+    telegrams: int = 0
+    refused: int = 0
+    doubts: int = 0
+    committed: int = 0
+    failed_commits: int = 0
+    refused_by_reason: dict[str, int] = field(default_factory=dict)
+
+
+class Intake:
+    """What waits for the next group commit."""
+
+    def __init__(
+        self,
+        log: Log,
+        collector: Collector,
+        *,
+        complete: Callable[[Batch], None],
+        on_heard: Callable[[Heard], None],
+        on_committed: Callable[[list[Committed]], None],
+    ) -> None:
+        self._log = log
+        self._collector = collector
+        self._complete = complete
+        self._on_heard = on_heard
+        self._on_committed = on_committed
+        self._batch = Batch()
+        self._committing = asyncio.Lock()
+        self.counts = IntakeCounts()
+
+    @property
+    def pending_rows(self) -> int:
+        """How many rows a power cut would take now."""
+        return len(self._batch.rows)
+
+    def take(self, decoded: Telegram | Refused, moment: Moment, source: str) -> None:
+        """Take one telegram or refusal heard at `moment` on the link named `source`."""
+        if isinstance(decoded, Refused):
+            self.set_aside(moment, source, decoded.reason, decoded.detail, decoded.raw)
+            return
+        self.counts.telegrams += 1
+        collected = self._collector.offer(decoded, moment)
+        for heard in collected.to_log:
+            self._add_row(heard)
+        self._add_doubts(collected, moment)
+        for heard in collected.heard:
+            self._on_heard(heard)
+
+    def set_aside(self, moment: Moment, source: str, reason: str, detail: str, raw: bytes) -> None:
+        """Quarantine bad input with its reason; past the bound only the count is kept."""
+        self.counts.refused += 1
+        by_reason = self.counts.refused_by_reason
+        by_reason[reason] = by_reason.get(reason, 0) + 1
+        specimen = Specimen(moment.utc_ms or moment.monotonic_ms, source, reason, detail, raw)
+        if len(self._batch.specimens) >= MAX_PENDING_SPECIMENS:
+            specimen = Specimen(specimen.at_ms, source, reason, "", b"")
+        self._batch.specimens.append(specimen)
+
+    async def make_room(self) -> None:
+        """Commit now if much is waiting; returns when there is room for more."""
+        while self._is_full():
+            if not await self.commit():
+                await asyncio.sleep(RETRY_S)
+
+    def _is_full(self) -> bool:
+        return (
+            len(self._batch.rows) >= MAX_PENDING_ROWS
+            or len(self._batch.specimens) >= 2 * MAX_PENDING_SPECIMENS
+        )
+
+    async def commit_every(self, window_s: float) -> None:
+        """Commit once a window for ever: what a power cut can cost is one window of detail."""
+        while True:
+            await asyncio.sleep(max(window_s, 0.05))
+            await self.commit()
+
+    async def commit(self) -> bool:
+        """Write what waits, durably, and hand it on; False where the disk refused it."""
+        async with self._committing:
+            batch, self._batch = self._batch, Batch()
+            self._complete(batch)
+            if batch.is_empty():
+                return True
+            try:
+                await asyncio.to_thread(self._log.commit, batch)
+            except sqlite3.Error as error:
+                self.counts.failed_commits += 1
+                _logger.warning("group commit of %d rows failed: %s", len(batch.rows), error)
+                self._batch = _joined(batch, self._batch)
+                return False
+            self.counts.committed += len(batch.rows)
+            self._on_committed(_by_meter(batch))
+            return True
+
+    def _add_row(self, heard: Heard) -> None:
+        sample = heard.sample
+        meter_log = self._log.meter_log(sample.meter, sample.medium)
+        seq = meter_log.next_seq
+        meter_log.next_seq += 1
+        row = LogRow(
+            seq,
+            heard.moment.boot,
+            heard.moment.monotonic_ms,
+            heard.meter_clock_ms,
+            heard.captured_at_ms,
+            sample.registers,
+            sample.quality,
+        )
+        self._batch.rows.append((meter_log, row))
+        for register, verdict in heard.changes.items():
+            self._batch.run_changes.append(
+                _run_change(self._log, meter_log, register, seq, verdict)
+            )
+
+    def _add_doubts(self, collected: Collected, moment: Moment) -> None:
+        for doubt in collected.doubts:
+            self.counts.doubts += 1
+            detail = f"{doubt.register} = {doubt.value}"
+            self.set_aside(moment, doubt.meter, doubt.reason, detail, b"")
+
+
+def _run_change(
+    log: Log, meter_log: MeterLog, register: str, seq: int, verdict: Verdict
+) -> RunChange:
+    """Name the run a register is in from `seq` on: the same one where it wrapped, a new one else."""
+    if verdict.is_new_run:
+        return RunChange(meter_log.log, register, seq, f"{meter_log.log_id.hex()}:{seq}", 0)
+    run = ""
+    for change in log.runs(meter_log.log):
+        if change.register == register:
+            run = change.run
+    return RunChange(meter_log.log, register, seq, run, verdict.modulus or 0)
+
+
+def _joined(first: Batch, then: Batch) -> Batch:
+    return Batch(
+        rows=first.rows + then.rows,
+        run_changes=first.run_changes + then.run_changes,
+        specimens=first.specimens + then.specimens,
+        days=first.days + then.days,
+        folded={**first.folded, **then.folded},
+        stored={**first.stored, **then.stored},
+    )
+
+
+def _by_meter(batch: Batch) -> list[Committed]:
+    by_log: dict[int, Committed] = {}
+    for meter_log, row in batch.rows:
+        by_log.setdefault(meter_log.log, Committed(meter_log, [])).rows.append(row)
+    return list(by_log.values())

@@ -1,0 +1,78 @@
+"""START HERE: how a reading goes from the meter's bytes to the log and on to the cloud.
+
+    link ─bytes→ codec ─telegrams→ intake ─group commit→ log ─committed rows→ history, session
+                                     │                            (page)   (frames → receipts)
+                                     └─ heard → live
+
+Nothing below acknowledges anything before it is committed, and nothing is freed because it was
+sent: only what a receipt lists is freed, when its retention has passed.
+"""
+
+import asyncio
+import logging
+from contextlib import aclosing
+
+from agent.hub import Hub
+from firmware_bridge.links import Backoff, LinkEvent, LinkEventKind, chunks, open_link
+from firmware_bridge.meters.catalog import codec_for
+from shared.units import MS_PER_HOUR, MS_PER_SECOND
+
+CLOCK_CHECK_S = 60.0
+FREE_EVERY_S = MS_PER_HOUR / MS_PER_SECOND
+
+_logger = logging.getLogger(__name__)
+
+
+async def run_pipeline(hub: Hub) -> None:
+    """Carry readings until cancelled; after a finite link (a replay) has ended, go on sending."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_read_meter(hub), name="meter")
+        group.create_task(hub.intake.commit_every(hub.config.log_commit_window_s), name="commit")
+        group.create_task(_watch_clock(hub), name="clock")
+        group.create_task(_free_stored(hub), name="free")
+        if hub.session is not None:
+            group.create_task(hub.session.run(), name="session")
+
+
+async def _read_meter(hub: Hub) -> None:
+    """Read the meter's link, decode it, and hand every telegram to the intake."""
+    config = hub.config
+    codec = codec_for(config.meter_protocol, config.hub_zone)
+    interrupted = False
+
+    def note(event: LinkEvent) -> None:
+        nonlocal interrupted
+        interrupted = interrupted or event.kind is not LinkEventKind.OPENED
+        hub.note_link(event)
+
+    stream = chunks(
+        lambda: open_link(config.meter_link, baud=config.meter_baud),
+        silence_s=config.meter_silence_s,
+        backoff=Backoff(),
+        on_event=note,
+    )
+    async with aclosing(stream):
+        async for chunk in stream:
+            if interrupted:
+                interrupted = False
+                hub.take(codec.feed(b""))
+            hub.take(codec.feed(chunk))
+            await hub.intake.make_room()
+    hub.take(codec.feed(b""))
+    await hub.intake.commit()
+
+
+async def _watch_clock(hub: Hub) -> None:
+    """Ask the machine for the time again and again: NTP may have set it since."""
+    while True:
+        hub.ask_system_clock()
+        await asyncio.sleep(CLOCK_CHECK_S)
+
+
+async def _free_stored(hub: Hub) -> None:
+    """Free what is stored and old enough; what no receipt has listed stays."""
+    while True:
+        freed = hub.free_stored()
+        if freed:
+            _logger.info("freed %d samples that are stored and past their retention", freed)
+        await asyncio.sleep(FREE_EVERY_S)

@@ -1,0 +1,142 @@
+"""Watches each counter of a meter: what it may do, what is a wrap, what is an anomaly. Pure.
+
+A register's identity is meter, register and run. A value that goes back is a wrap (it was near its
+modulus and went on from zero) or an anomaly; one that rises faster than the fuse lets through is an
+anomaly. Anomalies are quarantined, never a negative or a spike; only when the meter insists is the
+register based anew, in a run of its own, so that no difference is ever taken across.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shared.readings import REGISTERS, Medium
+from shared.units import MS_PER_HOUR, MWH_PER_KWH
+
+NOMINAL_VOLTS = 253
+"""The highest voltage EN 50160 allows on a 230 V supply: the most a fuse lets through."""
+
+PHASES = 3
+DEFAULT_FUSE_A = 100
+"""A British household's main fuse; three phases of it bound every home (DESIGN rule 3)."""
+
+MAX_GAS_L_PER_HOUR = 40_000
+"""A G25 meter's maximum flow: far more than a home burns."""
+
+MAX_WATER_L_PER_HOUR = 20_000
+MAX_HEAT_MJ_PER_HOUR = 1_000
+
+SLACK_MS = 60_000
+"""Every bound allows a minute more: a meter's clock ticks whole seconds and its display lags."""
+
+CONSISTENT_SAMPLES = 6
+"""So many refused values, each going on from the one before, convince: the meter means it."""
+
+WRAP_MODULI_MWH: tuple[int, ...] = (
+    *(int(10**digits) * MWH_PER_KWH for digits in range(5, 9)),
+    2**32 * 1_000,
+    2**48 * 1_000,
+)
+"""Displays of five to eight digits of kWh, and 32- and 48-bit counters of Wh."""
+
+WRAP_MODULI_OTHER: tuple[int, ...] = tuple(int(10**digits) * 1_000 for digits in range(4, 9))
+"""Displays of four to eight digits of cubic metres or gigajoules."""
+
+
+class Fault(StrEnum):
+    """Why a counter's value was refused."""
+
+    FELL = "register-fell"
+    ROSE = "register-rose-impossibly"
+    ZERO = "zero-after-boot"
+    NEGATIVE = "negative-counter"
+
+
+@dataclass(slots=True)
+class _Counter:
+    value: int
+    at_ms: int
+    modulus: int = 0
+    suspect: int = 0
+    suspect_at_ms: int = 0
+    suspects: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is decided of one value: `fault` is None where it holds.
+
+    `modulus` is not None where the register has just wrapped; `is_new_run` where it is based anew.
+    """
+
+    fault: Fault | None = None
+    modulus: int | None = None
+    is_new_run: bool = False
+
+
+HOLDS = Verdict()
+
+
+class CounterWatch:
+    """The counters of one meter, each with its last believed value."""
+
+    def __init__(self, medium: Medium, fuse_a: int = DEFAULT_FUSE_A) -> None:
+        self._counters: dict[str, _Counter] = {}
+        self._medium = medium
+        self._fuse_a = fuse_a
+
+    def restore(self, register: str, value: int, at_ms: int, modulus: int) -> None:
+        """Go on from what the log says of a register."""
+        self._counters[register] = _Counter(value, at_ms, modulus)
+
+    def judge(self, register: str, value: int, at_ms: int) -> Verdict:
+        """Decide on a counter's value read at `at_ms`, a time that never goes back."""
+        if value < 0:
+            return Verdict(Fault.NEGATIVE)
+        known = self._counters.get(register)
+        if known is None:
+            self._counters[register] = _Counter(value, at_ms)
+            return HOLDS
+        bound = self._bound(at_ms - known.at_ms)
+        if known.value <= value <= known.value + bound:
+            known.value, known.at_ms, known.suspects = value, at_ms, 0
+            return HOLDS
+        if value < known.value:
+            modulus = _wrap_modulus(register, known, value, bound)
+            if modulus:
+                known.value, known.at_ms, known.suspects = value, at_ms, 0
+                known.modulus = modulus
+                return Verdict(modulus=modulus)
+        return self._suspect(register, known, value, at_ms)
+
+    def _suspect(self, register: str, known: _Counter, value: int, at_ms: int) -> Verdict:
+        if value == 0:
+            return Verdict(Fault.ZERO)
+        bound = self._bound(at_ms - known.suspect_at_ms)
+        goes_on = known.suspects and known.suspect <= value <= known.suspect + bound
+        known.suspects = known.suspects + 1 if goes_on else 1
+        known.suspect, known.suspect_at_ms = value, at_ms
+        if known.suspects < CONSISTENT_SAMPLES:
+            return Verdict(Fault.FELL if value < known.value else Fault.ROSE)
+        self._counters[register] = _Counter(value, at_ms)
+        return Verdict(is_new_run=True)
+
+    def _bound(self, elapsed_ms: int) -> int:
+        elapsed_ms = max(elapsed_ms, 0) + SLACK_MS
+        if self._medium is Medium.GAS:
+            return MAX_GAS_L_PER_HOUR * elapsed_ms // MS_PER_HOUR
+        if self._medium is Medium.WATER:
+            return MAX_WATER_L_PER_HOUR * elapsed_ms // MS_PER_HOUR
+        if self._medium is Medium.HEAT:
+            return MAX_HEAT_MJ_PER_HOUR * elapsed_ms // MS_PER_HOUR + 1
+        power_w = self._fuse_a * NOMINAL_VOLTS * PHASES
+        return power_w * 1_000 * elapsed_ms // MS_PER_HOUR
+
+
+def _wrap_modulus(register: str, known: _Counter, value: int, bound: int) -> int:
+    """Find the modulus that makes a fall an ordinary rise; 0 where none does."""
+    kind = REGISTERS.get(register)
+    moduli = WRAP_MODULI_MWH if kind and kind.unit in ("mwh", "mvarh") else WRAP_MODULI_OTHER
+    for modulus in (known.modulus, *moduli) if known.modulus else moduli:
+        if known.value < modulus and value + modulus - known.value <= bound:
+            return modulus
+    return 0

@@ -1,0 +1,176 @@
+"""Every setting of the hub: its key in the file, its default, what it means and how it is read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.consent import Granularity
+from shared.calendar import check_zone
+from shared.errors import BadInputError
+from shared.topics import check_thing
+
+MAX_COMMIT_WINDOW_S = 300
+MAX_PORT = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting; `read` turns a TOML value or an environment string into it, or raises
+    ValueError.
+    """
+
+    key: str
+    default: Any
+    help: str
+    read: Callable[[Any], Any]
+
+
+def whole(least: int, most: int) -> Callable[[Any], int]:
+    """Read a whole number within bounds."""
+
+    def read(value: Any) -> int:
+        number = int(value) if isinstance(value, str) else value
+        if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
+            raise ValueError(f"give a whole number from {least} to {most}")
+        return number
+
+    return read
+
+
+def seconds(least: float, most: float) -> Callable[[Any], float]:
+    """Read a duration in seconds within bounds."""
+
+    def read(value: Any) -> float:
+        try:
+            number = float(value)
+        except (TypeError, ValueError) as error:
+            raise ValueError("give a number of seconds") from error
+        if isinstance(value, bool) or not least <= number <= most:
+            raise ValueError(f"give seconds from {least:g} to {most:g}")
+        return number
+
+    return read
+
+
+def text(value: Any) -> str:
+    """Read a text."""
+    if not isinstance(value, str):
+        raise ValueError("give a text in quotes")
+    return value
+
+
+def path(value: Any) -> Path | None:
+    """Read a file's path; an empty text is none."""
+    written = text(value)
+    return Path(written) if written else None
+
+
+def thing(value: Any) -> str:
+    """Read a thing name."""
+    try:
+        return check_thing(text(value))
+    except BadInputError as error:
+        raise ValueError(error.hint) from error
+
+
+def zone(value: Any) -> str:
+    """Read a time zone's name."""
+    try:
+        return check_zone(text(value)).key
+    except BadInputError as error:
+        raise ValueError(error.hint) from error
+
+
+def one_of(*choices: str) -> Callable[[Any], str]:
+    """Read one of some words."""
+
+    def read(value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"give one of {', '.join(choices)}")
+        return str(value)
+
+    return read
+
+
+def yes_or_no(value: Any) -> bool:
+    """Read a truth value."""
+    known = {"true": True, "false": False, True: True, False: False}
+    if value not in known:
+        raise ValueError("give true or false")
+    return known[value]
+
+
+def hosts(value: Any) -> frozenset[str]:
+    """Read a list of host names; in the environment they are parted by commas."""
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("give a list of host names in quotes")
+    return frozenset(name.strip().lower() for name in names if name.strip())
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("hub.thing", "hub", "the hub's thing name: its certificate's common name", thing),
+    Setting("hub.state_dir", "state", "folder of the hub's database", path),
+    Setting("hub.zone", "Europe/London", "the household's time zone (IANA name)", zone),
+    Setting(
+        "hub.clock",
+        "system",
+        "'system', or 'meter' to let a replay drive the clock from the meter's own time",
+        one_of("system", "meter"),
+    ),
+    Setting("meter.protocol", "p1", "what the meter speaks", text),
+    Setting("meter.link", "", "where: a device path, tcp://HOST:PORT or replay:FILE", text),
+    Setting("meter.baud", 115_200, "serial speed in baud", whole(300, 921_600)),
+    Setting(
+        "meter.silence_s", 60, "no byte for so long: the link is opened anew", seconds(2, 3600)
+    ),
+    Setting(
+        "meter.fuse_a",
+        100,
+        "the main fuse in ampere: bounds what a register may gain",
+        whole(5, 1000),
+    ),
+    Setting(
+        "log.commit_window_s",
+        60,
+        "samples are committed together this often; "
+        "a power cut costs at most so much detail, never energy",
+        seconds(0, MAX_COMMIT_WINDOW_S),
+    ),
+    Setting(
+        "log.retention_days", 35, "stored samples are kept this long on the hub", whole(35, 3650)
+    ),
+    Setting("uplink.host", "", "the broker's host name; empty: the hub works alone", text),
+    Setting("uplink.port", 8883, "the broker's port", whole(1, MAX_PORT)),
+    Setting("uplink.ca_file", "", "certificate of the authority that signed the broker's", path),
+    Setting("uplink.certificate_file", "", "the hub's certificate", path),
+    Setting("uplink.key_file", "", "the hub's private key, mode 0600", path),
+    Setting("uplink.frames_prefix", "", "'$aws/rules/<rule>/' for AWS Basic Ingest", text),
+    Setting(
+        "uplink.frame_interval_s",
+        300,
+        "how often frames leave in the steady flow",
+        seconds(1, 3600),
+    ),
+    Setting("uplink.backlog_frames_per_s", 5, "how fast backlog leaves", seconds(0.1, 100)),
+    Setting(
+        "uplink.start_delay_s",
+        10,
+        "a random pause up to this before the first hello",
+        seconds(0, 3600),
+    ),
+    Setting("uplink.live", False, "publish live samples (needs granularity live)", yes_or_no),
+    Setting("page.host", "127.0.0.1", "address the display page listens on", text),
+    Setting("page.port", 8080, "port of the display page", whole(0, MAX_PORT)),
+    Setting("page.allowed_hosts", [], "further host names the page answers to", hosts),
+    Setting("page.pin", "", "PIN for changes on the page; empty: the page is read-only", text),
+    Setting(
+        "consent.granularity",
+        "half-hourly",
+        "what may leave the hub until the household chooses: live, 10s, half-hourly, daily, none",
+        one_of(*Granularity),
+    ),
+    Setting("tariff.electricity_file", "", "the electricity tariff, JSON", path),
+    Setting("tariff.gas_file", "", "the gas tariff, JSON", path),
+)

@@ -1,0 +1,71 @@
+"""Reads the hub's state into what the display shows. Decides nothing."""
+
+from agent.collector import Heard
+from agent.home.inputs import HomeInputs, HubState, MeterState
+from agent.hub import Hub
+from agent.rows import LogRow
+from shared.ranges import count
+from shared.readings import Medium
+
+
+def read_home_inputs(hub: Hub) -> HomeInputs:
+    """Read one instant of the home."""
+    monotonic_ms = hub.clock.monotonic_ms()
+    believed = hub.ledger.at(hub.boot, monotonic_ms)
+    return HomeInputs(
+        now_ms=hub.utc_ms(),
+        zone=hub.config.hub_zone,
+        is_clock_trusted=hub.ledger.is_trusted(hub.boot, monotonic_ms),
+        clock_source=believed.source if believed else "machine",
+        meters=[
+            _meter_state(heard, hub.machine.monotonic_ms() - heard_ms)
+            for heard, heard_ms in hub.latest.values()
+        ],
+        electricity_slots=hub.history.usage("import_mwh", Medium.ELECTRICITY),
+        export_slots=hub.history.usage("export_mwh", Medium.ELECTRICITY),
+        gas_slots=hub.history.usage("gas_l", Medium.GAS),
+        tariff=hub.tariffs.current(Medium.ELECTRICITY),
+        gas_tariff=hub.tariffs.current(Medium.GAS),
+        hub=_hub_state(hub),
+    )
+
+
+def _meter_state(heard: Heard, age_ms: int) -> MeterState:
+    sample = heard.sample
+    return MeterState(sample.meter, sample.medium, heard.at_ms, age_ms, sample.registers)
+
+
+def _hub_state(hub: Hub) -> HubState:
+    session = hub.session
+    unstored = session.unstored() if session else []
+    receipt_at_ms = None
+    if session and session.state.last_receipt_ms is not None:
+        receipt_at_ms = hub.utc_ms() - (hub.machine.monotonic_ms() - session.state.last_receipt_ms)
+    return HubState(
+        cloud_configured=session is not None,
+        cloud_connected=session.state.is_connected if session else False,
+        last_receipt_at_ms=receipt_at_ms,
+        backlog_samples=sum(count(ranges) for _, ranges in unstored),
+        oldest_unstored_at_ms=_oldest_unstored_ms(hub),
+        quarantined=hub.log.quarantine_counts(),
+        held_ranges=sum(
+            len(session.delivery(meter_log.log).refused) for meter_log in hub.log.all_logs()
+        )
+        if session
+        else 0,
+        uncommitted_samples=hub.intake.pending_rows,
+        commit_window_s=round(hub.config.log_commit_window_s),
+        granularity=hub.consent.now.value,
+    )
+
+
+def _oldest_unstored_ms(hub: Hub) -> int | None:
+    """Tell when the oldest sample was taken that no receipt has named."""
+    times = []
+    for meter_log, ranges in hub.session.unstored() if hub.session else []:
+        for first_seq, _ in ranges[:1]:
+            for row in hub.log.read(meter_log.log, first_seq, first_seq):
+                resolved = hub.ledger.resolve(row) if isinstance(row, LogRow) else None
+                if resolved is not None:
+                    times.append(resolved[0])
+    return min(times, default=None)

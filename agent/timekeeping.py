@@ -1,0 +1,153 @@
+"""The clock ledger: what the hub believes about the time, piece by piece; rows are read through it.
+
+A piece says that at one monotonic instant of one boot it was this UTC time, give or take. Rows
+carry the boot and the monotonic time and are never rewritten. Pure, but for the table it is kept in.
+"""
+
+from bisect import bisect_right, insort
+from dataclasses import dataclass
+
+from agent.log import Log
+from agent.rows import LogRow
+from shared.readings import Quality
+from shared.units import EARLIEST_PLAUSIBLE_MS, MS_PER_DAY
+
+MAX_UNCERTAINTY_MS = 2_000
+"""No sample is framed until its time is known this well (DESIGN rule 2)."""
+
+METER_CLOCK_TOLERANCE_MS = 120_000
+"""A meter's clock this close to the hub's trusted time is believed; one further off is not."""
+
+MAX_CAPTURE_AGE_MS = 2 * MS_PER_DAY
+"""A sub-meter's capture is hourly or better; an older one is a meter that is no longer heard."""
+
+DRIFT_PPM = 50
+"""A Pi's crystal, at its worst: uncertainty grows by 4.3 s a day away from a piece."""
+
+MIN_CORRECTION_MS = 200
+"""A source that agrees this well with what is believed adds no piece, so the ledger stays small."""
+
+REFRESH_UNCERTAINTY_MS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """At `monotonic_ms` of boot number `boot` it was `utc_ms`, within `uncertainty_ms`."""
+
+    boot: int
+    monotonic_ms: int
+    utc_ms: int
+    uncertainty_ms: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class BelievedTime:
+    """A UTC time with its uncertainty, and who said so."""
+
+    utc_ms: int
+    uncertainty_ms: int
+    source: str
+
+
+def _monotonic_ms(piece: Piece) -> int:
+    return piece.monotonic_ms
+
+
+class ClockLedger:
+    """The pieces believed so far."""
+
+    def __init__(self, pieces: list[Piece] | None = None) -> None:
+        self._pieces: dict[int, list[Piece]] = {}
+        for piece in sorted(pieces or [], key=_monotonic_ms):
+            self._pieces.setdefault(piece.boot, []).append(piece)
+
+    def believe(self, piece: Piece) -> bool:
+        """Take a piece in if it tells more than is known; say whether it did.
+
+        A time before 2000 is a clock that was never set and tells nothing.
+        """
+        if piece.utc_ms < EARLIEST_PLAUSIBLE_MS:
+            return False
+        known = self.at(piece.boot, piece.monotonic_ms)
+        if known is not None:
+            off_ms = abs(known.utc_ms - piece.utc_ms)
+            tells_more = piece.uncertainty_ms < known.uncertainty_ms and (
+                off_ms > MIN_CORRECTION_MS or known.uncertainty_ms > REFRESH_UNCERTAINTY_MS
+            )
+            contradicts = off_ms > known.uncertainty_ms + piece.uncertainty_ms
+            if not tells_more and not contradicts:
+                return False
+        insort(self._pieces.setdefault(piece.boot, []), piece, key=_monotonic_ms)
+        return True
+
+    def at(self, boot: int, monotonic_ms: int) -> BelievedTime | None:
+        """Tell the UTC time of a monotonic instant; None for a boot that never learned it."""
+        pieces = self._pieces.get(boot)
+        if not pieces:
+            return None
+        # Each piece told more than was known when it came, so only the nearest two can be the best.
+        place = bisect_right(pieces, monotonic_ms, key=_monotonic_ms)
+        best: BelievedTime | None = None
+        for piece in pieces[max(place - 1, 0) : place + 1]:
+            away_ms = monotonic_ms - piece.monotonic_ms
+            uncertainty_ms = piece.uncertainty_ms + abs(away_ms) * DRIFT_PPM // 1_000_000
+            if best is None or uncertainty_ms < best.uncertainty_ms:
+                best = BelievedTime(piece.utc_ms + away_ms, uncertainty_ms, piece.source)
+        return best
+
+    def is_trusted(self, boot: int, monotonic_ms: int) -> bool:
+        """Tell whether the time of this instant is known well enough to be framed."""
+        believed = self.at(boot, monotonic_ms)
+        return believed is not None and believed.uncertainty_ms <= MAX_UNCERTAINTY_MS
+
+    def resolve(self, row: LogRow) -> tuple[int, int] | None:
+        """Tell when a row's sample was taken and its quality; None while not known well enough.
+
+        It is the meter's clock (or what it says was the capture) if that clock is within 120 s of
+        the hub's trusted time, else the hub's.
+        """
+        believed = self.at(row.boot, row.monotonic_ms)
+        if believed is None or believed.uncertainty_ms > MAX_UNCERTAINTY_MS:
+            return None
+        return taken_at(
+            believed.utc_ms, row.meter_clock_ms, row.captured_at_ms, Quality(row.quality)
+        )
+
+
+def taken_at(
+    hub_utc_ms: int, meter_clock_ms: int | None, captured_at_ms: int | None, quality: int
+) -> tuple[int, int]:
+    """Choose between the meter's clock and the hub's: (UTC milliseconds, quality)."""
+    if meter_clock_ms is None:
+        return hub_utc_ms, quality | Quality.HUB_TIME
+    is_believed = abs(meter_clock_ms - hub_utc_ms) <= METER_CLOCK_TOLERANCE_MS
+    if captured_at_ms is None:
+        return (
+            (meter_clock_ms, quality) if is_believed else (hub_utc_ms, quality | Quality.HUB_TIME)
+        )
+    age_ms = meter_clock_ms - captured_at_ms
+    if not 0 <= age_ms <= MAX_CAPTURE_AGE_MS:
+        return hub_utc_ms, quality | Quality.HUB_TIME
+    if is_believed:
+        return captured_at_ms, quality
+    return hub_utc_ms - age_ms, quality | Quality.HUB_TIME
+
+
+def read_pieces(log: Log) -> list[Piece]:
+    """Read the ledger from the hub's database, oldest first."""
+    return [
+        Piece(*row)
+        for row in log.committed.execute(
+            "SELECT boot, monotonic_ms, utc_ms, uncertainty_ms, source FROM clock_ledger "
+            "ORDER BY boot, monotonic_ms"
+        )
+    ]
+
+
+def write_piece(log: Log, piece: Piece) -> None:
+    """Keep a piece, durably."""
+    log.write(
+        "INSERT OR REPLACE INTO clock_ledger VALUES (?, ?, ?, ?, ?)",
+        (piece.boot, piece.monotonic_ms, piece.utc_ms, piece.uncertainty_ms, piece.source),
+    )

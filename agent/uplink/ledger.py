@@ -1,0 +1,90 @@
+"""What the hub knows of each log's delivery: stored, in flight, refused. Pure.
+
+Only a receipt moves anything to stored; a message handed to the broker is merely in flight.
+"""
+
+from dataclasses import dataclass, field
+
+from shared.protocol import Receipt
+from shared.ranges import Range, contains, subtract, union
+
+REENCODE_TRIES = 1
+"""A refused range is encoded anew this often; then it is held and shown (DESIGN §5)."""
+
+
+@dataclass(slots=True)
+class Flight:
+    """A frame handed over and not yet answered."""
+
+    first_seq: int
+    last_seq: int
+    answer_due_ms: int
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One log's delivery."""
+
+    stored: list[tuple[int, int, int]] = field(default_factory=list)
+    flights: list[Flight] = field(default_factory=list)
+    refused: list[tuple[int, int, str]] = field(default_factory=list)
+    refusals: dict[Range, int] = field(default_factory=dict)
+    receipt_revision: int = -1
+    last_framed_ms: int | None = None
+
+    def stored_ranges(self) -> list[Range]:
+        """List what is stored, whatever its revision."""
+        return union((first, last) for first, last, _ in self.stored)
+
+    def unsent(self, held: Range) -> list[Range]:
+        """List what of the rows held is neither stored, nor in flight, nor refused for good."""
+        taken = [(first, last) for first, last, _ in self.stored]
+        taken += [(flight.first_seq, flight.last_seq) for flight in self.flights]
+        taken += [(first, last) for first, last, _ in self.refused]
+        return subtract([held], taken)
+
+    def unstored(self, held: Range) -> list[Range]:
+        """List what of the rows held no receipt has named."""
+        return subtract([held], [(first, last) for first, last, _ in self.stored])
+
+    def apply(self, receipt: Receipt) -> list[tuple[int, int, str]]:
+        """Take in a receipt; return the ranges it makes the hub hold. An old one changes nothing."""
+        if receipt.revision < self.receipt_revision:
+            return []
+        self.receipt_revision = receipt.revision
+        self.stored = merge_stored([*self.stored, *receipt.stored])
+        answered = union((first, last) for first, last, _ in receipt.stored)
+        refused = [(first, last) for first, last, _ in receipt.rejected]
+        self.flights = [
+            flight
+            for flight in self.flights
+            if not contains(answered, flight.first_seq, flight.last_seq)
+            and (flight.first_seq, flight.last_seq) not in refused
+        ]
+        return [held for one in receipt.rejected if (held := self._refuse(one)) is not None]
+
+    def _refuse(self, rejected: tuple[int, int, str]) -> tuple[int, int, str] | None:
+        span = (rejected[0], rejected[1])
+        self.refusals[span] = self.refusals.get(span, 0) + 1
+        if self.refusals[span] <= REENCODE_TRIES:
+            return None
+        del self.refusals[span]
+        self.refused.append(rejected)
+        return rejected
+
+    def overdue(self, now_ms: int) -> list[Flight]:
+        """Take back the flights whose answer is overdue, so that they are sent again."""
+        late = [flight for flight in self.flights if flight.answer_due_ms <= now_ms]
+        self.flights = [flight for flight in self.flights if flight.answer_due_ms > now_ms]
+        return late
+
+
+def merge_stored(ranges: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Merge stored ranges of the same revision; where two revisions overlap, the higher holds."""
+    merged: list[tuple[int, int, int]] = []
+    above: list[Range] = []
+    for revision in sorted({r for _, _, r in ranges}, reverse=True):
+        mine = union((first, last) for first, last, r in ranges if r == revision)
+        merged += [(first, last, revision) for first, last in subtract(mine, above)]
+        above = union([*above, *mine])
+    return sorted(merged)

@@ -1,0 +1,183 @@
+"""The Uplink port over paho-mqtt: MQTT 5, TLS with the hub's certificate, a last will.
+
+paho runs its own network thread; every callback is handed to the event loop and decides nothing.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from agent.uplink.port import Arrived, Channel, Connected, Disconnected, Event, Undelivered
+from shared import topics
+from shared.errors import OperatorError
+from shared.protocol import Status, encode_message
+
+KEEPALIVE_S = 30
+"""A dead link is noticed within 45 s; AWS meters no pings of 30 s or more."""
+
+RECONNECT_S_MIN = 1
+RECONNECT_S_MAX = 60
+MAX_QUEUED_MESSAGES = 64
+"""paho's own queue: the session keeps far fewer frames in flight."""
+
+MAX_INFLIGHT_MESSAGES = 20
+NO_MATCHING_SUBSCRIBERS = 0x10
+FIRST_FAILURE = 0x80
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAccess:
+    """Where the broker is, and the files that prove each side to the other."""
+
+    host: str
+    port: int
+    ca_file: Path
+    certificate_file: Path
+    key_file: Path
+    frames_prefix: str = ""
+
+
+class MqttUplink:
+    """One MQTT connection of one thing."""
+
+    def __init__(self, thing: str, access: BrokerAccess) -> None:
+        self._thing = topics.check_thing(thing)
+        self._access = access
+        self._connection_id = ""
+        self._deliver: Callable[[Event], None] = lambda _event: None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._sent: dict[int, Channel] = {}
+        self._client = self._make_client()
+        self._topics = {
+            Channel.FRAMES: topics.frames(thing, access.frames_prefix),
+            Channel.LIVE: topics.live(thing),
+            Channel.HELLO: topics.hello(thing),
+            Channel.TARIFF_GET: topics.shadow_get(thing, topics.TARIFF_SHADOW),
+        }
+        self._channels = {
+            topics.receipts(thing): Channel.RECEIPTS,
+            topics.shadow_get_accepted(thing, topics.TARIFF_SHADOW): Channel.TARIFF,
+            topics.shadow_delta(thing, topics.TARIFF_SHADOW): Channel.TARIFF,
+        }
+
+    async def start(self, deliver: Callable[[Event], None]) -> None:
+        """Begin connecting; a broker that is away is tried again with growing pauses."""
+        self._deliver = deliver
+        self._loop = asyncio.get_running_loop()
+        self._client.connect_async(
+            self._access.host, self._access.port, keepalive=KEEPALIVE_S, clean_start=True
+        )
+        self._client.loop_start()
+
+    def publish(self, channel: Channel, payload: bytes) -> bool:
+        """Publish at the channel's quality of service; False while not connected."""
+        if not self._client.is_connected():
+            return False
+        qos = topics.LIVE_QOS if channel is Channel.LIVE else topics.FRAMES_QOS
+        told = self._client.publish(self._topics[channel], payload, qos=qos)
+        if told.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            return False
+        if qos:
+            self._sent[told.mid] = channel
+        return True
+
+    async def stop(self) -> None:
+        """Say offline and disconnect; the last will is then not needed."""
+        if self._client.is_connected():
+            self._say_status(online=False)
+        self._client.disconnect()
+        await asyncio.to_thread(self._client.loop_stop)
+
+    def _make_client(self) -> Client:
+        client = Client(
+            CallbackAPIVersion.VERSION2, client_id=self._thing, protocol=MQTTProtocolVersion.MQTTv5
+        )
+        client.tls_set_context(_tls_context(self._access))
+        client.reconnect_delay_set(RECONNECT_S_MIN, RECONNECT_S_MAX)
+        client.max_queued_messages_set(MAX_QUEUED_MESSAGES)
+        client.max_inflight_messages_set(MAX_INFLIGHT_MESSAGES)
+        client.on_pre_connect = self._on_pre_connect
+        client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        return client
+
+    def _on_pre_connect(self, client: Client, _userdata: Any) -> None:
+        self._connection_id = secrets.token_hex(8)
+        self._sent.clear()
+        client.will_set(
+            topics.status(self._thing),
+            encode_message(Status(self._connection_id, online=False)),
+            qos=1,
+        )
+
+    def _on_connect(
+        self, client: Client, _userdata: Any, _flags: Any, reason: ReasonCode, _props: Any
+    ) -> None:
+        if reason.is_failure:
+            self._tell(Disconnected(f"the broker refused the connection: {reason}"))
+            return
+        client.subscribe([(topic, 1) for topic in self._channels])
+        self._say_status(online=True)
+        self._tell(Connected())
+
+    def _on_connect_fail(self, _client: Client, _userdata: Any) -> None:
+        address = f"{self._access.host}:{self._access.port}"
+        self._tell(Disconnected(f"no broker answers at {address}, or TLS failed"))
+
+    def _on_disconnect(
+        self, _client: Client, _userdata: Any, _flags: Any, reason: ReasonCode, _props: Any
+    ) -> None:
+        self._tell(Disconnected(f"the connection ended: {reason}"))
+
+    def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
+        channel = self._channels.get(message.topic)
+        if channel is not None:
+            self._tell(Arrived(channel, bytes(message.payload)))
+
+    def _on_publish(
+        self, _client: Client, _userdata: Any, mid: int, reason: ReasonCode, _props: Any
+    ) -> None:
+        channel = self._sent.pop(mid, None)
+        if channel not in (Channel.FRAMES, Channel.HELLO):
+            return
+        if reason.value == NO_MATCHING_SUBSCRIBERS:
+            self._tell(Undelivered(channel, "the broker is up, but no ingest listens"))
+        elif reason.value >= FIRST_FAILURE:
+            self._tell(Undelivered(channel, f"the broker refused a message: {reason}"))
+
+    def _say_status(self, *, online: bool) -> None:
+        self._client.publish(
+            topics.status(self._thing), encode_message(Status(self._connection_id, online)), qos=1
+        )
+
+    def _tell(self, event: Event) -> None:
+        # The loop may already be closed while paho's thread winds down.
+        with contextlib.suppress(RuntimeError):
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._deliver, event)
+
+
+def _tls_context(access: BrokerAccess) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=str(access.ca_file))
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(access.certificate_file, access.key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise OperatorError(
+            f"the certificate files {access.ca_file}, {access.certificate_file}, "
+            f"{access.key_file} cannot be used: {error}",
+            hint="check that they exist, are readable by this user, and belong together",
+        ) from error
+    return context

@@ -1,0 +1,58 @@
+"""The port every transport to the cloud fills: it moves bytes and decides nothing."""
+
+import enum
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+
+class Channel(enum.StrEnum):
+    """What a message is, so that a transport can choose its topic and its quality of service."""
+
+    FRAMES = "frames"
+    LIVE = "live"
+    HELLO = "hello"
+    TARIFF_GET = "tariff-get"
+    RECEIPTS = "receipts"
+    TARIFF = "tariff"
+
+
+class Connected(msgspec.Struct, frozen=True):
+    """The transport is connected and its subscriptions are made."""
+
+
+class Disconnected(msgspec.Struct, frozen=True):
+    """The transport lost its connection, or could not make one."""
+
+    reason: str
+
+
+class Arrived(msgspec.Struct, frozen=True):
+    """A message from the cloud."""
+
+    channel: Channel
+    payload: bytes
+
+
+class Undelivered(msgspec.Struct, frozen=True):
+    """The broker took a message that nobody was there to hear (MQTT PUBACK 0x10), or refused it."""
+
+    channel: Channel
+    reason: str
+
+
+Event = Connected | Disconnected | Arrived | Undelivered
+
+
+class Uplink(Protocol):
+    """A transport to the cloud. It reconnects by itself; delivery is proved by receipts alone."""
+
+    async def start(self, deliver: Callable[[Event], None]) -> None:
+        """Begin connecting, and go on doing so; `deliver` is called on the event loop."""
+
+    def publish(self, channel: Channel, payload: bytes) -> bool:
+        """Hand a message over without blocking; False where there is no connection to take it."""
+
+    async def stop(self) -> None:
+        """Say that the hub goes offline and disconnect."""

@@ -1,0 +1,309 @@
+"""The conversation with the cloud: hello, frames within a window, receipts, re-sends.
+
+One task owns it; the order of messages is never assumed. It reads committed rows only, and nothing
+but a receipt makes a row stored. Bytes go through the Uplink port, time comes as a function.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from agent.log import Log, MeterLog
+from agent.uplink.framing import Chunk, Cut
+from agent.uplink.ledger import Delivery, Flight
+from agent.uplink.pacing import TokenBucket
+from agent.uplink.port import Arrived, Channel, Connected, Disconnected, Event, Undelivered, Uplink
+from shared.errors import BadInputError, FrameError
+from shared.frames import FRAME_VERSION, Frame, encode_frame
+from shared.protocol import (
+    MAX_LOGS_PER_HELLO,
+    Hello,
+    LogState,
+    Receipt,
+    decode_receipt,
+    encode_message,
+    is_backlog,
+)
+from shared.ranges import Range
+from shared.units import MS_PER_MINUTE, MS_PER_SECOND
+
+MAX_EVENTS = 1_000
+"""Messages waiting for the session; receipts are cumulative: one dropped costs a re-send."""
+
+TICK_S = 1.0
+BACKLOG_ANSWER_MS = 30 * MS_PER_SECOND
+STEADY_ANSWER_MS = 75 * MS_PER_MINUTE
+"""Receipts of the steady flow come at most hourly; a quarter of an hour more is an overdue one."""
+
+HELLO_ANSWER_MS = 20 * MS_PER_SECOND
+UNDELIVERED_PAUSE_MS = 5 * MS_PER_SECOND
+BURST_FRAMES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRules:
+    """How fast and how often frames leave, and how they are cut from the log."""
+
+    frame_interval_s: float
+    backlog_frames_per_s: float
+    start_delay_s: float
+    chunk_rows: Callable[[], int]
+    cut: Callable[[MeterLog, Chunk], Cut]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionHooks:
+    """Whom the session tells what it learns; each is called on the event loop, returns at once."""
+
+    monotonic_ms: Callable[[], int]
+    utc_ms: Callable[[], int]
+    on_cloud_time: Callable[[int, int], None]
+    on_tariff: Callable[[bytes], None]
+    on_bad_input: Callable[[str, str, bytes], None]
+
+
+@dataclass(slots=True)
+class SessionState:
+    """What the page and `doctor` show of the session."""
+
+    is_connected: bool = False
+    disconnect_reason: str = ""
+    last_receipt_ms: int | None = None
+    frames_sent: int = 0
+    frames_overdue: int = 0
+    rewound_meters: list[str] = field(default_factory=list)
+
+
+class Session:
+    """Keeps the cloud's copy of every log whole."""
+
+    def __init__(
+        self, log: Log, uplink: Uplink, rules: SessionRules, hooks: SessionHooks, version: str
+    ) -> None:
+        self._log = log
+        self._uplink = uplink
+        self._rules = rules
+        self._hooks = hooks
+        self._version = version
+        self._events: asyncio.Queue[Event | None] = asyncio.Queue(MAX_EVENTS)
+        self._bucket = TokenBucket(rules.backlog_frames_per_s, BURST_FRAMES)
+        self._deliveries: dict[int, Delivery] = {}
+        self._changed_logs: set[int] = set()
+        self._store_id = (log.fact("store_id") or b"").decode()
+        self._window_frames = 1
+        self._hello_sent_ms: int | None = None
+        self._is_answered = False
+        self._not_before_ms = 0
+        self._jitter = random.Random()  # noqa: S311 (spreads load, guards no secret)
+        self.state = SessionState()
+
+    def deliver(self, event: Event) -> None:
+        """Take an event from the transport; past the limit it is dropped, which costs a re-send."""
+        with contextlib.suppress(asyncio.QueueFull):
+            self._events.put_nowait(event)
+
+    def wake(self) -> None:
+        """Look for something to send now rather than at the next tick."""
+        if self._events.empty():
+            self._events.put_nowait(None)
+
+    async def run(self) -> None:
+        """Serve for ever."""
+        await self._uplink.start(self.deliver)
+        while True:
+            await self._take_events(TICK_S)
+            self._send_due(is_final=False)
+
+    async def drain(self, patience_s: float) -> None:
+        """On the way out: send what is committed and wait for its receipts, but not for ever."""
+        deadline_ms = self._hooks.monotonic_ms() + int(patience_s * MS_PER_SECOND)
+        while self.state.is_connected and self._hooks.monotonic_ms() < deadline_ms:
+            self._send_due(is_final=True)
+            if self._is_answered and not self._flights():
+                return
+            await self._take_events(0.05)
+
+    def unstored(self) -> list[tuple[MeterLog, list[Range]]]:
+        """List per log what no receipt has named."""
+        return [
+            (meter_log, self.delivery(meter_log.log).unstored(held))
+            for meter_log in self._log.all_logs()
+            if (held := self._log.held_range(meter_log.log)) is not None
+        ]
+
+    def delivery(self, log: int) -> Delivery:
+        """Show one log's delivery, read from the database at first."""
+        known = self._deliveries.get(log)
+        if known is None:
+            known = Delivery(
+                stored=self._log.stored_ranges(log), refused=self._log.held_refused(log)
+            )
+            self._deliveries[log] = known
+        return known
+
+    def take_stored(self) -> dict[int, list[tuple[int, int, int]]]:
+        """Hand over what receipts have changed since last asked, for the next group commit to keep.
+
+        Losing it to a power cut costs nothing: the next hello is answered with all of it.
+        """
+        changed, self._changed_logs = self._changed_logs, set()
+        return {log: self.delivery(log).stored for log in changed}
+
+    async def _take_events(self, wait_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                self._handle(await self._events.get())
+        while not self._events.empty():
+            self._handle(self._events.get_nowait())
+
+    def _handle(self, event: Event | None) -> None:
+        if isinstance(event, Connected):
+            self._begin()
+        elif isinstance(event, Disconnected):
+            self._end(event.reason)
+        elif isinstance(event, Undelivered):
+            self._end(event.reason)
+            self.state.is_connected = True
+            self._not_before_ms = self._hooks.monotonic_ms() + UNDELIVERED_PAUSE_MS
+        elif isinstance(event, Arrived):
+            self._take_message(event)
+
+    def _begin(self) -> None:
+        self.state.is_connected = True
+        self.state.disconnect_reason = ""
+        delay_ms = int(self._jitter.uniform(0, self._rules.start_delay_s) * MS_PER_SECOND)
+        self._not_before_ms = self._hooks.monotonic_ms() + delay_ms
+
+    def _end(self, reason: str) -> None:
+        """Forget what was in flight: hello and receipts of the next connection tell what arrived."""
+        self.state.is_connected = False
+        self.state.disconnect_reason = reason
+        self._hello_sent_ms = None
+        self._is_answered = False
+        for delivery in self._deliveries.values():
+            delivery.flights.clear()
+
+    def _take_message(self, event: Arrived) -> None:
+        if event.channel is Channel.TARIFF:
+            self._hooks.on_tariff(event.payload)
+            return
+        try:
+            self._take_receipt(decode_receipt(event.payload))
+        except BadInputError as error:
+            self._hooks.on_bad_input("bad-receipt", error.message, event.payload)
+
+    def _take_receipt(self, receipt: Receipt) -> None:
+        now_ms = self._hooks.monotonic_ms()
+        self.state.last_receipt_ms = now_ms
+        self._window_frames = receipt.window_frames
+        if self._hello_sent_ms is not None and not self._is_answered:
+            self._is_answered = True
+            self._hooks.on_cloud_time(receipt.cloud_time_ms, now_ms - self._hello_sent_ms)
+        if receipt.store_id != self._store_id:
+            self._meet_store(receipt.store_id)
+        meter_log = self._find_log(receipt.log_id)
+        if meter_log is None:
+            return
+        delivery = self.delivery(meter_log.log)
+        for first_seq, last_seq, code in delivery.apply(receipt):
+            self._log.hold(meter_log.log, first_seq, last_seq, code)
+        self._changed_logs.add(meter_log.log)
+        current = self._log.meters.get(meter_log.meter)
+        newest = max((last for _, last, _ in receipt.stored), default=0)
+        if current is not None and current.log == meter_log.log and newest >= current.next_seq:
+            self.state.rewound_meters.append(meter_log.meter)
+            self._log.start_log(meter_log.meter, meter_log.medium)
+
+    def _meet_store(self, store_id: str) -> None:
+        """Another store (the cloud was restored from a backup): offer all that is held again."""
+        self._log.put_fact("store_id", store_id.encode())
+        self._store_id = store_id
+        for meter_log in self._log.all_logs():
+            self._deliveries[meter_log.log] = Delivery()
+            self._changed_logs.add(meter_log.log)
+
+    def _find_log(self, log_id: str) -> MeterLog | None:
+        for meter_log in self._log.all_logs():
+            if meter_log.log_id.hex() == log_id:
+                return meter_log
+        return None
+
+    def _flights(self) -> int:
+        return sum(len(delivery.flights) for delivery in self._deliveries.values())
+
+    def _send_due(self, *, is_final: bool) -> None:
+        now_ms = self._hooks.monotonic_ms()
+        if not self.state.is_connected or now_ms < self._not_before_ms:
+            return
+        if not self._is_answered:
+            if self._hello_sent_ms is None or now_ms - self._hello_sent_ms > HELLO_ANSWER_MS:
+                self._say_hello(now_ms)
+            return
+        for meter_log in self._log.all_logs():
+            delivery = self.delivery(meter_log.log)
+            self.state.frames_overdue += len(delivery.overdue(now_ms))
+            self._send_log(meter_log, delivery, now_ms, is_final=is_final)
+
+    def _say_hello(self, now_ms: int) -> None:
+        logs = [
+            LogState(meter_log.log_id.hex(), meter_log.meter, held[0], held[1])
+            for meter_log in self._log.all_logs()[-MAX_LOGS_PER_HELLO:]
+            if (held := self._log.held_range(meter_log.log)) is not None
+        ]
+        hello = Hello(self._version, FRAME_VERSION, logs)
+        if self._uplink.publish(Channel.HELLO, encode_message(hello)):
+            self._hello_sent_ms = now_ms
+        self._uplink.publish(Channel.TARIFF_GET, b"{}")
+
+    def _send_log(
+        self, meter_log: MeterLog, delivery: Delivery, now_ms: int, *, is_final: bool
+    ) -> None:
+        held = self._log.held_range(meter_log.log)
+        if held is None:
+            return
+        is_due = is_final or delivery.last_framed_ms is None
+        is_due = is_due or now_ms - (delivery.last_framed_ms or 0) >= (
+            self._rules.frame_interval_s * MS_PER_SECOND
+        )
+        chunk_rows = self._rules.chunk_rows()
+        for first_seq, last_seq in delivery.unsent(held):
+            while first_seq <= last_seq:
+                is_many = last_seq - first_seq + 1 >= chunk_rows
+                if not (is_due or is_many or last_seq < held[1]):
+                    return
+                if self._flights() >= self._window_frames:
+                    return
+                if is_many and not self._bucket.take(now_ms):
+                    return
+                chunk_last = min(last_seq, first_seq + chunk_rows - 1)
+                rows = self._log.read(meter_log.log, first_seq, chunk_last)
+                cut = self._rules.cut(
+                    meter_log, Chunk(first_seq, chunk_last, rows, chunk_last == held[1])
+                )
+                delivery.last_framed_ms = now_ms
+                if cut.last_seq < first_seq:
+                    return
+                if cut.frame is not None and not self._send_frame(meter_log, delivery, cut.frame):
+                    return
+                first_seq = cut.last_seq + 1
+
+    def _send_frame(self, meter_log: MeterLog, delivery: Delivery, frame: Frame) -> bool:
+        try:
+            payload = encode_frame(frame)
+        except FrameError as error:
+            self._log.hold(meter_log.log, frame.first_seq, frame.last_seq, error.code)
+            delivery.refused.append((frame.first_seq, frame.last_seq, error.code))
+            self._hooks.on_bad_input("unframeable", error.message, b"")
+            return True
+        if not self._uplink.publish(Channel.FRAMES, payload):
+            return False
+        newest_ms = max(frame.times_ms, default=0)
+        answer_ms = (
+            BACKLOG_ANSWER_MS if is_backlog(newest_ms, self._hooks.utc_ms()) else STEADY_ANSWER_MS
+        )
+        due_ms = self._hooks.monotonic_ms() + int(answer_ms * self._jitter.uniform(1.0, 1.5))
+        delivery.flights.append(Flight(frame.first_seq, frame.last_seq, due_ms))
+        self.state.frames_sent += 1
+        return True

@@ -1,0 +1,200 @@
+"""The whole way for system tests: real Mosquitto, cloud and hubs as processes, in one folder."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from shared.ranges import subtract
+from tests.support.mosquitto import Broker
+from tests.support.ports import free_port
+
+TOKEN = "token-of-the-system-tests"
+COMMAND = str(Path(sys.executable).with_name("hearthlink"))
+PATIENCE_S = 90.0
+POLL_S = 0.1
+
+
+class Way:
+    """Broker, API and ingest workers; hubs and meters are started by the test."""
+
+    def __init__(self, folder: Path, workers: int = 1, zone: str = "Europe/London") -> None:
+        self.folder = folder
+        self.zone = zone
+        self.broker = Broker(folder / "fleet")
+        self.api_port = free_port()
+        self._workers = workers
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        self.broker.start()
+        self.start("api", "cloud", "api", environment=self._cloud("cloud-api"))
+        self.until(self._answers, "the API answers")
+        for number in range(1, self._workers + 1):
+            self.start_worker(number)
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        for name in list(self._processes):
+            self.stop(name)
+        self.broker.stop()
+
+    def start_worker(self, number: int) -> None:
+        """Start an ingest worker."""
+        environment = self._cloud("cloud-ingest")
+        self.start(f"ingest-{number}", "cloud", "ingest", environment=environment)
+
+    def _cloud(self, service: str) -> dict[str, str]:
+        credentials = self.broker.service(service)
+        settings = {
+            "state_dir": self.folder / "cloud",
+            "api_port": self.api_port,
+            "api_token": TOKEN,
+            "broker_host": self.broker.host,
+            "broker_port": self.broker.port,
+            "broker_ca": credentials.authority,
+            "broker_cert": credentials.certificate,
+            "broker_key": credentials.key,
+            "zone": self.zone,
+        }
+        return {f"HEARTHLINK_CLOUD_{key.upper()}": str(value) for key, value in settings.items()}
+
+    def start_hub(self, thing: str, link: str, **settings: object) -> None:
+        """Start a hub whose clock the meter drives; `settings` like `uplink_start_delay_s=0`."""
+        credentials = self.broker.issue(thing)
+        chosen: dict[str, object] = {
+            "hub_thing": thing,
+            "hub_state_dir": self.folder / thing,
+            "hub_clock": "meter",
+            "hub_zone": self.zone,
+            "meter_link": link,
+            "log_commit_window_s": 0.5,
+            "uplink_host": self.broker.host,
+            "uplink_port": self.broker.port,
+            "uplink_ca_file": credentials.authority,
+            "uplink_certificate_file": credentials.certificate,
+            "uplink_key_file": credentials.key,
+            "uplink_frame_interval_s": 1,
+            "uplink_backlog_frames_per_s": 100,
+            "uplink_start_delay_s": 0,
+            "page_port": 0,
+            "consent_granularity": "10s",
+            **settings,
+        }
+        environment = {f"HEARTHLINK_{key.upper()}": str(value) for key, value in chosen.items()}
+        self.start(thing, "run", environment=environment)
+
+    def start(self, name: str, *words: str, environment: Mapping[str, str] | None = None) -> None:
+        """Start one of the project's commands; its messages go to a file of its own."""
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(
+                [COMMAND, *words], env={**os.environ, **(environment or {})}, stdout=log, stderr=log
+            )
+
+    def pause(self, name: str) -> None:
+        """Freeze a process (SIGSTOP): its connection stays, its queue fills."""
+        self._processes[name].send_signal(signal.SIGSTOP)
+
+    def kill(self, name: str) -> None:
+        """Take a process away without warning (SIGKILL)."""
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait(PATIENCE_S)
+
+    def stop(self, name: str) -> int:
+        """Ask a process to end; return its exit status."""
+        process = self._processes.pop(name)
+        process.terminate()
+        try:
+            return process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait(30)
+
+    def wait_ended(self, name: str) -> int:
+        """Wait until a process has ended by itself."""
+        return self._processes.pop(name).wait(PATIENCE_S)
+
+    def until(self, holds: Callable[[], bool], what: str) -> None:
+        """Wait until something holds; fail naming it, with the ends of every log."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not holds():
+            assert time.monotonic() < deadline, f"not within {PATIENCE_S} s: {what}\n{self._logs()}"
+            time.sleep(POLL_S)
+
+    def get(self, path: str) -> Any:
+        """Read JSON from the API."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.api_port}{path}", headers={"Authorization": f"Bearer {TOKEN}"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def stored_samples(self) -> Iterator[dict[str, Any]]:
+        """Yield every stored copy of every sample, decoded from the frames alone."""
+        done = subprocess.run(
+            [COMMAND, "cloud", "samples", "--all"],
+            env={**os.environ, **self._cloud("cloud-api")},
+            capture_output=True,
+            check=True,
+            timeout=PATIENCE_S,
+        )
+        for line in done.stdout.splitlines():
+            yield json.loads(line)
+
+    def held(self, thing: str) -> dict[str, tuple[int, int]]:
+        """Read from a hub's database what its logs hold: first and last sequence by log id."""
+        path = self.folder / thing / "hub.sqlite"
+        if not path.exists():
+            return {}
+        hub = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        try:
+            rows = hub.execute(
+                "SELECT hex(log_id), min(seq), max(seq) "
+                "FROM logs JOIN samples USING (log) GROUP BY log"
+            ).fetchall()
+        except sqlite3.OperationalError:
+            return {}
+        finally:
+            hub.close()
+        return {str(log_id).lower(): (int(first), int(last)) for log_id, first, last in rows}
+
+    def count_stored(self, thing: str) -> int:
+        """Count the sequences the API lists as stored for a hub."""
+        return sum(
+            one[1] - one[0] + 1 for ranges in self._stored(thing).values() for one in ranges
+        )
+
+    def is_all_stored(self, thing: str) -> bool:
+        """Tell whether the hub holds something, and the API lists all of it as stored."""
+        held, stored = self.held(thing), self._stored(thing)
+        missing = [subtract([span], stored.get(log_id, [])) for log_id, span in held.items()]
+        return bool(held) and not any(missing)
+
+    def _stored(self, thing: str) -> dict[str, list[list[int]]]:
+        for gateway in self.get("/v1/gateways")["gateways"]:
+            if gateway["thing"] == thing:
+                return {log["log_id"]: log["stored"] for log in gateway["logs"]}
+        return {}
+
+    def _answers(self) -> bool:
+        try:
+            self.get("/v1/health")
+        except (urllib.error.URLError, OSError):
+            return False
+        return True
+
+    def _logs(self) -> str:
+        ends = [
+            f"--- {path.name}\n{path.read_text(errors='replace')[-1500:]}"
+            for path in sorted(self.folder.glob("*.log"))
+        ]
+        return "\n".join(ends)

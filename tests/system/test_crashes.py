@@ -1,0 +1,95 @@
+"""The real processes, killed without warning on the way: nothing is lost, nothing is doubled."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from firmware_bridge.simulator.oracle import OracleLine, read_lines
+from shared.readings import Medium
+from shared.units import SLOT_MS
+from tests.support.way import Way
+
+HUB = "crash-hub"
+END_MS = 1_772_323_200_000
+"""2026-03-01T00:00Z: when the simulated history ends."""
+
+DAYS = 4
+
+
+@pytest.mark.slow
+def test_kills_of_broker_worker_and_hub_lose_and_double_nothing(tmp_path: Path) -> None:
+    """Energy at the API equals the oracle's to the mWh after all three were killed -9 mid-backlog."""
+    with Way(tmp_path, workers=2) as way:
+        way.start(
+            "meter",
+            "simulate",
+            f"--link=pty:{tmp_path / 'meter'}",
+            f"--history-days={DAYS}",
+            "--no-live",
+            f"--now-ms={END_MS}",
+            f"--oracle={tmp_path / 'oracle.jsonl'}",
+        )
+        way.until((tmp_path / "meter").exists, "the meter's port is there")
+        link, slowly = str(tmp_path / "meter"), {"uplink_backlog_frames_per_s": 4}
+
+        way.broker.kill()
+        way.start_hub(HUB, link, **slowly)
+        way.until(lambda: len(way.held(HUB)) == 2, "the hub logs both meters without a broker")
+        way.broker.restart()
+        way.until(lambda: way.count_stored(HUB) > 1_000, "the backlog begins to arrive")
+        way.pause("ingest-1")
+        frames_before = way.count_stored(HUB)
+        way.until(lambda: way.count_stored(HUB) > frames_before + 1_500, "worker 2 goes on")
+        way.kill("ingest-1")
+        way.broker.kill()
+        way.broker.restart()
+        way.kill(HUB)
+        way.start_hub(HUB, link)
+        assert way.wait_ended("meter") == 0
+        way.until(lambda: way.is_all_stored(HUB), "everything committed is stored")
+        assert way.stop(HUB) == 0
+
+        oracle = read_lines((tmp_path / "oracle.jsonl").read_bytes())
+        _assert_nothing_doubled_or_altered(way, oracle)
+        for medium, quantity in ((Medium.ELECTRICITY, "import_mwh"), (Medium.GAS, "gas_l")):
+            _assert_usage_equals(way, [one for one in oracle if one.medium is medium], quantity)
+
+
+def _assert_nothing_doubled_or_altered(way: Way, oracle: list[OracleLine]) -> None:
+    emitted = {(one.meter, one.taken_at_ms, _frozen(one.registers)) for one in oracle}
+    stored = Counter((s["thing"], s["log_id"], s["seq"]) for s in way.stored_samples())
+    values = {(s["meter"], s["taken_at_ms"], _frozen(s["registers"])) for s in way.stored_samples()}
+
+    assert max(stored.values()) == 1
+    assert values <= emitted
+    assert len(stored) == sum(last - first + 1 for first, last in way.held(HUB).values())
+
+
+def _assert_usage_equals(way: Way, oracle: list[OracleLine], quantity: str) -> None:
+    """The sum of all half hours is what the display gained, register by register."""
+    first, last = oracle[0], oracle[-1]
+    start, end = (
+        datetime.fromtimestamp(at_ms // SLOT_MS * SLOT_MS / 1000, UTC)
+        for at_ms in (first.taken_at_ms, last.taken_at_ms + SLOT_MS)
+    )
+    usage = way.get(
+        f"/v1/meters/{first.meter}/usage?resolution=half-hour"
+        f"&from={start:%Y-%m-%dT%H:%M:%SZ}&to={end:%Y-%m-%dT%H:%M:%SZ}"
+    )
+    registers = way.get(f"/v1/meters/{first.meter}/registers")
+    prefix, unit = quantity.rsplit("_", 1)
+    gained = sum(
+        last.registers[name] - first.registers[name]
+        for name in first.registers
+        if name == quantity or (name.startswith(f"{prefix}_t") and name.endswith(unit))
+    )
+
+    assert sum(interval[quantity] or 0 for interval in usage["intervals"]) == gained
+    assert gained > 0
+    assert registers["registers"] == last.registers
+
+
+def _frozen(registers: dict[str, int]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(registers.items()))
