@@ -6,6 +6,7 @@ import logging
 import signal
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
 import uvicorn
@@ -52,7 +53,7 @@ def build_hub(config: Config) -> Hub:
         clock,
         log,
         ClockLedger(read_pieces(log)),
-        Consent(choices or [(0, config.consent_granularity)]),
+        Consent([(0, config.consent_granularity), *choices]),
         clock_error_ms,
         _uplink(config),
     )
@@ -116,7 +117,8 @@ class _PageServer(uvicorn.Server):
 def listen(host: str, port: int) -> socket.socket:
     """Bind the page's address; raises OperatorError naming it and how to choose another."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sets TCP_NODELAY only on a socket that names its protocol.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
@@ -141,8 +143,11 @@ async def serve(config: Config) -> None:
     )
     server = _page_server(page)
     stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    # One thread writes the log; more would only bring memory arenas of their own.
+    loop.set_default_executor(ThreadPoolExecutor(max_workers=1, thread_name_prefix="log"))
     for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+        loop.add_signal_handler(name, stop.set)
     _logger.info("display page on http://%s:%d", *listener.getsockname()[:2])
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(server.serve(sockets=[listener]), name="page")
@@ -165,6 +170,7 @@ def _page_server(page: Starlette) -> _PageServer:
             loop="asyncio",
             http="h11",
             ws="none",
+            proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=2,
         )

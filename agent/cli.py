@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent.config import load_config
 from shared.cli import EXIT_OK
+from shared.errors import OperatorError
 from shared.readings import Medium
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -22,8 +23,23 @@ def run(arguments: Sequence[str]) -> int:
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
     from agent.app import serve  # noqa: PLC0415 (keeps --help quick)
 
-    asyncio.run(serve(load_config(chosen.config)))
+    config = load_config(chosen.config)
+    try:
+        asyncio.run(serve(config))
+    except ExceptionGroup as group:
+        error = _operator_error(group)
+        if error is None:
+            raise
+        raise error from group
     return EXIT_OK
+
+
+def _operator_error(group: ExceptionGroup) -> OperatorError | None:
+    """Find what a person must change among the errors that ended the hub's tasks."""
+    found: BaseException | None = group.subgroup(OperatorError)
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found if isinstance(found, OperatorError) else None
 
 
 def run_tariff(arguments: Sequence[str]) -> int:

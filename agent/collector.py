@@ -16,7 +16,7 @@ from agent.timekeeping import taken_at
 from firmware_bridge.meters.codec import Telegram
 from shared.calendar import slot_of_sample
 from shared.readings import COUNTERS, Medium, Sample
-from shared.units import MS_PER_DAY
+from shared.units import EARLIEST_PLAUSIBLE_MS, MS_PER_DAY
 
 CADENCE_MS = 10_000
 
@@ -29,7 +29,7 @@ MAX_POWER_W = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When a telegram was heard: the hub's monotonic time, and its UTC time where it believes one."""
+    """When a telegram was heard: the hub's monotonic time, and its UTC time where believed."""
 
     boot: int
     monotonic_ms: int
@@ -90,20 +90,21 @@ class Collector:
     def restore(
         self, meter: str, medium: Medium, row: LogRow, at_ms: int, moduli: dict[str, int]
     ) -> None:
-        """Go on from a meter's last logged row, taken at `at_ms`; `moduli` of registers that wrapped."""
+        """Go on from a meter's last logged row, taken at `at_ms`; `moduli` of wrapped registers."""
         state = self._state(meter, medium)
         for register, value in row.registers.items():
             if register in COUNTERS:
                 state.watch.restore(register, value, 0, moduli.get(register, 0))
         state.last_meter_clock_ms = row.meter_clock_ms
-        state.last_utc_ms = at_ms
+        # A row whose time nobody knows says nothing of what has passed since.
+        state.last_utc_ms = at_ms if at_ms >= EARLIEST_PLAUSIBLE_MS else None
         state.last_boot = row.boot
         state.last_monotonic_ms = row.monotonic_ms
         state.logged_bucket = at_ms // CADENCE_MS
         state.logged_capture_ms = row.captured_at_ms
 
     def offer(self, telegram: Telegram, moment: Moment) -> Collected:
-        """Take a telegram heard at `moment`; times of sub-meters hang on the telegram's own clock."""
+        """Take a telegram heard at `moment`; sub-meters' times hang on the telegram's clock."""
         collected = Collected()
         first = telegram.samples[0] if telegram.samples else None
         clock_ms = first.meter_time_ms if first else None

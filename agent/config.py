@@ -117,9 +117,11 @@ def _contradictions(chosen: Mapping[str, Any]) -> list[str]:
     if chosen["hub_state_dir"] is None:
         faults.append("hub.state_dir = '': name a folder")
     if chosen["uplink_host"]:
-        for name in ("ca_file", "certificate_file", "key_file"):
-            if chosen[f"uplink_{name}"] is None:
-                faults.append(f"uplink.{name} = '': name the file, or leave uplink.host empty")
+        faults += [
+            f"uplink.{name} = '': name the file, or leave uplink.host empty"
+            for name in ("ca_file", "certificate_file", "key_file")
+            if chosen[f"uplink_{name}"] is None
+        ]
     if chosen["page_pin"] and len(chosen["page_pin"]) < MIN_PIN_CHARS:
         faults.append(f"page.pin: give at least {MIN_PIN_CHARS} characters, or none")
     return faults

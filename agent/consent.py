@@ -46,19 +46,28 @@ class Consent:
     """The household's choices by the time from which they hold."""
 
     def __init__(self, choices: list[tuple[int, Granularity]]) -> None:
-        self._choices = sorted(choices) or [(0, Granularity.HALF_HOURLY)]
+        self._choices = sorted(choices, key=_since) or [(0, Granularity.HALF_HOURLY)]
 
     @property
     def now(self) -> Granularity:
         """The newest choice."""
         return self._choices[-1][1]
 
+    @property
+    def since_ms(self) -> int:
+        """Since when the newest choice holds."""
+        return self._choices[-1][0]
+
     def choose(self, since_ms: int, granularity: Granularity) -> None:
         """Take in a choice that holds from `since_ms` on."""
-        self._choices = sorted([*self._choices, (since_ms, granularity)])
+        self._choices = sorted([*self._choices, (since_ms, granularity)], key=_since)
 
     def for_sample(self, taken_at_ms: int) -> Granularity:
         """Tell what holds for a sample: the narrower of then and now; the first held before."""
         place = bisect_right(self._choices, taken_at_ms, key=lambda choice: choice[0])
         then = self._choices[max(place - 1, 0)][1]
         return narrowest(then, self.now)
+
+
+def _since(choice: tuple[int, Granularity]) -> int:
+    return choice[0]

@@ -7,6 +7,9 @@ from pathlib import Path
 from shared.errors import OperatorError
 
 BUSY_TIMEOUT_MS = 5_000
+CACHE_KIB = 512
+"""The log is appended to and read in order: a larger page cache would hold the unasked for."""
+
 WAL_AUTOCHECKPOINT_PAGES = 1_000
 
 
@@ -37,6 +40,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as error:
         raise OperatorError(

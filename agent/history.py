@@ -4,7 +4,9 @@ Kept in memory; written with a group commit only when a slot has turned, so that
 one small write a half hour. What was not written is folded again from the log at start.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from agent.log import Batch, Log, MeterLog, RunChange
@@ -66,39 +68,32 @@ class History:
         self.catch_up()
 
     def catch_up(self) -> None:
-        """Fold the committed rows not folded yet; stops at one whose time is not known yet."""
+        """Fold the committed rows not folded yet, as far as their time is known."""
         for meter_log in self._log.all_logs():
             self._mediums[meter_log.log] = meter_log.medium
-            while self._fold_some(meter_log):
-                pass
-
-    def _fold_some(self, meter_log: MeterLog) -> bool:
-        first_seq = self._folded.get(meter_log.log, 0) + 1
-        last_seq = first_seq + CATCH_UP_ROWS - 1
-        rows = [
-            r for r in self._log.read(meter_log.log, first_seq, last_seq) if isinstance(r, LogRow)
-        ]
-        before = self._folded.get(meter_log.log, 0)
-        self.fold(meter_log, rows)
-        return self._folded.get(meter_log.log, 0) > before
+            held = self._log.held_range(meter_log.log)
+            if held is None:
+                continue
+            first_seq = max(self._folded.get(meter_log.log, 0) + 1, held[0])
+            for start in range(first_seq, held[1] + 1, CATCH_UP_ROWS):
+                rows = self._log.read(meter_log.log, start, start + CATCH_UP_ROWS - 1)
+                self.fold(meter_log, [row for row in rows if isinstance(row, LogRow)])
 
     def fold(self, meter_log: MeterLog, rows: Sequence[LogRow]) -> None:
-        """Fold rows that follow on those folded before; waits at one whose time is not known."""
+        """Fold rows that follow on those folded before.
+
+        Rows whose time is not known yet wait; they are passed over where later ones have theirs:
+        then it was a boot that never learned the time.
+        """
         self._mediums[meter_log.log] = meter_log.medium
         changes = self._log.runs(meter_log.log)
-        starts = {change.from_seq for change in changes}
-        times_ms: list[int] = []
-        known: list[LogRow] = []
-        for row in rows:
-            resolved = self._ledger.resolve(row)
-            if resolved is None:
-                break
-            if row.seq in starts:
-                self._fold_segment(meter_log, known, times_ms, changes)
-                known, times_ms = [], []
-            times_ms.append(resolved[0])
-            known.append(row)
-        self._fold_segment(meter_log, known, times_ms, changes)
+        starts = [change.from_seq for change in changes]
+        known = [(row, time) for row in rows if (time := self._ledger.resolve(row)) is not None]
+        for _, segment in groupby(known, lambda one: bisect_right(starts, one[0].seq)):
+            stamped = list(segment)
+            self._fold_segment(
+                meter_log, [row for row, _ in stamped], [time[0] for _, time in stamped], changes
+            )
 
     def _fold_segment(
         self,
@@ -108,8 +103,6 @@ class History:
         changes: list[RunChange],
     ) -> None:
         """Fold rows in which no register changes its run."""
-        if not rows:
-            return
         runs = {
             change.register: RunKey(meter_log.log, change.register, change.run)
             for change in changes

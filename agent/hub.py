@@ -21,7 +21,7 @@ from firmware_bridge.meters.codec import Refused, Telegram
 from shared.clock import Clock, DrivenClock, SystemClock
 from shared.errors import HearthlinkError
 from shared.protocol import Live, encode_message
-from shared.ranges import intersect
+from shared.ranges import Range, intersect
 from shared.units import MS_PER_DAY
 
 CLOUD_TIME_SLACK_MS = 50
@@ -159,7 +159,8 @@ class Hub:
     def set_granularity(self, text: str) -> None:
         """Hold the household's choice of what may leave the hub, from now on."""
         granularity = check_granularity(text)
-        since_ms = self.utc_ms()
+        # A clock that is behind must not sort the newest choice under an older one.
+        since_ms = max(self.utc_ms(), self.consent.since_ms)
         self.log.write(
             "INSERT OR REPLACE INTO consent VALUES (?, ?)", (since_ms, granularity.value)
         )
@@ -171,29 +172,39 @@ class Hub:
         return framer.cut(chunk, self.ledger.resolve, self.utc_ms())
 
     def free_stored(self) -> int:
-        """Delete rows that receipts list as stored and whose retention has passed."""
-        if self.session is None:
-            return 0
+        """Delete rows whose retention has passed and that receipts list as stored.
+
+        Without a cloud nobody will ever store them: then retention alone decides.
+        """
         before_ms = self.utc_ms() - self.config.log_retention_days * MS_PER_DAY
         freed = 0
         for meter_log in self.log.all_logs():
             held = self.log.held_range(meter_log.log)
             if held is None:
                 continue
-            span = (held[0], held[0] + MAX_FREED_ROWS - 1)
-            stored = self.session.delivery(meter_log.log).stored_ranges()
-            for first_seq, last_seq in intersect([span], stored):
-                last_old = self._last_before(meter_log, first_seq, last_seq, before_ms)
-                freed += self.log.free(meter_log.log, first_seq, last_old)
+            session = self.session
+            stored = session.delivery(meter_log.log).stored_ranges() if session else [held]
+            for span in intersect([held], stored):
+                freed += self._free_old(meter_log, span, before_ms)
         return freed
 
+    def _free_old(self, meter_log: MeterLog, span: Range, before_ms: int) -> int:
+        held = self.log.held_range(meter_log.log, span)
+        if held is None:
+            return 0
+        last_seq = min(held[1], held[0] + MAX_FREED_ROWS - 1)
+        last_old = self._last_before(meter_log, held[0], last_seq, before_ms)
+        return self.log.free(meter_log.log, held[0], last_old)
+
     def _last_before(self, meter_log: MeterLog, first_seq: int, last_seq: int, at_ms: int) -> int:
+        """Find the last row before the first young one; damaged and timeless ones go with it."""
         last = first_seq - 1
         for row in self.log.read(meter_log.log, first_seq, last_seq):
             resolved = self.ledger.resolve(row) if isinstance(row, LogRow) else None
-            if resolved is None or resolved[0] >= at_ms:
+            if resolved is not None and resolved[0] >= at_ms:
                 break
-            last = row.seq if isinstance(row, LogRow) else last
+            if resolved is not None and isinstance(row, LogRow):
+                last = row.seq
         return last
 
     def _complete_batch(self, batch: Batch) -> None:

@@ -16,7 +16,7 @@ from agent.registers import Verdict
 from agent.rows import LogRow
 from firmware_bridge.meters.codec import Refused, Telegram
 
-MAX_PENDING_ROWS = 512
+MAX_PENDING_ROWS = 128
 """Past this a commit does not wait for its window: a replay gives thousands of rows a second."""
 
 MAX_PENDING_SPECIMENS = 512
@@ -64,6 +64,7 @@ class Intake:
         self._on_heard = on_heard
         self._on_committed = on_committed
         self._batch = Batch()
+        self._runs: dict[int, dict[str, str]] = {}
         self._committing = asyncio.Lock()
         self.counts = IntakeCounts()
 
@@ -115,6 +116,10 @@ class Intake:
 
     async def commit(self) -> bool:
         """Write what waits, durably, and hand it on; False where the disk refused it."""
+        # A stopping hub cancels whoever waits here; what the disk took must still be handed on.
+        return await asyncio.shield(asyncio.ensure_future(self._commit()))
+
+    async def _commit(self) -> bool:
         async with self._committing:
             batch, self._batch = self._batch, Batch()
             self._complete(batch)
@@ -147,28 +152,25 @@ class Intake:
         )
         self._batch.rows.append((meter_log, row))
         for register, verdict in heard.changes.items():
-            self._batch.run_changes.append(
-                _run_change(self._log, meter_log, register, seq, verdict)
-            )
+            self._batch.run_changes.append(self._run_change(meter_log, register, seq, verdict))
+
+    def _run_change(
+        self, meter_log: MeterLog, register: str, seq: int, verdict: Verdict
+    ) -> RunChange:
+        """Name the run a register is in from `seq` on: the same one where it wrapped, else new."""
+        runs = self._runs.get(meter_log.log)
+        if runs is None:
+            changes = self._log.runs(meter_log.log)
+            runs = self._runs[meter_log.log] = {c.register: c.run for c in changes}
+        if verdict.is_new_run:
+            runs[register] = f"{meter_log.log_id.hex()}:{seq}"
+        return RunChange(meter_log.log, register, seq, runs.get(register, ""), verdict.modulus or 0)
 
     def _add_doubts(self, collected: Collected, moment: Moment) -> None:
         for doubt in collected.doubts:
             self.counts.doubts += 1
             detail = f"{doubt.register} = {doubt.value}"
             self.set_aside(moment, doubt.meter, doubt.reason, detail, b"")
-
-
-def _run_change(
-    log: Log, meter_log: MeterLog, register: str, seq: int, verdict: Verdict
-) -> RunChange:
-    """Name the run a register is in from `seq` on: the same one where it wrapped, a new one else."""
-    if verdict.is_new_run:
-        return RunChange(meter_log.log, register, seq, f"{meter_log.log_id.hex()}:{seq}", 0)
-    run = ""
-    for change in log.runs(meter_log.log):
-        if change.register == register:
-            run = change.run
-    return RunChange(meter_log.log, register, seq, run, verdict.modulus or 0)
 
 
 def _joined(first: Batch, then: Batch) -> Batch:

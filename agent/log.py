@@ -4,6 +4,7 @@ One append-only log per meter, in one SQLite file; one transaction takes everyth
 has to say. Owns the tables of `schema/`; must not decide what is logged, sent or freed.
 """
 
+import contextlib
 import secrets
 import sqlite3
 import threading
@@ -12,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.database import open_database, open_reader
-from agent.rows import LogRow, checksum, decode_body, encode_body
+from agent.rows import LogRow, Shape, checksum, decode_body, record_of, shape_of
 from shared.errors import BadInputError
-from shared.frames import LOG_ID_BYTES
+from shared.frames import LOG_ID_BYTES, MAX_SEQ
 from shared.ranges import Range
 from shared.readings import Medium
 
@@ -86,6 +87,7 @@ class Log:
         self._writing = threading.Lock()
         self._numbers: dict[str, int] = {}
         self._names: dict[int, str] = {}
+        self._shapes: dict[int, Shape] = {}
         self._read_names()
         self.meters: dict[str, MeterLog] = {
             row[2]: MeterLog(row[0], row[1], row[2], Medium(row[3]), row[4])
@@ -123,29 +125,45 @@ class Log:
         return known if known is not None else self.start_log(meter, medium)
 
     def start_log(self, meter: str, medium: Medium) -> MeterLog:
-        """Start a new log for a meter, closing the one it had, which stays and is still sent."""
+        """Start a new log for a meter, closing the one it had, which stays and is still sent.
+
+        Registers go on in the runs they are in: a new log is no anomaly of the meter.
+        """
         log_id = secrets.token_bytes(LOG_ID_BYTES)
-        with self._writing:
-            self._db.execute("BEGIN IMMEDIATE")
+        former = self.meters.get(meter)
+        with self._transaction():
             self._db.execute("UPDATE logs SET is_open = 0 WHERE meter = ?", (meter,))
             cursor = self._db.execute(
                 "INSERT INTO logs (log_id, meter, medium, next_seq, is_open) "
                 "VALUES (?, ?, ?, 1, 1)",
                 (log_id, meter, medium.value),
             )
-            self._db.execute("COMMIT")
-        started = MeterLog(int(cursor.lastrowid or 0), log_id, meter, medium, 1)
+            number = int(cursor.lastrowid or 0)
+            if former is not None:
+                self._db.execute(
+                    "INSERT INTO register_runs SELECT ?, register, 1, run, modulus "
+                    "FROM (SELECT register, run, modulus, max(from_seq) FROM register_runs "
+                    "WHERE log = ? GROUP BY register)",
+                    (number, former.log),
+                )
+        started = MeterLog(number, log_id, meter, medium, 1)
         self.meters[meter] = started
         return started
 
     def commit(self, batch: Batch) -> None:
         """Write a batch durably: when this returns, a power cut takes none of it."""
+        with self._transaction():
+            self._write(batch)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Commit what the block wrote, or undo all of it, names included."""
         with self._writing:
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                self._write(batch)
+                yield
                 self._db.execute("COMMIT")
-            except sqlite3.Error:
+            except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 self._read_names()
@@ -154,6 +172,7 @@ class Log:
     def _read_names(self) -> None:
         self._names = dict(self._db.execute("SELECT number, name FROM register_names"))
         self._numbers = {name: number for number, name in self._names.items()}
+        self._shapes.clear()
 
     def _write(self, batch: Batch) -> None:
         if batch.rows:
@@ -179,22 +198,16 @@ class Log:
             )
 
     def _write_rows(self, rows: list[tuple[MeterLog, LogRow]]) -> None:
-        numbers = self._numbers
         records = []
         for meter_log, row in rows:
-            if not numbers.keys() >= row.registers.keys():
-                self._name_registers(row.registers)
-            body = encode_body(row.registers, row.quality, numbers)
-            key = (
-                meter_log.log,
-                row.seq,
-                row.boot,
-                row.monotonic_ms,
-                row.meter_clock_ms,
-                row.captured_at_ms,
-                body,
-            )
-            records.append((*key, checksum(*key)))
+            shape = self._shapes.get(meter_log.log)
+            if shape is None or shape.size != len(row.registers):
+                shape = self._new_shape(meter_log.log, row.registers)
+            try:
+                records.append(record_of(meter_log.log, row, shape))
+            except KeyError:
+                shape = self._new_shape(meter_log.log, row.registers)
+                records.append(record_of(meter_log.log, row, shape))
         self._db.executemany("INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?)", records)
         newest = {meter_log.log: row.seq for meter_log, row in rows}
         self._db.executemany(
@@ -202,13 +215,16 @@ class Log:
             [(seq + 1, log) for log, seq in newest.items()],
         )
 
-    def _name_registers(self, names: Iterable[str]) -> None:
+    def _new_shape(self, log: int, names: Iterable[str]) -> Shape:
+        """Work out the shape of a log's samples anew, numbering the registers seen for the first time."""
         for name in names:
             if name not in self._numbers:
                 number = len(self._numbers) + 1
                 self._db.execute("INSERT INTO register_names VALUES (?, ?)", (number, name))
                 self._numbers[name] = number
                 self._names[number] = name
+        shape = self._shapes[log] = shape_of(names, self._numbers)
+        return shape
 
     def _write_specimens(self, specimens: Sequence[Specimen]) -> None:
         for one in specimens:
@@ -238,9 +254,10 @@ class Log:
         ).fetchall()
         for seq, boot, monotonic_ms, meter_clock_ms, captured_at_ms, body, kept in rows:
             said = checksum(log, seq, boot, monotonic_ms, meter_clock_ms, captured_at_ms, body)
+            if said != kept:
+                yield (seq, seq)
+                continue
             try:
-                if said != kept:
-                    raise BadInputError(f"row {seq} of log {log} fails its checksum")
                 registers, quality = decode_body(body, self._names)
             except BadInputError:
                 yield (seq, seq)
@@ -260,10 +277,13 @@ class Log:
                     return row
         return None
 
-    def held_range(self, log: int) -> Range | None:
-        """Say from which sequence to which a log holds rows."""
+    def held_range(self, log: int, within: Range = (0, MAX_SEQ)) -> Range | None:
+        """Say from which sequence to which a log holds rows, within a range of sequences."""
         first, last = self._committed.execute(
-            "SELECT min(seq), max(seq) FROM samples WHERE log = ?", (log,)
+            # Two look-ups at the ends of the index; min and max in one would walk all of it.
+            "SELECT (SELECT min(seq) FROM samples WHERE log = ?1 AND seq BETWEEN ?2 AND ?3), "
+            "(SELECT max(seq) FROM samples WHERE log = ?1 AND seq BETWEEN ?2 AND ?3)",
+            (log, *within),
         ).fetchone()
         return None if first is None else (int(first), int(last))
 

@@ -42,6 +42,10 @@ WRAP_MODULI_OTHER: tuple[int, ...] = tuple(int(10**digits) * 1_000 for digits in
 """Displays of four to eight digits of cubic metres or gigajoules."""
 
 
+NEAR_DIVISOR = 10
+"""A wrap goes from the last tenth of a register's span into its first; a longer fall is none."""
+
+
 class Fault(StrEnum):
     """Why a counter's value was refused."""
 
@@ -137,6 +141,9 @@ def _wrap_modulus(register: str, known: _Counter, value: int, bound: int) -> int
     kind = REGISTERS.get(register)
     moduli = WRAP_MODULI_MWH if kind and kind.unit in ("mwh", "mvarh") else WRAP_MODULI_OTHER
     for modulus in (known.modulus, *moduli) if known.modulus else moduli:
-        if known.value < modulus and value + modulus - known.value <= bound:
+        is_near = (
+            value < modulus // NEAR_DIVISOR and modulus - known.value <= modulus // NEAR_DIVISOR
+        )
+        if is_near and known.value < modulus and value + modulus - known.value <= bound:
             return modulus
     return 0

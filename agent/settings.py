@@ -16,8 +16,9 @@ MAX_PORT = 65_535
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting; `read` turns a TOML value or an environment string into it, or raises
-    ValueError.
+    """One setting.
+
+    `read` turns a TOML value or an environment string into it, or raises ValueError.
     """
 
     key: str
@@ -30,9 +31,13 @@ def whole(least: int, most: int) -> Callable[[Any], int]:
     """Read a whole number within bounds."""
 
     def read(value: Any) -> int:
-        number = int(value) if isinstance(value, str) else value
+        fault = f"give a whole number from {least} to {most}"
+        try:
+            number = int(value) if isinstance(value, str) else value
+        except ValueError as error:
+            raise ValueError(fault) from error
         if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
-            raise ValueError(f"give a whole number from {least} to {most}")
+            raise ValueError(fault)
         return number
 
     return read
@@ -56,7 +61,7 @@ def seconds(least: float, most: float) -> Callable[[Any], float]:
 def text(value: Any) -> str:
     """Read a text."""
     if not isinstance(value, str):
-        raise ValueError("give a text in quotes")
+        raise ValueError("give a text in quotes")  # noqa: TRY004 (a fault like the others)
     return value
 
 
@@ -95,10 +100,10 @@ def one_of(*choices: str) -> Callable[[Any], str]:
 
 def yes_or_no(value: Any) -> bool:
     """Read a truth value."""
-    known = {"true": True, "false": False, True: True, False: False}
-    if value not in known:
-        raise ValueError("give true or false")
-    return known[value]
+    for written, meant in (("true", True), ("false", False)):
+        if value is meant or value == written:
+            return meant
+    raise ValueError("give true or false")
 
 
 def hosts(value: Any) -> frozenset[str]:

@@ -11,6 +11,16 @@ from shared.errors import BadInputError, OperatorError
 from shared.readings import Medium
 from shared.tariffs import MAX_TARIFF_BYTES, Tariff, decode_tariff
 
+_UNREADABLE = (
+    msgspec.MsgspecError,
+    AttributeError,
+    KeyError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What comes of a document that is no JSON, nests too deep, or has another shape."""
+
 
 class TariffShelf:
     """One tariff for each medium, the newest that was given."""
@@ -41,11 +51,11 @@ class TariffShelf:
         return tariff
 
     def take_shadow(self, payload: bytes, mediums: Mapping[str, Medium]) -> None:
-        """Take in the tariff shadow: its document on `get`, or its delta; raises HearthlinkError."""
+        """Take in the tariff shadow, its document or its delta; raises HearthlinkError."""
         try:
             state: Any = msgspec.json.decode(payload)["state"]
-            meters = state.get("desired", state).get("meters", {})
-        except (msgspec.MsgspecError, KeyError, TypeError, AttributeError) as error:
+            meters = dict(state.get("desired", state).get("meters", {}))
+        except _UNREADABLE as error:
             raise BadInputError(f"tariff shadow of {len(payload)} bytes: {error}") from error
         for meter, tariff in meters.items():
             if meter in mediums and tariff is not None:

@@ -1,7 +1,7 @@
 """The clock ledger: what the hub believes about the time, piece by piece; rows are read through it.
 
 A piece says that at one monotonic instant of one boot it was this UTC time, give or take. Rows
-carry the boot and the monotonic time and are never rewritten. Pure, but for the table it is kept in.
+carry the boot and the monotonic time and are never rewritten. Pure, but for its table.
 """
 
 from bisect import bisect_right, insort
@@ -75,7 +75,8 @@ class ClockLedger:
             tells_more = piece.uncertainty_ms < known.uncertainty_ms and (
                 off_ms > MIN_CORRECTION_MS or known.uncertainty_ms > REFRESH_UNCERTAINTY_MS
             )
-            contradicts = off_ms > known.uncertainty_ms + piece.uncertainty_ms
+            margin_ms = known.uncertainty_ms + piece.uncertainty_ms
+            contradicts = off_ms > max(margin_ms, MIN_CORRECTION_MS)
             if not tells_more and not contradicts:
                 return False
         insort(self._pieces.setdefault(piece.boot, []), piece, key=_monotonic_ms)

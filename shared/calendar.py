@@ -1,4 +1,4 @@
-"""Half-hour slots in UTC, and a household's local days, weeks and months through both clock changes.
+"""Half-hour slots in UTC, and a household's local days, weeks and months through clock changes.
 
 Intervals are `[start, end)` in UTC milliseconds. A register read exactly on a boundary belongs to
 the interval it closes, so a sample's slot is found by `(start, end]`.
@@ -61,7 +61,7 @@ def local_date(at_ms: int, zone: ZoneInfo) -> dt.date:
 
 
 def day_start_ms(day: dt.date, zone: ZoneInfo) -> int:
-    """Say when a local day begins: its first instant, also where midnight falls into a clock change."""
+    """Say when a local day begins: its first instant, even where a clock change skips midnight."""
     midnight = dt.datetime(day.year, day.month, day.day, tzinfo=zone)
     return int(midnight.timestamp()) * MS_PER_SECOND
 
@@ -89,7 +89,7 @@ def intervals_between(
     """List the whole intervals that overlap `[start_ms, end_ms)`, in order and without a hole.
 
     Hours, days, weeks (from Monday) and months are local; the first and the last reach beyond what
-    was asked where it did not fall on their boundaries. Raises BadInputError past `limit` intervals.
+    was asked where it did not fall on their boundaries. Raises BadInputError past `limit` of them.
     """
     found: list[Interval] = []
     if end_ms <= start_ms:
@@ -108,12 +108,11 @@ def intervals_between(
 
 def _containing(at_ms: int, resolution: Resolution, zone: ZoneInfo) -> Interval:
     if resolution is Resolution.HALF_HOUR:
-        return _of_length(at_ms, SLOT_MS, 0)
-    local = to_local(at_ms, zone)
+        start_ms = at_ms // SLOT_MS * SLOT_MS
+        return Interval(start_ms, start_ms + SLOT_MS)
     if resolution is Resolution.HOUR:
-        offset_ms = int((local.utcoffset() or dt.timedelta()).total_seconds()) * MS_PER_SECOND
-        return _of_length(at_ms, MS_PER_HOUR, offset_ms)
-    day = local.date()
+        return _local_hour(at_ms, zone)
+    day = local_date(at_ms, zone)
     if resolution is Resolution.DAY:
         return day_of(day, zone)
     if resolution is Resolution.WEEK:
@@ -124,13 +123,25 @@ def _containing(at_ms: int, resolution: Resolution, zone: ZoneInfo) -> Interval:
     return Interval(day_start_ms(first, zone), day_start_ms(following, zone))
 
 
-def _of_length(at_ms: int, length_ms: int, offset_ms: int) -> Interval:
-    start_ms = (at_ms + offset_ms) // length_ms * length_ms - offset_ms
-    return Interval(start_ms, start_ms + length_ms)
+def _local_hour(at_ms: int, zone: ZoneInfo) -> Interval:
+    """Span a local hour; half of one, where the clock changes by half an hour in its middle."""
+    offset_ms = _offset_ms(at_ms, zone)
+    start_ms = (at_ms + offset_ms) // MS_PER_HOUR * MS_PER_HOUR - offset_ms
+    middle_ms, end_ms = start_ms + SLOT_MS, start_ms + MS_PER_HOUR
+    if at_ms < middle_ms:
+        is_whole = _offset_ms(middle_ms, zone) == offset_ms
+        return Interval(start_ms, end_ms if is_whole else middle_ms)
+    is_whole = _offset_ms(start_ms, zone) == offset_ms
+    return Interval(start_ms if is_whole else middle_ms, end_ms)
+
+
+def _offset_ms(at_ms: int, zone: ZoneInfo) -> int:
+    offset = to_local(at_ms, zone).utcoffset() or dt.timedelta()
+    return int(offset.total_seconds()) * MS_PER_SECOND
 
 
 def check_zone(name: str) -> ZoneInfo:
-    """Return the time zone of this name; raises BadInputError for one unknown, or not on half hours.
+    """Return the time zone of this name; raises BadInputError where unknown, or not on half hours.
 
     A zone whose days do not begin on a half hour of UTC (Nepal's, say) cannot be served from slots.
     """

@@ -13,13 +13,16 @@ from importlib.metadata import EntryPoint, entry_points
 from shared.errors import ConfigError, HearthlinkError, OperatorError
 
 GROUP = "hearthlink.commands"
+EXTRAS = {"cloud": "cloud"}
+"""The extra that a package's commands need where it is not [agent]."""
+
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one subcommand and return its exit status: 0 done, 1 failed, 2 used or configured wrongly."""
+    """Run one subcommand and return its exit status: 0 done, 1 failed, 2 wrong use or settings."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     commands = {entry.name: entry for entry in entry_points(group=GROUP)}
     if not words or words[0] in ("-h", "--help"):
@@ -36,9 +39,10 @@ def _run(entry: EntryPoint, words: list[str]) -> int:
     try:
         status = entry.load()(words)
     except ModuleNotFoundError as error:
+        extra = EXTRAS.get(entry.value.split(".")[0], "agent")
         print(
             f"hearthlink {entry.name}: {error.name} is not installed; "
-            f"install hearthlink with the extra that has it ([{entry.value.split('.')[0]}])",
+            f"install hearthlink with the extra that has it ([{extra}])",
             file=sys.stderr,
         )
         return EXIT_USAGE

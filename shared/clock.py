@@ -45,7 +45,7 @@ class SystemClock:
 
 
 class DrivenClock:
-    """A clock that stands at what it was last told: driven by a meter's time in replay, or by a test.
+    """A clock that stands at what it was last told, by a meter's time in replay or by a test.
 
     It never goes back, and each one is a boot of its own, so that its monotonic time is never
     compared with the machine's.

@@ -103,12 +103,12 @@ _decode_rows = msgspec.msgpack.Decoder(list[int]).decode
 
 
 def usage_of_run(edges: Mapping[int, Edges], modulus: int = 0) -> dict[int, SlotUsage]:
-    """Difference one register run into usage by slot; the sum is exactly last closing − first opening.
+    """Difference one register run into usage by slot; the sum is last closing − first opening.
 
     A slot's usage is its closing minus the previous closing. Where slots in between are unknown,
-    what was used meanwhile is spread over the time by largest remainder and marked estimated. A fall
-    is a wrap where `modulus` says that the run has wrapped; otherwise (two hubs whose clocks differ)
-    it is taken off the slots that follow.
+    what was used meanwhile is spread over the time by largest remainder and marked estimated. A
+    fall of over half the `modulus` of a run that has wrapped is a wrap; any other (two hubs whose
+    clocks differ) is taken off the slots that follow.
     """
     amounts: dict[int, int] = {}
     estimated: set[int] = set()
@@ -134,7 +134,7 @@ def _bridge(
     amounts: dict[int, int],
     estimated: set[int],
 ) -> None:
-    """Give what was used between one slot's closing and the next known slot's opening to its slots."""
+    """Share out what was used between one slot's closing and the next known slot's opening."""
     amount = _rise(before[1].closing, here[1].opening, modulus)
     start_ms, end_ms = before[1].closing_at_ms, here[1].opening_at_ms
     if slot_start_ms(before[0] + 1) - start_ms <= EDGE_TOLERANCE_MS:
@@ -155,7 +155,8 @@ def _bridge(
 
 
 def _rise(earlier: int, later: int, modulus: int) -> int:
-    return later - earlier + (modulus if later < earlier else 0)
+    # Half the span tells a wrap from a small fall, which must not become a spike of the whole span.
+    return later - earlier + (modulus if 2 * (earlier - later) > modulus else 0)
 
 
 def _without_falls(amounts: dict[int, int], estimated: set[int]) -> dict[int, SlotUsage]:

@@ -1,16 +1,17 @@
-"""What hub and cloud say to each other beside frames: hello, receipt, status, live (docs/reference/protocol.md).
+"""What hub and cloud say to each other beside frames: hello, receipt, status and live.
 
-JSON objects, small and rare; the tariff shadow carries AWS IoT's own document shape. Pure: bytes to
-structs and back, with their limits and the rule both sides share about what is backlog.
+JSON objects, small and rare (docs/reference/protocol.md); the tariff shadow carries AWS IoT's own
+document shape. Pure: bytes to structs and back, with their limits and the rule both sides share
+about what is backlog.
 """
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
 from shared.errors import BadInputError
 from shared.readings import Medium
-from shared.units import MS_PER_MINUTE
+from shared.units import INT64_MAX, INT64_MIN, MS_PER_MINUTE
 
 MAX_MESSAGE_BYTES = 8 * 1024
 """A receipt of 64 ranges is under 4 KB; AWS IoT's shadow documents stop at 8 KB too."""
@@ -19,8 +20,11 @@ MAX_LOGS_PER_HELLO = 64
 MAX_RANGES_PER_RECEIPT = 64
 
 BACKLOG_AGE_MS = 15 * MS_PER_MINUTE
-"""A frame whose newest sample is older is backlog: the cloud answers it at once, the hub expects that."""
+"""A frame whose newest sample is older is backlog: answered at once, as the hub expects."""
 
+
+Int64 = Annotated[int, msgspec.Meta(ge=INT64_MIN, le=INT64_MAX)]
+"""A whole number that databases hold; JSON itself knows no limit."""
 
 _Message = TypeVar("_Message")
 
@@ -30,15 +34,15 @@ class LogState(msgspec.Struct, frozen=True):
 
     log_id: str
     meter: str
-    first_seq: int
-    last_seq: int
+    first_seq: Int64
+    last_seq: Int64
 
 
 class Hello(msgspec.Struct, frozen=True):
     """Said on every connect; the cloud answers with a receipt for each log, at once."""
 
     agent_version: str
-    frame_version: int
+    frame_version: Int64
     logs: list[LogState]
 
 
@@ -54,11 +58,11 @@ class Receipt(msgspec.Struct, frozen=True):
 
     store_id: str
     log_id: str
-    revision: int
-    stored: list[tuple[int, int, int]]
-    rejected: list[tuple[int, int, str]]
-    window_frames: int
-    cloud_time_ms: int
+    revision: Int64
+    stored: list[tuple[Int64, Int64, Int64]]
+    rejected: list[tuple[Int64, Int64, str]]
+    window_frames: Int64
+    cloud_time_ms: Int64
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -73,8 +77,8 @@ class Live(msgspec.Struct, frozen=True):
 
     meter: str
     medium: Medium
-    taken_at_ms: int
-    registers: dict[str, int]
+    taken_at_ms: Int64
+    registers: dict[str, Int64]
 
 
 def encode_message(message: Hello | Receipt | Status | Live) -> bytes:
@@ -122,5 +126,5 @@ def _decode(payload: bytes, kind: type[_Message]) -> _Message:
         )
     try:
         return msgspec.json.decode(payload, type=kind)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadInputError(f"not a {kind.__name__}: {error}") from error

@@ -1,4 +1,4 @@
-"""Sets of whole numbers kept as sorted, disjoint, inclusive ranges: what is stored, what is missing."""
+"""Sets of whole numbers kept as sorted, disjoint, inclusive ranges: what is stored or missing."""
 
 from collections.abc import Iterable, Sequence
 

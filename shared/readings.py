@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import msgspec
 
 MAX_METER_ID_CHARS = 64
-"""A meter id is its serial, as printed or hex-decoded; the longest real one seen has 34 characters."""
+"""A meter id is its serial, as printed or hex-decoded; the longest real one seen has 34 of them."""
 
 MAX_REGISTERS_PER_SAMPLE = 96
-"""Room for a three-phase telegram with every tariff and quadrant (about 60), with half as much again."""
+"""A three-phase telegram with every tariff and quadrant has about 60; half as much again."""
 
 
 class Medium(enum.StrEnum):

@@ -24,7 +24,12 @@ MAX_TARIFF_BYTES = 8 * 1024
 
 MAX_VERSIONS = 64
 MAX_BANDS = 16
+MAX_PRICE_MILLIONTHS = 1_000 * MILLIONTHS_PER_UNIT
+"""A thousand pounds for a kilowatt hour or a day is a mistyped unit; prices may be negative."""
+
 MINUTES_PER_DAY = 1_440
+MINUTES_PER_SLOT = 30
+CURRENCY_CHARS = 3
 MINOR_PER_UNIT = 100
 """Pennies in a pound, cents in a euro."""
 
@@ -36,6 +41,10 @@ VOLUME_CORRECTION_MILLIONTHS = 1_022_640
 DEFAULT_CALORIFIC_VALUE_KJ_PER_M3 = 39_500
 """A common British value; the supplier's own belongs in the tariff."""
 
+CALORIFIC_VALUE_MIN = 10_000
+CALORIFIC_VALUE_MAX = 60_000
+"""Lean biogas and rich natural gas both lie well inside; a value in MJ or kWh lies outside."""
+
 
 class Flat(msgspec.Struct, frozen=True, tag="flat", tag_field="kind", forbid_unknown_fields=True):
     """One price at all times, in millionths per kWh."""
@@ -44,7 +53,7 @@ class Flat(msgspec.Struct, frozen=True, tag="flat", tag_field="kind", forbid_unk
 
 
 class Band(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A price for a part of the local day, `[from_minute, to_minute)`, past midnight where from > to."""
+    """A price for `[from_minute, to_minute)` of the local day, past midnight where from > to."""
 
     name: str
     from_minute: int
@@ -106,7 +115,7 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """What a period costs: lines that sum to `total_millionths` exactly; `total_minor` is printed."""
+    """What a period costs: lines sum to `total_millionths` exactly; `total_minor` is printed."""
 
     currency: str
     lines: list[Line]
@@ -131,7 +140,7 @@ def decode_tariff(payload: bytes, source: str = "tariff") -> Tariff:
         raise ConfigError(source, [f"{len(payload)} bytes; the limit is {MAX_TARIFF_BYTES}"])
     try:
         tariff = msgspec.json.decode(payload, type=Tariff)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ConfigError(source, [str(error)]) from error
     return check_tariff(tariff, source)
 
@@ -142,13 +151,13 @@ def encode_tariff(tariff: Tariff) -> bytes:
 
 
 def check_tariff(tariff: Tariff, source: str = "tariff") -> Tariff:
-    """Return the tariff with its versions in order of date; raises ConfigError naming every fault."""
+    """Return the tariff, versions in order of date; raises ConfigError naming every fault."""
     faults = []
-    if not (len(tariff.currency) == 3 and tariff.currency.isascii() and tariff.currency.isupper()):
+    if not _is_currency(tariff.currency):
         faults.append(f"currency = {tariff.currency!r}: use an ISO 4217 code such as GBP")
     if not 0 < len(tariff.versions) <= MAX_VERSIONS:
         faults.append(f"versions = {len(tariff.versions)} of them: give 1 to {MAX_VERSIONS}")
-    if not 10_000 <= tariff.calorific_value_kj_per_m3 <= 60_000:
+    if not (CALORIFIC_VALUE_MIN <= tariff.calorific_value_kj_per_m3 <= CALORIFIC_VALUE_MAX):
         faults.append(
             f"calorific_value_kj_per_m3 = {tariff.calorific_value_kj_per_m3}: "
             "give kilojoules per cubic metre, about 39500"
@@ -156,12 +165,18 @@ def check_tariff(tariff: Tariff, source: str = "tariff") -> Tariff:
     starts = [version.starts_on for version in tariff.versions]
     if len(set(starts)) != len(starts):
         faults.append("versions.starts_on: two versions start on the same day")
+    if len({version.version for version in tariff.versions}) != len(tariff.versions):
+        faults.append("versions.version: two versions have the same name")
     for version in tariff.versions:
         faults += _version_faults(version)
     if faults:
         raise ConfigError(source, faults)
     ordered = sorted(tariff.versions, key=lambda version: version.starts_on)
     return msgspec.structs.replace(tariff, versions=ordered)
+
+
+def _is_currency(code: str) -> bool:
+    return len(code) == CURRENCY_CHARS and code.isascii() and code.isupper() and code.isalpha()
 
 
 def _version_faults(version: TariffVersion) -> list[str]:
@@ -173,13 +188,33 @@ def _version_faults(version: TariffVersion) -> list[str]:
         if len(version.prices.bands) > MAX_BANDS:
             faults.append(f"{where}.prices.bands: {len(version.prices.bands)}, at most {MAX_BANDS}")
         for band in version.prices.bands:
-            minutes = (band.from_minute, band.to_minute)
-            if not all(0 <= minute <= MINUTES_PER_DAY and minute % 30 == 0 for minute in minutes):
-                faults.append(
-                    f"{where}.prices.bands[{band.name}] = {minutes}: "
-                    "give minutes of the local day on half hours, 0 to 1440"
-                )
+            faults += _band_faults(band, f"{where}.prices.bands[{band.name}]")
+    amounts = [("standing_millionths_per_day", version.standing_millionths_per_day)]
+    faults += [
+        f"{where}.{key} = {amount}: give millionths of the currency, up to {MAX_PRICE_MILLIONTHS}"
+        for key, amount in amounts + _prices_of(version.prices)
+        if abs(amount) > MAX_PRICE_MILLIONTHS
+    ]
     return faults
+
+
+def _prices_of(prices: Flat | TimeOfUse) -> list[tuple[str, int]]:
+    if isinstance(prices, Flat):
+        return [("prices.price_millionths_per_kwh", prices.price_millionths_per_kwh)]
+    return [
+        ("prices.base_price_millionths_per_kwh", prices.base_price_millionths_per_kwh),
+        *((f"prices.bands[{band.name}]", band.price_millionths_per_kwh) for band in prices.bands),
+    ]
+
+
+def _band_faults(band: Band, where: str) -> list[str]:
+    minutes = (band.from_minute, band.to_minute)
+    for minute in minutes:
+        if not 0 <= minute <= MINUTES_PER_DAY or minute % MINUTES_PER_SLOT:
+            return [f"{where} = {minutes}: give minutes of the local day on half hours, 0 to 1440"]
+    if minutes != (0, MINUTES_PER_DAY) and (minutes[0] - minutes[1]) % MINUTES_PER_DAY == 0:
+        return [f"{where} = {minutes}: it holds at no time; 0 to 1440 is the whole day"]
+    return []
 
 
 def version_on(tariff: Tariff, day: dt.date) -> TariffVersion | None:
@@ -295,7 +330,7 @@ def _vat_lines(lines: list[Line], vat_of: dict[str, int]) -> list[Line]:
 
 
 def gas_mwh(volume_l: int, calorific_value_kj_per_m3: int) -> int:
-    """Turn a gas volume into energy: m³ × 1.02264 × calorific value ÷ 3.6, exact, then half-even."""
+    """Turn gas volume into energy: m³ × 1.02264 × calorific value ÷ 3.6, exact, then half-even."""
     # 1 kJ is 1000/3.6 mWh; a litre is a thousandth of a cubic metre.
     exact = Fraction(volume_l * calorific_value_kj_per_m3 * VOLUME_CORRECTION_MILLIONTHS * 10, 36)
     return round_half_even(exact / 1_000_000)

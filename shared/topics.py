@@ -1,4 +1,4 @@
-"""Every MQTT topic, spelled here and nowhere else (docs/reference/topics.md is made from this file).
+"""Every MQTT topic, spelled here and nowhere else (docs/reference/topics.md is made from it).
 
 Device to cloud: `hearthlink/v1/<thing>/frames|live|hello|status`; cloud to device:
 `hearthlink/v1/<thing>/receipts`. The tariff reaches the hub in AWS IoT's own named-shadow topics,
@@ -15,6 +15,9 @@ THING_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """A thing name: a client id, a certificate's common name and one topic level at once."""
 
 TARIFF_SHADOW = "tariff"
+
+LEVELS = 4
+"""The root's two levels, the thing, and what is said; an AWS topic has at least as many."""
 
 FRAMES_QOS = 1
 LIVE_QOS = 0
@@ -93,11 +96,11 @@ def shared_subscription(group: str, topic_filter: str) -> str:
 
 
 def thing_of(topic: str) -> str:
-    """Read the thing out of one of this project's topics; raise BadInputError for any other topic."""
+    """Read the thing out of one of this project's topics; raise BadInputError for any other."""
     levels = topic.split("/")
-    if topic.startswith(f"{ROOT}/") and len(levels) == 4:
+    if topic.startswith(f"{ROOT}/") and len(levels) == LEVELS:
         return check_thing(levels[2])
-    if topic.startswith("$aws/things/") and len(levels) > 3:
+    if topic.startswith("$aws/things/") and len(levels) >= LEVELS:
         return check_thing(levels[2])
     raise BadInputError(f"topic {topic!r} names no thing", hint="see docs/reference/topics.md")
 

@@ -1,1 +1,1 @@
-"""`hearthlink demo`: the whole way on one machine, as the real processes, and a check that nothing was lost."""
+"""`hearthlink demo`: the whole way as real processes, and a check that nothing was lost."""

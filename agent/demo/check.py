@@ -120,7 +120,7 @@ def _held(log: Log) -> Iterable[Truth]:
 
 
 def _compare_served(stage: Stage, truth: list[Truth]) -> tuple[int, int]:
-    """Ask the API for the registers at every slot boundary and at the end: (equal values, worst mWh)."""
+    """Ask the API for the registers at every slot boundary: (equal values, worst difference)."""
     served = 0
     worst = 0
     by_meter: dict[str, list[Truth]] = {}

@@ -1,4 +1,4 @@
-"""`hearthlink demo`: plays two weeks of a simulated household through the whole path, then goes on live."""
+"""`hearthlink demo`: two weeks of a simulated household through the whole way, then live."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""Plays the demo: history behind a progress bar, then a live status line until it is time to end."""
+"""Plays the demo: history behind a progress bar, then a live status line until the end."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The demo's processes: starts broker, cloud, hub and simulated meter as commands, and stops them all."""
+"""The demo's processes: broker, cloud, hub and simulated meter, started as commands and stopped."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from shared.errors import OperatorError
 
@@ -79,7 +79,7 @@ class Stage:
         self.hub_database = self.state / "hub" / "hub.sqlite"
         self._processes: dict[str, subprocess.Popen[str]] = {}
 
-    def __enter__(self) -> "Stage":
+    def __enter__(self) -> Self:
         self._check_ports()
         self._prepare_folder()
         try:
@@ -185,7 +185,7 @@ class Stage:
             ),
             output=subprocess.PIPE,
         )
-        self._await("meter", lambda: port.exists())
+        self._await("meter", port.exists)
         return str(port)
 
     def _write_hub_files(self, link: str) -> None:

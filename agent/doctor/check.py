@@ -1,4 +1,4 @@
-"""What a check says, which of several is the worst, and how an unexpected error becomes a finding. Pure."""
+"""What a check says, which of several is the worst, and how an error becomes a finding. Pure."""
 
 import enum
 import sqlite3
@@ -42,7 +42,8 @@ def guard(name: str, examine: Callable[[], Check]) -> Check:
         return examine()
     except HearthlinkError as error:
         return Check(name, Result.FAULT, error.message, error.hint)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, ValueError, TypeError) as error:
+        # The last two: a damaged file holds values of the wrong kind.
         return Check(name, Result.FAULT, f"the check itself failed: {error}", _fix_of(error))
 
 

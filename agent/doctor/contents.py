@@ -8,6 +8,7 @@ from agent.config import Config
 from agent.consent import Granularity
 from agent.doctor.check import Check, Result
 from agent.doctor.reading import (
+    read_consent,
     read_held,
     read_ledger,
     read_logs,
@@ -95,10 +96,11 @@ def check_backlog(connection: sqlite3.Connection, config: Config, clock: Clock) 
         resolved = ledger.resolve(oldest) if oldest else None
         if resolved:
             ages_ms.append(clock.utc_ms() - resolved[0])
-    return judge_backlog(config, Waiting(samples, max(ages_ms, default=None)))
+    granularity = read_consent(connection) or config.consent_granularity
+    return judge_backlog(config, granularity, Waiting(samples, max(ages_ms, default=None)))
 
 
-def judge_backlog(config: Config, waiting: Waiting) -> Check:
+def judge_backlog(config: Config, granularity: Granularity, waiting: Waiting) -> Check:
     """Say whether what waits is the ordinary flow or a backlog; it is safe here either way."""
     name = "backlog"
     samples = format_count(waiting.samples, "sample")
@@ -112,18 +114,18 @@ def judge_backlog(config: Config, waiting: Waiting) -> Check:
         finding = f"{samples} wait until their time is known"
         return Check(name, Result.WARNING, finding, "see the checks 'clock ledger', 'kernel clock'")
     finding = f"{samples} not stored yet, the oldest {format_span(waiting.oldest_age_ms)} old"
-    if waiting.oldest_age_ms > ordinary_wait_ms(config):
+    if waiting.oldest_age_ms > ordinary_wait_ms(config, granularity):
         return Check(name, Result.WARNING, finding, fix)
     return Check(name, Result.OK, f"{finding}: the ordinary flow")
 
 
-def ordinary_wait_ms(config: Config) -> int:
+def ordinary_wait_ms(config: Config, granularity: Granularity) -> int:
     """Say how long a sample may wait for its receipt where all is well.
 
     Consent keeps it until its slot or day has ended, frames leave once an interval, and receipts of
     the steady flow come at most hourly.
     """
-    closing_ms = LONGEST_DAY_MS if config.consent_granularity is Granularity.DAILY else SLOT_MS
+    closing_ms = LONGEST_DAY_MS if granularity is Granularity.DAILY else SLOT_MS
     return closing_ms + int(config.uplink_frame_interval_s * MS_PER_SECOND) + STEADY_ANSWER_MS
 
 

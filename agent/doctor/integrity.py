@@ -1,4 +1,4 @@
-"""Checks that the database is whole: schema, SQLite's own check, row checksums, no sequence missing."""
+"""Checks that the database is whole: schema, SQLite's own check, checksums, sequences."""
 
 import sqlite3
 import time

@@ -32,8 +32,8 @@ def connect(host: str, port: int, patience_s: float = CONNECT_S) -> Attempt:
         return Attempt(
             Reach.CONNECTED, stream=socket.create_connection((host, port), timeout=patience_s)
         )
-    except socket.gaierror as error:
-        return Attempt(Reach.UNKNOWN_NAME, error.strerror or str(error))
+    except (socket.gaierror, UnicodeError) as error:
+        return Attempt(Reach.UNKNOWN_NAME, str(error))
     except ConnectionRefusedError as error:
         return Attempt(Reach.REFUSED, error.strerror or str(error))
     except TimeoutError as error:

@@ -1,4 +1,4 @@
-"""Checks what was set aside, and says in a household's words what each reason means and what to do."""
+"""Checks what was set aside; says in a household's words what it means and what to do."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -77,7 +77,7 @@ ORDINARY_PER_DAY = 20
 
 
 class SetAside(NamedTuple):
-    """One reason: how often in all, how often of late, and how long ago the last time (None: unknown)."""
+    """One reason: how often in all, and of late; how long ago the last time (None: unknown)."""
 
     reason: str
     times: int
@@ -91,7 +91,7 @@ def check_quarantine(connection: sqlite3.Connection, clock: Clock) -> list[Check
 
 
 def read_set_aside(connection: sqlite3.Connection, now_ms: int) -> list[SetAside]:
-    """Count the quarantine by reason, most frequent first; only the newest specimens have a time."""
+    """Count the quarantine by reason, most frequent first; only what is kept whole has a time."""
     rows = connection.execute(
         "SELECT c.reason, c.count, "
         "(SELECT count(*) FROM quarantine q WHERE q.reason = c.reason AND q.at_ms > ?), "

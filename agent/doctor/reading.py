@@ -4,11 +4,13 @@ Decides nothing; every function may raise sqlite3.Error.
 """
 
 import sqlite3
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from agent.consent import Granularity
 from agent.database import BUSY_TIMEOUT_MS, open_reader
 from agent.rows import LogRow, checksum, decode_body
 from agent.timekeeping import ClockLedger, Piece
@@ -44,7 +46,8 @@ def open_database(path: Path) -> Iterator[sqlite3.Connection]:
     try:
         connection = _open_read_only(path) if is_unfolded else open_reader(path)
     except (sqlite3.Error, OperatorError) as error:
-        raise OperatorError(_why_unreadable(path, str(error)), hint=_hint(str(error))) from error
+        said = str(error.__cause__ or error)
+        raise OperatorError(_why_unreadable(path, said), hint=_hint(said)) from error
     with closing(connection):
         yield connection
 
@@ -124,23 +127,30 @@ def read_refused(connection: sqlite3.Connection, log: int) -> list[tuple[int, in
 def read_rows(
     connection: sqlite3.Connection, log: int, last_seq: int, limit: int
 ) -> Iterator[LogRow | int]:
-    """Yield up to `limit` rows ending at `last_seq`, newest first; a damaged one as its sequence."""
+    """Yield up to `limit` rows up to `last_seq`, newest first; a damaged one as its sequence."""
     names = dict(connection.execute("SELECT number, name FROM register_names").fetchall())
     rows = connection.execute(
         f"SELECT {ROW_COLUMNS} FROM samples WHERE log = ? AND seq <= ? "  # noqa: S608 (a constant)
         "ORDER BY seq DESC LIMIT ?",
         (log, last_seq, limit),
     )
-    for seq, boot, monotonic_ms, meter_clock_ms, captured_at_ms, body, kept in rows:
+    for *columns, kept in rows:
+        yield _sound_row(log, columns, kept, names) or columns[0]
+
+
+def _sound_row(
+    log: int, columns: Sequence[Any], kept: int, names: Mapping[int, str]
+) -> LogRow | None:
+    """Decode a row; None for a damaged one, also where its columns hold values of another kind."""
+    seq, boot, monotonic_ms, meter_clock_ms, captured_at_ms, body = columns
+    try:
         said = checksum(log, seq, boot, monotonic_ms, meter_clock_ms, captured_at_ms, body)
-        try:
-            if said != kept:
-                raise BadInputError(f"row {seq} of log {log} fails its checksum")
-            registers, quality = decode_body(body, names)
-        except BadInputError:
-            yield seq
-            continue
-        yield LogRow(seq, boot, monotonic_ms, meter_clock_ms, captured_at_ms, registers, quality)
+        if said != kept:
+            return None
+        registers, quality = decode_body(body, names)
+    except (BadInputError, TypeError, ValueError, struct.error):
+        return None
+    return LogRow(seq, boot, monotonic_ms, meter_clock_ms, captured_at_ms, registers, quality)
 
 
 def read_row(connection: sqlite3.Connection, log: int, seq: int) -> LogRow | None:
@@ -171,3 +181,11 @@ def read_boot(connection: sqlite3.Connection, boot_id: str) -> int | None:
     """Find the number of a boot; None where the hub has not run in it."""
     row = connection.execute("SELECT boot FROM boots WHERE boot_id = ?", (boot_id,)).fetchone()
     return None if row is None else int(row[0])
+
+
+def read_consent(connection: sqlite3.Connection) -> Granularity | None:
+    """Read the household's newest choice; None where it has made none."""
+    row = connection.execute(
+        "SELECT granularity FROM consent ORDER BY since_ms DESC LIMIT 1"
+    ).fetchone()
+    return None if row is None else Granularity(row[0])

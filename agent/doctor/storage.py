@@ -59,7 +59,7 @@ def judge_folder(path: Path, folder: Folder) -> Check:
         return Check(name, Result.FAULT, finding, fix)
     if not folder.is_writable:
         finding = f"{path} is not writable by this user"
-        fix = f"run as the user that runs the hub, or: sudo chown -R $USER {path}"
+        fix = f"run as the user that runs the hub; it must own it: sudo chown -R HUB_USER {path}"
         return Check(name, Result.FAULT, finding, fix)
     if folder.mode & ~PRIVATE_MODE:
         finding = f"{path} has mode {folder.mode:04o}: others may read what the home uses"

@@ -32,8 +32,9 @@ CREATE TABLE register_names (
     name TEXT NOT NULL UNIQUE
 );
 
+-- `log` names a row of logs, which is never deleted; a foreign key would be looked up for every row.
 CREATE TABLE samples (
-    log INTEGER NOT NULL REFERENCES logs (log),
+    log INTEGER NOT NULL,
     seq INTEGER NOT NULL,
     boot INTEGER NOT NULL,
     monotonic_ms INTEGER NOT NULL,

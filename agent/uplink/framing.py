@@ -45,12 +45,12 @@ def rows_to_read(granularity: Granularity) -> int:
 
 
 class Chunk(NamedTuple):
-    """A committed range of a log and its rows; `is_log_end` where nothing is committed after it."""
+    """A committed range of a log and its rows; `goes_on` where the next row is to be sent too."""
 
     first_seq: int
     last_seq: int
     rows: Iterator[LogRow | Range]
-    is_log_end: bool
+    goes_on: bool
 
 
 class _Group(NamedTuple):
@@ -80,7 +80,7 @@ class Framer:
         damaged: list[Range] = []
         expected = chunk.first_seq
         end_seq = self._end_of_run(chunk.first_seq, chunk.last_seq)
-        is_open_ended = end_seq == chunk.last_seq
+        goes_on = chunk.goes_on and end_seq == chunk.last_seq
         for row in chunk.rows:
             seq = row.seq if isinstance(row, LogRow) else row[0]
             if seq > end_seq:
@@ -95,13 +95,13 @@ class Framer:
             if time is None:
                 if not stamped:
                     return Cut(None, _end_of_unknown(seq, chunk.rows, resolve))
-                end_seq, expected, is_open_ended = seq - 1, seq, False
+                end_seq, expected, goes_on = seq - 1, seq, False
                 break
             stamped.append(StampedSample(seq, time[0], row.registers, time[1]))
         if expected <= end_seq:
             damaged.append((expected, end_seq))
         groups = list(_groups(stamped, self._consent, self._zone))
-        kept, end_seq = _sendable(groups, end_seq, chunk, now_ms, is_open_ended=is_open_ended)
+        kept, end_seq = _sendable(groups, end_seq, now_ms, goes_on=goes_on)
         if end_seq < chunk.first_seq:
             return Cut(None, end_seq)
         return Cut(self._frame(chunk.first_seq, end_seq, kept, damaged), end_seq)
@@ -149,22 +149,26 @@ def _groups(stamped: Iterable[StampedSample], consent: Consent, zone: ZoneInfo) 
 
 
 def _sendable(
-    groups: list[_Group], end_seq: int, chunk: Chunk, now_ms: int, *, is_open_ended: bool
+    groups: list[_Group], end_seq: int, now_ms: int, *, goes_on: bool
 ) -> tuple[list[StampedSample], int]:
-    """Choose the samples that may be sent, and say up to which sequence that decides."""
+    """Choose the samples that may be sent, and say up to which sequence that decides.
+
+    A span that is still running is held back, and one that may go on behind the chunk too, unless
+    it fills the chunk alone.
+    """
     whole = list(takewhile(lambda group: group.granularity is groups[0].granularity, groups))
     if len(whole) < len(groups):
-        end_seq = groups[len(whole)].samples[0].seq - 1
-    elif whole and is_open_ended and _may_grow(whole[-1], chunk, now_ms):
-        end_seq = whole.pop().samples[0].seq - 1
-    return [sample for group in whole for sample in _allowed(group)], end_seq
+        end_seq, goes_on = groups[len(whole)].samples[0].seq - 1, False
+    ended = list(takewhile(lambda group: _has_ended(group, now_ms), whole))
+    if goes_on and 1 < len(ended) == len(whole) and ended[-1].ends_at_ms is not None:
+        ended.pop()
+    if len(ended) < len(whole):
+        end_seq = whole[len(ended)].samples[0].seq - 1
+    return [sample for group in ended for sample in _allowed(group)], end_seq
 
 
-def _may_grow(group: _Group, chunk: Chunk, now_ms: int) -> bool:
-    """Tell whether more samples may come to the last group: its span is cut off, or still running."""
-    if group.ends_at_ms is None:
-        return False
-    return not chunk.is_log_end or now_ms < group.ends_at_ms + CLOSED_AFTER_MS
+def _has_ended(group: _Group, now_ms: int) -> bool:
+    return group.ends_at_ms is None or now_ms >= group.ends_at_ms + CLOSED_AFTER_MS
 
 
 def _allowed(group: _Group) -> list[StampedSample]:

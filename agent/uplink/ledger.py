@@ -48,8 +48,11 @@ class Delivery:
         return subtract([held], [(first, last) for first, last, _ in self.stored])
 
     def apply(self, receipt: Receipt) -> list[tuple[int, int, str]]:
-        """Take in a receipt; return the ranges it makes the hub hold. An old one changes nothing."""
-        if receipt.revision < self.receipt_revision:
+        """Take in a receipt; return the ranges it makes the hub hold.
+
+        An older one changes nothing, nor does the same one again: a refusal counts once.
+        """
+        if receipt.revision <= self.receipt_revision:
             return []
         self.receipt_revision = receipt.revision
         self.stored = merge_stored([*self.stored, *receipt.stored])

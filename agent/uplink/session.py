@@ -38,6 +38,9 @@ STEADY_ANSWER_MS = 75 * MS_PER_MINUTE
 """Receipts of the steady flow come at most hourly; a quarter of an hour more is an overdue one."""
 
 HELLO_ANSWER_MS = 20 * MS_PER_SECOND
+PAUSED_ASK_MS = 10 * MS_PER_MINUTE
+"""A hub whose window is 0 sends nothing to be answered: it asks whether that still holds."""
+
 UNDELIVERED_PAUSE_MS = 5 * MS_PER_SECOND
 BURST_FRAMES = 4
 
@@ -177,7 +180,7 @@ class Session:
         self._not_before_ms = self._hooks.monotonic_ms() + delay_ms
 
     def _end(self, reason: str) -> None:
-        """Forget what was in flight: hello and receipts of the next connection tell what arrived."""
+        """Forget what was in flight: the next hello and its receipts tell what arrived."""
         self.state.is_connected = False
         self.state.disconnect_reason = reason
         self._hello_sent_ms = None
@@ -241,10 +244,17 @@ class Session:
             if self._hello_sent_ms is None or now_ms - self._hello_sent_ms > HELLO_ANSWER_MS:
                 self._say_hello(now_ms)
             return
+        if self._window_frames == 0 and self._has_been_silent(now_ms):
+            self._say_hello(now_ms)
         for meter_log in self._log.all_logs():
             delivery = self.delivery(meter_log.log)
             self.state.frames_overdue += len(delivery.overdue(now_ms))
             self._send_log(meter_log, delivery, now_ms, is_final=is_final)
+
+    def _has_been_silent(self, now_ms: int) -> bool:
+        """Tell whether neither side has said anything for so long that a paused hub asks again."""
+        spoke_ms = max(self.state.last_receipt_ms or 0, self._hello_sent_ms or 0)
+        return now_ms - spoke_ms >= PAUSED_ASK_MS
 
     def _say_hello(self, now_ms: int) -> None:
         logs = [
@@ -269,25 +279,33 @@ class Session:
         )
         chunk_rows = self._rules.chunk_rows()
         for first_seq, last_seq in delivery.unsent(held):
-            while first_seq <= last_seq:
-                is_many = last_seq - first_seq + 1 >= chunk_rows
+            next_seq: int | None = first_seq
+            while next_seq is not None and next_seq <= last_seq:
+                is_many = last_seq - next_seq + 1 >= chunk_rows
                 if not (is_due or is_many or last_seq < held[1]):
                     return
                 if self._flights() >= self._window_frames:
                     return
                 if is_many and not self._bucket.take(now_ms):
                     return
-                chunk_last = min(last_seq, first_seq + chunk_rows - 1)
-                rows = self._log.read(meter_log.log, first_seq, chunk_last)
-                cut = self._rules.cut(
-                    meter_log, Chunk(first_seq, chunk_last, rows, chunk_last == held[1])
-                )
                 delivery.last_framed_ms = now_ms
-                if cut.last_seq < first_seq:
-                    return
-                if cut.frame is not None and not self._send_frame(meter_log, delivery, cut.frame):
-                    return
-                first_seq = cut.last_seq + 1
+                chunk = (next_seq, min(last_seq, next_seq + chunk_rows - 1))
+                next_seq = self._send_chunk(meter_log, delivery, chunk, last_seq)
+
+    def _send_chunk(
+        self, meter_log: MeterLog, delivery: Delivery, chunk: Range, last_seq: int
+    ) -> int | None:
+        """Send the first frame of a chunk of what is unsent up to `last_seq`.
+
+        Say with which sequence to go on; None where what is left has to wait.
+        """
+        rows = self._log.read(meter_log.log, *chunk)
+        cut = self._rules.cut(meter_log, Chunk(*chunk, rows, chunk[1] < last_seq))
+        if cut.last_seq < chunk[0]:
+            return None
+        if cut.frame is not None and not self._send_frame(meter_log, delivery, cut.frame):
+            return None
+        return cut.last_seq + 1
 
     def _send_frame(self, meter_log: MeterLog, delivery: Delivery, frame: Frame) -> bool:
         try:

@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-READ_BYTES = 64 * 1024
-"""The most one read returns: some seventy telegrams, so that a backlog is not read line by line."""
+READ_BYTES = 16 * 1024
+"""The most one read returns: some twenty telegrams, so that a backlog is not read line by line."""
 
 
 class Link(Protocol):

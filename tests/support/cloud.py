@@ -68,7 +68,7 @@ def payload_of(samples: Sequence[StampedSample], **options: object) -> bytes:
 
 
 class MemoryReadingStore:
-    """The `ReadingStore` port in dictionaries: what the contract suite holds the SQL one against."""
+    """The `ReadingStore` port in dictionaries, held to the same contract as the SQL one."""
 
     def __init__(self) -> None:
         self.kept: list[tuple[str, StoredFrame]] = []

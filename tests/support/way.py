@@ -99,6 +99,10 @@ class Way:
                 [COMMAND, *words], env={**os.environ, **(environment or {})}, stdout=log, stderr=log
             )
 
+    def pid(self, name: str) -> int:
+        """Tell the process id of a running command."""
+        return self._processes[name].pid
+
     def pause(self, name: str) -> None:
         """Freeze a process (SIGSTOP): its connection stays, its queue fills."""
         self._processes[name].send_signal(signal.SIGSTOP)
@@ -169,9 +173,7 @@ class Way:
 
     def count_stored(self, thing: str) -> int:
         """Count the sequences the API lists as stored for a hub."""
-        return sum(
-            one[1] - one[0] + 1 for ranges in self._stored(thing).values() for one in ranges
-        )
+        return sum(one[1] - one[0] + 1 for ranges in self._stored(thing).values() for one in ranges)
 
     def is_all_stored(self, thing: str) -> bool:
         """Tell whether the hub holds something, and the API lists all of it as stored."""

@@ -1,0 +1,182 @@
+"""Makes every check in order. Each is bounded in time; none changes anything."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from agent.config import Config
+from agent.doctor import (
+    broker,
+    certificates,
+    clocks,
+    contents,
+    household,
+    integrity,
+    meter,
+    page,
+    quarantine,
+    storage,
+)
+from agent.doctor.check import Check, Result, guard
+from agent.doctor.reading import open_database, read_consent
+from firmware_bridge.links.addresses import check_address
+from firmware_bridge.meters.catalog import codec_for
+from shared.clock import Clock
+from shared.errors import OperatorError
+from shared.readings import Medium
+
+OF_THE_DATABASE = (
+    *("schema", "integrity", "checksums", "sequence", "log", "backlog", "refused ranges"),
+    *("quarantine", meter.HEARD, clocks.LEDGER, clocks.SYSTEM),
+)
+"""Checks that cannot be made without the database."""
+
+OF_THE_UPLINK = (
+    *(certificates.FILES, certificates.KEY, certificates.PAIR),
+    *(certificates.EXPIRY, certificates.AUTHORITY, broker.NAME),
+)
+"""Checks that nothing is to be said of without a cloud."""
+
+
+def examine(config: Config, config_file: Path | None, clock: Clock) -> list[Check]:
+    """Make every check; takes seconds, a minute where the disk or the network hangs."""
+    checks = [
+        guard("configuration", lambda: check_configuration(config, config_file)),
+        guard("state folder", lambda: storage.check_folder(config.hub_state_dir)),
+        guard("free space", lambda: storage.check_free_space(config.hub_state_dir)),
+    ]
+    page_check = guard(page.NAME, lambda: check_page(config, config_file))
+    hub_runs = page_check.result is Result.OK
+    with ExitStack() as stack:
+        opened = _open(config.database_path, stack)
+        connection = None if isinstance(opened, Check) else opened
+        if isinstance(opened, Check):
+            checks.append(opened)
+            checks += [Check(name, Result.ABSENT, _unlooked(opened)) for name in OF_THE_DATABASE]
+        else:
+            checks += check_contents(opened, config, clock, hub_runs=hub_runs)
+        is_heard = any(check.name == meter.HEARD and check.result is Result.OK for check in checks)
+        link = guard(
+            meter.LINK, lambda: meter.check_link(config, hub_runs=hub_runs, is_heard=is_heard)
+        )
+        checks += [link, guard(clocks.KERNEL, clocks.check_kernel)]
+        checks += check_uplink(config, clock)
+        checks += [page_check, *check_household(connection, config, clock)]
+    return checks
+
+
+def check_configuration(config: Config, config_file: Path | None) -> Check:
+    """Say where the settings come from; they were read, so only the meter's are left to try."""
+    codec_for(config.meter_protocol, config.hub_zone)
+    check_address(config.meter_link)
+    source = str(config_file) if config_file else "no file; defaults and environment"
+    return Check("configuration", Result.OK, f"{source}; this hub is {config.hub_thing!r}")
+
+
+def check_page(config: Config, config_file: Path | None) -> Check:
+    """Check who has the page's port; one chosen by the system cannot be known."""
+    if not config.page_port:
+        return Check(page.NAME, Result.ABSENT, "page.port is 0: the hub takes any free port")
+    found = page.probe_page(config.page_host, config.page_port)
+    command = "hearthlink run" + (f" --config {config_file}" if config_file else "")
+    return page.judge_page(found, config.page_host, config.page_port, command)
+
+
+def _open(path: Path, stack: ExitStack) -> sqlite3.Connection | Check:
+    name = "database"
+    try:
+        if not path.exists():
+            finding = f"{path} is not there: the hub has not run with this state folder yet"
+            return Check(name, Result.WARNING, finding, "run the hub, or correct hub.state_dir")
+        return stack.enter_context(open_database(path))
+    except OperatorError as error:
+        return Check(name, Result.FAULT, error.message, error.hint)
+    except OSError as error:
+        fix = "run hearthlink doctor as the user that runs the hub"
+        return Check(name, Result.FAULT, f"{path} cannot be looked at: {error.strerror}", fix)
+
+
+def _unlooked(database: Check) -> str:
+    if database.result is Result.FAULT:
+        return "not looked at: the database cannot be read"
+    return "nothing yet: there is no database"
+
+
+def check_contents(
+    connection: sqlite3.Connection, config: Config, clock: Clock, *, hub_runs: bool
+) -> list[Check]:
+    """Make the checks that read the database."""
+    path = config.database_path
+    made: list[tuple[str, Callable[[], Check]]] = [
+        ("database", lambda: integrity.check_database(path)),
+        ("schema", lambda: integrity.check_schema(connection)),
+        ("integrity", lambda: integrity.check_integrity(connection)),
+        ("checksums", lambda: integrity.check_checksums(connection)),
+        ("sequence", lambda: integrity.check_sequences(connection)),
+        ("log", lambda: contents.check_log(connection, path, clock)),
+        ("backlog", lambda: contents.check_backlog(connection, config, clock)),
+        ("refused ranges", lambda: contents.check_refused(connection)),
+    ]
+    checks = [guard(name, make) for name, make in made]
+    try:
+        checks += quarantine.check_quarantine(connection, clock)
+    except sqlite3.Error as error:
+        checks.append(Check("quarantine", Result.FAULT, f"the check itself failed: {error}"))
+    made = [
+        (meter.HEARD, lambda: meter.check_heard(connection, config, clock, hub_runs=hub_runs)),
+        (clocks.LEDGER, lambda: clocks.check_ledger(connection, config, clock)),
+        (clocks.SYSTEM, lambda: clocks.check_system(connection, config, clock)),
+    ]
+    return checks + [guard(name, make) for name, make in made]
+
+
+def check_uplink(config: Config, clock: Clock) -> list[Check]:
+    """Make the checks of the way to the cloud."""
+    ca, certificate, key = (
+        config.uplink_ca_file,
+        config.uplink_certificate_file,
+        config.uplink_key_file,
+    )
+    if not config.uplink_host or ca is None or certificate is None or key is None:
+        finding = "uplink.host is empty: the hub works on its own"
+        return [Check(name, Result.ABSENT, finding) for name in OF_THE_UPLINK]
+    issue = certificates.ISSUE.format(thing=config.hub_thing)
+    renew = "renew the authority (hearthlink fleet init), then every hub's certificate"
+    now_ms = clock.utc_ms()
+    made: list[tuple[str, Callable[[], Check]]] = [
+        (certificates.FILES, lambda: certificates.check_files(config)),
+        (certificates.KEY, lambda: certificates.check_key(key)),
+        (certificates.PAIR, lambda: certificates.check_pair(config, certificate, key)),
+        (
+            certificates.EXPIRY,
+            lambda: certificates.check_expiry(certificates.EXPIRY, certificate, now_ms, issue),
+        ),
+        (
+            certificates.AUTHORITY,
+            lambda: certificates.check_expiry(certificates.AUTHORITY, ca, now_ms, renew),
+        ),
+        (broker.NAME, lambda: broker.check_broker(config, ca, certificate, key)),
+    ]
+    return [guard(name, make) for name, make in made]
+
+
+def check_household(
+    connection: sqlite3.Connection | None, config: Config, clock: Clock
+) -> list[Check]:
+    """Make the checks of what the household chose."""
+
+    def consent() -> Check:
+        chosen = None if connection is None else read_consent(connection)
+        return household.judge_consent(chosen, config)
+
+    def tariff(medium: Medium) -> Check:
+        return household.check_tariff(connection, config, clock, medium)
+
+    window_s = config.log_commit_window_s
+    return [
+        guard("consent", consent),
+        guard("power cut", lambda: household.judge_commit_window(window_s)),
+        guard("tariff electricity", lambda: tariff(Medium.ELECTRICITY)),
+        guard("tariff gas", lambda: tariff(Medium.GAS)),
+    ]

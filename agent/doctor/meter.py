@@ -1,0 +1,156 @@
+"""Checks the meter's link, and whether the meter is heard."""
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.collector import CADENCE_MS
+from agent.config import Config
+from agent.doctor.check import Check, Result
+from agent.doctor.network import CONNECT_S, Attempt, Reach, connect, explain
+from agent.doctor.ports import Device, list_devices, probe_device
+from agent.doctor.reading import LogEntry, read_boot, read_held, read_ledger, read_logs, read_row
+from agent.home.power import STALE_AFTER_MS
+from agent.home.words import format_age, format_span
+from firmware_bridge.links.addresses import check_address, host_and_port
+from shared.clock import Clock
+from shared.readings import Medium
+from shared.units import MS_PER_HOUR, MS_PER_SECOND
+
+LINK = "meter link"
+HEARD = "meter heard"
+
+SUBMETER_STALE_MS = 3 * MS_PER_HOUR
+"""Gas, water and heat meters are read by the electricity meter each hour; two may be missed."""
+
+
+def check_link(config: Config, *, hub_runs: bool, is_heard: bool) -> Check:
+    """Check the link's device, host or file; one that plainly works is left in peace.
+
+    Many TCP adapters serve one client only, so a second connection would take it from the hub.
+    """
+    address = config.meter_link
+    check_address(address)
+    if address.startswith("replay:"):
+        return judge_capture(Path(address.removeprefix("replay:")))
+    if address.startswith("tcp://"):
+        if hub_runs and is_heard:
+            return Check(LINK, Result.OK, f"{address} is in use by the hub, and speaks")
+        host, port = host_and_port(address)
+        attempt = connect(host, port)
+        if attempt.stream is not None:
+            attempt.stream.close()
+        return judge_tcp(host, port, attempt)
+    path = Path(address)
+    return judge_device(path, probe_device(path), list_devices(), hub_runs=hub_runs)
+
+
+def judge_capture(path: Path) -> Check:
+    """Check that a capture can be read."""
+    with path.open("rb") as capture:
+        has_bytes = bool(capture.read(1))
+    if not has_bytes:
+        return Check(LINK, Result.FAULT, f"the capture {path} is empty", "name another file")
+    return Check(LINK, Result.OK, f"the capture {path} is there")
+
+
+def judge_tcp(host: str, port: int, attempt: Attempt) -> Check:
+    """Say whether the adapter is reached."""
+    if attempt.reach is Reach.CONNECTED:
+        return Check(LINK, Result.OK, f"tcp://{host}:{port} takes connections")
+    finding, fix = explain(attempt.reach, host, port)
+    return Check(LINK, Result.FAULT, finding, f"{fix} (meter.link)")
+
+
+def judge_device(path: Path, device: Device, others: list[str], *, hub_runs: bool) -> Check:
+    """Say whether a serial port can be had by the hub."""
+    if not device.is_there:
+        fix = "plug the cable in"
+        if others:
+            fix = f"plug the cable in, or set meter.link to one of: {', '.join(others)}"
+        return Check(LINK, Result.FAULT, f"{path} is not there", fix)
+    if not device.is_serial:
+        return Check(LINK, Result.FAULT, f"{path} is no serial port", "correct meter.link")
+    if not device.is_permitted:
+        group = device.group if device.group not in ("", "root") else "dialout"
+        finding = f"this user may not open {path}, which belongs to the group {device.group}"
+        fix = f"sudo usermod -aG {group} $USER, then log in again; 'dialout' is the usual group"
+        return Check(LINK, Result.FAULT, finding, fix)
+    if device.holders and not hub_runs:
+        finding = f"{path} is in use by {', '.join(device.holders)}, and the hub's page is silent"
+        fix = f"stop that program if it is not the hub; 'fuser {path}' names it"
+        return Check(LINK, Result.WARNING, finding, fix)
+    use = f"in use by {', '.join(device.holders)}" if device.holders else "free"
+    return Check(LINK, Result.OK, f"{path} is there, {use}")
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """When a meter was last logged: milliseconds ago, or None where no clock tells."""
+
+    meter: str
+    medium: Medium
+    age_ms: int | None
+
+
+def check_heard(
+    connection: sqlite3.Connection, config: Config, clock: Clock, *, hub_runs: bool
+) -> Check:
+    """Check when each meter was last logged, by the clock ledger."""
+    if config.meter_link.startswith("replay:"):
+        return Check(HEARD, Result.OK, "a capture is replayed: its readings are as old as it is")
+    newest = [
+        Heard(entry.meter, entry.medium, _age_ms(connection, clock, entry))
+        for entry in read_logs(connection)
+        if entry.is_open
+    ]
+    return judge_heard(newest, config, hub_runs=hub_runs)
+
+
+def _age_ms(connection: sqlite3.Connection, clock: Clock, entry: LogEntry) -> int | None:
+    """Tell the newest row's age: within this boot by the monotonic clock, else by the ledger."""
+    held = read_held(connection, entry.log)
+    row = read_row(connection, entry.log, held[-1][1]) if held else None
+    if row is None:
+        return None
+    if row.boot == read_boot(connection, clock.boot_id):
+        return clock.monotonic_ms() - row.monotonic_ms
+    resolved = read_ledger(connection).resolve(row)
+    return None if resolved is None else max(clock.utc_ms() - resolved[0], 0)
+
+
+def judge_heard(meters: list[Heard], config: Config, *, hub_runs: bool) -> Check:
+    """Say whether every meter is heard; a hub that is not running hears none, which is no fault."""
+    if not meters:
+        fix = "check the cable, the meter's port and the check 'meter link', then wait a minute"
+        result = Result.FAULT if hub_runs else Result.WARNING
+        return Check(HEARD, result, "no meter was ever heard", fix)
+    said = ", ".join(f"{one.meter} ({one.medium.value}) {_said_ago(one.age_ms)}" for one in meters)
+    if not any(is_stale(one, config) for one in meters):
+        return Check(HEARD, Result.OK, said)
+    if not hub_runs:
+        return Check(
+            HEARD, Result.WARNING, f"{said}; the hub's page does not answer", "start the hub"
+        )
+    is_electric = any(is_stale(one, config) for one in meters if one.medium is Medium.ELECTRICITY)
+    if is_electric:
+        fix = "check the cable, and that the meter's port is switched on"
+        return Check(HEARD, Result.FAULT, said, fix)
+    fix = "the electricity meter hears it by radio: see whether its display still shows it"
+    return Check(HEARD, Result.WARNING, said, fix)
+
+
+def is_stale(heard: Heard, config: Config) -> bool:
+    """Tell whether a meter was last logged too long ago; a row is seen only after its commit."""
+    if heard.age_ms is None:
+        return True
+    if heard.medium is not Medium.ELECTRICITY:
+        return heard.age_ms > SUBMETER_STALE_MS
+    window_ms = int(config.log_commit_window_s * MS_PER_SECOND)
+    return heard.age_ms > STALE_AFTER_MS + CADENCE_MS + window_ms + int(CONNECT_S * MS_PER_SECOND)
+
+
+def _said_ago(age_ms: int | None) -> str:
+    if age_ms is None:
+        return "at a time not known yet"
+    return f"{format_age(age_ms)}" if age_ms >= 0 else f"in {format_span(-age_ms)}"

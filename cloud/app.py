@@ -1,0 +1,92 @@
+"""The API's composition root: builds the application from a Config and connects its parts.
+
+Nothing else makes a database or a broker connection for the API, and nothing happens at import.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from cloud import errors, health
+from cloud.bootstrap import open_database
+from cloud.config import Config
+from cloud.db import Database
+from cloud.households.repository import household_of
+from cloud.ingest import endpoints as dead_letters
+from cloud.ingest import gateways
+from cloud.live import LiveFeed
+from cloud.mqtt import BrokerLink, Subscription
+from cloud.parts import Parts
+from cloud.readings import cost
+from cloud.readings import endpoints as meters
+from cloud.tariffs import endpoints as tariffs
+from shared import topics
+from shared.calendar import check_zone
+from shared.clock import Clock, SystemClock
+
+DESCRIPTION = """What a household's meters displayed, what was used, and what it cost.
+
+Energy is in whole milliwatt-hours (1 kWh is 1,000,000), money in millionths of the currency, time
+in UTC. Intervals are `[start, end)`. Every error is a problem document (RFC 9457)."""
+
+
+def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
+    """Build the API; its database is open at once, its broker connection while it serves."""
+    clock = clock or SystemClock()
+    database = open_database(config, clock)
+    feed = LiveFeed(lambda thing: _household_of(database, thing))
+    link = None
+    if config.broker_host:
+        live = Subscription(topics.live(topics.ANY_THING), topics.LIVE_QOS)
+        link = BrokerLink(config, "cloud-api", [live], feed.receive)
+    # The documentation page's script and style are served from here: it works without the internet.
+    app = FastAPIOffline(
+        title="Hearthlink",
+        version=_version(),
+        description=DESCRIPTION,
+        redoc_url=None,
+        lifespan=lambda app: _serving(app, link),
+    )
+    app.state.parts = Parts(
+        config=config,
+        database=database,
+        clock=clock,
+        zone=check_zone(config.zone),
+        live=feed,
+        publish=link.publish if link else None,
+        is_connected=lambda: link is not None and link.is_connected,
+    )
+    errors.install(app)
+    for feature in (health, gateways, meters, cost, tariffs, dead_letters):
+        app.include_router(feature.router)
+    return app
+
+
+@asynccontextmanager
+async def _serving(app: FastAPI, link: BrokerLink | None) -> AsyncIterator[None]:
+    parts: Parts = app.state.parts
+    parts.live.attach(asyncio.get_running_loop())
+    if link is not None:
+        link.start()
+    try:
+        yield
+    finally:
+        if link is not None:
+            link.stop()
+        parts.database.close()
+
+
+def _household_of(database: Database, thing: str) -> str | None:
+    with database.reading() as connection:
+        return household_of(connection, thing)
+
+
+def _version() -> str:
+    try:
+        return version("hearthlink")
+    except PackageNotFoundError:
+        return "0"

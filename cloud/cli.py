@@ -1,0 +1,153 @@
+"""`hearthlink cloud`: the API, ingest workers, migrations, and all stored samples as JSON lines."""
+
+import argparse
+import gc
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from cloud.config import Config, load
+from shared.clock import SystemClock
+from shared.errors import OperatorError
+
+SHUTDOWN_S = 3
+"""How long open requests may take to end once asked."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one of the cloud's commands and return its exit status.
+
+    Raises ConfigError, with every fault, for a configuration that will not do.
+    """
+    chosen = _parser().parse_args(list(arguments))
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )
+    required = {"api": ("api_token",), "ingest": ("broker_host",)}.get(chosen.command, ())
+    # Alembic tells of every step it does not have to take.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    config = load(chosen.config, required=required)
+    if chosen.command == "api":
+        return _api(config)
+    if chosen.command == "ingest":
+        return _ingest(config)
+    if chosen.command == "migrate":
+        return _migrate(config)
+    return _samples(config, with_all=chosen.all)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="hearthlink cloud", description=__doc__)
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--config", type=Path, metavar="FILE", help="TOML file of settings")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("api", parents=[shared], help="serve the REST API")
+    commands.add_parser("ingest", parents=[shared], help="run one ingest worker")
+    commands.add_parser("migrate", parents=[shared], help="bring the database to the newest schema")
+    samples = commands.add_parser(
+        "samples", parents=[shared], help="print every stored sample as a JSON line"
+    )
+    samples.add_argument(
+        "--all", action="store_true", help="print replaced revisions too, not only the highest"
+    )
+    return parser
+
+
+def _api(config: Config) -> int:
+    import uvicorn  # noqa: PLC0415  # only this command pays for loading it
+
+    from cloud.app import create_app  # noqa: PLC0415  # as above
+
+    # The server hands the signal that ended it on to the handler it found: that must not kill us.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _signal, _frame: None)
+    listener = _listen(config.api_host, config.api_port)
+    app = create_app(config)
+
+    class Server(uvicorn.Server):
+        """Ends live streams too when asked to end: they never would by themselves."""
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            app.state.parts.live.close()
+            super().handle_exit(sig, frame)
+
+    server = Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=SHUTDOWN_S,
+        )
+    )
+    # What is loaded now stays for ever: the collector need not walk it during requests.
+    gc.collect()
+    gc.freeze()
+    server.run(sockets=[listener])
+    return 0 if server.started else 1
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the address before anything else is started; raises OperatorError where it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio sets TCP_NODELAY only where the protocol is named; without it an answer takes 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise OperatorError(
+            f"cannot listen on {host} port {port}: {error.strerror}",
+            hint="choose another with api_port or HEARTHLINK_CLOUD_API_PORT",
+        ) from error
+    return listener
+
+
+def _ingest(config: Config) -> int:
+    from cloud.bootstrap import open_database  # noqa: PLC0415  # only this command loads it
+    from cloud.ingest.worker import IngestWorker  # noqa: PLC0415  # as above
+
+    clock = SystemClock()
+    database = open_database(config, clock)
+    worker = IngestWorker(config, database, clock)
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        worker.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    try:
+        worker.run()
+    finally:
+        database.close()
+    return 0
+
+
+def _migrate(config: Config) -> int:
+    from cloud.bootstrap import open_database  # noqa: PLC0415  # only this command loads it
+
+    database = open_database(config, SystemClock())
+    database.close()
+    print(f"{database.dialect} database is at the newest schema")
+    return 0
+
+
+def _samples(config: Config, *, with_all: bool) -> int:
+    from cloud.bootstrap import open_database  # noqa: PLC0415  # only this command loads it
+    from cloud.readings.export import samples  # noqa: PLC0415  # as above
+
+    database = open_database(config, SystemClock())
+    try:
+        with database.reading() as connection:
+            for line in samples(connection, with_all=with_all):
+                sys.stdout.buffer.write(line + b"\n")
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        return 0
+    finally:
+        database.close()
+    return 0

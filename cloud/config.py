@@ -1,0 +1,229 @@
+"""The cloud's settings: one TOML file, environment overrides, validated all at once.
+
+Owns the environment of the cloud's processes; nothing else reads it. It opens no connection and
+makes no folder: it only says what the owner asked for.
+"""
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from shared.calendar import check_zone
+from shared.errors import BadInputError, ConfigError
+
+ENVIRONMENT_PREFIX = "HEARTHLINK_CLOUD_"
+
+MIN_TOKEN_CHARS = 16
+"""A token shorter than this can be guessed over the network."""
+
+MAX_RECEIPT_INTERVAL_S = 86_400
+MAX_WINDOW_FRAMES = 1_024
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every setting of the cloud, checked; see `SETTINGS` for what each one means."""
+
+    state_dir: str
+    database_url: str
+    api_host: str
+    api_port: int
+    api_token: str
+    broker_host: str
+    broker_port: int
+    broker_ca: str
+    broker_cert: str
+    broker_key: str
+    zone: str
+    household_name: str
+    receipt_interval_s: int
+    window_frames: int
+    share_group: str
+
+    @property
+    def url(self) -> str:
+        """The database: `database_url`, or an SQLite file in the state folder."""
+        if self.database_url:
+            return self.database_url
+        return f"sqlite:///{Path(self.state_dir).expanduser().absolute() / 'cloud.db'}"
+
+
+Value = str | int
+Check = Callable[[Value], str | None]
+"""Returns what to do instead where the value will not do, else None."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One key of the file: its default, what it is for, and what makes a value acceptable."""
+
+    key: str
+    default: Value
+    help: str
+    check: Check
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that overrides the file."""
+        return ENVIRONMENT_PREFIX + self.key.upper()
+
+
+def _any(_value: Value) -> str | None:
+    return None
+
+
+def _some(value: Value) -> str | None:
+    return None if value else "give a value"
+
+
+def _between(low: int, high: int) -> Check:
+    def check(value: Value) -> str | None:
+        fits = isinstance(value, int) and low <= value <= high
+        return None if fits else f"give a whole number from {low} to {high}"
+
+    return check
+
+
+def _zone(value: Value) -> str | None:
+    try:
+        check_zone(str(value))
+    except BadInputError as error:
+        return error.hint
+    return None
+
+
+def _token(value: Value) -> str | None:
+    if value and len(str(value)) < MIN_TOKEN_CHARS:
+        return f"give at least {MIN_TOKEN_CHARS} characters that cannot be guessed"
+    return None
+
+
+def _database(value: Value) -> str | None:
+    if not value or str(value).split("://")[0].split("+")[0] in ("sqlite", "postgresql"):
+        return None
+    return "give an sqlite:/// or postgresql:// URL, or leave it empty"
+
+
+def _group(value: Value) -> str | None:
+    text = str(value)
+    fits = bool(text) and not set(text) & set("/+#")
+    return None if fits else "give a name without '/', '+' and '#'"
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("state_dir", "state/cloud", "Folder of the SQLite database.", _some),
+    Setting(
+        "database_url",
+        "",
+        "SQLAlchemy URL of the database; empty is an SQLite file in state_dir.",
+        _database,
+    ),
+    Setting("api_host", "127.0.0.1", "Address the API listens on.", _some),
+    Setting("api_port", 8000, "Port the API listens on.", _between(1, 65_535)),
+    Setting(
+        "api_token", "", "Bearer token that callers of the API show; the API needs one.", _token
+    ),
+    Setting("broker_host", "", "MQTT broker; empty runs the API without live power.", _any),
+    Setting("broker_port", 8883, "Port of the broker.", _between(1, 65_535)),
+    Setting("broker_ca", "", "Certificate that the broker's own is signed by (PEM).", _any),
+    Setting("broker_cert", "", "Certificate this service shows the broker (PEM).", _any),
+    Setting("broker_key", "", "Private key of that certificate (PEM).", _any),
+    Setting("zone", "Europe/London", "Time zone of the household's days.", _zone),
+    Setting("household_name", "Home", "What the household is called.", _some),
+    Setting(
+        "receipt_interval_s",
+        0,
+        "Least time between steady-state receipts of one log; 0 is at once, 3600 suits a broker "
+        "that charges for each message.",
+        _between(0, MAX_RECEIPT_INTERVAL_S),
+    ),
+    Setting(
+        "window_frames",
+        16,
+        "Frames a hub may have unanswered; 0 pauses every hub.",
+        _between(0, MAX_WINDOW_FRAMES),
+    ),
+    Setting("share_group", "ingest", "Name of the subscription that ingest workers share.", _group),
+)
+
+
+def load(
+    path: Path | None,
+    *,
+    required: tuple[str, ...] = (),
+    environment: Mapping[str, str] | None = None,
+) -> Config:
+    """Read the file (None is no file) and the environment into a Config.
+
+    `required` names keys that must not be empty for the command at hand. Raises ConfigError that
+    lists every fault as "key = value: fix".
+    """
+    source = str(path) if path is not None else "environment"
+    written = _read(path)
+    surroundings = os.environ if environment is None else environment
+    faults = [
+        f"{key} = {value!r}: no such key; known are {', '.join(s.key for s in SETTINGS)}"
+        for key, value in written.items()
+        if key not in {setting.key for setting in SETTINGS}
+    ]
+    values: dict[str, Value] = {}
+    for setting in SETTINGS:
+        raw = surroundings.get(setting.variable, written.get(setting.key, setting.default))
+        value, fault = _accept(setting, raw)
+        if fault is None and setting.key in required and value == "":
+            fault = f"set it here or in {setting.variable}"
+        if fault is not None:
+            shown = "…" if setting.key == "api_token" and raw else repr(raw)
+            faults.append(f"{setting.key} = {shown}: {fault}")
+        values[setting.key] = value
+    faults += _pair_faults(values)
+    if faults:
+        raise ConfigError(source, faults)
+    return Config(**{field.name: values[field.name] for field in fields(Config)})  # type: ignore[arg-type]  # each value was checked against its setting's own type
+
+
+def _read(path: Path | None) -> dict[str, object]:
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(str(path), [f"file: cannot be read ({error.strerror})"]) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), [f"file: not TOML ({error})"]) from error
+
+
+def _accept(setting: Setting, raw: object) -> tuple[Value, str | None]:
+    """Bring a value to its setting's type and check it; the default stands in for a bad one."""
+    value: Value
+    if isinstance(setting.default, int):
+        if isinstance(raw, bool) or not isinstance(raw, int | str):
+            return setting.default, "give a whole number"
+        try:
+            value = int(raw)
+        except ValueError:
+            return setting.default, "give a whole number"
+    elif isinstance(raw, str):
+        value = raw
+    else:
+        return setting.default, "give text in quotes"
+    return value, setting.check(value)
+
+
+def _pair_faults(values: Mapping[str, Value]) -> list[str]:
+    """A client certificate is three files: one or two of them connect to nothing."""
+    keys = ("broker_ca", "broker_cert", "broker_key")
+    given = [key for key in keys if values[key]]
+    if given and len(given) < len(keys):
+        return [
+            f"{key} = '': give it too, TLS needs {', '.join(keys)}"
+            for key in keys
+            if key not in given
+        ]
+    return [
+        f"{key} = {values[key]!r}: no such file"
+        for key in given
+        if not Path(str(values[key])).is_file()
+    ]

@@ -1,0 +1,97 @@
+"""Households, and the hubs in them: who said what last. Commits nothing."""
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select, update
+
+from cloud.db import upsert, within
+from cloud.scope import Scope
+from cloud.tables import households, hubs
+
+DEFAULT_HOUSEHOLD = "home"
+"""The household that every hub joins where there is only one."""
+
+
+class Household(NamedTuple):
+    """A household and the time zone of its days."""
+
+    household_id: str
+    name: str
+    zone: str
+
+
+class Hub(NamedTuple):
+    """A hub as the cloud last knew it, with counts of what was turned away."""
+
+    thing: str
+    household_id: str
+    agent_version: str
+    last_seen_ms: int
+    is_online: bool
+    connection_id: str
+    receipt_revision: int
+    dead_letters_refused: int
+    conflicts: int
+    logs_refused: int
+
+
+_HUB = [hubs.c[name] for name in Hub._fields]
+
+
+def put_household(connection: Connection, household: Household) -> None:
+    """Write the household as configured."""
+    upsert(
+        connection,
+        households,
+        [household._asdict()],
+        keys=("household_id",),
+        replace=("name", "zone"),
+    )
+
+
+def read_household(connection: Connection, scope: Scope) -> Household:
+    """Read the one household of a scope."""
+    query = select(households).where(households.c.household_id == scope.only)
+    return Household(*connection.execute(query).one())
+
+
+def lock_hub(connection: Connection, thing: str, now_ms: int) -> Hub:
+    """Take the hub's row lock for this transaction; a hub not seen before joins the household."""
+    new = {
+        "thing": thing,
+        "household_id": DEFAULT_HOUSEHOLD,
+        "agent_version": "",
+        "last_seen_ms": now_ms,
+        "is_online": False,
+        "connection_id": "",
+        "receipt_revision": 0,
+        "dead_letters_refused": 0,
+        "conflicts": 0,
+        "logs_refused": 0,
+    }
+    query = select(*_HUB).where(hubs.c.thing == thing).with_for_update()
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        upsert(connection, hubs, [new], keys=("thing",))
+        row = connection.execute(query).one()
+    return Hub(*row)
+
+
+def write_hub(connection: Connection, hub: Hub) -> None:
+    """Write back a hub whose row lock this transaction holds."""
+    values = hub._asdict()
+    del values["thing"]
+    connection.execute(update(hubs).where(hubs.c.thing == hub.thing).values(values))
+
+
+def list_hubs(connection: Connection, scope: Scope) -> list[Hub]:
+    """List the hubs of a scope by name."""
+    query = select(*_HUB).where(within(hubs, scope)).order_by(hubs.c.thing)
+    return [Hub(*row) for row in connection.execute(query)]
+
+
+def household_of(connection: Connection, thing: str) -> str | None:
+    """Find the household of a hub; None where the hub is unknown."""
+    query = select(hubs.c.household_id).where(hubs.c.thing == thing)
+    found: str | None = connection.execute(query).scalar_one_or_none()
+    return found

@@ -1,0 +1,79 @@
+"""Reads a frame message and says what is wrong with it, before anything believes it. Pure."""
+
+from typing import NamedTuple
+
+from shared.errors import BadInputError, FrameError
+from shared.frames import LOG_ID_BYTES, MAX_SEQ, Envelope, Frame, decode_frame, read_envelope
+from shared.protocol import LogState
+from shared.readings import COUNTERS, MAX_METER_ID_CHARS
+from shared.units import MS_PER_DAY
+
+MAX_AHEAD_MS = MS_PER_DAY
+"""A sample further in the future than this is a broken clock's."""
+
+LATER_VERSION = "later-version"
+
+
+class Message(NamedTuple):
+    """A frame as it arrived: `thing` is the topic's, never the payload's."""
+
+    thing: str
+    payload: bytes
+    received_at_ms: int
+
+
+class Read(NamedTuple):
+    """A message read: its frame, or the error; its envelope wherever that could be read."""
+
+    message: Message
+    envelope: Envelope | None
+    frame: Frame | None
+    error: FrameError | None
+
+    @property
+    def is_kept_for_later(self) -> bool:
+        """Tell whether these are authenticated bytes of a version we do not know yet."""
+        later = self.error is not None and self.error.code == LATER_VERSION
+        return later and self.envelope is not None
+
+
+def read_message(message: Message, now_ms: int) -> Read:
+    """Decode a message within bounds and check its times against the cloud's clock."""
+    envelope = None
+    try:
+        envelope = read_envelope(message.payload)
+        frame = decode_frame(message.payload)
+        _check_times(frame, now_ms)
+        _check_counters(frame)
+    except FrameError as error:
+        return Read(message, envelope, None, error)
+    return Read(message, envelope, frame, None)
+
+
+def check_log_state(state: LogState) -> None:
+    """Hold what a hello says of a log to its limits; raises BadInputError."""
+    is_hex = len(state.log_id) == 2 * LOG_ID_BYTES and set(state.log_id) <= set("0123456789abcdef")
+    if not is_hex:
+        raise BadInputError(f"log id {state.log_id[:40]!r} is not {2 * LOG_ID_BYTES} hex digits")
+    if len(state.meter) > MAX_METER_ID_CHARS:
+        raise BadInputError(f"log {state.log_id}: meter id of {len(state.meter)} characters")
+    # An empty log holds nothing: its last sequence is one below its first.
+    if not 0 <= state.first_seq <= state.last_seq + 1 <= MAX_SEQ + 1:
+        raise BadInputError(f"log {state.log_id}: range {state.first_seq} to {state.last_seq}")
+
+
+def _check_times(frame: Frame, now_ms: int) -> None:
+    latest_ms = max(frame.times_ms, default=0)
+    if latest_ms > now_ms + MAX_AHEAD_MS:
+        raise FrameError(
+            "bad-time",
+            f"sample at {latest_ms} ms, more than a day after {now_ms}",
+            hint="correct the clock of the hub or the meter",
+        )
+
+
+def _check_counters(frame: Frame) -> None:
+    """A register counts up from zero: with that, every difference of two fits 64 bits."""
+    for column in frame.columns:
+        if column.register in COUNTERS and any(v is not None and v < 0 for v in column.values):
+            raise FrameError("bad-value", f"{column.register}: below zero")

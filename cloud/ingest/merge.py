@@ -1,0 +1,200 @@
+"""What a frame does to what is held: coverage, conflicts, register runs and meter-days. Pure.
+
+The truth is the union of samples by (log, sequence), the highest revision of each winning; a gap
+never takes a sample away. Everything here gives the same result for any order, split and
+repetition of frames.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import msgspec
+
+from cloud.readings.store import RunKey
+from shared.calendar import slot_of_sample, utc_day_of_slot
+from shared.frames import Column, Frame, Gap
+from shared.meterdays import SlotEdges, edges_of, join_into
+from shared.ranges import Range, intersect, subtract, union
+from shared.readings import COUNTERS
+
+Covered = tuple[int, int, int]
+"""First and last sequence, both included, and the frame revision they are stored at."""
+
+
+def cover(coverage: Sequence[Covered], first: int, last: int, revision: int) -> list[Covered]:
+    """Lay a range over the coverage: each place keeps its highest revision, neighbours join."""
+    if coverage and coverage[-1][1] + 1 == first and coverage[-1][2] == revision:
+        return [*coverage[:-1], (coverage[-1][0], last, revision)]
+    touched = [one for one in coverage if one[1] >= first and one[0] <= last]
+    higher = [one[:2] for one in touched if one[2] > revision]
+    pieces = [one for one in coverage if one[1] < first or one[0] > last]
+    pieces += [(a, b, revision) for a, b in subtract([(first, last)], higher)]
+    for one in touched:
+        if one[2] > revision:
+            pieces.append(one)
+        else:
+            pieces += [(a, b, one[2]) for a, b in subtract([one[:2]], [(first, last)])]
+    return _joined(sorted(pieces))
+
+
+def _joined(pieces: Iterable[Covered]) -> list[Covered]:
+    joined: list[Covered] = []
+    for first, last, revision in pieces:
+        if joined and joined[-1][1] + 1 == first and joined[-1][2] == revision:
+            joined[-1] = (joined[-1][0], last, revision)
+        else:
+            joined.append((first, last, revision))
+    return joined
+
+
+def overlaps(coverage: Sequence[Covered], first: int, last: int) -> bool:
+    """Tell whether any place of the range is stored, at whatever revision."""
+    return any(one[0] <= last and first <= one[1] for one in coverage)
+
+
+def has_hole(coverage: Sequence[Covered]) -> bool:
+    """Tell whether something is missing between what is stored."""
+    return any(after[0] > before[1] + 1 for before, after in pairwise(coverage))
+
+
+class Content(NamedTuple):
+    """What a sample says: its time, quality, and (register, run, value) in order of name."""
+
+    taken_at_ms: int
+    quality: int
+    values: tuple[tuple[str, str, int], ...]
+
+
+def contents_of(frame: Frame) -> dict[int, Content]:
+    """List what each sequence of a frame says."""
+    columns = sorted(frame.columns, key=lambda column: column.register)
+    return {
+        seq: Content(
+            frame.times_ms[place],
+            frame.qualities[place],
+            tuple(
+                (column.register, column.run, value)
+                for column in columns
+                if (value := column.values[place]) is not None
+            ),
+        )
+        for place, seq in enumerate(frame.sequences())
+    }
+
+
+class Comparison(NamedTuple):
+    """How a frame stands to what is held of its log.
+
+    `new` are the places of the range to keep; `conflict_seq` the first sample that is held at the
+    same revision with other content; `stale_slots` the slots whose edges must be made anew.
+    """
+
+    new: list[Range]
+    conflict_seq: int | None
+    stale_slots: set[int]
+
+
+def compare(frame: Frame, held: Sequence[Frame]) -> Comparison:
+    """Compare a frame with the held frames of its log that share its range."""
+    known: dict[int, dict[int, Content]] = {}
+    for other in held:
+        for seq, content in contents_of(other).items():
+            if frame.first_seq <= seq <= frame.last_seq:
+                known.setdefault(seq, {})[other.revision] = content
+    new_seqs: list[Range] = []
+    stale: set[int] = set()
+    for seq, content in contents_of(frame).items():
+        revisions = known.get(seq, {})
+        same = revisions.get(frame.revision)
+        if same is not None:
+            if same != content:
+                return Comparison([], seq, set())
+            continue
+        new_seqs.append((seq, seq))
+        if revisions:
+            stale.add(slot_of_sample(content.taken_at_ms))
+            stale.update(slot_of_sample(other.taken_at_ms) for other in revisions.values())
+    return Comparison(union([*new_seqs, *_new_gaps(frame, held)]), None, stale)
+
+
+def _new_gaps(frame: Frame, held: Sequence[Frame]) -> list[Range]:
+    """List the gaps of a frame where nothing at its revision or above says anything yet."""
+    spans = [
+        (other.first_seq, other.last_seq) for other in held if other.revision >= frame.revision
+    ]
+    return subtract([(gap.first_seq, gap.last_seq) for gap in frame.gaps], spans)
+
+
+def cut(frame: Frame, first: int, last: int) -> Frame:
+    """Cut a part, both ends included, out of a frame."""
+    sequences = frame.sequences()
+    kept = [place for place, seq in enumerate(sequences) if first <= seq <= last]
+    span = slice(kept[0], kept[-1] + 1) if kept else slice(0, 0)
+    return msgspec.structs.replace(
+        frame,
+        first_seq=first,
+        last_seq=last,
+        times_ms=frame.times_ms[span],
+        columns=[
+            msgspec.structs.replace(column, values=column.values[span])
+            for column in frame.columns
+            if any(value is not None for value in column.values[span])
+        ],
+        qualities=frame.qualities[span],
+        gaps=[
+            Gap(gap.kind, *part)
+            for gap in frame.gaps
+            for part in intersect([(gap.first_seq, gap.last_seq)], [(first, last)])
+        ],
+    )
+
+
+def counters_of(frame: Frame) -> list[Column]:
+    """List the columns that count up and so go to meter-days."""
+    return [column for column in frame.columns if column.register in COUNTERS]
+
+
+def edges_by_run(frame: Frame) -> dict[RunKey, SlotEdges]:
+    """Fold a frame's counters into the edges of their slots."""
+    return {
+        RunKey(column.register, column.run): edges_of(frame.times_ms, column.values)
+        for column in counters_of(frame)
+    }
+
+
+def effective(frames: Iterable[Frame]) -> dict[tuple[bytes, int], Content]:
+    """Unite frames: what each (log, sequence) says at its highest revision that is a sample."""
+    best: dict[tuple[bytes, int], tuple[int, Content]] = {}
+    for frame in frames:
+        for seq, content in contents_of(frame).items():
+            key = (frame.log_id, seq)
+            if key not in best or best[key][0] < frame.revision:
+                best[key] = (frame.revision, content)
+    return {key: content for key, (_, content) in best.items()}
+
+
+def remake(frames: Iterable[Frame], slots: set[int]) -> dict[RunKey, SlotEdges]:
+    """Make the edges of these slots anew from every frame that has a say in them."""
+    samples: dict[RunKey, tuple[list[int], list[int]]] = {}
+    for content in effective(frames).values():
+        if slot_of_sample(content.taken_at_ms) not in slots:
+            continue
+        for register, run, value in content.values:
+            if register in COUNTERS:
+                times, values = samples.setdefault(RunKey(register, run), ([], []))
+                times.append(content.taken_at_ms)
+                values.append(value)
+    return {key: edges_of(times, values) for key, (times, values) in samples.items()}
+
+
+def days_of(edges: Mapping[int, object]) -> list[int]:
+    """List the UTC days that edges, or slots, fall on."""
+    return sorted({utc_day_of_slot(slot) for slot in edges})
+
+
+def join_days(known: dict[int, SlotEdges], edges: SlotEdges) -> None:
+    """Join edges into the days they belong to."""
+    for utc_day in days_of(edges):
+        in_day = {slot: one for slot, one in edges.items() if utc_day_of_slot(slot) == utc_day}
+        join_into(known.setdefault(utc_day, {}), in_day)

@@ -1,0 +1,174 @@
+"""Merges one hub's frames into a reading store within one transaction, as `merge` decides.
+
+Frames are kept as they come; meter-days are written once at the end of the batch, and slots that a
+revision touched are made anew there from the stored frames.
+"""
+
+import enum
+from hashlib import blake2b
+
+from cloud.ingest import merge
+from cloud.readings.store import Change, ReadingStore, RunKey, StoredFrame
+from cloud.scope import Scope
+from shared.calendar import slot_start_ms, utc_day_of_slot
+from shared.frames import Frame, decode_frame, encode_frame
+from shared.meterdays import SlotEdges, join_into
+from shared.ranges import union
+
+DIGEST_BYTES = 16
+
+
+class Verdict(enum.Enum):
+    """What became of a frame; only `CONFLICT` leaves its range as it was."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+
+
+def digest_of(payload: bytes) -> bytes:
+    """Name a payload by its content."""
+    return blake2b(payload, digest_size=DIGEST_BYTES).digest()
+
+
+class Merger:
+    """One batch of one hub; call `merge` for each frame and `finish` once before the commit."""
+
+    def __init__(self, store: ReadingStore, scope: Scope, thing: str) -> None:
+        self._store = store
+        self._scope = scope
+        self._thing = thing
+        self._pending: list[StoredFrame] = []
+        self._edges: dict[str, dict[RunKey, SlotEdges]] = {}
+        self._runs: dict[str, dict[RunKey, int]] = {}
+        self._stale: dict[str, set[int]] = {}
+
+    def merge(
+        self, frame: Frame, payload: bytes, received_at_ms: int, *, may_overlap: bool
+    ) -> tuple[Verdict, str]:
+        """Take a frame in; `may_overlap` says whether any place of its range is already stored.
+
+        Returns the verdict, and for a conflict what is in conflict.
+        """
+        if not may_overlap:
+            self._keep(frame, payload, received_at_ms)
+            self._join(frame)
+            return Verdict.STORED, ""
+        self._flush()
+        held = self._store.frames_of_log(
+            self._scope, frame.log_id.hex(), frame.first_seq, frame.last_seq
+        )
+        digest = digest_of(payload)
+        place = (frame.first_seq, frame.last_seq, frame.revision, digest)
+        if any((o.first_seq, o.last_seq, o.revision, o.digest) == place for o in held):
+            return Verdict.DUPLICATE, ""
+        return self._merge_over(
+            [decode_frame(o.payload) for o in held], frame, payload, received_at_ms
+        )
+
+    def finish(self) -> None:
+        """Write every meter's runs and days."""
+        self._flush()
+        for meter in sorted(self._runs.keys() | self._stale.keys()):
+            self._finish_meter(meter)
+        self._edges, self._runs, self._stale = {}, {}, {}
+
+    def _merge_over(
+        self, held: list[Frame], frame: Frame, payload: bytes, received_at_ms: int
+    ) -> tuple[Verdict, str]:
+        comparison = merge.compare(frame, held)
+        if comparison.conflict_seq is not None:
+            return Verdict.CONFLICT, (
+                f"sequence {comparison.conflict_seq} at revision {frame.revision} "
+                "is stored with other content"
+            )
+        if not comparison.new:
+            return Verdict.DUPLICATE, ""
+        for first, last in comparison.new:
+            if (first, last) == (frame.first_seq, frame.last_seq):
+                part, part_payload = frame, payload
+            else:
+                part = merge.cut(frame, first, last)
+                part_payload = encode_frame(part)
+            self._keep(part, part_payload, received_at_ms)
+            self._join(part)
+        self._stale.setdefault(frame.meter, set()).update(comparison.stale_slots)
+        return Verdict.STORED, ""
+
+    def _keep(self, frame: Frame, payload: bytes, received_at_ms: int) -> None:
+        times = frame.times_ms
+        self._pending.append(
+            StoredFrame(
+                thing=self._thing,
+                log_id=frame.log_id.hex(),
+                meter=frame.meter,
+                revision=frame.revision,
+                first_seq=frame.first_seq,
+                last_seq=frame.last_seq,
+                first_taken_at_ms=min(times, default=None),
+                last_taken_at_ms=max(times, default=None),
+                received_at_ms=received_at_ms,
+                digest=digest_of(payload),
+                payload=payload,
+            )
+        )
+
+    def _join(self, frame: Frame) -> None:
+        known = self._edges.setdefault(frame.meter, {})
+        for key, edges in merge.edges_by_run(frame).items():
+            join_into(known.setdefault(key, {}), edges)
+        runs = self._runs.setdefault(frame.meter, {})
+        for column in merge.counters_of(frame):
+            key = RunKey(column.register, column.run)
+            runs[key] = max(runs.get(key, 0), column.modulus)
+
+    def _flush(self) -> None:
+        self._store.add_frames(self._scope, self._pending)
+        self._pending = []
+
+    def _finish_meter(self, meter: str) -> None:
+        stale = self._stale.get(meter, set())
+        fresh = self._edges.get(meter, {})
+        runs = self._runs.get(meter, {})
+        remade: dict[RunKey, SlotEdges] = {}
+        keys = set(fresh)
+        if stale:
+            remade = merge.remake(self._having_a_say(meter, stale), stale)
+            keys |= remade.keys() | self._store.runs(self._scope, meter).keys()
+        days: dict[tuple[RunKey, int], SlotEdges] = {}
+        for key in sorted(keys):
+            edges = {slot: one for slot, one in fresh.get(key, {}).items() if slot not in stale}
+            edges.update(remade.get(key, {}))
+            days.update(self._days(meter, key, edges, stale))
+        self._store.apply(self._scope, meter, Change(runs, days))
+
+    def _days(
+        self, meter: str, key: RunKey, edges: SlotEdges, stale: set[int]
+    ) -> dict[tuple[RunKey, int], SlotEdges]:
+        """Read the days that edges or stale slots fall on, and bring them up to date."""
+        touched = {utc_day_of_slot(slot) for slot in edges.keys() | stale}
+        if not touched:
+            return {}
+        stored = self._store.days(self._scope, meter, key, min(touched), max(touched))
+        days = {utc_day: stored[utc_day] for utc_day in touched & stored.keys()}
+        for known in days.values():
+            for slot in stale & known.keys():
+                del known[slot]
+        merge.join_days(days, edges)
+        return {(key, utc_day): known for utc_day, known in days.items()}
+
+    def _having_a_say(self, meter: str, slots: set[int]) -> list[Frame]:
+        """Load every frame with a sample in the slots, and those that share a sequence with one."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for first, last in union((slot, slot) for slot in slots):
+            # The millisecond a slot starts at belongs to the slot before it.
+            start_ms, end_ms = slot_start_ms(first) + 1, slot_start_ms(last + 1)
+            for one in self._store.frames_of_meter(self._scope, meter, start_ms, end_ms):
+                found.setdefault(one.log_id, []).append((one.first_seq, one.last_seq))
+        frames: dict[bytes, Frame] = {}
+        for log_id, ranges in found.items():
+            for first, last in union(ranges):
+                for one in self._store.frames_of_log(self._scope, log_id, first, last):
+                    if one.digest not in frames:
+                        frames[one.digest] = decode_frame(one.payload)
+        return list(frames.values())

@@ -1,0 +1,188 @@
+"""The ingest worker: MQTT in, batches to the service, receipts out after the commit.
+
+Any number run side by side on one database and one shared subscription. Between the network thread
+and the worker lies a bounded queue; a full one holds the broker up, and what is lost with a worker
+is sent again by the hub, which never had a receipt for it.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections import Counter
+from typing import NamedTuple
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from cloud.config import Config
+from cloud.db import Database
+from cloud.households.repository import household_of
+from cloud.ingest.hubbatch import Rules
+from cloud.ingest.intake import Message
+from cloud.ingest.service import Addressed, IngestService
+from cloud.mqtt import BrokerLink, Subscription
+from cloud.scope import Scope
+from cloud.tariffs import shadow
+from cloud.tariffs.repository import tariffs_of_hub
+from shared import topics
+from shared.clock import Clock
+from shared.errors import BadInputError
+from shared.protocol import encode_message
+
+MAX_QUEUED = 256
+"""Messages between the network and the database: at the largest frame 32 MB."""
+
+MAX_BATCH = 64
+"""One commit for so many frames: its cost is shared, and its lock is held for some milliseconds."""
+
+LINGER_S = 0.003
+"""How long a batch waits for company: less than a commit takes."""
+
+POLL_S = 0.2
+"""How soon an idle worker notices that it is to stop."""
+
+FULL_QUEUE_S_MAX = 10.0
+"""Held up longer the connection would miss its keepalive; the hub sends what is dropped again."""
+
+MAX_TRIES = 5
+RETRY_S = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+class Arrival(NamedTuple):
+    """A message off the wire."""
+
+    kind: str
+    thing: str
+    payload: bytes
+    received_at_ms: int
+
+
+class IngestWorker:
+    """One worker: `run` works until `stop`, which any thread may call."""
+
+    def __init__(self, config: Config, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        rules = Rules(config.receipt_interval_s, config.window_frames)
+        self._service = IngestService(database, clock, rules)
+        self._arrivals: queue.Queue[Arrival] = queue.Queue(MAX_QUEUED)
+        self._is_stopping = threading.Event()
+        self.counts: Counter[str] = Counter()
+        self.link = BrokerLink(
+            config, "cloud-ingest", subscriptions(config.share_group), self.receive
+        )
+
+    def run(self) -> None:
+        """Work until stopped, then finish what is queued."""
+        self.link.start()
+        try:
+            while not self._is_stopping.is_set() or not self._arrivals.empty():
+                batch = self._gather()
+                if batch:
+                    self._work(batch)
+        finally:
+            self.link.stop()
+
+    def stop(self) -> None:
+        """Ask `run` to return."""
+        self._is_stopping.set()
+
+    def receive(self, topic: str, payload: bytes) -> None:
+        """Queue a message; the network thread calls this, and waits while the queue is full."""
+        try:
+            arrival = Arrival(
+                topics.kind_of(topic), topics.thing_of(topic), payload, self._clock.utc_ms()
+            )
+            self._arrivals.put(arrival, timeout=FULL_QUEUE_S_MAX)
+        except BadInputError as error:
+            self.counts["bad-topic"] += 1
+            _log.warning("message set aside: %s", error)
+        except queue.Full:
+            self.counts["dropped"] += 1
+
+    def _gather(self) -> list[Arrival]:
+        """Take what has arrived, waiting a little for company."""
+        try:
+            batch = [self._arrivals.get(timeout=POLL_S)]
+        except queue.Empty:
+            return []
+        until = time.monotonic() + LINGER_S
+        while len(batch) < MAX_BATCH:
+            try:
+                left = until - time.monotonic()
+                batch.append(
+                    self._arrivals.get(timeout=max(left, 0))
+                    if left > 0
+                    else self._arrivals.get_nowait()
+                )
+            except queue.Empty:
+                break
+        return batch
+
+    def _work(self, batch: list[Arrival]) -> None:
+        """Do a batch; a database that refuses is tried again, then left to the hubs' re-sends."""
+        for attempt in range(1, MAX_TRIES + 1):
+            try:
+                self._do(batch)
+            except SQLAlchemyError:
+                self.counts["database-errors"] += 1
+                _log.exception("batch of %d, try %d of %d", len(batch), attempt, MAX_TRIES)
+                time.sleep(RETRY_S * attempt)
+            except Exception:  # noqa: BLE001  # the loop's boundary: one batch must not end the worker
+                self.counts["failed-batches"] += 1
+                _log.exception("batch of %d given up", len(batch))
+                return
+            else:
+                return
+        self.counts["failed-batches"] += 1
+
+    def _do(self, batch: list[Arrival]) -> None:
+        frames = [
+            Message(one.thing, one.payload, one.received_at_ms)
+            for one in batch
+            if one.kind == "frames"
+        ]
+        self._publish(self._service.ingest(frames))
+        self.counts["frames"] += len(frames)
+        for one in batch:
+            if one.kind != "frames":
+                self._answer(one)
+
+    def _answer(self, one: Arrival) -> None:
+        try:
+            if one.kind == "hello":
+                self._publish(self._service.greet(one.thing, one.payload))
+            elif one.kind == "status":
+                self._service.note_status(one.thing, one.payload)
+            elif one.kind == "get":
+                self._answer_tariff(one.thing)
+        except BadInputError as error:
+            self.counts["bad-messages"] += 1
+            _log.warning("%s of %s set aside: %s", one.kind, one.thing, error)
+
+    def _answer_tariff(self, thing: str) -> None:
+        with self._database.reading() as connection:
+            household_id = household_of(connection, thing)
+            kept = tariffs_of_hub(connection, Scope.of(household_id), thing) if household_id else []
+        publication = shadow.answer_get(thing, kept, self._clock.utc_ms())
+        self.link.publish(publication.topic, publication.payload)
+
+    def _publish(self, addressed: list[Addressed]) -> None:
+        for thing, receipt in addressed:
+            self.link.publish(topics.receipts(thing), encode_message(receipt))
+
+
+def subscriptions(group: str) -> list[Subscription]:
+    """List what workers share (frames, hellos, states of connection), and asks for the tariff.
+
+    Mosquitto 2.0 grants a shared subscription to a topic that begins with '$' but never serves it,
+    so every worker hears the asks and answers the same.
+    """
+    shared = [
+        topics.shared_subscription(group, topic(topics.ANY_THING))
+        for topic in (topics.frames, topics.hello, topics.status)
+    ]
+    asked = topics.shadow_get(topics.ANY_THING, topics.TARIFF_SHADOW)
+    return [Subscription(one, topics.FRAMES_QOS) for one in [*shared, asked]]

@@ -1,0 +1,1 @@
+"""Numbered migrations; the first one carries household_id everywhere."""

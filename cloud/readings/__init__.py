@@ -1,0 +1,1 @@
+"""Readings: what meters displayed and what was used between two instants."""

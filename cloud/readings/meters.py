@@ -1,0 +1,61 @@
+"""The meters of a household as they are listed. Commits nothing."""
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select
+
+from cloud.db import within
+from cloud.scope import Scope
+from cloud.tables import logs, meters, register_runs
+from shared.readings import Medium
+
+
+class Meter(NamedTuple):
+    """A meter, the hubs that read it, and the registers it counts in."""
+
+    meter: str
+    medium: str
+    first_taken_at_ms: int
+    last_taken_at_ms: int
+    gateways: list[str]
+    counters: list[str]
+
+
+def list_meters(connection: Connection, scope: Scope) -> list[Meter]:
+    """List the meters that have said anything, by id."""
+    rows = connection.execute(
+        select(
+            meters.c.meter,
+            meters.c.medium,
+            meters.c.first_taken_at_ms,
+            meters.c.last_taken_at_ms,
+        )
+        .where(within(meters, scope), meters.c.last_taken_at_ms.is_not(None))
+        .order_by(meters.c.meter)
+    )
+    gateways: dict[str, set[str]] = {}
+    for meter, thing in connection.execute(
+        select(logs.c.meter, logs.c.thing).where(within(logs, scope))
+    ):
+        gateways.setdefault(meter, set()).add(thing)
+    counters: dict[str, set[str]] = {}
+    for meter, register in connection.execute(
+        select(register_runs.c.meter, register_runs.c.register).where(within(register_runs, scope))
+    ):
+        counters.setdefault(meter, set()).add(register)
+    return [
+        Meter(*row, sorted(gateways.get(row.meter, ())), sorted(counters.get(row.meter, ())))
+        for row in rows
+    ]
+
+
+def medium_of_meter(connection: Connection, scope: Scope, meter: str) -> Medium | None:
+    """Say what a meter measures, electricity where its registers do not tell; None if unknown."""
+    found = connection.execute(
+        select(meters.c.medium).where(
+            within(meters, scope), meters.c.meter == meter, meters.c.last_taken_at_ms.is_not(None)
+        )
+    ).scalar_one_or_none()
+    if found is None:
+        return None
+    return Medium(found) if found else Medium.ELECTRICITY

@@ -1,0 +1,168 @@
+"""The reading store on SQL: frames, register runs and meter-days. Commits nothing."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
+
+from cloud import tables
+from cloud.db import upsert, within
+from cloud.readings.store import Change, RunKey, StoredFrame
+from cloud.scope import Scope
+from shared.meterdays import SlotEdges, pack_day, unpack_day
+
+_frames = tables.frames
+_days = tables.meter_days
+_runs = tables.register_runs
+_meters = tables.meters
+
+_FRAME_COLUMNS = [_frames.c[name] for name in StoredFrame._fields]
+_DAY_KEYS = ("household_id", "meter", "register", "run", "utc_day")
+_RUN_KEYS = ("household_id", "meter", "register", "run")
+
+
+class SqlReadingStore:
+    """The `ReadingStore` port over one SQLAlchemy connection and its open transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add_frames(self, scope: Scope, frames: Sequence[StoredFrame]) -> None:
+        """See `ReadingStore.add_frames`; keeps each meter's first, last and longest in step."""
+        if not frames:
+            return
+        household_id = scope.only
+        self._connection.execute(
+            _frames.insert(), [{"household_id": household_id, **one._asdict()} for one in frames]
+        )
+        for meter in sorted({one.meter for one in frames}):
+            self._extend(household_id, meter, [one for one in frames if one.meter == meter])
+
+    def frames_of_log(
+        self, scope: Scope, log_id: str, first_seq: int, last_seq: int
+    ) -> list[StoredFrame]:
+        """See `ReadingStore.frames_of_log`."""
+        query = select(*_FRAME_COLUMNS).where(
+            within(_frames, scope),
+            _frames.c.log_id == log_id,
+            _frames.c.last_seq >= first_seq,
+            _frames.c.first_seq <= last_seq,
+        )
+        return [StoredFrame(*row) for row in self._connection.execute(query)]
+
+    def frames_of_meter(
+        self, scope: Scope, meter: str, start_ms: int, end_ms: int, newest: int | None = None
+    ) -> list[StoredFrame]:
+        """See `ReadingStore.frames_of_meter`.
+
+        No frame of the meter spans more than `longest_frame_ms`, which bounds how far past
+        `end_ms` one that began before it can end: the index is read over that stretch alone.
+        """
+        longest = select(func.coalesce(func.max(_meters.c.longest_frame_ms), 0)).where(
+            within(_meters, scope), _meters.c.meter == meter
+        )
+        query = (
+            select(*_FRAME_COLUMNS)
+            .where(
+                within(_frames, scope),
+                _frames.c.meter == meter,
+                _frames.c.last_taken_at_ms >= start_ms,
+                _frames.c.last_taken_at_ms <= end_ms + longest.scalar_subquery(),
+                _frames.c.first_taken_at_ms <= end_ms,
+            )
+            .order_by(_frames.c.last_taken_at_ms.desc(), _frames.c.first_taken_at_ms.desc())
+        )
+        if newest is not None:
+            query = query.limit(newest)
+        return [StoredFrame(*row) for row in self._connection.execute(query)]
+
+    def runs(self, scope: Scope, meter: str) -> dict[RunKey, int]:
+        """See `ReadingStore.runs`."""
+        query = select(_runs.c.register, _runs.c.run, _runs.c.modulus).where(
+            within(_runs, scope), _runs.c.meter == meter
+        )
+        return {
+            RunKey(row.register, row.run): row.modulus for row in self._connection.execute(query)
+        }
+
+    def days(
+        self, scope: Scope, meter: str, key: RunKey, first_day: int, last_day: int
+    ) -> dict[int, SlotEdges]:
+        """See `ReadingStore.days`."""
+        of_run = self._of_run(scope, meter, key)
+        before = select(func.max(_days.c.utc_day)).where(of_run, _days.c.utc_day < first_day)
+        after = select(func.min(_days.c.utc_day)).where(of_run, _days.c.utc_day > last_day)
+        query = select(_days.c.utc_day, _days.c.edges).where(
+            of_run,
+            _days.c.utc_day >= func.coalesce(before.scalar_subquery(), first_day),
+            _days.c.utc_day <= func.coalesce(after.scalar_subquery(), last_day),
+        )
+        rows = self._connection.execute(query)
+        return {utc_day: unpack_day(edges, utc_day) for utc_day, edges in rows}
+
+    def apply(self, scope: Scope, meter: str, change: Change) -> None:
+        """See `ReadingStore.apply`."""
+        owner = {"household_id": scope.only, "meter": meter}
+        known = self.runs(scope, meter)
+        upsert(
+            self._connection,
+            _runs,
+            [
+                {**owner, **key._asdict(), "modulus": modulus}
+                for key, modulus in change.runs.items()
+                if key not in known or known[key] < modulus
+            ],
+            keys=_RUN_KEYS,
+            replace=("modulus",),
+        )
+        rows: list[dict[str, Any]] = []
+        for (key, utc_day), edges in change.days.items():
+            if edges:
+                packed = pack_day(edges)
+                rows.append({**owner, **key._asdict(), "utc_day": utc_day, "edges": packed})
+            else:
+                of_run = self._of_run(scope, meter, key)
+                self._connection.execute(delete(_days).where(of_run, _days.c.utc_day == utc_day))
+        upsert(self._connection, _days, rows, keys=_DAY_KEYS, replace=("edges",))
+
+    def _of_run(self, scope: Scope, meter: str, key: RunKey) -> ColumnElement[bool]:
+        return and_(
+            within(_days, scope),
+            _days.c.meter == meter,
+            _days.c.register == key.register,
+            _days.c.run == key.run,
+        )
+
+    def _extend(self, household_id: str, meter: str, frames: Sequence[StoredFrame]) -> None:
+        timed = [
+            (one.first_taken_at_ms, one.last_taken_at_ms)
+            for one in frames
+            if one.first_taken_at_ms is not None and one.last_taken_at_ms is not None
+        ]
+        owner = {"household_id": household_id, "meter": meter}
+        upsert(
+            self._connection,
+            _meters,
+            [{**owner, "medium": "", "longest_frame_ms": 0}],
+            keys=("household_id", "meter"),
+        )
+        if not timed:
+            return
+        first, last = min(start for start, _ in timed), max(end for _, end in timed)
+        longest = max(end - start for start, end in timed)
+        row = self._connection.execute(
+            select(
+                _meters.c.first_taken_at_ms, _meters.c.last_taken_at_ms, _meters.c.longest_frame_ms
+            )
+            .where(_meters.c.household_id == household_id, _meters.c.meter == meter)
+            .with_for_update()
+        ).one()
+        self._connection.execute(
+            update(_meters)
+            .where(_meters.c.household_id == household_id, _meters.c.meter == meter)
+            .values(
+                first_taken_at_ms=min(first, row[0] if row[0] is not None else first),
+                last_taken_at_ms=max(last, row[1] if row[1] is not None else last),
+                longest_frame_ms=max(longest, row[2]),
+            )
+        )

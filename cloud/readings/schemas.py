@@ -1,0 +1,127 @@
+"""The shapes of the readings endpoints, with the examples of the OpenAPI document."""
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.calendar import Resolution
+from shared.readings import Medium
+
+METER = "E0012345678901234"
+
+
+class MeterEntry(BaseModel):
+    """One meter of the household."""
+
+    meter: str
+    medium: str
+    first_taken_at: str
+    last_taken_at: str
+    gateways: list[str]
+    counters: list[str]
+
+
+class MeterList(BaseModel):
+    """The meters of the household."""
+
+    meters: list[MeterEntry]
+
+
+class Registers(BaseModel):
+    """A meter's last sample at or before `at`; each value is in the unit its name ends in."""
+
+    meter: str
+    medium: Medium
+    at: str
+    taken_at: str
+    registers: dict[str, int]
+    quality: list[str]
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "meter": METER,
+                "medium": "electricity",
+                "at": "2026-03-01T00:00:00Z",
+                "taken_at": "2026-02-28T23:59:58Z",
+                "registers": {"import_t1_mwh": 4321000000, "power_import_w": 412},
+                "quality": [],
+            }
+        }
+    )
+
+
+class UsageInterval(BaseModel):
+    """What was used in `[start, end)`; null where unknown or not counted by the meter."""
+
+    start: str
+    end: str
+    import_mwh: int | None = None
+    export_mwh: int | None = None
+    gas_l: int | None = None
+    gas_mwh: int | None = None
+    water_l: int | None = None
+    heat_mj: int | None = None
+    quality: str
+
+
+class UsageReport(BaseModel):
+    """Usage by interval: import and export of electricity, litres and mWh of gas."""
+
+    meter: str
+    medium: Medium
+    zone: str
+    resolution: Resolution
+    calorific_value_kj_per_m3: int | None = None
+    volume_correction_millionths: int | None = None
+    intervals: list[UsageInterval]
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "meter": METER,
+                "medium": "electricity",
+                "zone": "Europe/London",
+                "resolution": "half-hour",
+                "intervals": [
+                    {
+                        "start": "2026-03-01T00:00:00Z",
+                        "end": "2026-03-01T00:30:00Z",
+                        "import_mwh": 153000,
+                        "export_mwh": 0,
+                        "quality": "measured",
+                    }
+                ],
+            }
+        }
+    )
+
+
+class CostLine(BaseModel):
+    """One line of a bill; `kind` is energy, standing or vat. Lines sum to the total exactly."""
+
+    kind: str
+    name: str
+    tariff_version: str
+    amount_millionths: int
+    energy_mwh: int
+    price_millionths_per_kwh: int
+    days: int
+
+
+class CostReport(BaseModel):
+    """What a period cost, in millionths of the currency; `total_minor` is the printed total."""
+
+    meter: str
+    medium: Medium
+    start: str
+    end: str
+    tariff: str
+    currency: str
+    lines: list[CostLine]
+    net_millionths: int
+    vat_millionths: int
+    total_millionths: int
+    total_minor: int
+    unpriced_slots: int
+    unpriced_mwh: int
+    missing_slots: int
+    estimated_slots: int

@@ -1,0 +1,123 @@
+"""Answers from the reading store: the last sample at an instant, the usage of a period."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from cloud.readings.store import ReadingStore, RunKey, StoredFrame
+from cloud.readings.usage import QUANTITIES, RunEdges, keys_of, usage_by_slot
+from cloud.scope import Scope
+from shared.calendar import utc_day_of_slot
+from shared.frames import Frame, decode_frame
+from shared.meterdays import SlotEdges, SlotUsage
+from shared.readings import Medium
+from shared.units import EARLIEST_PLAUSIBLE_MS, SLOT_MS
+
+FIRST_LOOK_FRAMES = 4
+"""The latest frame nearly always has the answer; revisions and overlaps need a few more."""
+
+
+class Displayed(NamedTuple):
+    """What a meter displayed at an instant."""
+
+    taken_at_ms: int
+    registers: dict[str, int]
+    quality: int
+
+
+def sample_at(store: ReadingStore, scope: Scope, meter: str, at_ms: int) -> Displayed | None:
+    """Find the last sample taken at or before `at_ms`; None where there is none.
+
+    A sample that a higher revision replaced is passed over.
+    """
+    looked = FIRST_LOOK_FRAMES
+    while True:
+        frames = store.frames_of_meter(scope, meter, EARLIEST_PLAUSIBLE_MS, at_ms, newest=looked)
+        best = _best(store, scope, frames, at_ms)
+        is_all = len(frames) < looked
+        # A frame not looked at ends no later than the last one looked at.
+        unseen_ms = frames[-1].last_taken_at_ms if frames and not is_all else None
+        if is_all or (best is not None and unseen_ms is not None and best[0] > unseen_ms):
+            return None if best is None else best[3]
+        looked *= 4
+
+
+_Best = tuple[int, str, int, Displayed]
+"""The order of samples (time, log, sequence), and what the sample says."""
+
+
+def _best(
+    store: ReadingStore, scope: Scope, frames: Sequence[StoredFrame], at_ms: int
+) -> _Best | None:
+    """Choose the greatest (time, log, sequence) at or before an instant among these frames."""
+    best: _Best | None = None
+    for stored in frames:
+        if best is not None and (stored.last_taken_at_ms or 0) < best[0]:
+            break
+        frame = decode_frame(stored.payload)
+        ordered = sorted(
+            (
+                (taken_at_ms, seq, place)
+                for place, (seq, taken_at_ms) in enumerate(
+                    zip(frame.sequences(), frame.times_ms, strict=True)
+                )
+                if taken_at_ms <= at_ms
+            ),
+            reverse=True,
+        )
+        replaced = _revisions(store, scope, stored) if ordered else {}
+        for taken_at_ms, seq, place in ordered:
+            if best is not None and (taken_at_ms, stored.log_id, seq) <= best[:3]:
+                break
+            if replaced.get(seq, stored.revision) == stored.revision:
+                best = (taken_at_ms, stored.log_id, seq, _displayed(frame, place))
+                break
+    return best
+
+
+def _displayed(frame: Frame, place: int) -> Displayed:
+    registers = {
+        column.register: value
+        for column in frame.columns
+        if (value := column.values[place]) is not None
+    }
+    return Displayed(frame.times_ms[place], registers, frame.qualities[place])
+
+
+def _revisions(store: ReadingStore, scope: Scope, stored: StoredFrame) -> dict[int, int]:
+    """Say the highest revision of each sequence of a frame that a higher one touches."""
+    highest: dict[int, int] = {}
+    for other in store.frames_of_log(scope, stored.log_id, stored.first_seq, stored.last_seq):
+        if other.revision > stored.revision:
+            for seq in decode_frame(other.payload).sequences():
+                highest[seq] = max(other.revision, highest.get(seq, 0))
+    return highest
+
+
+def usage_of(
+    store: ReadingStore, scope: Scope, meter: str, medium: Medium, start_ms: int, end_ms: int
+) -> dict[str, dict[int, SlotUsage]]:
+    """Give the usage by slot of each quantity of a meter, whole at least over `[start_ms, end_ms)`.
+
+    The nearest known day on either side is read too, so that a gap across the edge is spread right.
+    """
+    first_day = utc_day_of_slot(start_ms // SLOT_MS)
+    last_day = utc_day_of_slot(max(end_ms - 1, start_ms) // SLOT_MS)
+    runs = store.runs(scope, meter)
+    usage: dict[str, dict[int, SlotUsage]] = {}
+    for quantity in QUANTITIES[medium]:
+        usage[quantity] = usage_by_slot(
+            [
+                RunEdges(runs[key], _edges(store, scope, meter, key, first_day, last_day))
+                for key in keys_of(quantity, list(runs))
+            ]
+        )
+    return usage
+
+
+def _edges(
+    store: ReadingStore, scope: Scope, meter: str, key: RunKey, first_day: int, last_day: int
+) -> SlotEdges:
+    edges: SlotEdges = {}
+    for in_day in store.days(scope, meter, key, first_day, last_day).values():
+        edges.update(in_day)
+    return edges

@@ -1,0 +1,76 @@
+"""The reading store's port: frames as they came, and meter-days, inside one transaction.
+
+Cut so that a relational database and a key-value store both fit: every call names one log or one
+meter, nothing joins, and a batch ends in a few whole writes. Adapters are held to
+tests/contracts/test_reading_store.py.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from cloud.scope import Scope
+from shared.meterdays import SlotEdges
+
+
+class StoredFrame(NamedTuple):
+    """A frame with its place: `log_id` in hex; times are None where it holds no sample."""
+
+    thing: str
+    log_id: str
+    meter: str
+    revision: int
+    first_seq: int
+    last_seq: int
+    first_taken_at_ms: int | None
+    last_taken_at_ms: int | None
+    received_at_ms: int
+    digest: bytes
+    payload: bytes
+
+
+class RunKey(NamedTuple):
+    """One register run of a meter; `run` is "" for the meter's first."""
+
+    register: str
+    run: str
+
+
+class Change(NamedTuple):
+    """What a batch does to one meter: its runs with their modulus, and whole days of edges.
+
+    A day without edges is removed.
+    """
+
+    runs: Mapping[RunKey, int]
+    days: Mapping[tuple[RunKey, int], SlotEdges]
+
+
+class ReadingStore(Protocol):
+    """Bound to one transaction, which its opener commits; blocks only on the database's locks."""
+
+    def add_frames(self, scope: Scope, frames: Sequence[StoredFrame]) -> None:
+        """Keep frames; who calls has made sure that they are not held yet."""
+
+    def frames_of_log(
+        self, scope: Scope, log_id: str, first_seq: int, last_seq: int
+    ) -> list[StoredFrame]:
+        """List a log's frames that share a place with the range, in no set order."""
+
+    def frames_of_meter(
+        self, scope: Scope, meter: str, start_ms: int, end_ms: int, newest: int | None = None
+    ) -> list[StoredFrame]:
+        """List a meter's frames with samples in `[start_ms, end_ms]`, the latest ending first.
+
+        A frame counts by its first and last time; `newest` limits how many come back.
+        """
+
+    def runs(self, scope: Scope, meter: str) -> dict[RunKey, int]:
+        """List a meter's register runs with their modulus (0 where none has wrapped)."""
+
+    def days(
+        self, scope: Scope, meter: str, key: RunKey, first_day: int, last_day: int
+    ) -> dict[int, SlotEdges]:
+        """Read a run's UTC days, both ends included, and the nearest known day on either side."""
+
+    def apply(self, scope: Scope, meter: str, change: Change) -> None:
+        """Write runs and days over what was there; a modulus once known stays."""

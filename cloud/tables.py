@@ -1,0 +1,151 @@
+"""Every table, as SQLAlchemy Core; migrations bring a database to this shape (tested equal).
+
+Times are UTC epoch milliseconds, energy mWh, all as 64-bit integers. Every row that belongs to a
+household says so.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+ROW_ID = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite numbers rows by itself only where the key is exactly INTEGER."""
+
+store = Table(
+    "store",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("store_id", String(32), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+)
+
+households = Table(
+    "households",
+    metadata,
+    Column("household_id", String(32), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("zone", String(64), nullable=False),
+)
+
+hubs = Table(
+    "hubs",
+    metadata,
+    Column("thing", String(64), primary_key=True),
+    Column("household_id", String(32), nullable=False, index=True),
+    Column("agent_version", String(64), nullable=False, default=""),
+    Column("last_seen_ms", BigInteger, nullable=False),
+    Column("is_online", Boolean, nullable=False, default=False),
+    Column("connection_id", String(64), nullable=False, default=""),
+    Column("receipt_revision", BigInteger, nullable=False, default=0),
+    Column("dead_letters_refused", BigInteger, nullable=False, default=0),
+    Column("conflicts", BigInteger, nullable=False, default=0),
+    Column("logs_refused", BigInteger, nullable=False, default=0),
+)
+
+logs = Table(
+    "logs",
+    metadata,
+    Column("log_id", String(32), primary_key=True),
+    Column("household_id", String(32), nullable=False),
+    Column("thing", String(64), nullable=False),
+    Column("meter", String(64), nullable=False),
+    Column("first_seq_held", BigInteger),
+    Column("last_seq_held", BigInteger),
+    Column("coverage", LargeBinary, nullable=False),
+    Column("receipted_at_ms", BigInteger, nullable=False, default=0),
+    Index("logs_by_thing", "thing"),
+    Index("logs_by_meter", "household_id", "meter"),
+)
+
+meters = Table(
+    "meters",
+    metadata,
+    Column("household_id", String(32), primary_key=True),
+    Column("meter", String(64), primary_key=True),
+    Column("medium", String(16), nullable=False, default=""),
+    Column("first_taken_at_ms", BigInteger),
+    Column("last_taken_at_ms", BigInteger),
+    Column("longest_frame_ms", BigInteger, nullable=False, default=0),
+)
+
+frames = Table(
+    "frames",
+    metadata,
+    Column("frame_id", ROW_ID, primary_key=True),
+    Column("household_id", String(32), nullable=False),
+    Column("thing", String(64), nullable=False),
+    Column("log_id", String(32), nullable=False),
+    Column("meter", String(64), nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("first_taken_at_ms", BigInteger),
+    Column("last_taken_at_ms", BigInteger),
+    Column("received_at_ms", BigInteger, nullable=False),
+    Column("digest", LargeBinary(16), nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Index("frames_by_log", "log_id", "last_seq", "first_seq"),
+    Index("frames_by_meter", "household_id", "meter", "last_taken_at_ms", "first_taken_at_ms"),
+)
+
+register_runs = Table(
+    "register_runs",
+    metadata,
+    Column("household_id", String(32), primary_key=True),
+    Column("meter", String(64), primary_key=True),
+    Column("register", String(64), primary_key=True),
+    Column("run", String(64), primary_key=True),
+    Column("modulus", BigInteger, nullable=False),
+)
+
+meter_days = Table(
+    "meter_days",
+    metadata,
+    Column("household_id", String(32), primary_key=True),
+    Column("meter", String(64), primary_key=True),
+    Column("register", String(64), primary_key=True),
+    Column("run", String(64), primary_key=True),
+    Column("utc_day", Integer, primary_key=True, autoincrement=False),
+    Column("edges", LargeBinary, nullable=False),
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("dead_letter_id", ROW_ID, primary_key=True),
+    Column("household_id", String(32), nullable=False),
+    Column("thing", String(64), nullable=False),
+    Column("log_id", String(32), nullable=False, default=""),
+    Column("revision", BigInteger),
+    Column("first_seq", BigInteger),
+    Column("last_seq", BigInteger),
+    Column("code", String(32), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("received_at_ms", BigInteger, nullable=False),
+    Column("seen_count", Integer, nullable=False),
+    Column("digest", LargeBinary(16), nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    UniqueConstraint("thing", "digest", name="dead_letters_once"),
+)
+
+tariffs = Table(
+    "tariffs",
+    metadata,
+    Column("household_id", String(32), primary_key=True),
+    Column("meter", String(64), primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("tariff", LargeBinary, nullable=False),
+    Column("changed_at_ms", BigInteger, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""Tariffs: kept per meter, sent to hubs, and what usage costs under them."""

@@ -1,0 +1,123 @@
+"""`/v1/meters/{meter}/tariff`: set one, and the hubs that hold the meter hear of it."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from cloud.answers import JSON
+from cloud.auth import Caller
+from cloud.errors import RESPONSES, NotFoundError, ProblemError
+from cloud.parts import Parts, Shared
+from cloud.scope import Scope
+from cloud.tariffs import shadow
+from cloud.tariffs.repository import hubs_of_meter, put_tariff, read_tariff, tariffs_of_hub
+from shared.errors import BadInputError
+from shared.protocol import MAX_MESSAGE_BYTES
+from shared.readings import MAX_METER_ID_CHARS
+from shared.tariffs import (
+    MAX_TARIFF_BYTES,
+    Tariff,
+    decode_tariff,
+    encode_tariff,
+)
+
+EXAMPLE: dict[str, Any] = {
+    "name": "Two rates",
+    "currency": "GBP",
+    "versions": [
+        {
+            "version": "2026-01",
+            "starts_on": "2026-01-01",
+            "standing_millionths_per_day": 601_000,
+            "vat_permille": 50,
+            "prices": {
+                "kind": "time-of-use",
+                "base_name": "day",
+                "base_price_millionths_per_kwh": 245_000,
+                "bands": [
+                    {
+                        "name": "night",
+                        "from_minute": 30,
+                        "to_minute": 270,
+                        "price_millionths_per_kwh": 90_000,
+                    }
+                ],
+            },
+        }
+    ],
+}
+
+router = APIRouter(prefix="/v1/meters", tags=["tariffs"], responses=RESPONSES)
+
+
+@router.put(
+    "/{meter}/tariff",
+    summary="Set the tariff of a meter",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {JSON: {"schema": {"type": "object"}, "example": EXAMPLE}},
+        }
+    },
+)
+async def put(meter: str, request: Request, parts: Shared, scope: Caller) -> Response:
+    """Put a tariff in place of what the meter had; hubs that hold the meter hear of it at once.
+
+    The meter need not have said anything yet. Money is in millionths of the currency.
+    """
+    if len(meter) > MAX_METER_ID_CHARS:
+        raise BadInputError(f"meter id of {len(meter)} characters")
+    tariff = decode_tariff(await _read_body(request))
+    await run_in_threadpool(_put, parts, scope, meter, tariff)
+    return Response(encode_tariff(tariff), media_type=JSON)
+
+
+@router.get("/{meter}/tariff", summary="The tariff of a meter")
+def get(meter: str, parts: Shared, scope: Caller) -> Response:
+    """Give the tariff as it was set, its versions in order of date."""
+    with parts.database.reading() as connection:
+        kept = read_tariff(connection, scope, meter)
+    if kept is None:
+        raise no_tariff(meter)
+    return Response(encode_tariff(kept.tariff), media_type=JSON)
+
+
+async def _read_body(request: Request) -> bytes:
+    """Read no more than shows that a body is too large; `decode_tariff` then says so."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_TARIFF_BYTES:
+            break
+    return body
+
+
+def _put(parts: Parts, scope: Scope, meter: str, tariff: Tariff) -> None:
+    """Keep the tariff, then tell the hubs; a tariff that could not reach them is refused."""
+    now_ms = parts.clock.utc_ms()
+    with parts.database.writing() as connection:
+        kept = put_tariff(connection, scope, meter, tariff, now_ms)
+        of_hubs = {
+            thing: tariffs_of_hub(connection, scope, thing)
+            for thing in hubs_of_meter(connection, scope, meter)
+        }
+        for one in [[kept], *of_hubs.values()]:
+            if not shadow.fits(one):
+                raise ProblemError(
+                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                    f"the tariffs of {', '.join(k.meter for k in one)} do not fit one shadow",
+                    hint=f"all tariffs of one hub share {MAX_MESSAGE_BYTES} bytes of JSON",
+                )
+    if parts.publish is not None:
+        for thing, tariffs in of_hubs.items():
+            publication = shadow.delta(thing, tariffs, now_ms)
+            parts.publish(publication.topic, publication.payload)
+
+
+def no_tariff(meter: str) -> NotFoundError:
+    """Say that a meter has no tariff, and how to give it one."""
+    return NotFoundError(
+        f"meter {meter!r} has no tariff", hint=f"PUT /v1/meters/{meter}/tariff sets one"
+    )

@@ -1,0 +1,128 @@
+"""How a frame's numbers are coded: differences with a common scale, and run lengths. Pure.
+
+Lists to wire structs and back; docs/reference/frame.md is the specification. Nothing here knows of
+sequences, gaps or bytes.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import accumulate, chain, groupby, islice, repeat
+from operator import mul, sub
+from typing import NamedTuple
+
+import msgspec
+
+from shared.errors import FrameError
+from shared.units import INT64_MAX, INT64_MIN
+
+MAX_QUALITY = 0xFFFF
+"""Sixteen flags; two are in use."""
+
+
+class Deltas(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """`first` and the `deltas` to each next value, all divided by `scale`; scale 0 is no values."""
+
+    scale: int
+    first: int
+    deltas: list[int]
+
+
+class WireColumn(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """One register as it goes over the wire; `absent` lists the places of samples that lack it."""
+
+    register: str
+    run: str
+    modulus: int
+    coded: Deltas
+    absent: list[int]
+
+
+def to_deltas(values: Sequence[int]) -> Deltas:
+    """Divide by the common divisor, keep the first and the differences; scale 0 is no values."""
+    if not values:
+        return Deltas(0, 0, [])
+    first = values[0]
+    deltas = list(map(sub, islice(values, 1, None), values))
+    # Powers have no divisor in common, and a few of them show it: the rest need not be looked at.
+    scale = math.gcd(first, *deltas[:8])
+    if scale != 1:
+        scale = math.gcd(scale, *set(deltas)) or 1
+    if scale != 1:
+        deltas = [delta // scale for delta in deltas]
+    return Deltas(scale, first // scale, deltas)
+
+
+class Undone(NamedTuple):
+    """Values with the least and the greatest of them; 0 and 0 where there are none."""
+
+    values: list[int]
+    least: int
+    greatest: int
+
+
+def from_deltas(coded: Deltas) -> Undone:
+    """Add the differences up; raises FrameError "bad-value" for a scale that means nothing."""
+    if coded.scale < 0 or (coded.scale == 0 and (coded.first or coded.deltas)):
+        raise FrameError("bad-value", f"scale {coded.scale} of {len(coded.deltas) + 1} values")
+    if coded.scale == 0:
+        return Undone([], 0, 0)
+    deltas = coded.deltas
+    scaled = map(mul, deltas, repeat(coded.scale)) if coded.scale != 1 else deltas
+    values = list(accumulate(scaled, initial=coded.first * coded.scale))
+    # Where no difference is negative the ends are the bounds, and no search is needed.
+    if not deltas or min(deltas) >= 0:
+        return Undone(values, values[0], values[-1])
+    return Undone(values, min(values), max(values))
+
+
+def to_wire(register: str, run: str, modulus: int, values: list[int | None]) -> WireColumn:
+    """Code one register's values; None where a sample lacks it."""
+    if None not in values:
+        coded = to_deltas(values)  # type: ignore[arg-type]  # no None among them, and no copy
+        return WireColumn(register, run, modulus, coded, [])
+    absent = [place for place, value in enumerate(values) if value is None]
+    present = [value for value in values if value is not None]
+    return WireColumn(register, run, modulus, to_deltas(present), absent)
+
+
+def from_wire(column: WireColumn, count: int) -> list[int | None]:
+    """Undo `to_wire` for `count` samples; raises FrameError "bad-value" past 64 bits or count."""
+    undone = from_deltas(column.coded)
+    if not INT64_MIN <= undone.least <= undone.greatest <= INT64_MAX:
+        raise FrameError("bad-value", f"{column.register}: a value passes 64 bits")
+    if len(undone.values) + len(column.absent) != count:
+        raise FrameError(
+            "bad-value", f"{column.register}: {len(undone.values)} values for {count} samples"
+        )
+    if not column.absent:
+        return undone.values  # type: ignore[return-value]  # none is absent, and no copy
+    return _with_absent(column, undone.values, count)
+
+
+def _with_absent(column: WireColumn, present: list[int], count: int) -> list[int | None]:
+    previous = -1
+    for place in column.absent:
+        if not previous < place < count:
+            raise FrameError("bad-value", f"{column.register}: absent place {place} of {count}")
+        previous = place
+    following = iter(present)
+    absent = set(column.absent)
+    return [None if place in absent else next(following) for place in range(count)]
+
+
+def to_run_lengths(values: Sequence[int]) -> list[tuple[int, int]]:
+    """Code values as (length, value) of each stretch of equal ones."""
+    if values and values.count(values[0]) == len(values):
+        return [(len(values), values[0])]
+    return [(len(list(run)), value) for value, run in groupby(values)]
+
+
+def from_run_lengths(runs: list[tuple[int, int]], count: int) -> list[int]:
+    """Undo `to_run_lengths` for qualities; raises FrameError "bad-value" where they do not fit."""
+    if len(runs) == 1 and runs[0][0] == count and 0 <= runs[0][1] <= MAX_QUALITY:
+        return [runs[0][1]] * count
+    if sum(length for length, _ in runs) != count or any(length < 1 for length, _ in runs):
+        raise FrameError("bad-value", f"quality runs {runs[:4]} do not cover {count} samples")
+    if not all(0 <= value <= MAX_QUALITY for _, value in runs):
+        raise FrameError("bad-value", f"a quality is not in 0 to {MAX_QUALITY}: {runs[:4]}")
+    return list(chain.from_iterable(repeat(value, length) for length, value in runs))

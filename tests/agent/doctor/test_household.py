@@ -1,0 +1,134 @@
+"""What the household chose, in words."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from agent.consent import Granularity
+from agent.doctor.check import Result, guard
+from agent.doctor.household import (
+    CONSENT_WORDS,
+    check_tariff,
+    judge_commit_window,
+    judge_consent,
+    judge_tariff,
+)
+from agent.doctor.reading import open_database, read_consent
+from agent.log import Log
+from shared.clock import DrivenClock
+from shared.readings import Medium
+from shared.tariffs import Flat, Tariff, TariffVersion, encode_tariff
+from tests.support.hubs import START_MS, config_in, log_with
+
+CLOCK = DrivenClock(START_MS)
+
+
+def tariff(starts_on: str) -> Tariff:
+    """A flat tariff with one version."""
+    version = TariffVersion("v1", dt.date.fromisoformat(starts_on), 500_000, 50, Flat(250_000))
+    return Tariff("Plain", "GBP", [version])
+
+
+def test_consent_is_told_in_words_with_who_said_so(tmp_path: Path) -> None:
+    """The household's newest choice wins over the configuration."""
+    config = config_in(tmp_path)
+    log = Log(config.database_path)
+    log.write("INSERT INTO consent VALUES (?, ?)", (1, "live"))
+    log.write("INSERT INTO consent VALUES (?, ?)", (2, "daily"))
+
+    with open_database(config.database_path) as connection:
+        check = judge_consent(read_consent(connection), config)
+    log.close()
+
+    assert check.result is Result.OK
+    assert check.finding.startswith("daily: one reading a day")
+    assert check.finding.endswith("(the household's choice)")
+
+
+def test_without_a_choice_the_configuration_holds(tmp_path: Path) -> None:
+    """The default is named as such."""
+    check = judge_consent(None, config_in(tmp_path))
+
+    assert check.finding.startswith("half-hourly: ")
+    assert "consent.granularity" in check.finding
+
+
+def test_live_without_consent_is_pointed_out(tmp_path: Path) -> None:
+    """A setting that does nothing is a surprise worth a line."""
+    check = judge_consent(None, config_in(tmp_path, uplink_live=True))
+
+    assert check.result is Result.WARNING
+
+
+def test_every_granularity_has_words() -> None:
+    """None of the household's choices is left unexplained."""
+    assert CONSENT_WORDS.keys() == set(Granularity)
+
+
+@pytest.mark.parametrize(
+    ("window_s", "words", "result"),
+    [
+        (60, "the last minute of detail, never energy", Result.OK),
+        (10, "the last 10 s of detail, never energy", Result.OK),
+        (0, "the last reading's detail, never energy", Result.WARNING),
+    ],
+)
+def test_the_cost_of_a_power_cut_is_told(window_s: float, words: str, result: Result) -> None:
+    """A window of none wears the card."""
+    check = judge_commit_window(window_s)
+
+    assert check.result is result
+    assert check.finding == f"a power cut costs at most {words}"
+
+
+def test_the_tariff_given_to_the_hub_wins_over_its_file(tmp_path: Path) -> None:
+    """The same order as the page prices by."""
+    file = tmp_path / "tariff.json"
+    file.write_text("rubbish")
+    config = config_in(tmp_path, tariff_electricity_file=str(file))
+    log = Log(config.database_path)
+    log.put_fact("tariff.electricity", encode_tariff(tariff("2020-01-01")))
+
+    with open_database(config.database_path) as connection:
+        check = check_tariff(connection, config, CLOCK, Medium.ELECTRICITY)
+    log.close()
+
+    assert check.result is Result.OK
+    assert check.finding == "Plain, version v1 since 2020-01-01"
+
+
+def test_a_tariff_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
+    """Its own faults are told; the hub would not start with it."""
+    file = tmp_path / "tariff.json"
+    file.write_text("rubbish")
+    config = config_in(tmp_path, tariff_gas_file=str(file))
+
+    check = guard("tariff gas", lambda: check_tariff(None, config, CLOCK, Medium.GAS))
+
+    assert check.result is Result.FAULT
+    assert str(file) in check.finding
+
+
+def test_a_heard_meter_without_a_tariff_is_a_warning(tmp_path: Path) -> None:
+    """The page cannot show a cost; a medium that is not there needs none."""
+    config = config_in(tmp_path)
+    log_with(config.database_path, 1)[0].close()
+
+    with open_database(config.database_path) as connection:
+        electricity = check_tariff(connection, config, CLOCK, Medium.ELECTRICITY)
+        gas = check_tariff(connection, config, CLOCK, Medium.GAS)
+
+    assert electricity.result is Result.WARNING
+    assert "hearthlink tariff import" in electricity.fix
+    assert gas.result is Result.ABSENT
+
+
+def test_a_tariff_that_begins_later_is_a_warning(tmp_path: Path) -> None:
+    """Until then usage stays unpriced."""
+    check = judge_tariff(
+        Medium.GAS, tariff("2099-01-01"), config_in(tmp_path), START_MS, has_meter=True
+    )
+
+    assert check.result is Result.WARNING
+    assert "unpriced" in check.finding

@@ -1,0 +1,92 @@
+"""Who has the display page's port."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from agent.doctor.check import Result
+from agent.doctor.page import Found, Listener, judge_page, probe_page
+from tests.support.ports import free_port
+
+HEALTH = b'HTTP/1.1 200 OK\r\nContent-Length: 27\r\n\r\n{"status":"ok","viewers":0}'
+JOIN_S = 5.0
+
+
+@contextmanager
+def answering(answer: bytes | None) -> Iterator[int]:
+    """A server that gives one connection this answer; None leaves it waiting."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(JOIN_S)
+        asked = threading.Event()
+
+        def serve() -> None:
+            stream, _ = server.accept()
+            with stream:
+                stream.recv(4_096)
+                if answer is None:
+                    asked.wait(JOIN_S)
+                else:
+                    stream.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield server.getsockname()[1]
+        asked.set()
+        thread.join(JOIN_S)
+
+
+@pytest.mark.parametrize(
+    ("answer", "listener"),
+    [
+        (HEALTH, Listener.HUB),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", Listener.OTHER),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", Listener.OTHER),
+        (b"", Listener.OTHER),
+    ],
+)
+def test_who_answers_is_told_by_the_answer(answer: bytes, listener: Listener) -> None:
+    """A hub, another web server, something that is no web server, one that hangs up."""
+    with answering(answer) as port:
+        found = probe_page("127.0.0.1", port)
+
+    assert found.listener is listener
+
+
+def test_a_hub_on_every_address_is_asked_on_loopback() -> None:
+    """0.0.0.0 is where to listen, not whom to ask."""
+    with answering(HEALTH) as port:
+        assert probe_page("0.0.0.0", port).listener is Listener.HUB
+
+
+def test_a_page_that_hangs_is_waited_for_only_so_long() -> None:
+    """The check is bounded."""
+    with answering(None) as port:
+        found = probe_page("127.0.0.1", port, patience_s=0.1)
+
+    assert found.listener is Listener.SILENT
+
+
+def test_a_free_port_means_that_the_hub_rests() -> None:
+    """Nobody listens."""
+    assert probe_page("127.0.0.1", free_port()).listener is Listener.NOBODY
+
+
+@pytest.mark.parametrize(
+    ("listener", "result", "fix"),
+    [
+        (Listener.HUB, Result.OK, ""),
+        (Listener.NOBODY, Result.WARNING, "hearthlink run"),
+        (Listener.SILENT, Result.FAULT, "HEARTHLINK_PAGE_PORT"),
+        (Listener.OTHER, Result.FAULT, "HEARTHLINK_PAGE_PORT"),
+    ],
+)
+def test_each_listener_has_its_result_and_fix(listener: Listener, result: Result, fix: str) -> None:
+    """A hub at rest is no fault, a taken port is."""
+    check = judge_page(Found(listener), "127.0.0.1", 8080, "hearthlink run")
+
+    assert check.result is result
+    assert fix in check.fix
+    assert bool(check.fix) is bool(fix)

@@ -1,0 +1,163 @@
+"""Configuration: defaults, environment over file, and every fault named at once."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.config import SETTINGS, environment_name, load_config, read_config
+from agent.consent import Granularity
+from shared.errors import ConfigError
+
+LINK = {"meter": {"link": "/dev/ttyUSB0"}}
+
+
+def faults_of(written: dict[str, Any], environment: dict[str, str] | None = None) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        read_config(written, environment or {}, "hub.toml")
+    assert caught.value.message.startswith("hub.toml: ")
+    return caught.value.faults
+
+
+def test_a_link_alone_is_a_configuration() -> None:
+    """Everything else has a default, and the defaults keep to themselves: loopback, half-hourly."""
+    config = read_config(LINK, {}, "test")
+
+    assert config.page_host == "127.0.0.1"
+    assert config.consent_granularity is Granularity.HALF_HOURLY
+    assert config.hub_zone.key == "Europe/London"
+    assert config.uplink_host == ""
+    assert config.database_path == Path("state/hub.sqlite")
+
+
+def test_every_default_but_the_link_is_valid() -> None:
+    """No setting ships with a value that its own check refuses."""
+    for setting in SETTINGS:
+        setting.read(setting.default)
+
+
+def test_the_environment_overrides_the_file() -> None:
+    """HEARTHLINK_PAGE_PORT wins over page.port; texts become numbers, truths and lists."""
+    environment = {
+        "HEARTHLINK_PAGE_PORT": "9000",
+        "HEARTHLINK_UPLINK_LIVE": "true",
+        "HEARTHLINK_LOG_COMMIT_WINDOW_S": "2.5",
+        "HEARTHLINK_PAGE_ALLOWED_HOSTS": "Hub.local, kitchen",
+        "PATH": "/bin",
+    }
+
+    config = read_config({**LINK, "page": {"port": 8081}}, environment, "test")
+
+    assert (config.page_port, config.uplink_live, config.log_commit_window_s) == (9000, True, 2.5)
+    assert config.page_allowed_hosts == {"hub.local", "kitchen"}
+
+
+def test_every_fault_is_listed_at_once() -> None:
+    """One run tells all that is wrong: key, value and fix of each."""
+    faults = faults_of(
+        {
+            "hub": {"thing": "no spaces allowed", "zone": "Mars/Olympus"},
+            "meter": {"link": 5, "baud": "fast", "fuse": 100},
+            "page": {"port": 70_000},
+            "log": {"commit_window_s": "soon", "retention_days": True},
+            "uplink": {"live": [1], "host": 7},
+            "consent": {"granularity": "hourly"},
+            "loose": 1,
+        }
+    )
+
+    assert len(faults) == 12
+    text = "\n".join(faults)
+    for key in (
+        "hub.thing = 'no spaces allowed': ",
+        "hub.zone = 'Mars/Olympus': ",
+        "meter.link = 5: give a text",
+        "meter.baud = 'fast': give a whole number from 300",
+        "meter.fuse: no such setting",
+        "page.port = 70000: give a whole number from 0 to 65535",
+        "log.commit_window_s = 'soon': give a number of seconds",
+        "log.retention_days = True: ",
+        "uplink.live = [1]: give true or false",
+        "uplink.host = 7: ",
+        "consent.granularity = 'hourly': give one of live",
+        "loose = 1: put it into a section",
+    ):
+        assert key in text
+
+
+@pytest.mark.parametrize("value", [1, 0, "yes", "1", None, {}, 1.0])
+def test_a_truth_is_true_or_false_and_nothing_else(value: object) -> None:
+    """A setting that lets data leave the home is not switched on by accident."""
+    assert "uplink.live" in faults_of({**LINK, "uplink": {"live": value}})[0]
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", -1, True, None])
+def test_a_duration_is_a_number_within_bounds(value: object) -> None:
+    """Not-a-number is no duration."""
+    assert "seconds" in faults_of({**LINK, "log": {"commit_window_s": value}})[0]
+
+
+@pytest.mark.parametrize("value", [5, [1], {"a": 1}])
+def test_hosts_are_a_list_of_names(value: object) -> None:
+    """Anything else is a fault, not a crash."""
+    assert "allowed_hosts" in faults_of({**LINK, "page": {"allowed_hosts": value}})[0]
+
+
+def test_what_contradicts_itself_is_named() -> None:
+    """An uplink needs its certificates, a PIN its length, and a hub its meter."""
+    faults = faults_of({"uplink": {"host": "broker"}, "page": {"pin": "123"}})
+
+    assert [fault.split(" = ")[0].split(":")[0] for fault in faults] == [
+        "meter.link",
+        "page.pin",
+        "uplink.ca_file",
+        "uplink.certificate_file",
+        "uplink.key_file",
+    ]
+    assert "123" not in faults[1]
+
+
+def test_an_empty_state_folder_is_a_fault() -> None:
+    """The hub must write somewhere."""
+    assert faults_of({**LINK, "hub": {"state_dir": ""}}) == ["hub.state_dir = '': name a folder"]
+
+
+def test_environment_names_follow_the_keys() -> None:
+    """Every setting has its variable, and no two share one."""
+    names = {environment_name(setting.key) for setting in SETTINGS}
+
+    assert environment_name("page.port") == "HEARTHLINK_PAGE_PORT"
+    assert len(names) == len(SETTINGS)
+
+
+def test_a_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TOML in, settings out; the process's environment counts."""
+    path = tmp_path / "hub.toml"
+    path.write_text('[meter]\nlink = "tcp://meter:2001"\n[page]\nport = 8090\n')
+    monkeypatch.setenv("HEARTHLINK_METER_FUSE_A", "60")
+
+    config = load_config(path)
+
+    assert (config.meter_link, config.page_port, config.meter_fuse_a) == (
+        "tcp://meter:2001",
+        8090,
+        60,
+    )
+
+
+def test_the_environment_alone_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container needs no file."""
+    monkeypatch.setenv("HEARTHLINK_METER_LINK", "replay:capture.p1")
+
+    assert load_config(None).meter_link == "replay:capture.p1"
+
+
+@pytest.mark.parametrize("content", [b"[meter", b"\xff\xfe", None])
+def test_a_file_that_cannot_be_read_is_one_fault(content: bytes | None, tmp_path: Path) -> None:
+    """No TOML, no text, or no file: named, with the reason."""
+    path = tmp_path / "hub.toml"
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(path)

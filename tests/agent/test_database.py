@@ -1,0 +1,112 @@
+"""The hub's database file: how it is opened, what it refuses, and old schemas."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from agent.consent import Granularity
+from agent.database import migrate, migrations, open_database, open_reader
+from agent.log import Log
+from agent.timekeeping import ClockLedger, read_pieces
+from shared.errors import OperatorError
+from tests.support.hubs import METER, START_MS, sound_rows
+
+SCHEMAS = sorted((Path(__file__).parent / "databases").glob("schema_*.sql"))
+
+
+def test_file_is_durable_and_bounded(tmp_path: Path) -> None:
+    """A commit reaches the card before it is acknowledged: WAL with synchronous=FULL (2)."""
+    connection = open_database(tmp_path / "hub.sqlite")
+
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    connection.close()
+
+
+def test_reader_cannot_write(tmp_path: Path) -> None:
+    """The reading connection refuses to change anything."""
+    writer = open_database(tmp_path / "hub.sqlite")
+    reader = open_reader(tmp_path / "hub.sqlite")
+
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        reader.execute("DELETE FROM facts")
+
+    reader.close()
+    writer.close()
+
+
+def test_a_missing_folder_is_named_with_its_fix(tmp_path: Path) -> None:
+    """What cannot be opened says which file and what to check."""
+    with pytest.raises(OperatorError, match="cannot be opened") as caught:
+        open_database(tmp_path / "missing" / "hub.sqlite")
+
+    assert "missing" in caught.value.message
+    assert "folder" in caught.value.hint
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    """Somebody else's file is left as it is."""
+    path = tmp_path / "hub.sqlite"
+    path.write_bytes(b"these are not the pages you are looking for" * 100)
+
+    with pytest.raises(OperatorError, match="not a database"):
+        open_database(path)
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    """An older program does not touch what a newer one wrote."""
+    path = tmp_path / "hub.sqlite"
+    connection = open_database(path)
+    connection.execute("PRAGMA user_version = 999")
+    connection.close()
+
+    with pytest.raises(OperatorError, match="schema 999") as caught:
+        open_database(path)
+
+    assert "newer version" in caught.value.hint
+
+
+def test_migrations_are_numbered_without_a_hole() -> None:
+    """The schema's number counts its migrations."""
+    assert [number for number, _ in migrations()] == list(range(1, len(migrations()) + 1))
+
+
+def test_a_second_migration_of_the_newest_schema_changes_nothing(tmp_path: Path) -> None:
+    """Opening again applies nothing twice."""
+    path = tmp_path / "hub.sqlite"
+    connection = open_database(path)
+    before = connection.execute("SELECT sql FROM sqlite_master").fetchall()
+
+    migrate(connection, path)
+
+    assert connection.execute("SELECT sql FROM sqlite_master").fetchall() == before
+    connection.close()
+
+
+@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda path: path.stem)
+def test_stored_copies_of_old_schemas_open_twice(schema: Path, tmp_path: Path) -> None:
+    """Every old database is migrated once, keeps what it held, and opens again as it is."""
+    path = tmp_path / "hub.sqlite"
+    old = sqlite3.connect(path)
+    old.executescript(schema.read_text())
+    old.close()
+
+    for _ in range(2):
+        log = Log(path)
+        meter_log = log.meters[METER]
+        rows = sound_rows(log, meter_log)
+
+        assert [row.registers["import_mwh"] for row in rows] == [1_000_000, 1_001_000]
+        assert ClockLedger(read_pieces(log)).resolve(rows[0]) == (START_MS + 10_000, 0)
+        assert meter_log.next_seq == 3
+        assert [change.run for change in log.runs(meter_log.log)] == ["run-a"]
+        assert log.stored_ranges(meter_log.log) == [(1, 1, 0)]
+        assert log.held_refused(meter_log.log) == [(2, 2, "bad-value")]
+        assert log.quarantine_counts() == {"bad-crc": 1}
+        assert log.fact("store_id") == b"store-1"
+        assert log.committed.execute("SELECT * FROM consent").fetchall() == [
+            (START_MS, Granularity.TEN_SECONDS.value)
+        ]
+        assert log.committed.execute("PRAGMA user_version").fetchone() == (len(migrations()),)
+        log.close()

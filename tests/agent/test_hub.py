@@ -1,0 +1,357 @@
+"""The hub's parts together: clocks believed, rows freed, live sent, tariffs taken, state shown."""
+
+import asyncio
+from pathlib import Path
+
+from agent.app import build_hub
+from agent.consent import Granularity
+from agent.hub import MAX_FREED_ROWS, Hub
+from agent.log import Batch
+from agent.status import read_home_inputs
+from agent.uplink.framing import rows_to_read
+from agent.uplink.port import Channel
+from agent.uplink.session import Session, SessionHooks, SessionRules
+from firmware_bridge.links import LinkEvent, LinkEventKind
+from firmware_bridge.meters.codec import Refused
+from shared.clock import DrivenClock, SystemClock
+from shared.protocol import decode_live
+from shared.readings import Medium
+from shared.units import MS_PER_DAY, MS_PER_HOUR
+from tests.support.fakes import FakeCloud, FakeUplink
+from tests.support.hubs import (
+    METER,
+    START_MS,
+    append,
+    config_in,
+    gas_telegram,
+    hub_in,
+    row_at,
+    sound_rows,
+    telegram,
+)
+
+
+class StillClock:
+    """A machine's clock that a test sets: its boot has a name, its wall time may be wrong."""
+
+    def __init__(self, boot_id: str = "boot", utc_ms: int = 1_000) -> None:
+        self.boot_id = boot_id
+        self.monotonic = 0
+        self.wall_ms = utc_ms
+
+    def monotonic_ms(self) -> int:
+        """Milliseconds since the boot."""
+        return self.monotonic
+
+    def utc_ms(self) -> int:
+        """What the machine takes for the time."""
+        return self.wall_ms
+
+
+def session_of(hub: Hub, uplink: FakeUplink) -> Session:
+    """Give a hub a session over a fake uplink."""
+    rules = SessionRules(300, 5, 0, lambda: rows_to_read(hub.consent.now), hub.cut)
+    hooks = SessionHooks(
+        monotonic_ms=lambda: 10_000_000,
+        utc_ms=hub.utc_ms,
+        on_cloud_time=hub.hear_cloud_time,
+        on_tariff=hub.take_tariffs,
+        on_bad_input=lambda *_: None,
+    )
+    session = Session(hub.log, uplink, rules, hooks, "1.0")
+    asyncio.run(uplink.start(session.deliver))
+    return session
+
+
+def take_hours(hub: Hub, hours: int) -> None:
+    """Let a meter with a clock drive a replay, a telegram a minute, and commit."""
+    for minute in range(hours * 60):
+        hub.take([telegram(10**9 + minute * 100, START_MS + (minute + 1) * 60_000)])
+    asyncio.run(hub.intake.commit())
+
+
+def test_a_replay_is_timed_by_its_meter(tmp_path: Path) -> None:
+    """The meter's clock drives the hub's, so that a capture of last year is framed as of then."""
+    hub = hub_in(tmp_path, hub_clock="meter")
+    take_hours(hub, 7)
+
+    rows = sound_rows(hub.log, hub.log.meters[METER])
+
+    assert [hub.ledger.resolve(row) for row in rows[:2]] == [
+        (START_MS + 60_000, 0),
+        (START_MS + 120_000, 0),
+    ]
+    assert all(hub.ledger.resolve(row) for row in rows)
+    assert hub.utc_ms() == START_MS + 7 * MS_PER_HOUR
+
+
+def test_a_driven_clock_asks_neither_kernel_nor_cloud(tmp_path: Path) -> None:
+    """In replay the present has nothing to say."""
+    hub = hub_in(tmp_path, read_clock_error_ms=lambda: 1)
+
+    hub.ask_system_clock()
+    hub.hear_cloud_time(START_MS + MS_PER_DAY, 10)
+
+    assert hub.now().utc_ms is None
+
+
+def test_a_machine_without_the_time_logs_and_learns_it_later(tmp_path: Path) -> None:
+    """Rows of a boot in 1970 are kept, and resolved once somebody has told the time."""
+    clock = StillClock()
+    errors: list[int | None] = [None]
+    hub = hub_in(tmp_path, clock=clock, read_clock_error_ms=lambda: errors[0])
+    hub.ask_system_clock()
+    hub.take([telegram(10**9, None)])
+    asyncio.run(hub.intake.commit())
+    row = sound_rows(hub.log, hub.log.meters[METER])[0]
+    before = (hub.ledger.resolve(row), hub.history.usage("import_mwh", Medium.ELECTRICITY))
+
+    clock.monotonic, clock.wall_ms, errors[0] = 60_000, START_MS, 20
+    hub.ask_system_clock()
+
+    assert before == (None, {})
+    resolved = hub.ledger.resolve(row)
+    assert resolved is not None
+    assert resolved[0] == START_MS - 60_000
+    assert len(hub.history.usage("import_mwh", Medium.ELECTRICITY)) == 1
+
+
+def test_the_clouds_time_is_believed_to_half_the_round_trip(tmp_path: Path) -> None:
+    """A quick answer tells the time, a slow one too little."""
+    hub = hub_in(tmp_path, clock=StillClock())
+
+    hub.hear_cloud_time(START_MS, 4_001)
+    slow = hub.now().utc_ms
+    hub.hear_cloud_time(START_MS, 400)
+
+    assert slow is None
+    assert hub.now().utc_ms == START_MS + 200
+
+
+def test_the_time_survives_a_restart_within_a_boot(tmp_path: Path) -> None:
+    """The ledger is kept: a restarted process knows the time of its boot at once."""
+    hub = hub_in(tmp_path, clock=StillClock(utc_ms=START_MS), read_clock_error_ms=lambda: 5)
+    hub.ask_system_clock()
+    hub.log.close()
+
+    again = hub_in(tmp_path, clock=StillClock())
+
+    assert again.now().utc_ms == START_MS
+
+
+def test_a_restart_goes_on_without_a_duplicate(tmp_path: Path) -> None:
+    """The same telegrams again, after a restart, make no second row of electricity or gas."""
+    times = [START_MS + n * 60_000 for n in range(5)]
+    first = hub_in(tmp_path, hub_clock="meter")
+    for at_ms in times:
+        first.take([gas_telegram(10**9, at_ms, 500, START_MS)])
+    asyncio.run(first.intake.commit())
+    before = {m: log.next_seq for m, log in first.log.meters.items()}
+    first.log.close()
+
+    again = hub_in(tmp_path, hub_clock="meter")
+    again.take([gas_telegram(10**9, times[-1] + 2_000, 500, START_MS)])
+    asyncio.run(again.intake.commit())
+
+    assert {m: log.next_seq for m, log in again.log.meters.items()} == before
+
+
+def test_stored_rows_are_freed_after_their_retention(tmp_path: Path) -> None:
+    """Only what a receipt lists is freed, only when it is old enough, a damaged row with it."""
+    hub = hub_in(tmp_path, clock=DrivenClock(START_MS, "driven"))
+    hub.believe(START_MS, 10, "ntp")
+    meter_log = hub.log.meter_log(METER, Medium.ELECTRICITY)
+    rows = [row_at(n, START_MS + n * 10_000, boot=hub.boot) for n in range(1, 101)]
+    append(hub.log, meter_log, rows)
+    hub.log.write("UPDATE samples SET checksum = 0 WHERE seq = 1", ())
+    hub.session = session_of(hub, FakeUplink())
+    clock = hub.clock
+    assert isinstance(clock, DrivenClock)
+
+    too_young = hub.free_stored()
+    clock.advance_to(START_MS + 35 * MS_PER_DAY + 50 * 10_000 + 1)
+    hub.believe(clock.utc_ms(), 10, "ntp")
+    unlisted = hub.free_stored()
+    hub.session.delivery(meter_log.log).stored = [(1, 20, 0), (31, 100, 0)]
+    freed = hub.free_stored()
+
+    assert (too_young, unlisted, freed) == (0, 0, 40)
+    held = [row.seq for row in sound_rows(hub.log, meter_log)]
+    assert held == [*range(21, 31), *range(51, 101)]
+
+
+def test_a_range_that_is_never_stored_does_not_keep_the_rest(tmp_path: Path) -> None:
+    """Behind a long stretch that no receipt names, old rows are freed all the same."""
+    hub = hub_in(tmp_path, clock=DrivenClock(START_MS, "driven"))
+    hub.believe(START_MS, 10, "ntp")
+    meter_log = hub.log.meter_log(METER, Medium.ELECTRICITY)
+    count = MAX_FREED_ROWS + 20
+    rows = [row_at(n, START_MS + n, boot=hub.boot) for n in range(1, count + 1)]
+    append(hub.log, meter_log, rows)
+    hub.session = session_of(hub, FakeUplink())
+    hub.session.delivery(meter_log.log).stored = [(MAX_FREED_ROWS + 11, count, 0)]
+    assert isinstance(hub.clock, DrivenClock)
+    hub.clock.advance_to(START_MS + 36 * MS_PER_DAY)
+
+    assert hub.free_stored() == 10
+
+
+def test_without_a_cloud_retention_alone_frees(tmp_path: Path) -> None:
+    """A hub that works alone does not fill its card."""
+    hub = hub_in(tmp_path, clock=DrivenClock(START_MS, "driven"))
+    hub.believe(START_MS, 10, "ntp")
+    meter_log = hub.log.meter_log(METER, Medium.ELECTRICITY)
+    append(hub.log, meter_log, [row_at(n, START_MS + n, boot=hub.boot) for n in range(1, 11)])
+    assert isinstance(hub.clock, DrivenClock)
+    young = hub.free_stored()
+    hub.clock.advance_to(START_MS + 36 * MS_PER_DAY)
+
+    assert (young, hub.free_stored()) == (0, 10)
+
+
+def test_live_leaves_only_where_the_household_allows_it(tmp_path: Path) -> None:
+    """Live needs the setting, the consent and a connection, and is held to two a second."""
+    uplink = FakeUplink()
+    uplink.connect()
+    hub = hub_in(tmp_path, uplink=uplink, uplink_live=True, hub_clock="meter")
+    hub.take([telegram(10**9, START_MS + 1_000)])
+    withheld = uplink.taken(Channel.LIVE)
+    hub.set_granularity("live")
+
+    hub.take([telegram(10**9 + n, START_MS + 2_000 + n * 1_000) for n in range(5)])
+
+    sent = [decode_live(one) for one in uplink.taken(Channel.LIVE)]
+    assert withheld == []
+    assert [one.taken_at_ms for one in sent] == [START_MS + 2_000]
+
+
+def test_a_choice_made_with_a_wrong_clock_still_holds(tmp_path: Path) -> None:
+    """A household that narrows while the hub is in 1970 is obeyed, after a restart too."""
+    hub = build_hub(config_in(tmp_path, consent_granularity="live"))
+    hub.set_granularity("10s")
+    hub.clock = StillClock(utc_ms=5)
+    hub.set_granularity("none")
+    now = hub.consent.now
+    hub.log.close()
+
+    again = build_hub(config_in(tmp_path, consent_granularity="live"))
+
+    assert (now, again.consent.now) == (Granularity.NONE, Granularity.NONE)
+    again.log.close()
+
+
+def test_widening_does_not_reach_back_after_a_restart(tmp_path: Path) -> None:
+    """What held by configuration before the first choice is not forgotten."""
+    hub = build_hub(config_in(tmp_path))
+    hub.set_granularity("live")
+    hub.log.close()
+
+    again = build_hub(config_in(tmp_path))
+
+    assert again.consent.now is Granularity.LIVE
+    assert again.consent.for_sample(START_MS - MS_PER_DAY) is Granularity.HALF_HOURLY
+    assert isinstance(again.clock, SystemClock)
+    again.log.close()
+
+
+def test_a_bad_tariff_is_set_aside(tmp_path: Path) -> None:
+    """A shadow that is none is quarantined with its reason."""
+    hub = hub_in(tmp_path)
+
+    hub.take_tariffs(b"nonsense")
+
+    assert hub.intake.counts.refused_by_reason == {"bad-tariff": 1}
+
+
+def test_links_that_break_are_counted(tmp_path: Path) -> None:
+    """The page and doctor see what the link is doing."""
+    hub = hub_in(tmp_path)
+
+    hub.note_link(LinkEvent(LinkEventKind.OPENED))
+    was_open = hub.link.is_open
+    hub.note_link(LinkEvent(LinkEventKind.SILENT, "no byte came", "check the cable"))
+
+    assert was_open
+    assert (hub.link.is_open, hub.link.times_lost, hub.link.hint) == (False, 1, "check the cable")
+
+
+def test_status_shows_the_home_and_the_hub(tmp_path: Path) -> None:
+    """What the display is built from: latest values, slots, backlog, what was refused."""
+    uplink = FakeUplink()
+    hub = hub_in(tmp_path, uplink=uplink, hub_clock="meter")
+    hub.session = session_of(hub, uplink)
+    take_hours(hub, 1)
+    hub.take([Refused("bad-crc", "1 for 2", b"raw")])
+    asyncio.run(hub.intake.commit())
+    hub.take([telegram(10**9 + 6_100, START_MS + 61 * 60_000)])
+
+    inputs = read_home_inputs(hub)
+
+    assert [(one.meter, one.registers["import_mwh"]) for one in inputs.meters] == [
+        (METER, 10**9 + 6_100)
+    ]
+    assert (inputs.is_clock_trusted, inputs.clock_source) == (True, "meter")
+    assert sum(one.amount for one in inputs.electricity_slots.values()) == 5_900
+    assert inputs.hub.quarantined == {"bad-crc": 1}
+    assert (inputs.hub.backlog_samples, inputs.hub.uncommitted_samples) == (60, 1)
+    assert inputs.hub.oldest_unstored_at_ms == START_MS + 60_000
+    assert (inputs.hub.cloud_configured, inputs.hub.cloud_connected) == (True, False)
+    assert inputs.hub.last_receipt_at_ms is None
+
+
+def test_status_of_a_hub_alone(tmp_path: Path) -> None:
+    """Without a cloud and without a meter there is little to show, and nothing breaks."""
+    inputs = read_home_inputs(hub_in(tmp_path))
+
+    assert (list(inputs.meters), inputs.hub.cloud_configured) == ([], False)
+    assert (inputs.is_clock_trusted, inputs.clock_source) == (False, "machine")
+    assert inputs.hub.oldest_unstored_at_ms is None
+
+
+def test_a_receipt_shows_on_the_page_and_is_kept_with_the_next_commit(tmp_path: Path) -> None:
+    """What is stored is written with the rows, not in a commit of its own."""
+    uplink, cloud = FakeUplink(), FakeCloud()
+    hub = hub_in(tmp_path, uplink=uplink, hub_clock="meter")
+    hub.session = session_of(hub, uplink)
+    take_hours(hub, 1)
+    meter_log = hub.log.meters[METER]
+    uplink.arrive(Channel.RECEIPTS, cloud.receipt(meter_log.log_id.hex(), stored=[(1, 60, 0)]))
+    asyncio.run(hub.session._take_events(0.1))
+    shown = read_home_inputs(hub).hub
+    before = hub.log.stored_ranges(meter_log.log)
+    hub.take([telegram(10**9 + 7_000, START_MS + 62 * 60_000)])
+    asyncio.run(hub.intake.commit())
+
+    assert (shown.backlog_samples, before) == (0, [])
+    assert shown.last_receipt_at_ms is not None
+    assert hub.log.stored_ranges(meter_log.log) == [(1, 60, 0)]
+
+
+def test_cut_frames_with_the_consent_of_now(tmp_path: Path) -> None:
+    """The session's frames go through consent, and through the clock ledger."""
+    uplink, cloud = FakeUplink(), FakeCloud()
+    hub = hub_in(tmp_path, uplink=uplink, hub_clock="meter")
+    hub.session = session_of(hub, uplink)
+    take_hours(hub, 2)
+    uplink.connect()
+    uplink.arrive(Channel.RECEIPTS, cloud.receipt(hub.log.meters[METER].log_id.hex()))
+    hub.session._say_hello(0)
+
+    asyncio.run(hub.session._take_events(0.1))
+    hub.session._send_due(is_final=True)
+
+    (frame,) = uplink.frames()
+    assert frame.times_ms[:2] == [START_MS + 60_000, START_MS + 30 * 60_000]
+    assert frame.last_seq == 90
+
+
+def test_batches_of_nothing_take_no_receipts_along(tmp_path: Path) -> None:
+    """Receipts alone cause no commit: they wait for the next rows."""
+    hub = hub_in(tmp_path)
+    hub.session = session_of(hub, FakeUplink())
+    hub.session._changed_logs.add(1)
+    batch = Batch()
+
+    hub._complete_batch(batch)
+
+    assert batch.is_empty()

@@ -1,0 +1,158 @@
+"""The spine: bytes of a link become committed rows, and frames a cloud can store."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+
+import pytest
+
+from agent import pipeline as pipeline_module
+from agent.app import build_hub
+from agent.hub import Hub
+from agent.pipeline import run_pipeline
+from agent.uplink.framing import rows_to_read
+from agent.uplink.port import Channel
+from agent.uplink.session import Session, SessionHooks, SessionRules
+from firmware_bridge.links import LinkEvent, LinkEventKind
+from firmware_bridge.simulator.oracle import OracleLine
+from shared.units import MS_PER_HOUR
+from tests.support.fakes import FakeCloud, FakeUplink
+from tests.support.hubs import config_in, simulated, sound_rows
+
+
+def write_capture(path: Path, noise: bytes = b"") -> list[OracleLine]:
+    """Write two hours of telegrams with noise between, and say what must be logged."""
+    telegrams = list(simulated(2 * MS_PER_HOUR))
+    path.write_bytes(noise.join(telegram for telegram, _ in telegrams))
+    return [line for _, lines in telegrams for line in lines if line.must_log]
+
+
+async def run_until(hub: Hub, count: int) -> None:
+    """Run the pipeline until so many rows are committed."""
+    task = asyncio.create_task(run_pipeline(hub))
+    async with asyncio.timeout(20):
+        while hub.intake.counts.committed < count and not task.done():  # noqa: ASYNC110 (bounded)
+            await asyncio.sleep(0.01)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def logged(hub: Hub) -> set[tuple[str, int | None, tuple[tuple[str, int], ...]]]:
+    return {
+        (
+            meter_log.meter,
+            row.captured_at_ms or row.meter_clock_ms,
+            tuple(sorted(row.registers.items())),
+        )
+        for meter_log in hub.log.all_logs()
+        for row in sound_rows(hub.log, meter_log)
+    }
+
+
+@pytest.mark.parametrize("noise", [b"", b"\x00\xffgarbage!\r\n"], ids=["clean", "noisy"])
+def test_a_capture_becomes_the_rows_that_must_be_logged(noise: bytes, tmp_path: Path) -> None:
+    """Whatever lies between the telegrams, exactly the oracle's rows are in the log."""
+    expected = write_capture(tmp_path / "capture.p1", noise)
+    link = f"replay:{tmp_path / 'capture.p1'}"
+    hub = build_hub(config_in(tmp_path, meter_link=link, hub_clock="meter"))
+
+    asyncio.run(run_until(hub, len(expected)))
+
+    assert logged(hub) == {
+        (line.meter, line.taken_at_ms, tuple(sorted(line.registers.items()))) for line in expected
+    }
+    assert not hub.link.is_open
+    hub.log.close()
+
+
+def test_rows_reach_a_cloud_through_the_session(tmp_path: Path) -> None:
+    """With an uplink, what is committed is framed, answered and known to be stored."""
+    expected = write_capture(tmp_path / "capture.p1")
+    link = f"replay:{tmp_path / 'capture.p1'}"
+    settings = {"meter_link": link, "hub_clock": "meter", "consent_granularity": "10s"}
+    hub = build_hub(config_in(tmp_path, **settings))
+    uplink, cloud = FakeUplink(), FakeCloud(window_frames=50)
+    hub.uplink = uplink
+    hub.session = Session(
+        hub.log,
+        uplink,
+        SessionRules(1, 100, 0, lambda: rows_to_read(hub.consent.now), hub.cut),
+        SessionHooks(
+            hub.machine.monotonic_ms, hub.utc_ms, hub.hear_cloud_time, hub.take_tariffs, print
+        ),
+        "1.0",
+    )
+
+    async def scenario() -> None:
+        task = asyncio.create_task(run_until(hub, len(expected) + 1))
+        await asyncio.sleep(0)
+        async with asyncio.timeout(15):
+            while not uplink.is_started:  # noqa: ASYNC110 (bounded)
+                await asyncio.sleep(0.01)
+            uplink.connect()
+            while len(cloud.samples) < len(expected):
+                sent, uplink.published = uplink.published, []
+                for channel, payload in sent:
+                    for receipt in cloud.take(channel, payload):
+                        uplink.arrive(Channel.RECEIPTS, receipt)
+                await asyncio.sleep(0.02)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    asyncio.run(scenario())
+
+    assert len(cloud.samples) == len(expected)
+    assert cloud.conflicts == []
+    hub.log.close()
+
+
+def test_the_pipeline_asks_for_the_time_and_frees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both loops run on, each at its pace."""
+    monkeypatch.setattr(pipeline_module, "CLOCK_CHECK_S", 0.01)
+    monkeypatch.setattr(pipeline_module, "FREE_EVERY_S", 0.01)
+    write_capture(tmp_path / "capture.p1")
+    hub = build_hub(config_in(tmp_path, meter_link=f"replay:{tmp_path / 'capture.p1'}"))
+    asked: list[str] = []
+    monkeypatch.setattr(hub, "ask_system_clock", lambda: asked.append("time"))
+
+    def free() -> int:
+        asked.append("free")
+        return 1
+
+    monkeypatch.setattr(hub, "free_stored", free)
+
+    asyncio.run(run_until(hub, 100))
+
+    assert set(asked) == {"time", "free"}
+    hub.log.close()
+
+
+def test_a_telegram_cut_by_a_lost_link_is_not_glued_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an interruption the codec begins anew: the torn telegram is refused, the next read."""
+    (first, _), (second, _) = list(simulated(MS_PER_HOUR))[:2]
+
+    async def torn(
+        *_args: object, on_event: Callable[[LinkEvent], None], **_options: object
+    ) -> AsyncGenerator[bytes, None]:
+        on_event(LinkEvent(LinkEventKind.OPENED))
+        yield first[:-40]
+        on_event(LinkEvent(LinkEventKind.LOST, "unplugged"))
+        on_event(LinkEvent(LinkEventKind.OPENED))
+        yield second
+
+    monkeypatch.setattr(pipeline_module, "chunks", torn)
+    hub = build_hub(config_in(tmp_path, hub_clock="meter"))
+
+    asyncio.run(run_until(hub, 2))
+
+    assert hub.intake.counts.telegrams == 1
+    assert sum(hub.intake.counts.refused_by_reason.values()) == 1
+    assert hub.link.times_lost == 1
+    hub.log.close()

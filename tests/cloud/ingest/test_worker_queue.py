@@ -1,0 +1,95 @@
+"""The worker's queue and its patience with the database, without a broker."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from cloud.ingest import worker as module
+from cloud.ingest.intake import Message
+from cloud.ingest.service import Addressed, IngestService
+from cloud.ingest.worker import IngestWorker
+from cloud.mqtt import BrokerLink
+from shared import topics
+from shared.clock import DrivenClock
+from tests.support.cloud import START_MS, config_in, database_in, payload_of, samples_of
+
+FRAMES = topics.frames("hub-1")
+
+
+@pytest.fixture(name="worker")
+def _worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> IngestWorker:
+    monkeypatch.setattr(module, "FULL_QUEUE_S_MAX", 0.01)
+    monkeypatch.setattr(module, "RETRY_S", 0.0)
+    monkeypatch.setattr(BrokerLink, "start", lambda _: None)
+    monkeypatch.setattr(BrokerLink, "stop", lambda _: None)
+    return IngestWorker(config_in(tmp_path), database_in(tmp_path), DrivenClock(START_MS))
+
+
+def test_full_queue_drops_and_counts(worker: IngestWorker) -> None:
+    """What does not fit after a wait is counted; the hub will send it again."""
+    for _ in range(module.MAX_QUEUED + 2):
+        worker.receive(FRAMES, b"")
+
+    assert worker.counts["dropped"] == 2
+
+
+def test_topic_of_no_thing_is_counted(worker: IngestWorker) -> None:
+    """A topic that names no hub is set aside."""
+    worker.receive("elsewhere", b"")
+
+    assert worker.counts["bad-topic"] == 1
+
+
+def test_queue_is_worked_off_before_the_end(worker: IngestWorker) -> None:
+    """Messages already queued are done when the worker is asked to stop; noise does not hinder."""
+    worker.receive(FRAMES, payload_of(samples_of(1, 5)))
+    worker.receive(topics.hello("hub-1"), b"noise")
+    worker.receive(topics.status("hub-1"), b'{"connection_id":"a","online":true}')
+    worker.stop()
+
+    worker.run()
+
+    assert worker.counts["frames"] == 1
+    assert worker.counts["bad-messages"] == 1
+
+
+def test_database_that_refuses_is_tried_again(
+    worker: IngestWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch survives a database that is away for a moment."""
+    tries = []
+
+    def ingest(_self: IngestService, messages: list[Message]) -> list[Addressed]:
+        tries.append(len(messages))
+        if len(tries) < 3:
+            raise OperationalError("INSERT", {}, Exception("database is locked"))
+        return []
+
+    monkeypatch.setattr(IngestService, "ingest", ingest)
+    worker.receive(FRAMES, b"x")
+    worker.stop()
+
+    worker.run()
+
+    assert tries == [1, 1, 1]
+    assert worker.counts["database-errors"] == 2
+    assert worker.counts["failed-batches"] == 0
+
+
+@pytest.mark.parametrize("error", [OperationalError("x", {}, Exception("gone")), RuntimeError("x")])
+def test_batch_given_up_does_not_end_the_worker(
+    worker: IngestWorker, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """A batch that cannot be done is counted and the next one is taken up."""
+
+    def ingest(_self: IngestService, _messages: list[Message]) -> list[Addressed]:
+        raise error
+
+    monkeypatch.setattr(IngestService, "ingest", ingest)
+    worker.receive(FRAMES, b"x")
+    worker.stop()
+
+    worker.run()
+
+    assert worker.counts["failed-batches"] == 1

@@ -1,0 +1,103 @@
+"""Migrations and transactions of the database."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import select, text
+
+from cloud.db import Database, upsert
+from cloud.ingest.repository import store_id
+from cloud.scope import Scope
+from cloud.tables import households, metadata
+from tests.support.cloud import config_in, database_in
+
+ROOT = Path(__file__).parents[2]
+RUN = "import sys; from cloud.cli import run; sys.exit(run(sys.argv[1:]))"
+
+
+def test_migrations_bring_a_database_to_the_tables(tmp_path: Path) -> None:
+    """After every migration, once or twice, the schema is what cloud/tables.py says."""
+    database = Database(config_in(tmp_path).url)
+
+    database.migrate()
+    database.migrate()
+
+    with database.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    database.close()
+
+
+def test_store_keeps_its_name_when_opened_twice(tmp_path: Path) -> None:
+    """The store id is minted once."""
+    names = []
+
+    for _ in range(2):
+        database = database_in(tmp_path)
+        with database.writing() as connection:
+            names.append(store_id(connection, 0))
+        database.close()
+
+    assert names[0] == names[1]
+    assert len(names[0]) == 32
+
+
+@pytest.mark.slow
+def test_processes_may_migrate_at_once(tmp_path: Path) -> None:
+    """Three processes that start on one empty database all come up."""
+    environment = {"HEARTHLINK_CLOUD_STATE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", RUN, "migrate"]
+
+    processes = [subprocess.Popen(command, env=environment) for _ in range(3)]
+
+    assert [process.wait(60) for process in processes] == [0, 0, 0]
+
+
+def test_sqlite_is_durable(tmp_path: Path) -> None:
+    """Connections run in WAL with synchronous=FULL (2): an answered frame survives a power cut."""
+    database = database_in(tmp_path)
+
+    with database.reading() as connection:
+        modes = [
+            connection.execute(text(f"PRAGMA {name}")).scalar_one()
+            for name in ("journal_mode", "synchronous")
+        ]
+    database.close()
+
+    assert modes == ["wal", 2]
+
+
+def test_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
+    """What a block wrote before it raised is rolled back."""
+    database = database_in(tmp_path)
+    row = {"household_id": "x", "name": "X", "zone": "UTC"}
+
+    def write_and_fail() -> None:
+        with database.writing() as connection:
+            upsert(connection, households, [row], keys=("household_id",))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_and_fail()
+
+    with database.reading() as connection:
+        found = connection.execute(select(households.c.household_id)).scalars().all()
+    database.close()
+    assert found == ["home"]
+
+
+def test_scope_cannot_be_empty() -> None:
+    """A scope without households would mean everyone's rows."""
+    with pytest.raises(ValueError, match="at least one"):
+        Scope(frozenset())
+
+
+def test_scope_of_several_writes_to_none() -> None:
+    """Rows are written for one household, so a wider scope says so."""
+    scope = Scope(frozenset({"a", "b"}))
+
+    with pytest.raises(ValueError, match="2 households"):
+        str(scope.only)

@@ -1,0 +1,128 @@
+"""The contract of the ReadingStore port, held by every adapter."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cloud.ingest.merger import digest_of
+from cloud.readings.repository import SqlReadingStore
+from cloud.readings.store import Change, ReadingStore, RunKey, StoredFrame
+from cloud.scope import Scope
+from shared.meterdays import Edges
+from tests.support.cloud import LOG_ID, METER, START_MS, MemoryReadingStore, database_in
+
+HOME, OTHER = Scope.of("home"), Scope.of("other")
+KEY = RunKey("import_mwh", "")
+DAY = START_MS // 86_400_000
+FIRST_SLOT = DAY * 48
+
+
+@pytest.fixture(name="store", params=["memory", "sql"])
+def _store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ReadingStore]:
+    if request.param == "memory":
+        yield MemoryReadingStore()
+        return
+    database = database_in(tmp_path)
+    with database.writing() as connection:
+        yield SqlReadingStore(connection)
+    database.close()
+
+
+def _frame(first: int, last: int, start_ms: int | None, end_ms: int | None) -> StoredFrame:
+    return StoredFrame(
+        thing="hub-1",
+        log_id=LOG_ID.hex(),
+        meter=METER,
+        revision=0,
+        first_seq=first,
+        last_seq=last,
+        first_taken_at_ms=start_ms,
+        last_taken_at_ms=end_ms,
+        received_at_ms=START_MS,
+        digest=digest_of(bytes([first])),
+        payload=b"frame",
+    )
+
+
+def _edges(slot: int, value: int) -> dict[int, Edges]:
+    start_ms = slot * 1_800_000
+    return {slot: Edges(start_ms + 1, value, start_ms + 1_800_000, value + 10)}
+
+
+def _put(store: ReadingStore, scope: Scope, *days: int, modulus: int = 0) -> None:
+    change = Change({KEY: modulus}, {(KEY, day): _edges(day * 48, day) for day in days})
+    store.apply(scope, METER, change)
+
+
+def test_frames_of_a_log_are_found_by_shared_places(store: ReadingStore) -> None:
+    """A range finds the frames that share at least one sequence with it."""
+    store.add_frames(HOME, [_frame(1, 9, 1, 2), _frame(10, 19, 3, 4), _frame(20, 29, 5, 6)])
+
+    found = store.frames_of_log(HOME, LOG_ID.hex(), 9, 10)
+
+    assert sorted(one.first_seq for one in found) == [1, 10]
+    assert store.frames_of_log(HOME, LOG_ID.hex(), 30, 40) == []
+
+
+def test_frame_comes_back_as_it_was(store: ReadingStore) -> None:
+    """Every field of a frame survives."""
+    frame = _frame(1, 9, START_MS, START_MS + 5)
+
+    store.add_frames(HOME, [frame])
+
+    assert store.frames_of_log(HOME, LOG_ID.hex(), 1, 1) == [frame]
+
+
+def test_frames_of_a_meter_are_found_by_time_latest_first(store: ReadingStore) -> None:
+    """Both ends of the span count, a long frame that began before it too, and gaps never."""
+    store.add_frames(
+        HOME, [_frame(1, 1, 100, 200), _frame(2, 2, 300, 900), _frame(3, 3, None, None)]
+    )
+    store.add_frames(HOME, [_frame(4, 4, 201, 250), _frame(5, 5, 1_000, 1_100)])
+
+    found = store.frames_of_meter(HOME, METER, 200, 500)
+
+    assert [one.first_seq for one in found] == [2, 4, 1]
+    assert [one.first_seq for one in store.frames_of_meter(HOME, METER, 0, 500, newest=1)] == [2]
+
+
+def test_days_come_with_the_nearest_known_neighbours(store: ReadingStore) -> None:
+    """Asking for days gives them, and one known day on either side however far."""
+    _put(store, HOME, DAY - 40, DAY - 30, DAY, DAY + 1, DAY + 50, DAY + 60)
+
+    found = store.days(HOME, METER, KEY, DAY, DAY + 1)
+
+    assert sorted(found) == [DAY - 30, DAY, DAY + 1, DAY + 50]
+    assert found[DAY] == _edges(FIRST_SLOT, DAY)
+
+
+def test_days_are_replaced_and_removed(store: ReadingStore) -> None:
+    """Applying writes a day over what was there; a day without edges goes."""
+    _put(store, HOME, DAY, DAY + 1)
+
+    store.apply(
+        HOME, METER, Change({}, {(KEY, DAY): _edges(FIRST_SLOT + 3, 7), (KEY, DAY + 1): {}})
+    )
+
+    assert store.days(HOME, METER, KEY, DAY, DAY + 1) == {DAY: _edges(FIRST_SLOT + 3, 7)}
+
+
+def test_modulus_once_known_stays(store: ReadingStore) -> None:
+    """A late frame from before a wrap does not take the run's modulus away."""
+    _put(store, HOME, DAY, modulus=10**9)
+
+    _put(store, HOME, DAY + 1)
+
+    assert store.runs(HOME, METER) == {KEY: 10**9}
+
+
+def test_another_household_sees_nothing(store: ReadingStore) -> None:
+    """Neither frames nor runs nor days cross from one household to another."""
+    store.add_frames(HOME, [_frame(1, 9, 100, 200)])
+    _put(store, HOME, DAY)
+
+    assert store.frames_of_log(OTHER, LOG_ID.hex(), 1, 9) == []
+    assert store.frames_of_meter(OTHER, METER, 0, 10**13) == []
+    assert store.runs(OTHER, METER) == {}
+    assert store.days(OTHER, METER, KEY, DAY, DAY) == {}

@@ -1,0 +1,251 @@
+"""Write docs/reference/ from the code: `python -m tests.docs.generate`, or `make reference`.
+
+Owns the pages topics, registers, commands and settings; the other pages of that folder are
+written by hand. It runs no command: each one is stopped as soon as it asks for its arguments.
+"""
+
+import argparse
+import ast
+import importlib
+import inspect
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from shared import topics
+from shared.readings import REGISTERS
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "docs" / "reference"
+GROUP = "hearthlink.commands"
+SETTINGS_MODULES = {"The hub": "agent.config", "The cloud": "cloud.config"}
+PACKAGES = ("agent", "cloud", "firmware_bridge", "shared")
+MADE_BY = "<!-- Written by `make reference` from the code; change it there. -->"
+SAMPLES = {"thing": "<thing>", "shadow": "<name>", "prefix": ""}
+
+
+class ParserAskedError(Exception):
+    """A command reached its argument parser, which is all that is wanted of it."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        super().__init__(parser.prog)
+        self.parser = parser
+
+
+def render_pages() -> dict[str, str]:
+    """Render every generated page, by file name."""
+    return {
+        "commands.md": commands_page(),
+        "registers.md": registers_page(),
+        "settings.md": settings_page(),
+        "topics.md": topics_page(),
+    }
+
+
+def topics_page() -> str:
+    """Render a row for each topic that shared/topics.py can spell."""
+    lines = _head(
+        "MQTT topics",
+        "`<thing>` is a hub's name, which its certificate carries too; the broker lets a hub use "
+        "only its own. [frame.md](frame.md) describes what they carry.",
+        ("topic", "what for"),
+    )
+    lines += [f"| `{topic}` | {purpose} |" for topic, purpose in topic_rows()]
+    return _page(lines)
+
+
+def topic_rows() -> list[tuple[str, str]]:
+    """List each topic with its purpose, from the functions whose first parameter is a thing."""
+    rows = []
+    for name, function in inspect.getmembers(topics, inspect.isfunction):
+        parameters = list(inspect.signature(function).parameters)
+        is_topic = parameters[:1] == ["thing"] and not name.startswith("check")
+        if is_topic:
+            values = [SAMPLES[parameter] for parameter in parameters]
+            rows.append((function(*values), _summary(function)))
+    return sorted(rows)
+
+
+def registers_page() -> str:
+    """Render a row for each canonical register."""
+    lines = _head(
+        "Registers",
+        "The names every part uses for what a meter reports. The unit is the last part of the "
+        "name; values are integers. A counter only ever counts up, apart from a wrap.",
+        ("register", "unit", "counter", "medium"),
+    )
+    for kind in REGISTERS.values():
+        counter, medium = "yes" if kind.is_counter else "no", kind.medium or "any"
+        lines.append(f"| `{kind.name}` | {kind.unit} | {counter} | {medium} |")
+    return _page(lines)
+
+
+def settings_page() -> str:
+    """Render a row for each configuration key, in a table for each process."""
+    lines = ["# Settings", "", MADE_BY, ""]
+    lines.append("Every key of the TOML files. An environment variable wins over the file.")
+    for title, name in SETTINGS_MODULES.items():
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            "| key | default | meaning | variable |",
+            "|---|---|---|---|",
+        ]
+        for key, default, meaning, variable in setting_rows(name):
+            lines.append(f"| `{key}` | {default} | {meaning} | `{variable}` |")
+    return _page(lines)
+
+
+def setting_rows(name: str) -> list[tuple[str, str, str, str]]:
+    """List key, default, help and environment variable of a configuration module's settings."""
+    module = importlib.import_module(name)
+    return [
+        (
+            setting.key,
+            _default(setting.default),
+            _sentence(_cell(setting.help)),
+            setting.variable
+            if hasattr(setting, "variable")
+            else module.environment_name(setting.key),
+        )
+        for setting in module.SETTINGS
+    ]
+
+
+def commands_page() -> str:
+    """Render a section for each command and each of its actions."""
+    lines = ["# Commands", "", MADE_BY, "", "`hearthlink COMMAND --help` prints the same."]
+    for parser in parsers():
+        lines += ["", f"## {parser.prog}", ""]
+        lines += _parser_lines(parser)
+        for action in _actions_of(parser):
+            lines += ["", f"### {action.prog}", ""]
+            lines += _parser_lines(action)
+    return _page(lines)
+
+
+def commands() -> dict[str, str]:
+    """Read the commands and their entry points out of pyproject.toml."""
+    found: dict[str, str] = read_project()["entry-points"][GROUP]
+    return dict(sorted(found.items()))
+
+
+def read_project() -> dict[str, Any]:
+    """Read the project table of pyproject.toml."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    project: dict[str, Any] = tomllib.loads(text)["project"]
+    return project
+
+
+def parsers() -> Iterator[argparse.ArgumentParser]:
+    """Ask each command for its argument parser, in order of name."""
+    for name, entry_point in commands().items():
+        module, _, function = entry_point.partition(":")
+        yield parser_of(getattr(importlib.import_module(module), function), name)
+
+
+def parser_of(run: Callable[[list[str]], int], name: str) -> argparse.ArgumentParser:
+    """Start a command and stop it where it would read its arguments."""
+
+    def stop(parser: argparse.ArgumentParser, *_arguments: object, **_named: object) -> None:
+        raise ParserAskedError(parser)
+
+    with mock.patch.object(argparse.ArgumentParser, "parse_known_args", stop):
+        try:
+            run([])
+        except ParserAskedError as asked:
+            return asked.parser
+    raise LookupError(f"hearthlink {name} reads its arguments without argparse")
+
+
+def error_codes() -> set[str]:
+    """Collect the codes given to FrameError anywhere in the packages."""
+    codes = set()
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            codes |= _codes_of(ast.parse(path.read_text(encoding="utf-8")))
+    return codes
+
+
+def _codes_of(tree: ast.Module) -> set[str]:
+    names = {
+        target.id: statement.value.value
+        for statement in tree.body
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    }
+    codes = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
+            first = node.args[0]
+            value = names.get(first.id) if isinstance(first, ast.Name) else None
+            value = first.value if isinstance(first, ast.Constant) else value
+            if node.func.id == "FrameError" and isinstance(value, str):
+                codes.add(value)
+    return codes
+
+
+def _parser_lines(parser: argparse.ArgumentParser) -> list[str]:
+    lines = [_sentence(parser.description or "")]
+    rows = []
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction | argparse._HelpAction):
+            continue
+        name = ", ".join(action.option_strings) or action.metavar or action.dest
+        needed = "required" if action.required else _default(action.default)
+        rows.append(f"| `{name}` | {needed} | {_cell(_help(parser, action))} |")
+    if rows:
+        lines += ["", "| argument | default | meaning |", "|---|---|---|", *rows]
+    return lines
+
+
+def _help(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
+    return (action.help or "") % {**vars(action), "prog": parser.prog}
+
+
+def _actions_of(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for child in action.choices.values():
+                yield child
+                yield from _actions_of(child)
+
+
+def _default(value: object) -> str:
+    if value is None or value == "" or value is argparse.SUPPRESS or isinstance(value, list):
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"`{value}`"
+
+
+def _summary(function: Callable[..., object]) -> str:
+    return _cell((inspect.getdoc(function) or "").split("\n\n", maxsplit=1)[0])
+
+
+def _sentence(text: str) -> str:
+    text = " ".join(text.split())
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".") if text else ""
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _head(title: str, introduction: str, columns: tuple[str, ...]) -> list[str]:
+    header = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    return [f"# {title}", "", MADE_BY, "", introduction, "", *header]
+
+
+def _page(lines: list[str]) -> str:
+    return "\n".join(lines).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    for file_name, text in render_pages().items():
+        (REFERENCE / file_name).write_text(text, encoding="utf-8")
+        print(f"docs/reference/{file_name}")

@@ -1,0 +1,89 @@
+"""Columns: differences and run lengths come back as they went."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.columns import (
+    Deltas,
+    from_deltas,
+    from_run_lengths,
+    from_wire,
+    to_deltas,
+    to_run_lengths,
+    to_wire,
+)
+from shared.errors import FrameError
+
+WHOLE = st.integers(-(2**63), 2**63 - 1)
+
+
+@given(
+    st.one_of(st.lists(WHOLE), st.lists(st.integers(-2, 2))),
+    st.sampled_from([1, 10, 1_000, 1_000_000]),
+)
+def test_differences_add_up_again(values: list[int], step: int) -> None:
+    """Any values come back, and with them the least and the greatest."""
+    stepped = [value * step for value in values]
+
+    undone = from_deltas(to_deltas(stepped))
+
+    assert undone.values == stepped
+    assert (undone.least, undone.greatest) == (min(stepped, default=0), max(stepped, default=0))
+
+
+def test_a_register_of_whole_watt_hours_does_not_pay_for_milliwatt_hours() -> None:
+    """What all values have in common is divided out."""
+    coded = to_deltas([5_000, 7_000, 7_000, 10_000])
+
+    assert coded == Deltas(1_000, 5, [2, 0, 3])
+
+
+def test_a_divisor_that_only_the_later_values_lack_is_found() -> None:
+    """The ninth difference decides as much as the first."""
+    values = [1_000 * place for place in range(20)] + [19_001]
+
+    coded = to_deltas(values)
+
+    assert coded.scale == 1
+    assert from_deltas(coded).values == values
+
+
+@pytest.mark.parametrize(
+    ("values", "coded"),
+    [
+        ([], Deltas(0, 0, [])),
+        ([0], Deltas(1, 0, [])),
+        ([0, 0], Deltas(1, 0, [0])),
+        ([-6], Deltas(6, -1, [])),
+        ([9, 3], Deltas(3, 3, [-2])),
+    ],
+)
+def test_each_list_has_one_spelling(values: list[int], coded: Deltas) -> None:
+    """Scale 0 is no values; all zeros have scale 1."""
+    assert to_deltas(values) == coded
+
+
+@pytest.mark.parametrize("coded", [Deltas(-1, 1, []), Deltas(0, 1, []), Deltas(0, 0, [1])])
+def test_a_scale_that_means_nothing_is_refused(coded: Deltas) -> None:
+    """No value hides behind a scale of 0 or below."""
+    with pytest.raises(FrameError, match="scale") as refused:
+        from_deltas(coded)
+
+    assert refused.value.code == "bad-value"
+
+
+@given(st.lists(st.one_of(st.none(), WHOLE)))
+def test_values_that_are_lacking_keep_their_places(values: list[int | None]) -> None:
+    """None stays where it was, at the ends and throughout."""
+    back = from_wire(to_wire("import_mwh", "run-1", 7, values), len(values))
+
+    assert back == values
+
+
+@given(st.lists(st.integers(0, 3)))
+def test_run_lengths_expand_again(qualities: list[int]) -> None:
+    """Stretches of equal values are as long as they were."""
+    back = from_run_lengths(to_run_lengths(qualities), len(qualities))
+
+    assert back == qualities
