@@ -20,7 +20,7 @@ from agent.log import Log
 from agent.ntp import clock_error_ms
 from agent.pipeline import run_pipeline
 from agent.status import read_home_inputs
-from agent.timekeeping import ClockLedger, read_pieces
+from agent.timekeeping import ClockLedger
 from agent.uplink.framing import rows_to_read
 from agent.uplink.mqtt import BrokerAccess, MqttUplink
 from agent.uplink.port import Uplink
@@ -52,7 +52,7 @@ def build_hub(config: Config) -> Hub:
         config,
         clock,
         log,
-        ClockLedger(read_pieces(log)),
+        ClockLedger(log.clock_pieces()),
         Consent([(0, config.consent_granularity), *choices]),
         clock_error_ms,
         _uplink(config),

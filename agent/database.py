@@ -1,4 +1,4 @@
-"""Opens the hub's SQLite file: pragmas, integrity at start, numbered migrations. Knows no table."""
+"""Opens the hub's SQLite file: pragmas and numbered migrations. Knows no table."""
 
 import sqlite3
 from importlib import resources

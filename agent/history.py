@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from agent.log import Batch, Log, MeterLog, RunChange
+from agent.log import Log
+from agent.records import Batch, MeterLog, RunChange
 from agent.rows import LogRow
 from agent.timekeeping import ClockLedger
 from shared.calendar import slot_of_sample, utc_day_of_slot

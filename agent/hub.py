@@ -9,10 +9,11 @@ from agent.config import Config
 from agent.consent import Consent, Granularity, check_granularity
 from agent.history import History
 from agent.intake import Committed, Intake
-from agent.log import Batch, Log, MeterLog
+from agent.log import Log
+from agent.records import Batch, MeterLog
 from agent.rows import LogRow
 from agent.tariffs import TariffShelf
-from agent.timekeeping import ClockLedger, Piece, write_piece
+from agent.timekeeping import ClockLedger, Piece
 from agent.uplink.framing import Chunk, Cut, Framer
 from agent.uplink.port import Channel, Uplink
 from agent.uplink.session import Session
@@ -129,7 +130,7 @@ class Hub:
         known = self.ledger.at(self.boot, piece.monotonic_ms)
         if not self.ledger.believe(piece):
             return
-        write_piece(self.log, piece)
+        self.log.add_clock_piece(piece)
         if known is None:
             _logger.info("the time is known now, from %s", source)
         self.history.catch_up()

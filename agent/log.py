@@ -9,11 +9,12 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.database import open_database, open_reader
-from agent.rows import LogRow, Shape, checksum, decode_body, record_of, shape_of
+from agent.records import Batch, MeterLog, RunChange, Specimen
+from agent.rows import LogRow, Shape, checksum, decode_body, records_of, shape_of
+from agent.timekeeping import Piece
 from shared.errors import BadInputError
 from shared.frames import LOG_ID_BYTES, MAX_SEQ
 from shared.ranges import Range
@@ -23,55 +24,6 @@ MAX_QUARANTINE_ROWS = 500
 """Whole specimens kept for a look; older ones are dropped, their counts stay."""
 
 MAX_QUARANTINE_BYTES = 8 * 1024
-
-
-@dataclass(slots=True)
-class MeterLog:
-    """One meter's log: its number in this file, its id to the world, and the next sequence."""
-
-    log: int
-    log_id: bytes
-    meter: str
-    medium: Medium
-    next_seq: int
-
-
-@dataclass(frozen=True, slots=True)
-class RunChange:
-    """From this sequence on, a register is in this run, with this modulus."""
-
-    log: int
-    register: str
-    from_seq: int
-    run: str
-    modulus: int
-
-
-@dataclass(frozen=True, slots=True)
-class Specimen:
-    """Bad input, set aside with its reason."""
-
-    at_ms: int
-    source: str
-    reason: str
-    detail: str
-    raw: bytes = b""
-
-
-@dataclass(slots=True)
-class Batch:
-    """What one group commit writes, all of it or none."""
-
-    rows: list[tuple[MeterLog, LogRow]] = field(default_factory=list)
-    run_changes: list[RunChange] = field(default_factory=list)
-    specimens: list[Specimen] = field(default_factory=list)
-    days: list[tuple[int, str, str, int, bytes]] = field(default_factory=list)
-    folded: dict[int, int] = field(default_factory=dict)
-    stored: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
-
-    def is_empty(self) -> bool:
-        """Tell whether there is nothing to write."""
-        return not (self.rows or self.specimens or self.days or self.stored or self.run_changes)
 
 
 class Log:
@@ -198,25 +150,19 @@ class Log:
             )
 
     def _write_rows(self, rows: list[tuple[MeterLog, LogRow]]) -> None:
-        records = []
+        by_log: dict[int, list[LogRow]] = {}
         for meter_log, row in rows:
-            shape = self._shapes.get(meter_log.log)
-            if shape is None or shape.size != len(row.registers):
-                shape = self._new_shape(meter_log.log, row.registers)
-            try:
-                records.append(record_of(meter_log.log, row, shape))
-            except KeyError:
-                shape = self._new_shape(meter_log.log, row.registers)
-                records.append(record_of(meter_log.log, row, shape))
-        self._db.executemany("INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?)", records)
-        newest = {meter_log.log: row.seq for meter_log, row in rows}
-        self._db.executemany(
-            "UPDATE logs SET next_seq = ? WHERE log = ?",
-            [(seq + 1, log) for log, seq in newest.items()],
-        )
+            by_log.setdefault(meter_log.log, []).append(row)
+        for log, its_rows in by_log.items():
+            shape = self._shapes.get(log) or self._new_shape(log, its_rows[0].registers)
+            records = records_of(log, its_rows, shape, self._new_shape)
+            self._db.executemany("INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?)", records)
+            self._db.execute(
+                "UPDATE logs SET next_seq = ? WHERE log = ?", (its_rows[-1].seq + 1, log)
+            )
 
     def _new_shape(self, log: int, names: Iterable[str]) -> Shape:
-        """Work out the shape of a log's samples anew, numbering the registers seen for the first time."""
+        """Work out the shape of a log's samples anew, numbering registers not seen before."""
         for name in names:
             if name not in self._numbers:
                 number = len(self._numbers) + 1
@@ -356,3 +302,20 @@ class Log:
     def put_fact(self, name: str, value: bytes) -> None:
         """Write a small fact, durably."""
         self.write("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    def clock_pieces(self) -> list[Piece]:
+        """Read the clock ledger, oldest first."""
+        return [
+            Piece(*row)
+            for row in self._committed.execute(
+                "SELECT boot, monotonic_ms, utc_ms, uncertainty_ms, source FROM clock_ledger "
+                "ORDER BY boot, monotonic_ms"
+            )
+        ]
+
+    def add_clock_piece(self, piece: Piece) -> None:
+        """Keep a piece of the clock ledger, durably."""
+        self.write(
+            "INSERT OR REPLACE INTO clock_ledger VALUES (?, ?, ?, ?, ?)",
+            (piece.boot, piece.monotonic_ms, piece.utc_ms, piece.uncertainty_ms, piece.source),
+        )

@@ -17,7 +17,7 @@ _NO_TIME = -1
 _QUALITIES = [bytes([quality]) for quality in range(256)]
 
 MAX_REGISTERS = 128
-"""Register names one database may number: the canonical table has about ninety."""
+"""Register names one database may number; the canonical table has 77."""
 
 
 class LogRow(msgspec.Struct, frozen=True, gc=False):
@@ -41,7 +41,7 @@ class Shape(NamedTuple):
     """Which registers a sample has: how many, its body's head, and what reads their values.
 
     The values are in the order of the registers' numbers. Reading those of a sample that lacks one
-    raises KeyError, so that a sample of as many registers has either just these or fails to be read.
+    raises KeyError: a sample of as many registers has just these, or cannot be read.
     """
 
     size: int
@@ -50,7 +50,7 @@ class Shape(NamedTuple):
 
 
 def shape_of(names: Iterable[str], numbers: Mapping[str, int]) -> Shape:
-    """Work out the shape of samples with these registers, numbered from 0 to MAX_REGISTERS - 1."""
+    """Work out the shape of samples with these registers, numbered up to MAX_REGISTERS."""
     ordered = sorted(names, key=numbers.__getitem__)
     bits = sum(1 << numbers[name] for name in ordered)
     length = (bits.bit_length() + 7) // 8
@@ -63,13 +63,12 @@ def _getter(names: list[str]) -> Callable[[Mapping[str, int]], tuple[int, ...]]:
     return lambda registers: tuple(registers[name] for name in names)
 
 
-def encode_body(registers: Mapping[str, int], quality: int, shape: Shape) -> bytes:
-    """Encode what a sample said: which registers, the quality, and their values."""
-    return shape.head + _QUALITIES[quality] + _encode(shape.values(registers))
-
-
 def decode_body(body: bytes, names: Mapping[int, str]) -> tuple[dict[str, int], int]:
-    """Decode `encode_body`: registers and quality; raises BadInputError for a damaged body."""
+    """Decode a record's body: registers and quality; raises BadInputError for a damaged one.
+
+    A body is the head that says which registers, a byte of quality, and the values in order of the
+    registers' numbers.
+    """
     try:
         end = 1 + body[0]
         bits = int.from_bytes(body[1:end], "little")
@@ -87,29 +86,37 @@ Record = tuple[int, int, int, int, int | None, int | None, bytes, int]
 """A row as the samples table has it, its checksum last."""
 
 
-def record_of(log: int, row: LogRow, shape: Shape) -> Record:
-    """Make a row's record; one function, because it runs for every row of every commit."""
-    boot, monotonic_ms = row.boot, row.monotonic_ms
-    meter_clock_ms, captured_at_ms = row.meter_clock_ms, row.captured_at_ms
-    body = encode_body(row.registers, row.quality, shape)
-    head = _HEAD.pack(
-        log,
-        row.seq,
-        boot,
-        monotonic_ms,
-        _NO_TIME if meter_clock_ms is None else meter_clock_ms,
-        _NO_TIME if captured_at_ms is None else captured_at_ms,
-    )
-    return (
-        log,
-        row.seq,
-        boot,
-        monotonic_ms,
-        meter_clock_ms,
-        captured_at_ms,
-        body,
-        zlib.crc32(head + body),
-    )
+def records_of(
+    log: int, rows: Iterable[LogRow], shape: Shape, new_shape: Callable[[int, Iterable[str]], Shape]
+) -> list[Record]:
+    """Make the records of one log's rows; `new_shape` is asked where the registers change.
+
+    One loop without calls of our own, because it runs for every row of every commit.
+    """
+    pack, crc32, qualities, encode = _HEAD.pack, zlib.crc32, _QUALITIES, _encode
+    size, head, values = shape
+    records: list[Record] = []
+    for row in rows:
+        registers = row.registers
+        try:
+            body = head + qualities[row.quality] + encode(values(registers))
+        except KeyError:
+            size = -1
+        if len(registers) != size:
+            size, head, values = new_shape(log, registers)
+            body = head + qualities[row.quality] + encode(values(registers))
+        seq, boot, heard_ms = row.seq, row.boot, row.monotonic_ms
+        clock_ms, captured_ms = row.meter_clock_ms, row.captured_at_ms
+        fixed = pack(
+            log,
+            seq,
+            boot,
+            heard_ms,
+            _NO_TIME if clock_ms is None else clock_ms,
+            _NO_TIME if captured_ms is None else captured_ms,
+        )
+        records.append((log, seq, boot, heard_ms, clock_ms, captured_ms, body, crc32(fixed + body)))
+    return records
 
 
 def checksum(

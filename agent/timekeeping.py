@@ -7,7 +7,6 @@ carry the boot and the monotonic time and are never rewritten. Pure, but for its
 from bisect import bisect_right, insort
 from dataclasses import dataclass
 
-from agent.log import Log
 from agent.rows import LogRow
 from shared.readings import Quality
 from shared.units import EARLIEST_PLAUSIBLE_MS, MS_PER_DAY
@@ -133,22 +132,3 @@ def taken_at(
     if is_believed:
         return captured_at_ms, quality
     return hub_utc_ms - age_ms, quality | Quality.HUB_TIME
-
-
-def read_pieces(log: Log) -> list[Piece]:
-    """Read the ledger from the hub's database, oldest first."""
-    return [
-        Piece(*row)
-        for row in log.committed.execute(
-            "SELECT boot, monotonic_ms, utc_ms, uncertainty_ms, source FROM clock_ledger "
-            "ORDER BY boot, monotonic_ms"
-        )
-    ]
-
-
-def write_piece(log: Log, piece: Piece) -> None:
-    """Keep a piece, durably."""
-    log.write(
-        "INSERT OR REPLACE INTO clock_ledger VALUES (?, ?, ?, ?, ?)",
-        (piece.boot, piece.monotonic_ms, piece.utc_ms, piece.uncertainty_ms, piece.source),
-    )

@@ -69,17 +69,19 @@ def from_deltas(coded: Deltas) -> Undone:
     deltas = coded.deltas
     scaled = map(mul, deltas, repeat(coded.scale)) if coded.scale != 1 else deltas
     values = list(accumulate(scaled, initial=coded.first * coded.scale))
-    # Where no difference is negative the ends are the bounds, and no search is needed.
-    if not deltas or min(deltas) >= 0:
+    # A counter has a scale and no negative difference: its ends are its bounds, without a search.
+    if coded.scale != 1 and (not deltas or min(deltas) >= 0):
         return Undone(values, values[0], values[-1])
     return Undone(values, min(values), max(values))
 
 
 def to_wire(register: str, run: str, modulus: int, values: list[int | None]) -> WireColumn:
     """Code one register's values; None where a sample lacks it."""
-    if None not in values:
-        coded = to_deltas(values)  # type: ignore[arg-type]  # no None among them, and no copy
-        return WireColumn(register, run, modulus, coded, [])
+    try:
+        # None has no difference, which tells at no cost that a sample lacks the register.
+        return WireColumn(register, run, modulus, to_deltas(values), [])  # type: ignore[arg-type]
+    except TypeError:
+        pass
     absent = [place for place, value in enumerate(values) if value is None]
     present = [value for value in values if value is not None]
     return WireColumn(register, run, modulus, to_deltas(present), absent)

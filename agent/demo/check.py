@@ -18,7 +18,7 @@ import msgspec
 from agent.demo.stage import Stage
 from agent.log import Log
 from agent.rows import LogRow
-from agent.timekeeping import ClockLedger, read_pieces
+from agent.timekeeping import ClockLedger
 from shared.readings import COUNTERS
 from shared.units import SLOT_MS
 
@@ -110,7 +110,7 @@ def _read_stored(stage: Stage) -> Iterable[Key]:
 
 
 def _held(log: Log) -> Iterable[Truth]:
-    ledger = ClockLedger(read_pieces(log))
+    ledger = ClockLedger(log.clock_pieces())
     for meter_log in log.all_logs():
         first_seq, last_seq = log.held_range(meter_log.log) or (1, 0)
         for row in log.read(meter_log.log, first_seq, last_seq):

@@ -54,6 +54,10 @@ MEANINGS: dict[str, Meaning] = {
         "check meter.fuse_a; otherwise note what the meter's display shows",
     ),
     "too-long": Meaning("a telegram never ended", _PROTOCOL),
+    "too-many-meters": Meaning(
+        "more meters were heard than a home has; only the first ones are logged",
+        "their serials may be garbled: " + _CABLE,
+    ),
     "truncated": Meaning(
         "a telegram was cut off, as happens when the hub starts or the cable is pulled",
         _CABLE,

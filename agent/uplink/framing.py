@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from agent.consent import Consent, Granularity
-from agent.log import MeterLog, RunChange
+from agent.records import MeterLog, RunChange
 from agent.rows import LogRow
 from shared.calendar import day_of, local_date, slot_of_sample, slot_start_ms
 from shared.frames import Frame, Gap, GapKind, frame_of

@@ -10,7 +10,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from agent.log import Log, MeterLog
+from agent.log import Log
+from agent.records import MeterLog
 from agent.uplink.framing import Chunk, Cut
 from agent.uplink.ledger import Delivery, Flight
 from agent.uplink.pacing import TokenBucket

@@ -8,7 +8,7 @@ import pytest
 from agent.consent import Granularity
 from agent.database import migrate, migrations, open_database, open_reader
 from agent.log import Log
-from agent.timekeeping import ClockLedger, read_pieces
+from agent.timekeeping import ClockLedger
 from shared.errors import OperatorError
 from tests.support.hubs import METER, START_MS, sound_rows
 
@@ -98,7 +98,7 @@ def test_stored_copies_of_old_schemas_open_twice(schema: Path, tmp_path: Path) -
         rows = sound_rows(log, meter_log)
 
         assert [row.registers["import_mwh"] for row in rows] == [1_000_000, 1_001_000]
-        assert ClockLedger(read_pieces(log)).resolve(rows[0]) == (START_MS + 10_000, 0)
+        assert ClockLedger(log.clock_pieces()).resolve(rows[0]) == (START_MS + 10_000, 0)
         assert meter_log.next_seq == 3
         assert [change.run for change in log.runs(meter_log.log)] == ["run-a"]
         assert log.stored_ranges(meter_log.log) == [(1, 1, 0)]

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.history import HISTORY_DAYS, History, RunKey
-from agent.log import Batch, Log, MeterLog, RunChange
+from agent.log import Log
+from agent.records import Batch, MeterLog, RunChange
 from agent.rows import LogRow
 from agent.timekeeping import ClockLedger, Piece
 from shared.meterdays import SlotEdges, edges_of, unpack_day

@@ -6,7 +6,7 @@ from pathlib import Path
 from agent.app import build_hub
 from agent.consent import Granularity
 from agent.hub import MAX_FREED_ROWS, Hub
-from agent.log import Batch
+from agent.records import Batch
 from agent.status import read_home_inputs
 from agent.uplink.framing import rows_to_read
 from agent.uplink.port import Channel

@@ -5,14 +5,22 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent import intake as intake_module
 from agent.collector import Collector, Heard, Moment
-from agent.intake import MAX_PENDING_ROWS, MAX_PENDING_SPECIMENS, Committed, Intake
-from agent.log import Batch, Log
+from agent.intake import (
+    MAX_METERS,
+    MAX_PENDING_ROWS,
+    MAX_PENDING_SPECIMENS,
+    Committed,
+    Intake,
+)
+from agent.log import Log
+from agent.records import Batch
 from agent.registers import CONSISTENT_SAMPLES
-from firmware_bridge.meters.codec import Refused
+from firmware_bridge.meters.codec import Refused, Telegram
 from tests.support.hubs import BOOT, METER, START_MS, sound_rows, telegram
 
 TOP_MWH = 10**11
@@ -226,3 +234,14 @@ def test_commits_happen_once_a_window(desk: Desk) -> None:
     asyncio.run(run())
 
     assert desk.intake.counts.committed == 1
+
+
+def test_garbled_serials_do_not_start_logs_for_ever(desk: Desk) -> None:
+    """Past the bound a new meter's samples are set aside with a reason; the known ones go on."""
+    for number in range(MAX_METERS + 5):
+        heard = telegram(1_000, START_MS)
+        stranger = msgspec.structs.replace(heard.samples[0], meter=f"GARBLED-{number}")
+        desk.intake.take(Telegram((stranger,)), desk.moment(), "link")
+
+    assert len(desk.log.meters) == MAX_METERS
+    assert desk.intake.counts.refused_by_reason == {"too-many-meters": 5}

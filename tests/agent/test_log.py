@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.log import MAX_QUARANTINE_BYTES, MAX_QUARANTINE_ROWS, Batch, Log, RunChange, Specimen
+from agent.log import MAX_QUARANTINE_BYTES, MAX_QUARANTINE_ROWS, Log
+from agent.records import Batch, RunChange, Specimen
 from agent.rows import LogRow
 from shared.readings import Medium
 from tests.support.hubs import METER, append, log_with, row_at, rows_every, sound_rows

@@ -1,10 +1,12 @@
 """A row's bytes come back as they were, and no damage to them goes unseen."""
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.rows import checksum, decode_body, encode_body, record_of, shape_of
+from agent.rows import LogRow, Record, Shape, checksum, decode_body, records_of, shape_of
 from shared.errors import BadInputError
 from shared.units import INT64_MAX, INT64_MIN
 from tests.support.hubs import row_at
@@ -15,8 +17,20 @@ values = st.integers(INT64_MIN, INT64_MAX)
 samples = st.dictionaries(st.sampled_from(sorted(NUMBERS)), values)
 
 
-def body_of(registers: dict[str, int], quality: int = 0) -> bytes:
-    return encode_body(registers, quality, shape_of(registers, NUMBERS))
+def record_of(row: LogRow, shape: Shape | None = None) -> Record:
+    """Make one row's record, from a shape that may not fit it."""
+
+    def new_shape(_log: int, names: Iterable[str]) -> Shape:
+        return shape_of(names, NUMBERS)
+
+    (record,) = records_of(1, [row], shape or new_shape(1, row.registers), new_shape)
+    return record
+
+
+def body_of(registers: dict[str, int], quality: int = 0, shape: Shape | None = None) -> bytes:
+    """Make the body of a row with these registers."""
+    row = LogRow(2, 1, 3, None, None, registers, quality)
+    return record_of(row, shape)[6]
 
 
 @given(samples, st.integers(0, 3))
@@ -30,15 +44,23 @@ def test_a_shape_does_not_depend_on_the_order_of_registers() -> None:
     registers = {"gas_l": 1, "import_mwh": 2}
     turned = dict(reversed(registers.items()))
 
-    assert body_of(registers) == encode_body(turned, 0, shape_of(registers, NUMBERS))
+    assert body_of(registers) == body_of(turned, shape=shape_of(registers, NUMBERS))
 
 
-def test_a_sample_that_lacks_a_register_of_the_shape_is_not_encoded() -> None:
-    """As many registers, but others: the shape does not fit, and says so."""
-    shape = shape_of(["gas_l", "import_mwh"], NUMBERS)
+@pytest.mark.parametrize(
+    "registers",
+    [
+        {"gas_l": 1, "power_import_w": 2},
+        {"gas_l": 1},
+        {"gas_l": 1, "import_mwh": 2, "voltage_l1_mv": 3},
+    ],
+    ids=["others", "fewer", "more"],
+)
+def test_a_sample_of_another_shape_gets_a_shape_of_its_own(registers: dict[str, int]) -> None:
+    """As many registers but others, fewer, or more: nothing is dropped or mixed up."""
+    unfit = shape_of(["gas_l", "import_mwh"], NUMBERS)
 
-    with pytest.raises(KeyError):
-        encode_body({"gas_l": 1, "power_import_w": 2}, 0, shape)
+    assert decode_body(body_of(registers, shape=unfit), NAMES) == (registers, 0)
 
 
 def test_every_changed_byte_of_a_body_changes_the_checksum() -> None:
@@ -74,7 +96,7 @@ def test_a_record_carries_the_checksum_that_reading_works_out(
     """What is written for a row is what its checksum is later held against."""
     row = row_at(2, 3, registers, meter_clock_ms=meter_clock_ms, captured_at_ms=captured_at_ms)
 
-    record = record_of(1, row, shape_of(registers, NUMBERS))
+    record = record_of(row)
 
     assert record[-1] == checksum(*record[:-1])
     assert record[:6] == (1, 2, 1, 3, meter_clock_ms, captured_at_ms)

@@ -11,9 +11,7 @@ from agent.timekeeping import (
     METER_CLOCK_TOLERANCE_MS,
     ClockLedger,
     Piece,
-    read_pieces,
     taken_at,
-    write_piece,
 )
 from shared.readings import Quality
 from shared.units import EARLIEST_PLAUSIBLE_MS, MS_PER_DAY, MS_PER_HOUR
@@ -151,7 +149,7 @@ def test_pieces_survive_in_the_database(tmp_path: Path) -> None:
         Piece(boots[1], 1, START_MS + MS_PER_DAY, 10, "ntp"),
     ]
     for piece in reversed(pieces):
-        write_piece(log, piece)
+        log.add_clock_piece(piece)
 
-    assert read_pieces(log) == pieces
+    assert log.clock_pieces() == pieces
     log.close()

@@ -95,10 +95,10 @@ def _line(
         "name": name,
         "ours": round(p95_ms, 2),
         "unit": "ms p95",
-        "peer": "",
-        "theirs": None,
-        "ratio": None,
-        "target": f"<= {target_ms:g} ms" if target_ms else "",
+        "peer": "limit" if target_ms else None,
+        "theirs": target_ms,
+        "ratio": round(target_ms / p95_ms, 2) if target_ms else None,
+        "target": 1 if target_ms else None,
         "note": f"p50 {statistics.median(took_ms):.2f} ms; {METERS} meters, a year of five minutes",
     }
 

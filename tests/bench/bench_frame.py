@@ -19,7 +19,7 @@ LOG_ID = bytes(range(16))
 
 
 def measure() -> list[dict[str, object]]:
-    """Frame two days of a household, an hour a frame, and compare with JSON rows and with the limits."""
+    """Frame two days of a household, an hour a frame; compare with JSON rows and the limits."""
     hours = [hour for start_ms in SEASONS_MS for hour in _hours(start_ms)]
     narrow = [_frame(hour, ("power_import_w", "import_t2_mwh")) for hour in hours]
     wide = [_frame(hour, None) for hour in hours]

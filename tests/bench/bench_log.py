@@ -1,4 +1,4 @@
-"""Measures the log's group commit against raw sqlite3 inserting the same rows with synchronous=FULL."""
+"""Measures the log's group commit against raw sqlite3 inserting the same rows, also FULL."""
 
 import sqlite3
 import statistics
@@ -7,7 +7,8 @@ import time
 from itertools import islice
 from pathlib import Path
 
-from agent.log import Batch, Log, MeterLog
+from agent.log import Log
+from agent.records import Batch, MeterLog
 from agent.rows import LogRow
 from firmware_bridge.simulator.p1_meter import telegrams
 from shared.readings import Medium

@@ -51,7 +51,7 @@ def _measure_throughput() -> dict[str, object]:
         "theirs": TARGET_TELEGRAMS_PER_S,
         "ratio": round(rate / TARGET_TELEGRAMS_PER_S, 2),
         "target": 1,
-        "note": f"{TELEGRAMS:,} telegrams, the hub's start included; TLS, one ingest worker, SQLite",
+        "note": f"{TELEGRAMS:,} telegrams, the hub's start included; one ingest worker, SQLite",
     }
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from agent.config import Config, read_config
 from agent.consent import Consent, Granularity
 from agent.hub import Hub
-from agent.log import Batch, Log, MeterLog
+from agent.log import Log
+from agent.records import Batch, MeterLog
 from agent.rows import LogRow
-from agent.timekeeping import ClockLedger, Piece, read_pieces
+from agent.timekeeping import ClockLedger, Piece
 from agent.uplink.port import Uplink
 from firmware_bridge.meters.codec import Telegram
 from firmware_bridge.simulator.oracle import OracleLine
@@ -126,7 +127,7 @@ def hub_in(
         config,
         clock or DrivenClock(START_MS),
         log,
-        ClockLedger(read_pieces(log)),
+        ClockLedger(log.clock_pieces()),
         Consent([(0, Granularity(config.consent_granularity))]),
         read_clock_error_ms,
         uplink,

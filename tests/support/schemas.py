@@ -9,8 +9,9 @@ from contextlib import closing
 from pathlib import Path
 
 from agent.database import migrations
-from agent.log import Batch, Log, RunChange, Specimen
-from agent.timekeeping import Piece, write_piece
+from agent.log import Log
+from agent.records import Batch, RunChange, Specimen
+from agent.timekeeping import Piece
 from shared.readings import Medium
 from tests.support.hubs import METER, START_MS, append, row_at
 
@@ -32,7 +33,7 @@ def fill(path: Path) -> None:
         for seq in (1, 2)
     ]
     append(log, meter_log, rows)
-    write_piece(log, Piece(boot, 0, START_MS, 10, "ntp"))
+    log.add_clock_piece(Piece(boot, 0, START_MS, 10, "ntp"))
     log.commit(
         Batch(
             run_changes=[RunChange(meter_log.log, "import_mwh", 2, "run-a", 0)],

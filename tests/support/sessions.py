@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.log import MeterLog
+from agent.records import MeterLog
 from agent.rows import LogRow
 from agent.uplink.framing import Chunk, Cut
 from agent.uplink.port import Channel

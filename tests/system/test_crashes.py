@@ -20,7 +20,7 @@ DAYS = 4
 
 @pytest.mark.slow
 def test_kills_of_broker_worker_and_hub_lose_and_double_nothing(tmp_path: Path) -> None:
-    """Energy at the API equals the oracle's to the mWh after all three were killed -9 mid-backlog."""
+    """Energy at the API equals the oracle's to the mWh after all three were killed mid-backlog."""
     with Way(tmp_path, workers=2) as way:
         way.start(
             "meter",

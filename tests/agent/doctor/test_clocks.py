@@ -16,7 +16,7 @@ from agent.doctor.clocks import (
     judge_unstarted,
 )
 from agent.doctor.reading import open_database
-from agent.timekeeping import BelievedTime, write_piece
+from agent.timekeeping import BelievedTime
 from shared.clock import DrivenClock
 from shared.units import MS_PER_HOUR
 from tests.support.hubs import START_MS, TIMED, config_in, log_with
@@ -58,7 +58,7 @@ def test_the_ledger_is_read_for_this_boot(tmp_path: Path) -> None:
     config = config_in(tmp_path)
     log, _ = log_with(config.database_path, 0)
     log.boot_number(BOOT)
-    write_piece(log, TIMED)
+    log.add_clock_piece(TIMED)
 
     with open_database(config.database_path) as connection:
         known = check_ledger(connection, config, DrivenClock(1_000, BOOT))
@@ -101,7 +101,7 @@ def test_a_clock_behind_the_newest_sample_is_a_fault(tmp_path: Path) -> None:
     config = config_in(tmp_path)
     log, _ = log_with(config.database_path, 60)
     log.boot_number(BOOT)
-    write_piece(log, TIMED)
+    log.add_clock_piece(TIMED)
 
     with open_database(config.database_path) as connection:
         check = check_system(connection, config, DrivenClock(START_MS - MS_PER_HOUR, "later"))
@@ -116,7 +116,7 @@ def test_a_replays_clock_is_not_held_against_the_machines(tmp_path: Path) -> Non
     config = config_in(tmp_path, hub_clock="meter")
     log, _ = log_with(config.database_path, 0)
     log.boot_number(BOOT)
-    write_piece(log, TIMED)
+    log.add_clock_piece(TIMED)
 
     with open_database(config.database_path) as connection:
         checks = [

@@ -22,8 +22,7 @@ from agent.doctor.contents import (
     ordinary_wait_ms,
 )
 from agent.doctor.reading import open_database
-from agent.log import Batch
-from agent.timekeeping import write_piece
+from agent.records import Batch
 from shared.clock import DrivenClock
 from shared.units import MS_PER_HOUR
 from tests.support.hubs import START_MS, TIMED, config_in, log_with
@@ -46,7 +45,7 @@ def test_the_logs_size_and_age_are_told(tmp_path: Path) -> None:
     """Samples, meters, megabytes, and how far back it reaches."""
     log, _ = log_with(tmp_path / "hub.sqlite", 60)
     log.boot_number("boot")
-    write_piece(log, TIMED)
+    log.add_clock_piece(TIMED)
 
     with open_database(tmp_path / "hub.sqlite") as connection:
         check = check_log(connection, tmp_path / "hub.sqlite", HOUR_LATER)
@@ -72,7 +71,7 @@ def test_backlog_is_what_neither_receipt_nor_refusal_names(tmp_path: Path) -> No
     """Refused ranges are a check of their own."""
     log, meter_log = log_with(tmp_path / "hub.sqlite", 60)
     log.boot_number("boot")
-    write_piece(log, TIMED)
+    log.add_clock_piece(TIMED)
     log.commit(Batch(stored={meter_log.log: [(1, 40, 0)]}))
     log.hold(meter_log.log, 41, 50, "conflict")
 

@@ -19,7 +19,6 @@ from agent.doctor.meter import (
 )
 from agent.doctor.ports import Device, lock_holders, probe_device
 from agent.doctor.reading import open_database
-from agent.timekeeping import write_piece
 from shared.clock import DrivenClock
 from shared.readings import Medium
 from shared.units import MS_PER_HOUR, MS_PER_MINUTE
@@ -183,7 +182,7 @@ def test_the_newest_row_is_dated_by_the_ledger(tmp_path: Path) -> None:
     config = config_in(tmp_path, meter_link="/dev/ttyUSB0")
     log, _ = log_with(config.database_path, 60)
     log.boot_number("earlier")
-    write_piece(log, TIMED)
+    log.add_clock_piece(TIMED)
     clock = DrivenClock(START_MS + MS_PER_HOUR, "now")
 
     with open_database(config.database_path) as connection:

@@ -14,7 +14,8 @@ from agent.doctor.quarantine import (
     judge_quarantine,
 )
 from agent.doctor.reading import open_database
-from agent.log import Batch, Log, Specimen
+from agent.log import Log
+from agent.records import Batch, Specimen
 from agent.registers import Fault
 from shared.clock import DrivenClock
 from shared.units import MS_PER_DAY, MS_PER_HOUR
@@ -23,7 +24,7 @@ from tests.support.hubs import START_MS
 REFUSALS_OF_CODECS = {
     *("bad-crc", "too-long", "truncated", "bad-value", "bad-time", "no-values", "noise")
 }
-OF_THE_AGENT = {"impossible-power", "bad-receipt", "bad-tariff", "unframeable"}
+OF_THE_AGENT = {"too-many-meters", "impossible-power", "bad-receipt", "bad-tariff", "unframeable"}
 
 
 def test_each_reason_is_counted_explained_and_dated(tmp_path: Path) -> None:

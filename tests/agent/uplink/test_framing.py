@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.consent import Consent, Granularity, narrowest
-from agent.log import MeterLog, RunChange
+from agent.records import MeterLog, RunChange
 from agent.rows import LogRow
 from agent.uplink.framing import (
     CLOSED_AFTER_MS,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.log import MeterLog
+from agent.records import MeterLog
 from agent.uplink.framing import Chunk, Cut
 from agent.uplink.port import Channel
 from agent.uplink.session import BACKLOG_ANSWER_MS

@@ -1,0 +1,55 @@
+"""What a group commit writes, and what the log is read as: plain records. Pure."""
+
+from dataclasses import dataclass, field
+
+from agent.rows import LogRow
+from shared.readings import Medium
+
+
+@dataclass(slots=True)
+class MeterLog:
+    """One meter's log: its number in this file, its id to the world, and the next sequence."""
+
+    log: int
+    log_id: bytes
+    meter: str
+    medium: Medium
+    next_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunChange:
+    """From this sequence on, a register is in this run, with this modulus."""
+
+    log: int
+    register: str
+    from_seq: int
+    run: str
+    modulus: int
+
+
+@dataclass(frozen=True, slots=True)
+class Specimen:
+    """Bad input, set aside with its reason."""
+
+    at_ms: int
+    source: str
+    reason: str
+    detail: str
+    raw: bytes = b""
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one group commit writes, all of it or none."""
+
+    rows: list[tuple[MeterLog, LogRow]] = field(default_factory=list)
+    run_changes: list[RunChange] = field(default_factory=list)
+    specimens: list[Specimen] = field(default_factory=list)
+    days: list[tuple[int, str, str, int, bytes]] = field(default_factory=list)
+    folded: dict[int, int] = field(default_factory=dict)
+    stored: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
+
+    def is_empty(self) -> bool:
+        """Tell whether there is nothing to write."""
+        return not (self.rows or self.specimens or self.days or self.stored or self.run_changes)
