@@ -152,7 +152,12 @@ def _at_boundaries(samples: list[Truth]) -> Iterable[tuple[int, dict[str, int]]]
 
 
 def _registers_at(stage: Stage, meter: str, at_ms: int) -> dict[str, int]:
-    moment = dt.datetime.fromtimestamp(at_ms // 1_000, tz=dt.UTC)
-    at = f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1_000:03d}Z"
+    at = rfc3339(at_ms)
     answer: Any = stage.get(f"{stage.api_url}/v1/meters/{meter}/registers?{urlencode({'at': at})}")
     return dict(answer["registers"])
+
+
+def rfc3339(at_ms: int) -> str:
+    """Write an instant as the API reads it, to the millisecond."""
+    moment = dt.datetime.fromtimestamp(at_ms // 1_000, tz=dt.UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1_000:03d}Z"

@@ -1,0 +1,124 @@
+"""The demo's check finds what is lost, doubled, altered or served wrongly; it can fail."""
+
+import json
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.demo.check import Summary, Truth, check_demo, rfc3339
+from agent.demo.stage import Stage
+from agent.log import Log
+from agent.records import Batch
+from agent.rows import LogRow
+from agent.timekeeping import Piece
+from shared.readings import Medium
+
+START_MS = 1_772_323_200_000
+METER = "SIM-E-0001"
+
+
+def truth(place: int) -> Truth:
+    """Say what the meter displayed ten seconds times `place` after the start."""
+    return Truth(METER, START_MS + place * 10_000, {"import_mwh": 1_000_000 + place * 1_000})
+
+
+def line_of(sample: Truth) -> str:
+    """Write a sample as the oracle and the cloud do."""
+    return json.dumps(
+        {
+            "meter": sample.meter,
+            "taken_at_ms": sample.taken_at_ms,
+            "registers": sample.registers,
+            "must_log": True,
+        }
+    )
+
+
+class _Process:
+    def __init__(self, lines: list[str]) -> None:
+        self.stdout: Iterator[str] = iter(lines)
+
+    def wait(self) -> int:
+        return 0
+
+
+class StandIn(Stage):
+    """A stage whose cloud holds and serves what the test says."""
+
+    def __init__(self, folder: Path, emitted: list[Truth], stored: list[Truth]) -> None:
+        super().__init__(
+            Namespace(state=folder, page_port=1, api_port=2, broker_port=3, replay=None)
+        )
+        self.stored = stored
+        self.oracle_path.write_text("\n".join(map(line_of, emitted)) + "\n")
+        self.hub_database.parent.mkdir()
+        log = Log(self.hub_database)
+        meter_log = log.meter_log(METER, Medium.ELECTRICITY)
+        boot = log.boot_number("boot")
+        log.add_clock_piece(Piece(boot, START_MS, START_MS, 0, "meter"))
+        rows = [
+            LogRow(seq, boot, one.taken_at_ms, one.taken_at_ms, None, one.registers, 0)
+            for seq, one in enumerate(emitted, 1)
+        ]
+        log.commit(Batch(rows=[(meter_log, row) for row in rows]))
+        log.put_fact("telegrams_decoded", str(len(rows)).encode())
+        log.close()
+
+    def cloud(self, *_words: str) -> Any:
+        """Stand in for `hearthlink cloud samples`."""
+        return _Process([line_of(sample) for sample in self.stored])
+
+    def get(self, url: str) -> Any:
+        """Stand in for `/registers?at=`: the last stored sample until then."""
+        at = url.split("at=")[1].replace("%3A", ":")
+        until = [one for one in self.stored if rfc3339(one.taken_at_ms) <= at]
+        return {"registers": until[-1].registers if until else {}}
+
+
+@pytest.fixture
+def emitted() -> list[Truth]:
+    """Seven hundred samples: nearly two hours."""
+    return [truth(place) for place in range(700)]
+
+
+def test_everything_stored_once_is_whole(tmp_path: Path, emitted: list[Truth]) -> None:
+    """Nothing lost, doubled or altered; each register served at each half hour and at the end."""
+    summary = check_demo(StandIn(tmp_path, emitted, emitted))
+
+    assert summary == Summary(700, 700, 700, 4, 0, 0, 0, 0)
+    assert summary.is_whole()
+
+
+def test_a_sample_not_stored_is_lost(tmp_path: Path, emitted: list[Truth]) -> None:
+    """One missing in the middle is counted."""
+    summary = check_demo(StandIn(tmp_path, emitted, emitted[:300] + emitted[301:]))
+
+    assert (summary.lost, summary.is_whole()) == (1, False)
+
+
+def test_a_sample_stored_twice_is_doubled(tmp_path: Path, emitted: list[Truth]) -> None:
+    """A second copy is counted, though the set is complete."""
+    summary = check_demo(StandIn(tmp_path, emitted, [*emitted, emitted[5]]))
+
+    assert (summary.lost, summary.duplicated, summary.is_whole()) == (0, 1, False)
+
+
+def test_a_sample_never_emitted_is_altered(tmp_path: Path, emitted: list[Truth]) -> None:
+    """A value that the meter never displayed is lost as it was and altered as it is."""
+    wrong = Truth(METER, emitted[9].taken_at_ms, {"import_mwh": 1})
+
+    summary = check_demo(StandIn(tmp_path, emitted, [*emitted[:9], wrong, *emitted[10:]]))
+
+    assert (summary.lost, summary.altered, summary.is_whole()) == (1, 1, False)
+
+
+def test_a_register_served_wrongly_is_an_energy_difference(
+    tmp_path: Path, emitted: list[Truth]
+) -> None:
+    """The last sample is not served: the API is one watt hour behind the meter."""
+    summary = check_demo(StandIn(tmp_path, emitted, emitted[:-1]))
+
+    assert (summary.energy_difference_mwh, summary.is_whole()) == (1_000, False)

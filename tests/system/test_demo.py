@@ -1,0 +1,125 @@
+"""`hearthlink demo` as a newcomer runs it: it proves itself, ends by itself, and cleans up."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.support.ports import free_port
+
+COMMAND = str(Path(sys.executable).with_name("hearthlink"))
+ENDS_S = 90
+
+
+def _ports() -> list[str]:
+    return [f"--{name}-port={free_port()}" for name in ("page", "api", "broker")]
+
+
+def _started(folder: Path) -> list[str]:
+    """List the command lines of processes that name this demo's folder or its hub."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            told = entry.read_bytes() + entry.with_name("cmdline").read_bytes()
+        except OSError:
+            continue
+        if str(folder).encode() in told and entry.parent.name != str(os.getpid()):
+            found.append(entry.with_name("cmdline").read_bytes().decode())
+    return found
+
+
+@pytest.mark.slow
+def test_demo_accounts_for_every_telegram(tmp_path: Path) -> None:
+    """A short history and a few live seconds: lost 0, duplicated 0, energy difference 0."""
+    state = tmp_path / "demo"
+    done = subprocess.run(
+        [
+            COMMAND,
+            "demo",
+            f"--state={state}",
+            "--history-days=0.5",
+            "--seconds=12",
+            "--json",
+            *_ports(),
+        ],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=ENDS_S,
+    )
+    assert done.returncode == 0, done.stderr
+
+    summary = json.loads(done.stdout)
+
+    assert {
+        summary[name] for name in ("lost", "duplicated", "altered", "energy_difference_mwh")
+    } == {0}
+    assert summary["logged"] == summary["stored"] > 4_000
+    assert summary["served"] > 100
+    assert _started(state) == []
+
+
+@pytest.mark.slow
+def test_interrupt_stops_everything_it_started(tmp_path: Path) -> None:
+    """Ctrl-C once it is live leaves no process behind and is no failure."""
+    state, ports = tmp_path / "demo", _ports()
+    page = f"http://127.0.0.1:{ports[0].split('=')[1]}/view.json"
+    demo = subprocess.Popen(
+        [COMMAND, "demo", f"--state={state}", "--history-days=0.02", *ports],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert demo.stderr is not None
+    while "Ctrl-C" not in (line := demo.stderr.readline()):
+        assert line, "the demo ended before it was live"
+    with urllib.request.urlopen(page, timeout=5) as answer:
+        assert json.load(answer)["power"]["state"] == "fresh"
+    time.sleep(1)
+
+    demo.send_signal(signal.SIGINT)
+
+    assert demo.wait(ENDS_S) == 0
+    assert _started(state) == []
+
+
+def test_taken_port_is_named_with_the_way_to_choose_another(tmp_path: Path) -> None:
+    """The first port that is taken: which, and the option to give."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [COMMAND, "demo", f"--state={tmp_path / 'demo'}", f"--page-port={port}"],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=ENDS_S,
+        )
+
+    assert done.returncode == 2
+    assert f"port {port} of 127.0.0.1 is taken" in done.stderr
+    assert f"--page-port {port + 1}" in done.stderr
+
+
+def test_a_folder_that_is_not_the_demos_is_left_alone(tmp_path: Path) -> None:
+    """Somebody's files are never emptied for a demo."""
+    (tmp_path / "letters.txt").write_text("dear")
+
+    done = subprocess.run(
+        [COMMAND, "demo", f"--state={tmp_path}", *_ports()],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=ENDS_S,
+    )
+
+    assert done.returncode == 2
+    assert "not a demo's folder" in done.stderr
+    assert (tmp_path / "letters.txt").read_text() == "dear"
