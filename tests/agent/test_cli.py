@@ -1,57 +1,21 @@
 """The agent's commands, in this process."""
 
 import asyncio
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent import app, cli
-from agent.app import build_hub, listen
+from agent.app import listen
 from agent.ntp import TIME_ERROR, clock_error_ms
-from agent.tariffs import TariffShelf
 from shared.errors import OperatorError
-from shared.readings import Medium
-from tests.support.hubs import config_in
-
-TARIFF: dict[str, Any] = {
-    "name": "Night saver",
-    "currency": "GBP",
-    "versions": [
-        {
-            "version": "1",
-            "starts_on": "2026-01-01",
-            "standing_millionths_per_day": 450_000,
-            "vat_permille": 50,
-            "prices": {"kind": "flat", "price_millionths_per_kwh": 250_000},
-        }
-    ],
-}
 
 
 def config_file(directory: Path) -> Path:
     path = directory / "hub.toml"
     path.write_text(f'[hub]\nstate_dir = "{directory}"\n[meter]\nlink = "replay:none"\n')
     return path
-
-
-def test_a_tariff_is_imported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`tariff import` keeps a tariff in the hub's database and says which."""
-    file = tmp_path / "tariff.json"
-    file.write_text(json.dumps(TARIFF))
-    config = str(config_file(tmp_path))
-
-    status = cli.run_tariff(["import", str(file), "--config", config, "--medium", "gas"])
-
-    hub = build_hub(config_in(tmp_path))
-    shelf = TariffShelf(hub.log, None, None)
-    imported = shelf.current(Medium.GAS)
-    hub.log.close()
-    assert status == 0
-    assert imported is not None
-    assert imported.name == "Night saver"
-    assert "gas: Night saver, 1 version(s), GBP" in capsys.readouterr().out
 
 
 def test_run_hands_its_configuration_to_the_hub(
