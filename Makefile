@@ -80,7 +80,7 @@ $(VENV)/.demo-ready: $(VENV)/.project packaging/setup.sh
 	@touch $@
 
 $(VENV)/.dev-ready: $(VENV)/.project requirements/dev.lock packaging/setup.sh
-	@packaging/setup.sh mosquitto chromium
+	@packaging/setup.sh mosquitto chromium libatomic
 	@echo "installing the locked dependencies of the tests"
 	@$(PIP) install --require-hashes -r requirements/dev.lock
 	@touch $@

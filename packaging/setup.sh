@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes sure that programs from the system are there, by apt where they are absent, and says so.
-#   setup.sh mosquitto chromium   those programs
+#   setup.sh mosquitto chromium   those programs (and libatomic, a library)
 #   setup.sh python [PATH]        a Python that can make virtual environments; prints its path
 set -euo pipefail
 
@@ -45,6 +45,8 @@ for program in "$@"; do
     case $program in
     mosquitto) command -v mosquitto >/dev/null || missing+=(mosquitto) ;;
     chromium) command -v chromium >/dev/null || missing+=(chromium) ;;
+    # The driver that steers the browser in tests is linked against it.
+    libatomic) ldconfig -p | grep -q 'libatomic\.so\.1 ' || missing+=(libatomic1) ;;
     *) fail "unknown program $program" ;;
     esac
 done

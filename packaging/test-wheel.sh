@@ -22,8 +22,8 @@ tops=$("$python" -m zipfile -l "$wheel" | awk 'NR > 1 { split($1, path, "/"); pr
     install --no-deps "$wheel"
 
 mkdir "$room/run"
-# The documentation is checked against the source, which is absent here on purpose.
-cp -r tests pyproject.toml "$room/run/"
+# tests/docs checks the documentation against the source, which is absent here on purpose.
+cp -r tests docs pyproject.toml "$room/run/"
 cd "$room/run"
 PYTHONDONTWRITEBYTECODE=1 "$room/venv/bin/python" -m pytest -q -m 'not slow' --ignore=tests/bench --ignore=tests/docs \
     -p no:cacheprovider "${@:2}"
