@@ -23,6 +23,9 @@ CADENCE_MS = 10_000
 UNKNOWN_ELAPSED_MS = 35 * MS_PER_DAY
 """What has passed where no clock can tell (a meter and a hub without time, after a restart)."""
 
+MAX_METERS = 32
+"""A home has a handful; serials garbled in telegrams without a checksum must not go on for ever."""
+
 MAX_POWER_W = 1_000_000
 """No home's meter passes a megawatt; a larger power is a sentinel or garbage."""
 
@@ -121,6 +124,9 @@ class Collector:
         captured_ms: int | None,
         collected: Collected,
     ) -> None:
+        if sample.meter not in self._meters and len(self._meters) >= MAX_METERS:
+            collected.doubts.append(Doubt(sample.meter, "meters", MAX_METERS, "too-many-meters"))
+            return
         state = self._state(sample.meter, sample.medium)
         state.progress_ms += _elapsed_ms(state, moment, clock_ms)
         state.last_meter_clock_ms, state.last_utc_ms = clock_ms, moment.utc_ms

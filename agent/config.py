@@ -14,6 +14,8 @@ from shared.errors import ConfigError
 
 ENVIRONMENT_PREFIX = "HEARTHLINK_"
 MIN_PIN_CHARS = 4
+SECRET_KEYS = frozenset({"page.pin"})
+"""Settings whose value no message may show."""
 
 __all__ = ["SETTINGS", "Config", "environment_name", "load_config", "read_config"]
 
@@ -89,9 +91,9 @@ def read_config(written: Mapping[str, Any], environment: Mapping[str, str], sour
         try:
             chosen[setting.key.replace(".", "_")] = setting.read(value)
         except ValueError as error:
-            faults.append(f"{setting.key} = {value!r}: {error}")
-    if not faults:
-        faults = _contradictions(chosen)
+            shown = "…" if setting.key in SECRET_KEYS else repr(value)
+            faults.append(f"{setting.key} = {shown}: {error}")
+    faults += _contradictions(chosen)
     if faults:
         raise ConfigError(source, sorted(faults))
     chosen["hub_zone"] = ZoneInfo(chosen["hub_zone"])
@@ -111,17 +113,18 @@ def _flatten(written: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 
 def _contradictions(chosen: Mapping[str, Any]) -> list[str]:
+    """Name what is wrong between settings; one that could not be read is absent, and not judged."""
     faults = []
-    if not chosen["meter_link"]:
+    if chosen.get("meter_link", ".") == "":
         faults.append("meter.link = '': name the meter's port, tcp://HOST:PORT or replay:FILE")
-    if chosen["hub_state_dir"] is None:
+    if "hub_state_dir" in chosen and chosen["hub_state_dir"] is None:
         faults.append("hub.state_dir = '': name a folder")
-    if chosen["uplink_host"]:
+    if chosen.get("uplink_host"):
         faults += [
             f"uplink.{name} = '': name the file, or leave uplink.host empty"
             for name in ("ca_file", "certificate_file", "key_file")
-            if chosen[f"uplink_{name}"] is None
+            if chosen.get(f"uplink_{name}", Path()) is None
         ]
-    if chosen["page_pin"] and len(chosen["page_pin"]) < MIN_PIN_CHARS:
+    if chosen.get("page_pin") and len(chosen["page_pin"]) < MIN_PIN_CHARS:
         faults.append(f"page.pin: give at least {MIN_PIN_CHARS} characters, or none")
     return faults

@@ -20,9 +20,6 @@ from firmware_bridge.meters.codec import Refused, Telegram
 MAX_PENDING_ROWS = 128
 """Past this a commit does not wait for its window: a replay gives thousands of rows a second."""
 
-MAX_METERS = 32
-"""A home has a handful; serials garbled in telegrams without a checksum must not go on for ever."""
-
 MAX_PENDING_SPECIMENS = 512
 RETRY_S = 2.0
 """How long to wait before the same rows are written again to a disk that refused them."""
@@ -142,10 +139,6 @@ class Intake:
 
     def _add_row(self, heard: Heard) -> None:
         sample = heard.sample
-        if sample.meter not in self._log.meters and len(self._log.meters) >= MAX_METERS:
-            detail = f"{sample.meter}: the hub logs {MAX_METERS} meters already"
-            self.set_aside(heard.moment, sample.meter, "too-many-meters", detail, b"")
-            return
         meter_log = self._log.meter_log(sample.meter, sample.medium)
         seq = meter_log.next_seq
         meter_log.next_seq += 1

@@ -282,6 +282,15 @@ class Log:
             )
         ]
 
+    def meet_store(self, store_id: str) -> None:
+        """Take another store as the cloud, and forget all that receipts of the one before said."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO facts VALUES ('store_id', ?)", (store_id.encode(),)
+            )
+            self._db.execute("DELETE FROM stored_ranges")
+            self._db.execute("DELETE FROM held_ranges")
+
     def free(self, log: int, first_seq: int, last_seq: int) -> int:
         """Delete a range of rows; the caller has made sure that they are stored and old enough."""
         with self._writing:

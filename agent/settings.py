@@ -4,10 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from agent.consent import Granularity
+from firmware_bridge.links.addresses import check_address
+from firmware_bridge.meters.catalog import codec_for
 from shared.calendar import check_zone
-from shared.errors import BadInputError
+from shared.errors import BadInputError, OperatorError
 from shared.topics import check_thing
 
 MAX_COMMIT_WINDOW_S = 300
@@ -63,6 +66,26 @@ def text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("give a text in quotes")  # noqa: TRY004 (a fault like the others)
     return value
+
+
+def protocol(value: Any) -> str:
+    """Read a meter's protocol."""
+    try:
+        codec_for(text(value), ZoneInfo("UTC"))
+    except OperatorError as error:
+        raise ValueError(error.hint) from error
+    return text(value)
+
+
+def link(value: Any) -> str:
+    """Read a meter's address; an empty one is judged with the others."""
+    address = text(value)
+    try:
+        if address:
+            check_address(address)
+    except OperatorError as error:
+        raise ValueError(error.hint) from error
+    return address
 
 
 def path(value: Any) -> Path | None:
@@ -124,8 +147,8 @@ SETTINGS: tuple[Setting, ...] = (
         "'system', or 'meter' to let a replay drive the clock from the meter's own time",
         one_of("system", "meter"),
     ),
-    Setting("meter.protocol", "p1", "what the meter speaks", text),
-    Setting("meter.link", "", "where: a device path, tcp://HOST:PORT or replay:FILE", text),
+    Setting("meter.protocol", "p1", "what the meter speaks", protocol),
+    Setting("meter.link", "", "where: a device path, tcp://HOST:PORT or replay:FILE", link),
     Setting("meter.baud", 115_200, "serial speed in baud", whole(300, 921_600)),
     Setting(
         "meter.silence_s", 60, "no byte for so long: the link is opened anew", seconds(2, 3600)

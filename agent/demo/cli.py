@@ -29,10 +29,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--replay", type=Path, metavar="FILE", help="feed this P1 capture instead")
     parser.add_argument("--history-days", type=float, default=14, help="days played before now")
     parser.add_argument("--seed", type=int, default=1, help="which household")
-    parser.add_argument("--zone", default="Europe/London", help="the household's time zone")
-    parser.add_argument("--page-port", type=int, default=DEFAULT_PAGE_PORT)
-    parser.add_argument("--api-port", type=int, default=DEFAULT_API_PORT)
-    parser.add_argument("--broker-port", type=int, default=DEFAULT_BROKER_PORT)
+    parser.add_argument("--zone", default="Europe/London", help="time zone of a replayed meter")
+    parser.add_argument(
+        "--page-port", type=int, default=DEFAULT_PAGE_PORT, help="port of the display"
+    )
+    parser.add_argument("--api-port", type=int, default=DEFAULT_API_PORT, help="port of the API")
+    parser.add_argument(
+        "--broker-port", type=int, default=DEFAULT_BROKER_PORT, help="port of the broker"
+    )
     parser.add_argument("--json", action="store_true", help="print the summary as JSON at the end")
     return parser
 
@@ -45,12 +49,17 @@ def run(arguments: Sequence[str]) -> int:
     from agent.demo.stage import Stage  # noqa: PLC0415
 
     signal.signal(signal.SIGTERM, _interrupt)
-    with Stage(chosen) as stage:
-        play_demo(stage, chosen.seconds)
-        if chosen.seconds is None and not chosen.json:
-            return EXIT_OK
-        stage.end_readings()
-        summary = check_demo(stage)
+    is_judged = chosen.seconds is not None or chosen.json
+    try:
+        with Stage(chosen) as stage:
+            play_demo(stage, chosen.seconds)
+            if not is_judged:
+                return EXIT_OK
+            stage.end_readings()
+            summary = check_demo(stage)
+    except KeyboardInterrupt:
+        # Stopped by hand before it could say what came of everything.
+        return EXIT_FAILED if is_judged else EXIT_OK
     if chosen.json:
         print(json.dumps(asdict(summary), indent=2))
     else:

@@ -20,6 +20,9 @@ from shared.errors import OperatorError
 THING = "demo-hub"
 HOST = "127.0.0.1"
 MARK = ".hearthlink-demo"
+SIMULATED_ZONE = "Europe/London"
+"""Where the simulated household lives; a replayed capture may come from elsewhere."""
+
 START_S = 30.0
 STOP_S = 20.0
 POLL_S = 0.1
@@ -71,6 +74,7 @@ class Stage:
 
     def __init__(self, chosen: argparse.Namespace) -> None:
         self.chosen = chosen
+        self.zone = chosen.zone if chosen.replay else SIMULATED_ZONE
         self.state: Path = chosen.state.absolute()
         self.token = secrets.token_urlsafe(24)
         self.page_url = f"http://{HOST}:{chosen.page_port}"
@@ -168,7 +172,7 @@ class Stage:
             "HEARTHLINK_CLOUD_BROKER_CA": str(fleet / "ca.crt"),
             "HEARTHLINK_CLOUD_BROKER_CERT": f"{identity}.crt",
             "HEARTHLINK_CLOUD_BROKER_KEY": f"{identity}.key",
-            "HEARTHLINK_CLOUD_ZONE": self.chosen.zone,
+            "HEARTHLINK_CLOUD_ZONE": self.zone,
         }
 
     def _start_meter(self) -> str:
@@ -197,7 +201,7 @@ class Stage:
                 "thing": THING,
                 "state_dir": str(self.state / "hub"),
                 "clock": "meter",
-                "zone": self.chosen.zone,
+                "zone": self.zone,
             },
             "meter": {"link": link},
             "log": {"commit_window_s": 1},

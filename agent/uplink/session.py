@@ -77,6 +77,7 @@ class SessionState:
     last_receipt_ms: int | None = None
     frames_sent: int = 0
     frames_overdue: int = 0
+    messages_dropped: int = 0
     rewound_meters: list[str] = field(default_factory=list)
 
 
@@ -91,7 +92,7 @@ class Session:
         self._rules = rules
         self._hooks = hooks
         self._version = version
-        self._events: asyncio.Queue[Event | None] = asyncio.Queue(MAX_EVENTS)
+        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._bucket = TokenBucket(rules.backlog_frames_per_s, BURST_FRAMES)
         self._deliveries: dict[int, Delivery] = {}
         self._changed_logs: set[int] = set()
@@ -104,9 +105,11 @@ class Session:
         self.state = SessionState()
 
     def deliver(self, event: Event) -> None:
-        """Take an event from the transport; past the limit it is dropped, which costs a re-send."""
-        with contextlib.suppress(asyncio.QueueFull):
-            self._events.put_nowait(event)
+        """Take an event from the transport; a message past the limit is dropped and counted."""
+        if isinstance(event, Arrived) and self._events.qsize() >= MAX_EVENTS:
+            self.state.messages_dropped += 1
+            return
+        self._events.put_nowait(event)
 
     def wake(self) -> None:
         """Look for something to send now rather than at the next tick."""
@@ -222,11 +225,11 @@ class Session:
 
     def _meet_store(self, store_id: str) -> None:
         """Another store (the cloud was restored from a backup): offer all that is held again."""
-        self._log.put_fact("store_id", store_id.encode())
+        self._log.meet_store(store_id)
         self._store_id = store_id
+        self._changed_logs.clear()
         for meter_log in self._log.all_logs():
             self._deliveries[meter_log.log] = Delivery()
-            self._changed_logs.add(meter_log.log)
 
     def _find_log(self, log_id: str) -> MeterLog | None:
         for meter_log in self._log.all_logs():

@@ -161,3 +161,37 @@ def test_a_file_that_cannot_be_read_is_one_fault(content: bytes | None, tmp_path
 
     with pytest.raises(ConfigError, match="cannot be read"):
         load_config(path)
+
+
+def test_faults_of_all_kinds_come_together() -> None:
+    """A bad value does not hide what contradicts itself elsewhere."""
+    faults = faults_of(
+        {**LINK, "hub": {"zone": "Mars"}, "uplink": {"host": "broker"}, "page": {"pin": "1"}}
+    )
+
+    assert [fault.split(" ")[0] for fault in faults] == [
+        "hub.zone",
+        "page.pin:",
+        "uplink.ca_file",
+        "uplink.certificate_file",
+        "uplink.key_file",
+    ]
+
+
+def test_a_protocol_or_link_that_nobody_knows_names_those_there_are() -> None:
+    """What could never be opened or decoded is refused before the hub starts."""
+    protocol, link = sorted(
+        faults_of({"meter": {"protocol": "morse", "link": "junk"}}), reverse=True
+    )
+
+    assert protocol.startswith("meter.protocol = 'morse'")
+    assert "p1" in protocol
+    assert link.startswith("meter.link = 'junk'")
+    assert "tcp://" in link
+
+
+def test_a_pin_is_never_shown() -> None:
+    """Not even one that was written wrongly."""
+    faults = faults_of({**LINK, "page": {"pin": 987654}})
+
+    assert faults == ["page.pin = …: give a text in quotes"]

@@ -9,9 +9,8 @@ import msgspec
 import pytest
 
 from agent import intake as intake_module
-from agent.collector import Collector, Heard, Moment
+from agent.collector import MAX_METERS, Collector, Heard, Moment
 from agent.intake import (
-    MAX_METERS,
     MAX_PENDING_ROWS,
     MAX_PENDING_SPECIMENS,
     Committed,

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from firmware_bridge.simulator.p1_meter import telegrams
 from tests.support.ports import free_port
 
 COMMAND = str(Path(sys.executable).with_name("hearthlink"))
 ENDS_S = 90
+START_MS = 1_772_323_200_000
 
 
 def _ports() -> list[str]:
@@ -123,3 +125,27 @@ def test_a_folder_that_is_not_the_demos_is_left_alone(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "not a demo's folder" in done.stderr
     assert (tmp_path / "letters.txt").read_text() == "dear"
+
+
+@pytest.mark.slow
+def test_replayed_capture_goes_the_whole_way(tmp_path: Path) -> None:
+    """`--replay` feeds a capture instead of the simulated meter and accounts for it."""
+    capture = tmp_path / "capture.p1"
+    capture.write_bytes(b"".join(raw for raw, _ in telegrams(4, START_MS, START_MS + 600_000)))
+    state = tmp_path / "demo"
+
+    done = subprocess.run(
+        [
+            *(COMMAND, "demo", f"--state={state}", "--seconds=1", "--json"),
+            *(f"--replay={capture}", *_ports()),
+        ],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=ENDS_S,
+    )
+
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["decoded"], summary["lost"], summary["duplicated"]) == (60, 0, 0)
+    assert summary["energy_difference_mwh"] == 0

@@ -50,7 +50,7 @@ class StandIn(Stage):
 
     def __init__(self, folder: Path, emitted: list[Truth], stored: list[Truth]) -> None:
         super().__init__(
-            Namespace(state=folder, page_port=1, api_port=2, broker_port=3, replay=None)
+            Namespace(state=folder, page_port=1, api_port=2, broker_port=3, replay=None, zone="UTC")
         )
         self.stored = stored
         self.oracle_path.write_text("\n".join(map(line_of, emitted)) + "\n")

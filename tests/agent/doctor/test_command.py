@@ -147,16 +147,6 @@ def test_a_hub_with_a_cloud_is_examined_outwards(tmp_path: Path) -> None:
     assert checks["page"].result is Result.ABSENT
 
 
-def test_a_protocol_nobody_speaks_is_a_fault(tmp_path: Path) -> None:
-    """The configuration reads well, but no hub could run with it."""
-    config = config_in(tmp_path, meter_protocol="morse", page_port=0)
-
-    checks = {check.name: check for check in examine(config, None, SystemClock())}
-
-    assert checks["configuration"].result is Result.FAULT
-    assert "p1" in checks["configuration"].fix
-
-
 def test_every_option_is_explained() -> None:
     """The reference is made from this."""
     assert all(action.help for action in build_parser()._actions)

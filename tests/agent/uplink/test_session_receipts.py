@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.records import MeterLog
+from agent.records import Batch, MeterLog
 from agent.uplink.framing import Chunk, Cut
 from agent.uplink.port import Channel
 from agent.uplink.session import BACKLOG_ANSWER_MS
@@ -93,6 +93,21 @@ def test_another_store_is_offered_everything_again(scene: Scene) -> None:
 
     assert scene.sent() == [(1, 10), (11, 20)]
     assert scene.log.fact("store_id") == b"store-2"
+
+
+def test_a_hub_killed_after_meeting_another_store_still_offers_everything(scene: Scene) -> None:
+    """What the store before had said is forgotten in the transaction that names the new one."""
+    scene.log.commit(Batch(stored={scene.meter_log.log: [(1, 20, 0)]}))
+    scene.log.hold(scene.meter_log.log, 5, 6, "conflict")
+    scene.connect()
+    scene.answer(stored=[])
+
+    scene.cloud.store_id = "store-2"
+    scene.answer(stored=[])
+
+    assert scene.log.fact("store_id") == b"store-2"
+    assert scene.log.stored_ranges(scene.meter_log.log) == []
+    assert scene.log.held_refused(scene.meter_log.log) == []
 
 
 def test_receipts_from_beyond_our_end_start_a_new_log(scene: Scene) -> None:
