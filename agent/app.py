@@ -5,6 +5,7 @@ import contextlib
 import logging
 import signal
 import socket
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
@@ -21,10 +22,10 @@ from agent.ntp import clock_error_ms
 from agent.pipeline import run_pipeline
 from agent.status import read_home_inputs
 from agent.timekeeping import ClockLedger
-from agent.uplink.framing import rows_to_read
 from agent.uplink.mqtt import BrokerAccess, MqttUplink
 from agent.uplink.port import Uplink
-from agent.uplink.session import Session, SessionHooks, SessionRules
+from agent.uplink.sender import SessionHooks, SessionRules
+from agent.uplink.session import Session
 from shared.clock import Clock, DrivenClock, SystemClock
 from shared.errors import OperatorError
 from shared.units import EARLIEST_PLAUSIBLE_MS
@@ -91,7 +92,8 @@ def _session(hub: Hub, uplink: Uplink) -> Session:
             frame_interval_s=config.uplink_frame_interval_s,
             backlog_frames_per_s=config.uplink_backlog_frames_per_s,
             start_delay_s=config.uplink_start_delay_s,
-            chunk_rows=lambda: rows_to_read(hub.consent.now),
+            chunk_rows=hub.chunk_rows,
+            clock_pieces=lambda: hub.ledger.size,
             cut=hub.cut,
         ),
         SessionHooks(
@@ -149,15 +151,17 @@ async def serve(config: Config) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     _logger.info("display page on http://%s:%d", *listener.getsockname()[:2])
-    async with asyncio.TaskGroup() as group:
-        serving = group.create_task(server.serve(sockets=[listener]), name="page")
-        carrying = group.create_task(run_pipeline(hub), name="pipeline")
-        await stop.wait()
-        carrying.cancel()
-        end_events(page)
-        server.should_exit = True
-        await serving
-    await _close(hub)
+    try:
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(server.serve(sockets=[listener]), name="page")
+            carrying = group.create_task(run_pipeline(hub), name="pipeline")
+            await stop.wait()
+            carrying.cancel()
+            end_events(page)
+            server.should_exit = True
+            await serving
+    finally:
+        await _close(hub)
 
 
 def _page_server(page: Starlette) -> _PageServer:
@@ -182,5 +186,6 @@ async def _close(hub: Hub) -> None:
     if hub.session is not None and hub.uplink is not None:
         await hub.session.drain(DRAIN_S)
         await hub.uplink.stop()
-    hub.log.put_fact("telegrams_decoded", str(hub.intake.counts.telegrams).encode())
+    with contextlib.suppress(sqlite3.Error):
+        hub.log.put_fact("telegrams_decoded", str(hub.intake.counts.telegrams).encode())
     hub.log.close()

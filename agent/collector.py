@@ -5,12 +5,13 @@ its own capture time changes. What is not logged stays in memory for the display
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
-from agent.registers import HOLDS, CounterWatch, Verdict
+from agent.records import RunChange
+from agent.registers import HOLDS, CounterWatch, Verdict, join_changes
 from agent.rows import LogRow
 from agent.timekeeping import taken_at
 from firmware_bridge.meters.codec import Telegram
@@ -25,6 +26,12 @@ UNKNOWN_ELAPSED_MS = 35 * MS_PER_DAY
 
 MAX_METERS = 32
 """A home has a handful; serials garbled in telegrams without a checksum must not go on for ever."""
+
+FORGOTTEN_AFTER_MS = 30 * MS_PER_DAY
+"""A meter silent for so long makes room where MAX_METERS are known: it is gone, or never was."""
+
+RESTORED_ROWS = 1_000
+"""How far back a counter is looked for at start: three hours of a ten-second meter's rows."""
 
 MAX_POWER_W = 1_000_000
 """No home's meter passes a megawatt; a larger power is a sentinel or garbage."""
@@ -80,6 +87,9 @@ class _Meter:
     last_monotonic_ms: int = 0
     logged_bucket: int | None = None
     logged_capture_ms: int | None = None
+    capture_ms: int | None = None
+    capture_progress_ms: int = 0
+    doubted: dict[str, int] = field(default_factory=dict)
     pending: Heard | None = None
 
 
@@ -91,20 +101,32 @@ class Collector:
         self._meters: dict[str, _Meter] = {}
 
     def restore(
-        self, meter: str, medium: Medium, row: LogRow, at_ms: int, moduli: dict[str, int]
+        self,
+        meter: str,
+        medium: Medium,
+        rows: Sequence[tuple[LogRow, int]],
+        runs: Iterable[RunChange],
+        closings: Mapping[tuple[str, str], tuple[int, int]],
     ) -> None:
-        """Go on from a meter's last logged row, taken at `at_ms`; `moduli` of wrapped registers."""
+        """Go on from a meter's last rows, the newest first, each with when it was taken.
+
+        A register refused when the hub stopped is not in the newest: each counter goes on from the
+        newest row that has it in the run it is in, else from that run's closing. `runs` are the
+        changes of the rows' log, oldest first; `closings` are when and what, by register and run.
+        """
         state = self._state(meter, medium)
-        for register, value in row.registers.items():
-            if register in COUNTERS:
-                state.watch.restore(register, value, 0, moduli.get(register, 0))
+        current = {change.register: change for change in runs}
+        for register, (value, age_ms) in _last_counters(rows, current, closings).items():
+            change = current.get(register)
+            state.watch.restore(register, value, -age_ms, change.modulus if change else 0)
+        row, at_ms = rows[0]
         state.last_meter_clock_ms = row.meter_clock_ms
         # A row whose time nobody knows says nothing of what has passed since.
         state.last_utc_ms = at_ms if at_ms >= EARLIEST_PLAUSIBLE_MS else None
         state.last_boot = row.boot
         state.last_monotonic_ms = row.monotonic_ms
         state.logged_bucket = at_ms // CADENCE_MS
-        state.logged_capture_ms = row.captured_at_ms
+        state.logged_capture_ms = state.capture_ms = row.captured_at_ms
 
     def offer(self, telegram: Telegram, moment: Moment) -> Collected:
         """Take a telegram heard at `moment`; sub-meters' times hang on the telegram's clock."""
@@ -124,26 +146,36 @@ class Collector:
         captured_ms: int | None,
         collected: Collected,
     ) -> None:
-        if sample.meter not in self._meters and len(self._meters) >= MAX_METERS:
+        if sample.meter not in self._meters and not self._make_room(moment):
             collected.doubts.append(Doubt(sample.meter, "meters", MAX_METERS, "too-many-meters"))
             return
         state = self._state(sample.meter, sample.medium)
         state.progress_ms += _elapsed_ms(state, moment, clock_ms)
         state.last_meter_clock_ms, state.last_utc_ms = clock_ms, moment.utc_ms
         state.last_boot, state.last_monotonic_ms = moment.boot, moment.monotonic_ms
-        sample, changes = _believed(sample, state, collected.doubts)
-        if not sample.registers:
+        if captured_ms is None or captured_ms != state.capture_ms:
+            state.capture_ms, state.capture_progress_ms = captured_ms, state.progress_ms
+            state.doubted.clear()
+        believed, changes = _believed(sample, state, collected.doubts)
+        if not believed.registers:
             return
-        heard = Heard(
-            sample,
-            moment,
-            clock_ms,
-            captured_ms,
-            _best_time_ms(moment, clock_ms, captured_ms),
-            changes,
-        )
+        at_ms = _best_time_ms(moment, clock_ms, captured_ms)
+        heard = Heard(believed, moment, clock_ms, captured_ms, at_ms, changes)
         collected.heard.append(heard)
-        collected.to_log.extend(_due(state, heard))
+        if captured_ms is None:
+            collected.to_log.extend(_due(state, heard))
+        elif _has_counter(believed) or not _has_counter(sample):
+            collected.to_log.extend(_due_capture(state, heard))
+
+    def _make_room(self, moment: Moment) -> bool:
+        """Forget meters not heard for long where there are too many; say whether one more fits."""
+        while len(self._meters) >= MAX_METERS:
+            silences_ms = {name: _silent_ms(state, moment) for name, state in self._meters.items()}
+            longest = max(silences_ms, key=silences_ms.__getitem__)
+            if silences_ms[longest] <= FORGOTTEN_AFTER_MS:
+                return False
+            del self._meters[longest]
+        return True
 
     def _state(self, meter: str, medium: Medium) -> _Meter:
         state = self._meters.get(meter)
@@ -152,47 +184,83 @@ class Collector:
         return state
 
 
+def _last_counters(
+    rows: Sequence[tuple[LogRow, int]],
+    current: Mapping[str, RunChange],
+    closings: Mapping[tuple[str, str], tuple[int, int]],
+) -> dict[str, tuple[int, int]]:
+    """Find each counter's last value in its current run, with its age when the newest row was."""
+    found: dict[str, tuple[int, int]] = {}
+    newest, newest_at_ms = rows[0]
+    is_dated = newest_at_ms >= EARLIEST_PLAUSIBLE_MS
+    for row, at_ms in rows:
+        spans_ms = [newest.monotonic_ms - row.monotonic_ms] if row.boot == newest.boot else []
+        if is_dated and at_ms >= EARLIEST_PLAUSIBLE_MS:
+            spans_ms.append(newest_at_ms - at_ms)
+        age_ms = max(0, *spans_ms) if spans_ms else UNKNOWN_ELAPSED_MS
+        for register, value in row.registers.items():
+            change = current.get(register)
+            if register in COUNTERS and (change is None or row.seq >= change.from_seq):
+                found.setdefault(register, (value, age_ms))
+    for (register, run), (at_ms, value) in closings.items():
+        change = current.get(register)
+        if run == (change.run if change else ""):
+            age_ms = max(0, newest_at_ms - at_ms) if is_dated else UNKNOWN_ELAPSED_MS
+            found.setdefault(register, (value, age_ms))
+    return found
+
+
 def _believed(
     sample: Sample, state: _Meter, doubts: list[Doubt]
 ) -> tuple[Sample, dict[str, Verdict]]:
-    """Take out the values that cannot be; name the registers that wrapped or began a new run."""
+    """Take out the values that cannot be; name the registers that wrapped or began a new run.
+
+    A capture is one reading however often it is repeated: a value refused in it is one doubt.
+    """
     changes: dict[str, Verdict] = {}
-    refused: list[str] = []
+    refused: dict[str, str] = {}
     for register, value in sample.registers.items():
         if register in COUNTERS:
-            verdict = state.watch.judge(register, value, state.progress_ms)
+            verdict = state.watch.judge(register, value, state.capture_progress_ms)
             if verdict is HOLDS:
                 continue
             if verdict.fault is not None:
-                doubts.append(Doubt(sample.meter, register, value, verdict.fault.value))
-                refused.append(register)
+                refused[register] = verdict.fault.value
             else:
                 changes[register] = verdict
         elif register.endswith("_w") and abs(value) > MAX_POWER_W:
-            doubts.append(Doubt(sample.meter, register, value, "impossible-power"))
-            refused.append(register)
+            refused[register] = "impossible-power"
     if not refused:
         return sample, changes
+    for register, reason in refused.items():
+        value = sample.registers[register]
+        if state.doubted.get(register) != value:
+            state.doubted[register] = value
+            doubts.append(Doubt(sample.meter, register, value, reason))
     registers = {name: v for name, v in sample.registers.items() if name not in refused}
     return msgspec.structs.replace(sample, registers=registers), changes
 
 
+def _has_counter(sample: Sample) -> bool:
+    return not COUNTERS.isdisjoint(sample.registers)
+
+
+def _due_capture(state: _Meter, heard: Heard) -> Iterable[Heard]:
+    """Say whether a sub-meter's sample is to be logged: a new capture, or a change in it."""
+    if heard.changes or heard.captured_at_ms != state.logged_capture_ms:
+        state.logged_capture_ms = heard.captured_at_ms
+        yield heard
+
+
 def _due(state: _Meter, heard: Heard) -> Iterable[Heard]:
     """Say what of the pending sample and this one is to be logged."""
-    if heard.captured_at_ms is not None:
-        if heard.captured_at_ms != state.logged_capture_ms:
-            state.logged_capture_ms = heard.captured_at_ms
-            yield heard
-        return
     pending, state.pending = state.pending, None
-    carried: dict[str, Verdict] = {}
     if pending is not None:
         if slot_of_sample(pending.at_ms) < slot_of_sample(heard.at_ms):
             yield pending
-        else:
-            carried = pending.changes
-    if carried:
-        heard = dataclasses.replace(heard, changes={**carried, **heard.changes})
+        elif pending.changes:
+            changes = join_changes(pending.changes, heard.changes)
+            heard = dataclasses.replace(heard, changes=changes)
     bucket = heard.at_ms // CADENCE_MS
     if bucket == state.logged_bucket:
         state.pending = heard
@@ -211,6 +279,18 @@ def _elapsed_ms(state: _Meter, moment: Moment, clock_ms: int | None) -> int:
     if moment.utc_ms is not None and state.last_utc_ms is not None:
         spans.append(moment.utc_ms - state.last_utc_ms)
     return max(spans) if len(spans) > 1 else UNKNOWN_ELAPSED_MS
+
+
+def _silent_ms(state: _Meter, moment: Moment) -> int:
+    """Tell how long a meter has surely been silent; 0 where the hub's clocks cannot tell.
+
+    The meter's own clock has no say: another meter's garbled one would make the living look gone.
+    """
+    if moment.boot == state.last_boot:
+        return moment.monotonic_ms - state.last_monotonic_ms
+    if moment.utc_ms is not None and state.last_utc_ms is not None:
+        return moment.utc_ms - state.last_utc_ms
+    return 0
 
 
 def _best_time_ms(moment: Moment, clock_ms: int | None, captured_ms: int | None) -> int:

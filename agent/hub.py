@@ -1,10 +1,11 @@
 """The hub's parts, wired: what the pipeline moves readings through. Built by `app.py` alone."""
 
 import logging
+import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from agent.collector import Collector, Heard, Moment
+from agent.collector import RESTORED_ROWS, Collector, Heard, Moment
 from agent.config import Config
 from agent.consent import Consent, Granularity, check_granularity
 from agent.history import History
@@ -14,13 +15,13 @@ from agent.records import Batch, MeterLog
 from agent.rows import LogRow
 from agent.tariffs import TariffShelf
 from agent.timekeeping import ClockLedger, Piece
-from agent.uplink.framing import Chunk, Cut, Framer
+from agent.uplink.framing import Chunk, Cut, Framer, rows_to_read
 from agent.uplink.port import Channel, Uplink
 from agent.uplink.session import Session
 from firmware_bridge.links import LinkEvent, LinkEventKind
 from firmware_bridge.meters.codec import Refused, Telegram
 from shared.clock import Clock, DrivenClock, SystemClock
-from shared.errors import HearthlinkError
+from shared.errors import HearthlinkError, RetryableError
 from shared.protocol import Live, encode_message
 from shared.ranges import Range, intersect
 from shared.units import MS_PER_DAY
@@ -101,15 +102,25 @@ class Hub:
         return self.now().utc_ms or self.clock.utc_ms()
 
     def restore(self) -> None:
-        """Go on from what the log says: each meter's last row, the days kept for the page."""
+        """Go on from what the log says: each meter's last rows, the days kept for the page."""
         self.history.load(self.utc_ms())
-        for meter_log in self.log.meters.values():
-            row = self.log.last_row(meter_log.log)
-            if row is not None:
-                resolved = self.ledger.resolve(row)
-                at_ms = resolved[0] if resolved else row.meter_clock_ms or row.monotonic_ms
-                moduli = {c.register: c.modulus for c in self.log.runs(meter_log.log)}
-                self.collector.restore(meter_log.meter, meter_log.medium, row, at_ms, moduli)
+        with_rows: dict[str, MeterLog] = {}
+        for one in self.log.all_logs():
+            # A log just started has no row yet; the one before it goes on in the same runs.
+            if one.meter not in with_rows or self.log.held_range(one.log) is not None:
+                with_rows[one.meter] = one
+        for one in with_rows.values():
+            newest = self.log.last_row(one.log)
+            if newest is None:
+                continue
+            stamped: list[tuple[LogRow, int]] = []
+            for row in self.log.read(one.log, newest.seq - RESTORED_ROWS + 1, newest.seq):
+                if isinstance(row, LogRow):
+                    resolved = self.ledger.resolve(row)
+                    at_ms = resolved[0] if resolved else row.meter_clock_ms or row.monotonic_ms
+                    stamped.append((row, at_ms))
+            runs, closings = self.log.runs(one.log), self.log.last_closings(one.meter)
+            self.collector.restore(one.meter, one.medium, stamped[::-1], runs, closings)
 
     def take(self, decoded: Iterable[Telegram | Refused]) -> None:
         """Take what a codec decoded just now."""
@@ -130,7 +141,13 @@ class Hub:
         known = self.ledger.at(self.boot, piece.monotonic_ms)
         if not self.ledger.believe(piece):
             return
-        self.log.add_clock_piece(piece)
+        try:
+            self.log.add_clock_piece(piece)
+        except sqlite3.Error as error:
+            # A full disk: the source will say it again, and the piece must not outlive a restart.
+            self.ledger.forget(piece)
+            _logger.warning("what %s says of the time could not be kept: %s", source, error)
+            return
         if known is None:
             _logger.info("the time is known now, from %s", source)
         self.history.catch_up()
@@ -162,9 +179,15 @@ class Hub:
         granularity = check_granularity(text)
         # A clock that is behind must not sort the newest choice under an older one.
         since_ms = max(self.utc_ms(), self.consent.since_ms)
-        self.log.write(
-            "INSERT OR REPLACE INTO consent VALUES (?, ?)", (since_ms, granularity.value)
-        )
+        try:
+            self.log.write(
+                "INSERT OR REPLACE INTO consent VALUES (?, ?)", (since_ms, granularity.value)
+            )
+        except sqlite3.Error as error:
+            raise RetryableError(
+                f"the choice {granularity.value!r} could not be kept: {error}",
+                hint="make room on the hub's disk, then try again",
+            ) from error
         self.consent.choose(since_ms, granularity)
 
     def cut(self, meter_log: MeterLog, chunk: Chunk) -> Cut:
@@ -172,12 +195,25 @@ class Hub:
         framer = Framer(meter_log, self.log.runs(meter_log.log), self.consent, self.config.hub_zone)
         return framer.cut(chunk, self.ledger.resolve, self.utc_ms())
 
+    def chunk_rows(self, meter_log: MeterLog, first_seq: int) -> int:
+        """Say how many rows a frame from this sequence on may be cut from, by its consent."""
+        for row in self.log.read(meter_log.log, first_seq, first_seq):
+            resolved = self.ledger.resolve(row) if isinstance(row, LogRow) else None
+            if resolved is not None:
+                return rows_to_read(self.consent.for_sample(resolved[0]))
+        return rows_to_read(self.consent.now)
+
     def free_stored(self) -> int:
         """Delete rows whose retention has passed and that receipts list as stored.
 
-        Without a cloud nobody will ever store them: then retention alone decides.
+        Without a cloud nobody will ever store them: then retention alone decides. A hub that does
+        not know the time frees nothing: a wrong clock would make everything look old.
         """
-        before_ms = self.utc_ms() - self.config.log_retention_days * MS_PER_DAY
+        believed = self.ledger.at(self.boot, self.clock.monotonic_ms())
+        if believed is None:
+            return 0
+        earliest_ms = believed.utc_ms - believed.uncertainty_ms
+        before_ms = earliest_ms - self.config.log_retention_days * MS_PER_DAY
         freed = 0
         for meter_log in self.log.all_logs():
             held = self.log.held_range(meter_log.log)

@@ -17,6 +17,7 @@ from agent.rows import LogRow, Shape, checksum, decode_body, records_of, shape_o
 from agent.timekeeping import Piece
 from shared.errors import BadInputError
 from shared.frames import LOG_ID_BYTES, MAX_SEQ
+from shared.meterdays import unpack_day
 from shared.ranges import Range
 from shared.readings import Medium
 
@@ -41,6 +42,9 @@ class Log:
         self._names: dict[int, str] = {}
         self._shapes: dict[int, Shape] = {}
         self._read_names()
+        self._started: list[tuple[MeterLog, int | None]] = []
+        (newest,) = self._db.execute("SELECT max(log) FROM logs").fetchone()
+        self._newest_log: int = newest or 0
         self.meters: dict[str, MeterLog] = {
             row[2]: MeterLog(row[0], row[1], row[2], Medium(row[3]), row[4])
             for row in self._db.execute(
@@ -79,33 +83,44 @@ class Log:
     def start_log(self, meter: str, medium: Medium) -> MeterLog:
         """Start a new log for a meter, closing the one it had, which stays and is still sent.
 
-        Registers go on in the runs they are in: a new log is no anomaly of the meter.
+        It is written with the next group commit, before its first row. Registers go on in the runs
+        they are in: a new log is no anomaly of the meter.
         """
+        self._newest_log += 1
         log_id = secrets.token_bytes(LOG_ID_BYTES)
+        started = MeterLog(self._newest_log, log_id, meter, medium, 1)
         former = self.meters.get(meter)
-        with self._transaction():
-            self._db.execute("UPDATE logs SET is_open = 0 WHERE meter = ?", (meter,))
-            cursor = self._db.execute(
-                "INSERT INTO logs (log_id, meter, medium, next_seq, is_open) "
-                "VALUES (?, ?, ?, 1, 1)",
-                (log_id, meter, medium.value),
-            )
-            number = int(cursor.lastrowid or 0)
-            if former is not None:
-                self._db.execute(
-                    "INSERT INTO register_runs SELECT ?, register, 1, run, modulus "
-                    "FROM (SELECT register, run, modulus, max(from_seq) FROM register_runs "
-                    "WHERE log = ? GROUP BY register)",
-                    (number, former.log),
-                )
-        started = MeterLog(number, log_id, meter, medium, 1)
+        self._started.append((started, former.log if former else None))
         self.meters[meter] = started
         return started
 
+    def _write_started(self, started: list[tuple[MeterLog, int | None]]) -> None:
+        for one, _ in started:
+            self._db.execute("UPDATE logs SET is_open = 0 WHERE meter = ?", (one.meter,))
+            self._db.execute(
+                "INSERT INTO logs VALUES (?, ?, ?, ?, 1, 1)",
+                (one.log, one.log_id, one.meter, one.medium.value),
+            )
+
+    def _carry_runs_over(self, started: list[tuple[MeterLog, int | None]]) -> None:
+        """Give each started log the runs that its meter's registers are in by now."""
+        for one, former in started:
+            self._db.execute(
+                "INSERT OR IGNORE INTO register_runs SELECT ?, register, 1, run, modulus "
+                "FROM (SELECT register, run, modulus, max(from_seq) FROM register_runs "
+                "WHERE log = ? GROUP BY register)",
+                (one.log, former),
+            )
+
     def commit(self, batch: Batch) -> None:
         """Write a batch durably: when this returns, a power cut takes none of it."""
+        started = list(self._started)
         with self._transaction():
+            self._write_started(started)
             self._write(batch)
+            self._carry_runs_over(started)
+        # Another may have been started meanwhile, in the thread that reads the meter.
+        del self._started[: len(started)]
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -222,6 +237,19 @@ class Log:
                 if isinstance(row, LogRow):
                     return row
         return None
+
+    def last_closings(self, meter: str) -> dict[tuple[str, str], tuple[int, int]]:
+        """Tell when each register run of a meter was last read, and what it said, in days kept."""
+        closings: dict[tuple[str, str], tuple[int, int]] = {}
+        for register, run, utc_day, edges in self._committed.execute(
+            "SELECT register, run, max(utc_day), edges FROM meter_days JOIN logs USING (log) "
+            "WHERE meter = ? GROUP BY log, register, run",
+            (meter,),
+        ):
+            _, last = max(unpack_day(edges, utc_day).items())
+            closing = (last.closing_at_ms, last.closing)
+            closings[register, run] = max(closing, closings.get((register, run), closing))
+        return closings
 
     def held_range(self, log: int, within: Range = (0, MAX_SEQ)) -> Range | None:
         """Say from which sequence to which a log holds rows, within a range of sequences."""

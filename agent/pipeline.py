@@ -10,6 +10,7 @@ sent: only what a receipt lists is freed, when its retention has passed.
 
 import asyncio
 import logging
+import sqlite3
 from contextlib import aclosing
 
 from agent.hub import Hub
@@ -72,7 +73,10 @@ async def _watch_clock(hub: Hub) -> None:
 async def _free_stored(hub: Hub) -> None:
     """Free what is stored and old enough; what no receipt has listed stays."""
     while True:
-        freed = hub.free_stored()
-        if freed:
-            _logger.info("freed %d samples that are stored and past their retention", freed)
+        try:
+            freed = hub.free_stored()
+        except sqlite3.Error as error:
+            _logger.warning("nothing could be freed this time: %s", error)
+        else:
+            _logger.info("freed %d samples past their retention", freed)
         await asyncio.sleep(FREE_EVERY_S)

@@ -6,6 +6,8 @@ anomaly. Anomalies are quarantined, never a negative or a spike; only when the m
 register based anew, in a run of its own, so that no difference is ever taken across.
 """
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -29,7 +31,7 @@ SLACK_MS = 60_000
 """Every bound allows a minute more: a meter's clock ticks whole seconds and its display lags."""
 
 CONSISTENT_SAMPLES = 6
-"""So many refused values, each going on from the one before, convince: the meter means it."""
+"""So many refused readings, each going on from the one before, convince: the meter means it."""
 
 WRAP_MODULI_MWH: tuple[int, ...] = (
     *(int(10**digits) * MWH_PER_KWH for digits in range(5, 9)),
@@ -80,6 +82,15 @@ class Verdict:
 HOLDS = Verdict()
 
 
+def join_changes(first: Mapping[str, Verdict], then: Mapping[str, Verdict]) -> dict[str, Verdict]:
+    """Join what changed in two samples that become one row: a wrap does not undo a new run."""
+    joined = {**first, **then}
+    for register in first.keys() & then.keys():
+        if first[register].is_new_run:
+            joined[register] = dataclasses.replace(then[register], is_new_run=True)
+    return joined
+
+
 class CounterWatch:
     """The counters of one meter, each with its last believed value."""
 
@@ -93,7 +104,11 @@ class CounterWatch:
         self._counters[register] = _Counter(value, at_ms, modulus)
 
     def judge(self, register: str, value: int, at_ms: int) -> Verdict:
-        """Decide on a counter's value read at `at_ms`, a time that never goes back."""
+        """Decide on a counter's value read at `at_ms`, a time that never goes back.
+
+        A reading that a meter repeats is judged at the time it was first heard: then it gets the
+        verdict it got, and however often it is repeated, it counts once.
+        """
         if value < 0:
             return Verdict(Fault.NEGATIVE)
         known = self._counters.get(register)
@@ -117,7 +132,10 @@ class CounterWatch:
             return Verdict(Fault.ZERO)
         bound = self._bound(at_ms - known.suspect_at_ms)
         goes_on = known.suspects and known.suspect <= value <= known.suspect + bound
-        known.suspects = known.suspects + 1 if goes_on else 1
+        if not goes_on:
+            known.suspects = 1
+        elif at_ms > known.suspect_at_ms:
+            known.suspects += 1
         known.suspect, known.suspect_at_ms = value, at_ms
         if known.suspects < CONSISTENT_SAMPLES:
             return Verdict(Fault.FELL if value < known.value else Fault.ROSE)

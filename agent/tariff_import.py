@@ -21,18 +21,20 @@ ANSWER_S = 15.0
 def build_parser() -> argparse.ArgumentParser:
     """Return the command's parser; the documentation is checked against it."""
     parser = argparse.ArgumentParser("hearthlink tariff", description=run.__doc__)
-    parser.add_argument("action", choices=["import"])
+    parser.add_argument("action", choices=["import"], help="what to do")
     parser.add_argument("file", type=Path, help="the tariff, JSON (docs/reference/tariff.md)")
     parser.add_argument("--config", type=Path, help="the hub's TOML file")
     parser.add_argument(
         "--medium",
         choices=[Medium.ELECTRICITY, Medium.GAS],
         default=Medium.ELECTRICITY,
-        help="what it prices on the hub",
+        help="what it prices on this hub; the cloud goes by --meter",
     )
     parser.add_argument("--api", metavar="URL", help="give it to the cloud, which tells the hub")
-    parser.add_argument("--meter", help="with --api: the meter it prices")
-    parser.add_argument("--token-file", type=Path, help="with --api: file of the API's token")
+    parser.add_argument("--meter", help="with --api: the meter it prices, by its id")
+    parser.add_argument(
+        "--token-file", type=Path, help="with --api: a file that holds the API's token"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 

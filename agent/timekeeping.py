@@ -23,6 +23,9 @@ MAX_CAPTURE_AGE_MS = 2 * MS_PER_DAY
 DRIFT_PPM = 50
 """A Pi's crystal, at its worst: uncertainty grows by 4.3 s a day away from a piece."""
 
+UNSTEADY_PPM = 10
+"""How much a crystal's drift itself varies over days, with the temperature of a room."""
+
 MIN_CORRECTION_MS = 200
 """A source that agrees this well with what is believed adds no piece, so the ledger stays small."""
 
@@ -71,7 +74,8 @@ class ClockLedger:
         known = self.at(piece.boot, piece.monotonic_ms)
         if known is not None:
             off_ms = abs(known.utc_ms - piece.utc_ms)
-            tells_more = piece.uncertainty_ms < known.uncertainty_ms and (
+            # Half, so that a source that is always imprecise adds a few pieces a day, not a minute.
+            tells_more = 2 * piece.uncertainty_ms <= known.uncertainty_ms and (
                 off_ms > MIN_CORRECTION_MS or known.uncertainty_ms > REFRESH_UNCERTAINTY_MS
             )
             margin_ms = known.uncertainty_ms + piece.uncertainty_ms
@@ -88,13 +92,18 @@ class ClockLedger:
             return None
         # Each piece told more than was known when it came, so only the nearest two can be the best.
         place = bisect_right(pieces, monotonic_ms, key=_monotonic_ms)
-        best: BelievedTime | None = None
-        for piece in pieces[max(place - 1, 0) : place + 1]:
-            away_ms = monotonic_ms - piece.monotonic_ms
-            uncertainty_ms = piece.uncertainty_ms + abs(away_ms) * DRIFT_PPM // 1_000_000
-            if best is None or uncertainty_ms < best.uncertainty_ms:
-                best = BelievedTime(piece.utc_ms + away_ms, uncertainty_ms, piece.source)
-        return best
+        if 0 < place < len(pieces):
+            return _between(pieces[place - 1], pieces[place], monotonic_ms)
+        return _away_from(pieces[place - 1 if place else 0], monotonic_ms)
+
+    def forget(self, piece: Piece) -> None:
+        """Take back a piece that could not be kept, so that its source is heard again."""
+        self._pieces[piece.boot].remove(piece)
+
+    @property
+    def size(self) -> int:
+        """Count the pieces: another count says that rows may be dated now that could not be."""
+        return sum(map(len, self._pieces.values()))
 
     def is_trusted(self, boot: int, monotonic_ms: int) -> bool:
         """Tell whether the time of this instant is known well enough to be framed."""
@@ -108,11 +117,48 @@ class ClockLedger:
         the hub's trusted time, else the hub's.
         """
         believed = self.at(row.boot, row.monotonic_ms)
-        if believed is None or believed.uncertainty_ms > MAX_UNCERTAINTY_MS:
+        if believed is None:
+            return None
+        if believed.uncertainty_ms > MAX_UNCERTAINTY_MS and not _bears_out(believed, row):
             return None
         return taken_at(
             believed.utc_ms, row.meter_clock_ms, row.captured_at_ms, Quality(row.quality)
         )
+
+
+def _bears_out(believed: BelievedTime, row: LogRow) -> bool:
+    """Tell whether even a vague hub time is enough to believe the meter's own clock."""
+    if row.meter_clock_ms is None:
+        return False
+    off_ms = abs(row.meter_clock_ms - believed.utc_ms)
+    return off_ms + believed.uncertainty_ms <= METER_CLOCK_TOLERANCE_MS
+
+
+def _away_from(piece: Piece, monotonic_ms: int) -> BelievedTime:
+    """Go on from one piece, at a crystal's worst drift."""
+    away_ms = monotonic_ms - piece.monotonic_ms
+    drift_ms = abs(away_ms) * DRIFT_PPM // 1_000_000
+    return BelievedTime(piece.utc_ms + away_ms, piece.uncertainty_ms + drift_ms, piece.source)
+
+
+def _between(before: Piece, after: Piece, monotonic_ms: int) -> BelievedTime:
+    """Read the time between two pieces: their drift is known, only its unsteadiness is not.
+
+    Two pieces that no crystal's drift explains are a clock that was set: only the nearer counts.
+    """
+    span_ms = after.monotonic_ms - before.monotonic_ms
+    gained_ms = after.utc_ms - before.utc_ms - span_ms
+    margin_ms = before.uncertainty_ms + after.uncertainty_ms
+    since_ms = monotonic_ms - before.monotonic_ms
+    nearest = before if since_ms <= span_ms - since_ms else after
+    if abs(gained_ms) > span_ms * DRIFT_PPM // 1_000_000 + margin_ms:
+        return _away_from(nearest, monotonic_ms)
+    utc_ms = before.utc_ms + since_ms + gained_ms * since_ms // span_ms
+    away_ms = min(since_ms, span_ms - since_ms)
+    unsteady_ms = away_ms * UNSTEADY_PPM // 1_000_000
+    return BelievedTime(
+        utc_ms, max(before.uncertainty_ms, after.uncertainty_ms) + unsteady_ms, nearest.source
+    )
 
 
 def taken_at(

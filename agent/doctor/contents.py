@@ -17,7 +17,7 @@ from agent.doctor.reading import (
     read_stored,
 )
 from agent.home.words import format_count, format_span
-from agent.uplink.session import STEADY_ANSWER_MS
+from agent.uplink.sender import STEADY_ANSWER_MS
 from shared.clock import Clock
 from shared.ranges import count, subtract
 from shared.units import MS_PER_HOUR, MS_PER_SECOND, SLOT_MS

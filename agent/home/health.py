@@ -77,7 +77,7 @@ def _oldest_ms(meters: list[MeterState]) -> int:
 def _cloud_line(hub: HubState, now_ms: int) -> HealthLine:
     if not hub.cloud_configured:
         return HealthLine("Cloud", "off", "not set up; the hub works on its own", "")
-    last = "nothing stored there yet"
+    last = "no receipt since the hub started"
     if hub.last_receipt_at_ms is not None:
         last = f"last receipt {format_age(now_ms - hub.last_receipt_at_ms)}"
     if hub.cloud_connected:

@@ -1,5 +1,6 @@
 """Cost today and by half hour: priced by the tariff, or said to be unpriced, never 0. Pure."""
 
+from fractions import Fraction
 from typing import Literal
 
 import msgspec
@@ -7,9 +8,13 @@ import msgspec
 from agent.home.inputs import HomeInputs
 from agent.home.words import format_count, format_energy, format_money, format_small_money
 from shared.calendar import day_of, local_date, slot_of_sample, slot_start_ms
-from shared.tariffs import Cost, Line, SlotEnergy, Tariff, price
+from shared.tariffs import MINOR_PER_UNIT, Cost, Line, SlotEnergy, Tariff, price
+from shared.units import MILLIONTHS_PER_UNIT, round_half_up
 
 NO_TARIFF_HINT = "Enter your tariff in the app, or on the hub: hearthlink tariff import FILE"
+WHOLE_NOTE = "with standing charge and VAT"
+ROUNDED_NOTE = "each line is rounded, the total from the exact sum"
+"""Said where the printed lines do not add up to the printed total, by a penny or two."""
 
 
 class CostLine(msgspec.Struct, frozen=True):
@@ -74,13 +79,17 @@ def price_slot(inputs: HomeInputs, slot: int, energy_mwh: int) -> tuple[int | No
 def show_cost(cost: Cost, tariff: Tariff, *, has_energy: bool) -> CostView:
     """Show a day's cost with its lines; energy without a price makes the total a least one."""
     text = format_money(cost.total_millionths, cost.currency)
-    note = "" if has_energy else "standing charge only: nothing measured yet today"
+    note = WHOLE_NOTE if has_energy else "standing charge only: nothing measured yet today"
     if cost.unpriced_slots:
         note = (
             f"{format_count(cost.unpriced_slots, 'half hour')} without a price "
             f"({format_energy(cost.unpriced_mwh)}) not counted"
         )
         text = f"at least {text}"
+    if sum(_printed_minor(line.amount_millionths) for line in cost.lines) != _printed_minor(
+        cost.total_millionths
+    ):
+        note = f"{note}; {ROUNDED_NOTE}"
     return CostView(
         state="part-priced" if cost.unpriced_slots else "priced",
         tariff_name=tariff.name,
@@ -92,6 +101,12 @@ def show_cost(cost: Cost, tariff: Tariff, *, has_energy: bool) -> CostView:
         ],
         note=note,
     )
+
+
+def _printed_minor(amount_millionths: int) -> int:
+    """Round to the pennies (cents) that `format_money` prints: half up, by size."""
+    size = round_half_up(Fraction(abs(amount_millionths) * MINOR_PER_UNIT, MILLIONTHS_PER_UNIT))
+    return -size if amount_millionths < 0 else size
 
 
 def _line_name(line: Line) -> str:

@@ -5,7 +5,7 @@ import msgspec
 from agent.consent import Granularity
 
 WORDS = {
-    Granularity.LIVE: "Live: every reading, and power each second while the app asks",
+    Granularity.LIVE: "Live: every reading, and power as it is measured",
     Granularity.TEN_SECONDS: "Every ten seconds",
     Granularity.HALF_HOURLY: "Half-hourly totals",
     Granularity.DAILY: "Daily totals",

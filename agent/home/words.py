@@ -48,11 +48,6 @@ def split_power(power_w: int) -> tuple[str, str]:
     return format_decimal(Fraction(size_w, 1_000), decimals), "kW"
 
 
-def format_power(power_w: int) -> str:
-    """Write power with its unit."""
-    return " ".join(split_power(power_w))
-
-
 def format_threshold(power_w: int) -> str:
     """Write a level of power shortly, as a scale's label: one decimal, where it says something."""
     if power_w < KILOWATTS_FROM_W:

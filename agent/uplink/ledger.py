@@ -29,6 +29,7 @@ class Delivery:
     flights: list[Flight] = field(default_factory=list)
     refused: list[tuple[int, int, str]] = field(default_factory=list)
     refusals: dict[Range, int] = field(default_factory=dict)
+    timeless: list[Range] = field(default_factory=list)
     receipt_revision: int = -1
     last_framed_ms: int | None = None
 
@@ -37,11 +38,11 @@ class Delivery:
         return union((first, last) for first, last, _ in self.stored)
 
     def unsent(self, held: Range) -> list[Range]:
-        """List what of the rows held is neither stored, nor in flight, nor refused for good."""
+        """List what of the rows held can be sent: not stored, in flight, refused or timeless."""
         taken = [(first, last) for first, last, _ in self.stored]
         taken += [(flight.first_seq, flight.last_seq) for flight in self.flights]
         taken += [(first, last) for first, last, _ in self.refused]
-        return subtract([held], taken)
+        return subtract([held], taken + self.timeless)
 
     def unstored(self, held: Range) -> list[Range]:
         """List what of the rows held no receipt has named."""

@@ -21,3 +21,7 @@ class TokenBucket:
             return False
         self.tokens -= 1
         return True
+
+    def give_back(self) -> None:
+        """Return a token that nothing was sent for."""
+        self.tokens = min(self.burst, self.tokens + 1)

@@ -6,18 +6,17 @@ but a receipt makes a row stored. Bytes go through the Uplink port, time comes a
 
 import asyncio
 import contextlib
+import logging
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import sqlite3
 
 from agent.log import Log
 from agent.records import MeterLog
-from agent.uplink.framing import Chunk, Cut
-from agent.uplink.ledger import Delivery, Flight
-from agent.uplink.pacing import TokenBucket
+from agent.uplink.ledger import Delivery
 from agent.uplink.port import Arrived, Channel, Connected, Disconnected, Event, Undelivered, Uplink
-from shared.errors import BadInputError, FrameError
-from shared.frames import FRAME_VERSION, Frame, encode_frame
+from agent.uplink.sender import Sender, SessionHooks, SessionRules, SessionState
+from shared.errors import BadInputError
+from shared.frames import FRAME_VERSION
 from shared.protocol import (
     MAX_LOGS_PER_HELLO,
     Hello,
@@ -25,7 +24,6 @@ from shared.protocol import (
     Receipt,
     decode_receipt,
     encode_message,
-    is_backlog,
 )
 from shared.ranges import Range
 from shared.units import MS_PER_MINUTE, MS_PER_SECOND
@@ -34,51 +32,14 @@ MAX_EVENTS = 1_000
 """Messages waiting for the session; receipts are cumulative: one dropped costs a re-send."""
 
 TICK_S = 1.0
-BACKLOG_ANSWER_MS = 30 * MS_PER_SECOND
-STEADY_ANSWER_MS = 75 * MS_PER_MINUTE
-"""Receipts of the steady flow come at most hourly; a quarter of an hour more is an overdue one."""
 
 HELLO_ANSWER_MS = 20 * MS_PER_SECOND
 PAUSED_ASK_MS = 10 * MS_PER_MINUTE
 """A hub whose window is 0 sends nothing to be answered: it asks whether that still holds."""
 
 UNDELIVERED_PAUSE_MS = 5 * MS_PER_SECOND
-BURST_FRAMES = 4
 
-
-@dataclass(frozen=True, slots=True)
-class SessionRules:
-    """How fast and how often frames leave, and how they are cut from the log."""
-
-    frame_interval_s: float
-    backlog_frames_per_s: float
-    start_delay_s: float
-    chunk_rows: Callable[[], int]
-    cut: Callable[[MeterLog, Chunk], Cut]
-
-
-@dataclass(frozen=True, slots=True)
-class SessionHooks:
-    """Whom the session tells what it learns; each is called on the event loop, returns at once."""
-
-    monotonic_ms: Callable[[], int]
-    utc_ms: Callable[[], int]
-    on_cloud_time: Callable[[int, int], None]
-    on_tariff: Callable[[bytes], None]
-    on_bad_input: Callable[[str, str, bytes], None]
-
-
-@dataclass(slots=True)
-class SessionState:
-    """What the page and `doctor` show of the session."""
-
-    is_connected: bool = False
-    disconnect_reason: str = ""
-    last_receipt_ms: int | None = None
-    frames_sent: int = 0
-    frames_overdue: int = 0
-    messages_dropped: int = 0
-    rewound_meters: list[str] = field(default_factory=list)
+_logger = logging.getLogger(__name__)
 
 
 class Session:
@@ -93,7 +54,6 @@ class Session:
         self._hooks = hooks
         self._version = version
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
-        self._bucket = TokenBucket(rules.backlog_frames_per_s, BURST_FRAMES)
         self._deliveries: dict[int, Delivery] = {}
         self._changed_logs: set[int] = set()
         self._store_id = (log.fact("store_id") or b"").decode()
@@ -103,6 +63,7 @@ class Session:
         self._not_before_ms = 0
         self._jitter = random.Random()  # noqa: S311 (spreads load, guards no secret)
         self.state = SessionState()
+        self._sender = Sender(log, uplink, rules, hooks, self.state)
 
     def deliver(self, event: Event) -> None:
         """Take an event from the transport; a message past the limit is dropped and counted."""
@@ -128,7 +89,7 @@ class Session:
         deadline_ms = self._hooks.monotonic_ms() + int(patience_s * MS_PER_SECOND)
         while self.state.is_connected and self._hooks.monotonic_ms() < deadline_ms:
             self._send_due(is_final=True)
-            if self._is_answered and not self._flights():
+            if self._is_answered and not any(one.flights for one in self._deliveries.values()):
                 return
             await self._take_events(0.05)
 
@@ -161,9 +122,17 @@ class Session:
     async def _take_events(self, wait_s: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
-                self._handle(await self._events.get())
+                self._handle_one(await self._events.get())
         while not self._events.empty():
-            self._handle(self._events.get_nowait())
+            self._handle_one(self._events.get_nowait())
+
+    def _handle_one(self, event: Event | None) -> None:
+        """Handle an event; what a full disk keeps from being written is said again by the cloud."""
+        try:
+            self._handle(event)
+        except sqlite3.Error as error:
+            self.state.database_errors += 1
+            _logger.warning("a receipt could not be kept: %s", error)
 
     def _handle(self, event: Event | None) -> None:
         if isinstance(event, Connected):
@@ -237,9 +206,6 @@ class Session:
                 return meter_log
         return None
 
-    def _flights(self) -> int:
-        return sum(len(delivery.flights) for delivery in self._deliveries.values())
-
     def _send_due(self, *, is_final: bool) -> None:
         now_ms = self._hooks.monotonic_ms()
         if not self.state.is_connected or now_ms < self._not_before_ms:
@@ -250,10 +216,8 @@ class Session:
             return
         if self._window_frames == 0 and self._has_been_silent(now_ms):
             self._say_hello(now_ms)
-        for meter_log in self._log.all_logs():
-            delivery = self.delivery(meter_log.log)
-            self.state.frames_overdue += len(delivery.overdue(now_ms))
-            self._send_log(meter_log, delivery, now_ms, is_final=is_final)
+        deliveries = [(one, self.delivery(one.log)) for one in self._log.all_logs()]
+        self._sender.send(deliveries, self._window_frames, is_final=is_final)
 
     def _has_been_silent(self, now_ms: int) -> bool:
         """Tell whether neither side has said anything for so long that a paused hub asks again."""
@@ -270,62 +234,3 @@ class Session:
         if self._uplink.publish(Channel.HELLO, encode_message(hello)):
             self._hello_sent_ms = now_ms
         self._uplink.publish(Channel.TARIFF_GET, b"{}")
-
-    def _send_log(
-        self, meter_log: MeterLog, delivery: Delivery, now_ms: int, *, is_final: bool
-    ) -> None:
-        held = self._log.held_range(meter_log.log)
-        if held is None:
-            return
-        is_due = is_final or delivery.last_framed_ms is None
-        is_due = is_due or now_ms - (delivery.last_framed_ms or 0) >= (
-            self._rules.frame_interval_s * MS_PER_SECOND
-        )
-        chunk_rows = self._rules.chunk_rows()
-        for first_seq, last_seq in delivery.unsent(held):
-            next_seq: int | None = first_seq
-            while next_seq is not None and next_seq <= last_seq:
-                is_many = last_seq - next_seq + 1 >= chunk_rows
-                if not (is_due or is_many or last_seq < held[1]):
-                    return
-                if self._flights() >= self._window_frames:
-                    return
-                if is_many and not self._bucket.take(now_ms):
-                    return
-                delivery.last_framed_ms = now_ms
-                chunk = (next_seq, min(last_seq, next_seq + chunk_rows - 1))
-                next_seq = self._send_chunk(meter_log, delivery, chunk, last_seq)
-
-    def _send_chunk(
-        self, meter_log: MeterLog, delivery: Delivery, chunk: Range, last_seq: int
-    ) -> int | None:
-        """Send the first frame of a chunk of what is unsent up to `last_seq`.
-
-        Say with which sequence to go on; None where what is left has to wait.
-        """
-        rows = self._log.read(meter_log.log, *chunk)
-        cut = self._rules.cut(meter_log, Chunk(*chunk, rows, chunk[1] < last_seq))
-        if cut.last_seq < chunk[0]:
-            return None
-        if cut.frame is not None and not self._send_frame(meter_log, delivery, cut.frame):
-            return None
-        return cut.last_seq + 1
-
-    def _send_frame(self, meter_log: MeterLog, delivery: Delivery, frame: Frame) -> bool:
-        try:
-            payload = encode_frame(frame)
-        except FrameError as error:
-            self._log.hold(meter_log.log, frame.first_seq, frame.last_seq, error.code)
-            delivery.refused.append((frame.first_seq, frame.last_seq, error.code))
-            self._hooks.on_bad_input("unframeable", error.message, b"")
-            return True
-        if not self._uplink.publish(Channel.FRAMES, payload):
-            return False
-        newest_ms = max(frame.times_ms, default=0)
-        answer_ms = (
-            BACKLOG_ANSWER_MS if is_backlog(newest_ms, self._hooks.utc_ms()) else STEADY_ANSWER_MS
-        )
-        due_ms = self._hooks.monotonic_ms() + int(answer_ms * self._jitter.uniform(1.0, 1.5))
-        delivery.flights.append(Flight(frame.first_seq, frame.last_seq, due_ms))
-        self.state.frames_sent += 1
-        return True

@@ -9,6 +9,9 @@ from firmware_bridge.meters.serials import serial_of
 from shared.readings import MAX_METER_ID_CHARS, REGISTERS, Medium, Sample
 
 _TYPE_CODE = "24.1.0"
+MAX_TYPE_DIGITS = 3
+"""A device type is one byte, printed as three digits; longer ones are noise."""
+
 _SERIAL_CODES = ("96.1.1", "96.1.0")
 _READING_CODES = ("24.2.1", "24.2.3", "24.3.0")
 """Volume or energy: corrected, uncorrected (Fluvius), and with its unit apart (DSMR 2.2 and 3)."""
@@ -37,7 +40,8 @@ def read_submeter(
     if not number or printed_time[:2] >= str(FIRST_UNSET_YEAR):
         return None
     kind = lines.get(_TYPE_CODE, [""])[0]
-    entry = MBUS_TABLE.get(int(kind)) if kind.isdecimal() else None
+    is_kind = len(kind) <= MAX_TYPE_DIGITS and kind.isdecimal()
+    entry = MBUS_TABLE.get(int(kind)) if is_kind else None
     if entry is None or unit not in entry:
         findings.keep_unknown(f"0-{channel}:{code}", lines[code])
         return None
@@ -52,8 +56,9 @@ def read_submeter(
         return None
     registers = {register: value}
     valve = lines.get(_VALVE_CODE, [""])[0]
-    if valve.isdecimal():
-        registers["valve_index"] = scale(valve, 0) or 0
+    position = scale(valve, 0) if valve.isdecimal() else None
+    if position is not None:
+        registers["valve_index"] = position
     medium = REGISTERS[register].medium or Medium.GAS
     return Sample(_name(fallback, lines), medium, time_ms, registers, quality)
 

@@ -4,8 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.collector import UNKNOWN_ELAPSED_MS, Collected, Collector, Heard, Moment
-from agent.registers import CONSISTENT_SAMPLES
+from agent.collector import (
+    UNKNOWN_ELAPSED_MS,
+    Collected,
+    Collector,
+    Heard,
+    Moment,
+)
+from agent.records import RunChange
+from agent.registers import CONSISTENT_SAMPLES, Verdict
 from agent.rows import LogRow
 from firmware_bridge.meters.codec import Telegram
 from firmware_bridge.simulator.oracle import CadenceOracle, Shown
@@ -107,8 +114,8 @@ def test_a_restart_logs_no_duplicate() -> None:
     decoded = gas_telegram(10**9, START_MS + 1_000, 500, START_MS)
     rows = {one.sample.meter: row_of(one) for one in first.offer(decoded, moment(1_000)).to_log}
     second = Collector(100)
-    second.restore(METER, Medium.ELECTRICITY, rows[METER], START_MS + 1_000, {})
-    second.restore(GAS_METER, Medium.GAS, rows[GAS_METER], START_MS, {})
+    second.restore(METER, Medium.ELECTRICITY, [(rows[METER], START_MS + 1_000)], [], {})
+    second.restore(GAS_METER, Medium.GAS, [(rows[GAS_METER], START_MS)], [], {})
 
     again = second.offer(decoded, moment(2_000, boot=2))
     later = second.offer(gas_telegram(10**9, START_MS + 10_000, 500, START_MS), moment(10_000))
@@ -121,7 +128,8 @@ def test_a_restart_goes_on_from_the_last_values() -> None:
     """A register that fell while the hub was away is doubted; one that wrapped is known to."""
     collector = Collector(100)
     row = row_at(9, 0, {"import_mwh": 5 * 10**9, "export_mwh": TOP_MWH - 1})
-    collector.restore(METER, Medium.ELECTRICITY, row, START_MS, {"export_mwh": TOP_MWH})
+    wrap = RunChange(1, "export_mwh", 2, "", TOP_MWH)
+    collector.restore(METER, Medium.ELECTRICITY, [(row, START_MS)], [wrap], {})
 
     collected = offer(collector, 60_000, 4 * 10**9, export_mwh=7)
 
@@ -135,12 +143,64 @@ def test_a_restart_goes_on_from_the_last_values() -> None:
 def test_a_row_without_a_time_says_nothing_of_what_has_passed() -> None:
     """Restored from a boot that never learned the time, the hub does not take years for elapsed."""
     collector = Collector(100)
-    collector.restore(METER, Medium.ELECTRICITY, row_at(1, 5_000, {"import_mwh": 10}), 5_000, {})
+    row = row_at(1, 5_000, {"import_mwh": 10})
+    collector.restore(METER, Medium.ELECTRICITY, [(row, 5_000)], [], {})
     far = telegram(10 + 100 * 253 * 3 * 1_000 * 24 * 60, None)
 
     collected = collector.offer(far, moment(6_000, boot=2))
 
     assert [one.reason for one in collected.doubts] == ["register-rose-impossibly"]
+
+
+def test_a_counter_goes_on_from_the_newest_row_that_has_it() -> None:
+    """Of a register refused when the hub stopped, the last rows are without: an older one counts.
+
+    What it may have risen by since is bounded by the time from that row on.
+    """
+    rows = [
+        (row_at(3, 2 * MS_PER_HOUR, {"power_import_w": 5}), START_MS + 2 * MS_PER_HOUR),
+        (row_at(2, 0, {"import_mwh": 5 * 10**9}), START_MS),
+        (row_at(1, 0, {"import_mwh": 4 * 10**9}), START_MS),
+    ]
+    hour_mwh = 100 * 253 * 3 * 1_000
+    reasons: list[list[str]] = []
+
+    for value in (0, 5 * 10**9 - 1, 5 * 10**9 + 2 * hour_mwh, 5 * 10**9 + 3 * hour_mwh):
+        collector = Collector(100)
+        collector.restore(METER, Medium.ELECTRICITY, rows, [], {})
+        doubts = offer(collector, 2 * MS_PER_HOUR + 10_000, value).doubts
+        reasons.append([one.reason for one in doubts])
+
+    assert reasons == [["zero-after-boot"], ["register-fell"], [], ["register-rose-impossibly"]]
+
+
+@pytest.mark.parametrize(
+    ("closing_ms", "newest_ms"),
+    [(START_MS - MS_PER_HOUR, START_MS), (START_MS + MS_PER_HOUR, START_MS), (START_MS, 5_000)],
+    ids=["older", "newer", "no time known"],
+)
+def test_a_counter_in_no_row_goes_on_from_the_closing_of_its_run(
+    closing_ms: int, newest_ms: int
+) -> None:
+    """Rows and closings of a run that is over say nothing of the one the register is in."""
+    rows = [
+        (row_at(9, 5_000, {"power_import_w": 5}), newest_ms),
+        (row_at(2, 0, {"import_mwh": 7 * 10**9}), newest_ms),
+    ]
+    closings = {
+        ("import_mwh", ""): (closing_ms, 6 * 10**9),
+        ("import_mwh", "run"): (closing_ms, 10**9),
+        ("export_mwh", ""): (closing_ms, 10**9),
+    }
+    collector = Collector(100)
+    runs = [RunChange(1, "import_mwh", 3, "run", 0)]
+    collector.restore(METER, Medium.ELECTRICITY, rows, runs, closings)
+
+    rose = offer(collector, 10_000, 10**9 + 1, export_mwh=10**9 + 1)
+    fell = offer(collector, 20_000, 10**9 - 1, export_mwh=10**9 - 1)
+
+    assert rose.doubts == []
+    assert [one.register for one in fell.doubts] == ["import_mwh", "export_mwh"]
 
 
 def test_a_doubted_value_is_taken_out_and_the_rest_is_logged() -> None:
@@ -185,6 +245,20 @@ def test_a_wrap_between_logged_samples_is_carried_to_the_next_row() -> None:
     assert logged.to_log[0].changes["import_mwh"].modulus == TOP_MWH
 
 
+def test_a_wrap_soon_after_a_new_run_does_not_undo_it() -> None:
+    """Both happen between two logged samples: the row begins the run and says the modulus."""
+    collector = Collector(100)
+    offer(collector, 0, 5 * 10**9)
+    for n in range(1, CONSISTENT_SAMPLES + 1):
+        offer(collector, 10 + n, TOP_MWH - 10_000 + n)
+    unlogged = offer(collector, 5_000, 500)
+
+    logged = offer(collector, 10_000, 900)
+
+    assert unlogged.to_log == []
+    assert logged.to_log[0].changes == {"import_mwh": Verdict(modulus=TOP_MWH, is_new_run=True)}
+
+
 def test_a_new_run_begins_where_the_meter_has_insisted() -> None:
     """Six consistent values after a fall, and the seventh row is in a run of its own."""
     collector = Collector(100)
@@ -223,7 +297,8 @@ def test_the_longest_time_any_clock_says_bounds_the_rise(
 def test_where_no_clock_can_tell_a_month_may_have_passed() -> None:
     """A meter and a hub without time, after a restart: the benefit of the doubt is bounded."""
     collector = Collector(100)
-    collector.restore(METER, Medium.ELECTRICITY, row_at(1, 0, {"import_mwh": 0}), 0, {})
+    row = row_at(1, 0, {"import_mwh": 0})
+    collector.restore(METER, Medium.ELECTRICITY, [(row, 0)], [], {})
     bound_mwh = 100 * 253 * 3 * 1_000 * (UNKNOWN_ELAPSED_MS + 60_000) // MS_PER_HOUR
 
     too_much = collector.offer(telegram(bound_mwh + 1), Moment(2, 0, None))

@@ -8,9 +8,10 @@ from agent.consent import Granularity
 from agent.hub import MAX_FREED_ROWS, Hub
 from agent.records import Batch
 from agent.status import read_home_inputs
-from agent.uplink.framing import rows_to_read
+from agent.timekeeping import Piece
 from agent.uplink.port import Channel
-from agent.uplink.session import Session, SessionHooks, SessionRules
+from agent.uplink.sender import SessionHooks, SessionRules
+from agent.uplink.session import Session
 from firmware_bridge.links import LinkEvent, LinkEventKind
 from firmware_bridge.meters.codec import Refused
 from shared.clock import DrivenClock, SystemClock
@@ -50,7 +51,7 @@ class StillClock:
 
 def session_of(hub: Hub, uplink: FakeUplink) -> Session:
     """Give a hub a session over a fake uplink."""
-    rules = SessionRules(300, 5, 0, lambda: rows_to_read(hub.consent.now), hub.cut)
+    rules = SessionRules(300, 5, 0, hub.chunk_rows, lambda: hub.ledger.size, hub.cut)
     hooks = SessionHooks(
         monotonic_ms=lambda: 10_000_000,
         utc_ms=hub.utc_ms,
@@ -169,7 +170,7 @@ def test_stored_rows_are_freed_after_their_retention(tmp_path: Path) -> None:
     assert isinstance(clock, DrivenClock)
 
     too_young = hub.free_stored()
-    clock.advance_to(START_MS + 35 * MS_PER_DAY + 50 * 10_000 + 1)
+    clock.advance_to(START_MS + 35 * MS_PER_DAY + 50 * 10_000 + 20)
     hub.believe(clock.utc_ms(), 10, "ntp")
     unlisted = hub.free_stored()
     hub.session.delivery(meter_log.log).stored = [(1, 20, 0), (31, 100, 0)]
@@ -355,3 +356,17 @@ def test_batches_of_nothing_take_no_receipts_along(tmp_path: Path) -> None:
     hub._complete_batch(batch)
 
     assert batch.is_empty()
+
+
+def test_a_hub_that_does_not_know_the_time_frees_nothing(tmp_path: Path) -> None:
+    """A machine's clock three months ahead, not believed by anybody, makes nothing old."""
+    hub = hub_in(tmp_path, clock=DrivenClock(START_MS + 90 * MS_PER_DAY, "fast"))
+    log = hub.log
+    boot = log.boot_number("earlier")
+    log.add_clock_piece(Piece(boot, 0, START_MS, 10, "ntp"))
+    hub.ledger.believe(Piece(boot, 0, START_MS, 10, "ntp"))
+    meter_log = log.meter_log(METER, Medium.ELECTRICITY)
+    append(log, meter_log, [row_at(n, n * 10_000, boot=boot) for n in range(1, 11)])
+
+    assert hub.free_stored() == 0
+    assert len(sound_rows(log, meter_log)) == 10

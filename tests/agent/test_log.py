@@ -172,19 +172,22 @@ def test_a_batch_no_column_can_hold_is_undone_too(tmp_path: Path) -> None:
     log.close()
 
 
-def test_starting_a_log_that_fails_leaves_the_old_one_open(tmp_path: Path) -> None:
-    """The meter keeps the log it had, and commits go on."""
-    log, meter_log = log_with(tmp_path / "hub.sqlite", 1)
+def test_a_log_that_cannot_be_started_yet_waits_with_its_rows(tmp_path: Path) -> None:
+    """A full disk refuses the commit; the same log and rows are written by the next one."""
+    log = Log(tmp_path / "hub.sqlite")
     log.write(
         "CREATE TRIGGER broken BEFORE INSERT ON logs BEGIN SELECT RAISE(ABORT, 'no'); END", ()
     )
-
+    started = log.start_log(METER, Medium.ELECTRICITY)
+    batch = Batch(rows=[(started, row_at(1, 0))])
     with pytest.raises(sqlite3.IntegrityError):
-        log.start_log(METER, Medium.ELECTRICITY)
+        log.commit(batch)
+    log.write("DROP TRIGGER broken", ())
 
-    append(log, meter_log, [row_at(2, 0)])
-    assert log.meters[METER] is meter_log
-    assert [one.log for one in log.all_logs()] == [meter_log.log]
+    log.commit(batch)
+
+    assert [one.log for one in log.all_logs()] == [started.log]
+    assert [row.seq for row in sound_rows(log, started)] == [1]
     log.close()
 
 
@@ -199,6 +202,7 @@ def test_a_new_log_closes_the_old_one_and_keeps_its_runs(tmp_path: Path) -> None
     log.commit(Batch(run_changes=changes))
 
     started = log.start_log(METER, Medium.ELECTRICITY)
+    log.commit(Batch())
 
     assert started.next_seq == 1
     assert started.log_id != meter_log.log_id

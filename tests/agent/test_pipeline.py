@@ -11,9 +11,9 @@ from agent import pipeline as pipeline_module
 from agent.app import build_hub
 from agent.hub import Hub
 from agent.pipeline import run_pipeline
-from agent.uplink.framing import rows_to_read
 from agent.uplink.port import Channel
-from agent.uplink.session import Session, SessionHooks, SessionRules
+from agent.uplink.sender import SessionHooks, SessionRules
+from agent.uplink.session import Session
 from firmware_bridge.links import LinkEvent, LinkEventKind
 from firmware_bridge.simulator.oracle import OracleLine
 from shared.units import MS_PER_HOUR
@@ -78,7 +78,7 @@ def test_rows_reach_a_cloud_through_the_session(tmp_path: Path) -> None:
     hub.session = Session(
         hub.log,
         uplink,
-        SessionRules(1, 100, 0, lambda: rows_to_read(hub.consent.now), hub.cut),
+        SessionRules(1, 100, 0, hub.chunk_rows, lambda: hub.ledger.size, hub.cut),
         SessionHooks(
             hub.machine.monotonic_ms, hub.utc_ms, hub.hear_cloud_time, hub.take_tariffs, print
         ),

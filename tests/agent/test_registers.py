@@ -11,6 +11,7 @@ from agent.registers import (
     CounterWatch,
     Fault,
     Verdict,
+    join_changes,
 )
 from shared.readings import Medium
 from shared.units import MS_PER_DAY, MS_PER_HOUR
@@ -136,6 +137,31 @@ def test_doubtful_values_that_disagree_never_convince() -> None:
     faults = [watch.judge("import_mwh", 10**6 * (20 - n), n * STEP_MS).fault for n in range(1, 19)]
 
     assert set(faults) == {Fault.FELL}
+
+
+def test_a_reading_that_is_repeated_counts_once() -> None:
+    """At the time it was first heard, a refused value stays refused and convinces nobody."""
+    watch = watch_at(5_000_000_000)
+
+    repeats = [watch.judge("import_mwh", 1_000_000, STEP_MS) for _ in range(20)]
+    later = [
+        watch.judge("import_mwh", 1_000_000, n * STEP_MS) for n in range(2, CONSISTENT_SAMPLES + 1)
+    ]
+
+    assert {verdict.fault for verdict in repeats} == {Fault.FELL}
+    assert [verdict.is_new_run for verdict in later] == [False] * (CONSISTENT_SAMPLES - 2) + [True]
+
+
+def test_joined_changes_keep_a_new_run() -> None:
+    """A wrap after a new run adds its modulus; a new run after a wrap is a run without one."""
+    began, wrapped = Verdict(is_new_run=True), Verdict(modulus=TOP_MWH)
+
+    assert join_changes({"a": began}, {"a": wrapped, "b": began}) == {
+        "a": Verdict(modulus=TOP_MWH, is_new_run=True),
+        "b": began,
+    }
+    assert join_changes({"a": wrapped}, {"a": began}) == {"a": began}
+    assert join_changes({"a": wrapped}, {}) == {"a": wrapped}
 
 
 @pytest.mark.parametrize(

@@ -153,3 +153,58 @@ def test_pieces_survive_in_the_database(tmp_path: Path) -> None:
 
     assert log.clock_pieces() == pieces
     log.close()
+
+
+def test_between_two_pieces_the_drift_is_known() -> None:
+    """Thirty hours without NTP: what lies between is read off the two ends, within a second."""
+    ledger = ledger_of(
+        Piece(BOOT, 0, START_MS, 10, "ntp"),
+        Piece(BOOT, 30 * MS_PER_HOUR, START_MS + 30 * MS_PER_HOUR + 3_000, 10, "ntp"),
+    )
+
+    middle = ledger.at(BOOT, 15 * MS_PER_HOUR)
+
+    assert middle is not None
+    assert middle.utc_ms == START_MS + 15 * MS_PER_HOUR + 1_500
+    assert middle.uncertainty_ms < 1_000
+
+
+def test_a_clock_that_was_set_between_two_pieces_is_not_drift() -> None:
+    """No crystal gains an hour in a day: each side keeps to its own piece."""
+    ledger = ledger_of(
+        Piece(BOOT, 0, START_MS, 10, "ntp"),
+        Piece(BOOT, MS_PER_DAY, START_MS + MS_PER_DAY + MS_PER_HOUR, 10, "ntp"),
+    )
+
+    early, late = ledger.at(BOOT, MS_PER_HOUR), ledger.at(BOOT, 23 * MS_PER_HOUR)
+
+    assert early is not None
+    assert late is not None
+    assert early.utc_ms == START_MS + MS_PER_HOUR
+    assert late.utc_ms == START_MS + 24 * MS_PER_HOUR
+
+
+def test_a_vague_hub_time_is_enough_for_a_meter_with_a_clock() -> None:
+    """Days after the last NTP the meter's own clock still dates its samples."""
+    ledger = ledger_of(Piece(BOOT, 0, START_MS, 10, "ntp"))
+    at_ms = 5 * MS_PER_DAY
+
+    dated = ledger.resolve(row_at(1, at_ms, meter_clock_ms=START_MS + at_ms + 20_000))
+    undated = ledger.resolve(row_at(2, at_ms))
+    far_off = ledger.resolve(row_at(3, at_ms, meter_clock_ms=START_MS + at_ms + 110_000))
+
+    assert dated == (START_MS + at_ms + 20_000, Quality.GOOD)
+    assert undated is None
+    assert far_off is None
+
+
+def test_an_imprecise_source_does_not_fill_the_ledger() -> None:
+    """A source that is always off by a second adds a few pieces a day, not one a minute."""
+    ledger = ledger_of(Piece(BOOT, 0, START_MS, 1_000, "ntp"))
+
+    added = sum(
+        ledger.believe(Piece(BOOT, minute * 60_000, START_MS + minute * 60_000, 1_000, "ntp"))
+        for minute in range(1, 1_441)
+    )
+
+    assert 1 <= added <= 6

@@ -8,7 +8,8 @@ from agent.records import MeterLog
 from agent.rows import LogRow
 from agent.uplink.framing import Chunk, Cut
 from agent.uplink.port import Channel
-from agent.uplink.session import Session, SessionHooks, SessionRules
+from agent.uplink.sender import SessionHooks, SessionRules
+from agent.uplink.session import Session
 from shared.frames import frame_of
 from shared.readings import StampedSample
 from tests.support.fakes import FakeCloud, FakeTime, FakeUplink
@@ -43,10 +44,18 @@ class Scene:
         self.uplink = FakeUplink()
         self.cloud = FakeCloud(window_frames=100)
         self.time = FakeTime(utc_ms=START_MS)
+        self.clock_pieces = 1
         self.bad_input: list[str] = []
         self.cloud_times: list[tuple[int, int]] = []
         self.tariffs: list[bytes] = []
-        self.rules = SessionRules(300, frames_per_s, start_delay_s, lambda: CHUNK_ROWS, cut)
+        self.rules = SessionRules(
+            frame_interval_s=300,
+            backlog_frames_per_s=frames_per_s,
+            start_delay_s=start_delay_s,
+            chunk_rows=lambda _log, _seq: CHUNK_ROWS,
+            clock_pieces=lambda: self.clock_pieces,
+            cut=cut,
+        )
         self.session = self.make_session()
 
     def make_session(self) -> Session:

@@ -87,7 +87,7 @@ function asStale(power) {
 function showCost(cost) {
   write("cost", cost.text);
   at("cost").classList.toggle("words", cost.total_millionths === null);
-  write("cost-note", cost.note || "with standing charge and VAT");
+  write("cost-note", cost.note);
   replaceIfChanged("cost-lines", JSON.stringify(cost.lines), () =>
     cost.lines.flatMap((line) => [build("dt", "", line.name), build("dd", "", line.text)]));
 }

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.doctor.check import Result, guard
+from agent.doctor.check import Result
 from agent.doctor.clocks import (
     check_kernel,
     check_ledger,
@@ -15,6 +15,7 @@ from agent.doctor.clocks import (
     judge_system,
     judge_unstarted,
 )
+from agent.doctor.guard import guard
 from agent.doctor.reading import open_database
 from agent.timekeeping import BelievedTime
 from shared.clock import DrivenClock

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from agent.consent import Granularity
-from agent.doctor.check import Result, guard
+from agent.doctor.check import Result
+from agent.doctor.guard import guard
 from agent.doctor.household import (
     CONSENT_WORDS,
     check_tariff,

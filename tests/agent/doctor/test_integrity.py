@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from agent.database import migrations
-from agent.doctor.check import Result, guard
+from agent.doctor.check import Result
+from agent.doctor.guard import guard
 from agent.doctor.integrity import (
     MAX_NAMED,
     check_checksums,

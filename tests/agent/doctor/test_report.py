@@ -5,7 +5,8 @@ import sqlite3
 
 import pytest
 
-from agent.doctor.check import Check, Result, guard, worst_of
+from agent.doctor.check import Check, Result, worst_of
+from agent.doctor.guard import guard
 from agent.doctor.report import to_json, to_text
 from shared.errors import OperatorError
 

@@ -71,11 +71,11 @@ def test_home_without_cloud_is_not_a_fault() -> None:
     assert [line(inputs, name).condition for name in ("Cloud", "Waiting")] == ["off", "off"]
 
 
-def test_no_receipt_yet() -> None:
-    """Connected is not stored."""
+def test_no_receipt_since_the_start() -> None:
+    """Connected is not stored, and a receipt before the start is not known to be none."""
     cloud = line(home_inputs(hub=hub_state(last_receipt_at_ms=None)), "Cloud")
 
-    assert cloud.text == "connected, nothing stored there yet"
+    assert cloud.text == "connected, no receipt since the hub started"
 
 
 def test_clock_that_is_not_trusted_is_a_fault() -> None:

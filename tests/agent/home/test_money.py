@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from agent.home.money import show_cost, view_cost
+from agent.home.money import ROUNDED_NOTE, WHOLE_NOTE, show_cost, view_cost
 from shared.calendar import day_of, slot_of_sample
 from shared.meterdays import SlotUsage
 from shared.tariffs import Flat, SlotEnergy, Tariff, TariffVersion, price
@@ -24,6 +24,34 @@ def test_cost_today_has_standing_charge_and_vat() -> None:
         ("Standing charge", "£0.60"),
         ("VAT 5 %", "£0.05"),
     ]
+    assert cost.note == f"{WHOLE_NOTE}; {ROUNDED_NOTE}"
+
+
+def test_lines_that_add_up_are_not_said_to_be_rounded() -> None:
+    """2 kWh at 25 p, 60.1 p a day and no VAT: £0.50 and £0.60 are £1.10 as printed."""
+    slots = {TODAY: SlotUsage(2_000_000, is_estimated=False)}
+
+    cost = view_cost(
+        home_inputs(electricity_slots=slots, tariff=flat_tariff(250_000, vat_permille=0))
+    )
+
+    assert [line.text for line in cost.lines] == ["£0.50", "£0.60"]
+    assert (cost.text, cost.note) == ("£1.10", WHOLE_NOTE)
+
+
+def test_credit_is_rounded_by_its_size() -> None:
+    """Lines of minus 0.5 p and 0.5 p print as minus a penny and a penny, which add up."""
+    tariff = Tariff(
+        "Night sun",
+        "GBP",
+        [TariffVersion("v", dt.date(2026, 1, 1), 5_000, 0, Flat(-5_000))],
+    )
+    slots = {TODAY: SlotUsage(1_000_000, is_estimated=False)}
+
+    cost = view_cost(home_inputs(electricity_slots=slots, tariff=tariff))
+
+    assert [line.text for line in cost.lines] == ["\N{MINUS SIGN}£0.01", "£0.01"]
+    assert cost.note == WHOLE_NOTE
 
 
 def test_no_tariff_is_said_with_its_fix() -> None:
@@ -59,7 +87,7 @@ def test_energy_without_a_price_makes_the_total_a_least_one() -> None:
     cost = show_cost(price(tariff, energy, *day, LONDON), tariff, has_energy=True)
 
     assert (cost.state, cost.text) == ("part-priced", "at least £1.15")
-    assert cost.note == "1 half hour without a price (0.50 kWh) not counted"
+    assert cost.note.startswith("1 half hour without a price (0.50 kWh) not counted; each line")
 
 
 def test_money_of_another_currency() -> None:

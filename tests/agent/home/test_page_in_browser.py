@@ -18,6 +18,7 @@ from tests.support.home_inputs import (
     hub_state,
 )
 from tests.support.home_page import PIN, Home
+from tests.support.pictures import read_picture
 from tests.support.webserver import WebServer
 
 pytestmark = pytest.mark.slow
@@ -170,7 +171,9 @@ def test_no_screen_scrolls_sideways(
     wide = page.evaluate("document.documentElement.scrollWidth")
 
     assert wide == width
-    assert page.screenshot().startswith(b"\x89PNG")
+    picture = read_picture(page.screenshot())
+    assert picture.size == (width, height)
+    assert not picture.is_blank
 
 
 def test_reading_and_light_fit_a_display_of_320_by_240(visit: Visit, server: WebServer) -> None:

@@ -10,27 +10,33 @@ from agent.home.words import (
     format_count,
     format_energy,
     format_money,
-    format_power,
     format_small_money,
     format_span,
     format_threshold,
     format_volume,
+    split_power,
 )
 from tests.support.home_inputs import LONDON, at_ms
 
 
 @pytest.mark.parametrize(
-    ("power_w", "text"),
-    [(0, "0 W"), (432, "432 W"), (999, "999 W"), (1_436, "1.44 kW"), (11_250, "11.3 kW")],
+    ("power_w", "number", "unit"),
+    [
+        (0, "0", "W"),
+        (432, "432", "W"),
+        (999, "999", "W"),
+        (1_436, "1.44", "kW"),
+        (11_250, "11.3", "kW"),
+    ],
 )
-def test_power_turns_to_kilowatts_at_a_kilowatt(power_w: int, text: str) -> None:
+def test_power_turns_to_kilowatts_at_a_kilowatt(power_w: int, number: str, unit: str) -> None:
     """Watts are read below a kilowatt, kilowatts above, with fewer decimals the larger."""
-    assert format_power(power_w) == text
+    assert split_power(power_w) == (number, unit)
 
 
 def test_power_is_written_without_its_sign() -> None:
     """The direction is a word on the page, so an exported kilowatt is written as a kilowatt."""
-    assert format_power(-1_500) == "1.50 kW"
+    assert split_power(-1_500) == ("1.50", "kW")
 
 
 @pytest.mark.parametrize(("power_w", "text"), [(460, "460 W"), (1_242, "1.2 kW"), (3_000, "3 kW")])

@@ -5,17 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from agent.records import MeterLog
 from agent.uplink import session as session_module
+from agent.uplink.framing import Chunk, Cut
 from agent.uplink.port import Channel
+from agent.uplink.sender import BURST_FRAMES
 from agent.uplink.session import (
-    BURST_FRAMES,
     HELLO_ANSWER_MS,
     PAUSED_ASK_MS,
     UNDELIVERED_PAUSE_MS,
 )
 from shared.protocol import decode_hello
 from tests.support.hubs import METER
-from tests.support.sessions import Scene
+from tests.support.sessions import Scene, cut_everything
 
 
 @pytest.fixture
@@ -256,3 +258,46 @@ def test_run_serves_until_cancelled(scene: Scene) -> None:
     asyncio.run(asyncio.wait_for(serve(), 5))
 
     assert len(scene.uplink.taken(Channel.HELLO)) == 1
+
+
+def test_a_timeless_stretch_holds_up_nothing_behind_it(tmp_path: Path) -> None:
+    """It is passed over, not read again each tick, and sent once the clock tells more."""
+    asked: list[int] = []
+
+    def cut(meter_log: MeterLog, chunk: Chunk) -> Cut:
+        asked.append(chunk.first_seq)
+        if chunk.first_seq == 1 and there.clock_pieces == 1:
+            return Cut(None, 10)
+        return cut_everything(meter_log, chunk)
+
+    there = Scene(tmp_path, rows=40, cut=cut)
+    there.connect()
+    there.answer()
+    for _ in range(5):
+        there.step(1_000)
+    sent_timeless, asked_timeless = there.sent(), asked.count(1)
+
+    there.clock_pieces = 2
+    there.step(1_000)
+
+    assert sent_timeless == [(11, 20), (21, 30), (31, 40)]
+    assert asked_timeless == 1
+    assert there.sent() == [(1, 10)]
+
+
+def test_a_stretch_that_is_stuck_does_not_put_off_the_newest(tmp_path: Path) -> None:
+    """What waits far back for its time does not reset the turn of the steady flow."""
+
+    def cut(meter_log: MeterLog, chunk: Chunk) -> Cut:
+        if chunk.first_seq == 1:
+            return Cut(None, 0)
+        return cut_everything(meter_log, chunk)
+
+    scene = Scene(tmp_path, rows=5, cut=cut)
+    scene.connect()
+    scene.answer(stored=[(3, 5, 0)])
+    scene.more(2)
+    for _ in range(301):
+        scene.step(1_000)
+
+    assert (6, 7) in scene.sent()

@@ -7,7 +7,7 @@ import pytest
 from agent.records import Batch, MeterLog
 from agent.uplink.framing import Chunk, Cut
 from agent.uplink.port import Channel
-from agent.uplink.session import BACKLOG_ANSWER_MS
+from agent.uplink.sender import BACKLOG_ANSWER_MS
 from shared.frames import Frame
 from shared.ranges import count
 from shared.readings import Medium

@@ -3,6 +3,8 @@
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from firmware_bridge.meters.codec import Refused, Telegram
 from firmware_bridge.meters.p1_findings import MAX_REFUSED_VALUES, MAX_UNKNOWN, MAX_UNKNOWN_CHARS
@@ -190,7 +192,7 @@ def test_submeter_is_what_its_device_type_says(
     assert sample.meter_time_ms == 1_719_828_000_000
 
 
-@pytest.mark.parametrize("kind", ["", "(002)", "(abc)"])
+@pytest.mark.parametrize("kind", ["", "(002)", "(abc)", "(0003)", f"({'3' * 5_000})"])
 def test_submeter_of_no_known_type_is_unknown(kind: str) -> None:
     """Cubic metres alone do not tell gas from water."""
     lines = [f"0-1:24.1.0{kind}"] if kind else []
@@ -218,6 +220,39 @@ def test_impossible_submeter_reading_is_refused(reading: str, reason: str) -> No
     assert len(telegram.samples) == 1
     assert isinstance(refused, Refused)
     assert refused.reason == reason
+
+
+def test_valve_that_is_no_position_is_missing() -> None:
+    """Digits without end are noise, not a closed valve; the reading beside them is kept."""
+    lines = ("0-1:24.1.0(003)", "0-1:24.2.1(240701120000S)(00001.234*m3)")
+
+    valves = [
+        telegram_of(*lines, f"0-1:24.4.0({valve})").samples[0].registers.get("valve_index")
+        for valve in ("1", "0", "I", "9" * 5_000)
+    ]
+
+    assert valves == [1, 0, None, None]
+
+
+_CODES = ("1-0:1.8.1", "1-0:1.7.0", "1-0:16.7.0", "0-0:1.0.0", "0-1:24.1.0", "0-1:24.2.1",
+          "0-1:24.3.0", "0-1:24.4.0", "0-1:96.1.0", "0-0:96.13.0", "1-0:1.6.0")  # fmt: skip
+_DIGITS = st.one_of(
+    st.sampled_from(["003", "200101120000W", "9" * 4_300, "9" * 5_000, "0" * 5_000]),
+    st.text("0123456789.-+", max_size=30),
+)
+
+
+@example([("0-1:24.1.0", "3" * 5_000, "1")])
+@given(st.lists(st.tuples(st.sampled_from(_CODES), _DIGITS, _DIGITS), max_size=8))
+def test_digits_of_any_length_never_raise(lines: list[tuple[str, str, str]]) -> None:
+    """Wherever a number may stand, one too long for Python to read is noise like any other."""
+    printed = [f"{code}({first})({then}*m3)" for code, first, then in lines]
+    printed += [f"{code}({first})" for code, first, _ in lines]
+
+    reading = "0-1:24.2.1(240701120000S)(00001.234*m3)"
+    found = decode(*printed, reading, checked=False)
+
+    assert all(isinstance(one, Telegram | Refused) for one in found)
 
 
 def test_two_submeters_of_one_serial_are_kept_apart() -> None:

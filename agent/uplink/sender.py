@@ -1,0 +1,183 @@
+"""Sends what is due: frames cut from the log, within the window, backlog paced.
+
+Knows no receipts: what is in flight it only counts. The session decides when there is a connection.
+"""
+
+import contextlib
+import random
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from agent.log import Log
+from agent.records import MeterLog
+from agent.uplink.framing import Chunk, Cut
+from agent.uplink.ledger import Delivery, Flight
+from agent.uplink.pacing import TokenBucket
+from agent.uplink.port import Channel, Uplink
+from shared.errors import FrameError
+from shared.frames import Frame, encode_frame
+from shared.protocol import is_backlog
+from shared.ranges import Range, union
+from shared.units import MS_PER_MINUTE, MS_PER_SECOND
+
+BACKLOG_ANSWER_MS = 30 * MS_PER_SECOND
+STEADY_ANSWER_MS = 75 * MS_PER_MINUTE
+"""Receipts of the steady flow come at most hourly; a quarter of an hour more is an overdue one."""
+
+BURST_FRAMES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRules:
+    """How fast and how often frames leave, and how they are cut from the log."""
+
+    frame_interval_s: float
+    backlog_frames_per_s: float
+    start_delay_s: float
+    chunk_rows: Callable[[MeterLog, int], int]
+    clock_pieces: Callable[[], int]
+    cut: Callable[[MeterLog, Chunk], Cut]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionHooks:
+    """Whom the session tells what it learns; each is called on the event loop, returns at once."""
+
+    monotonic_ms: Callable[[], int]
+    utc_ms: Callable[[], int]
+    on_cloud_time: Callable[[int, int], None]
+    on_tariff: Callable[[bytes], None]
+    on_bad_input: Callable[[str, str, bytes], None]
+
+
+@dataclass(slots=True)
+class SessionState:
+    """What the page and `doctor` show of the session."""
+
+    is_connected: bool = False
+    disconnect_reason: str = ""
+    last_receipt_ms: int | None = None
+    frames_sent: int = 0
+    frames_overdue: int = 0
+    messages_dropped: int = 0
+    database_errors: int = 0
+    rewound_meters: list[str] = field(default_factory=list)
+
+
+class Sender:
+    """Cuts and publishes frames of every log."""
+
+    def __init__(
+        self,
+        log: Log,
+        uplink: Uplink,
+        rules: SessionRules,
+        hooks: SessionHooks,
+        state: SessionState,
+    ) -> None:
+        self._log = log
+        self._uplink = uplink
+        self._rules = rules
+        self._hooks = hooks
+        self._state = state
+        self._bucket = TokenBucket(rules.backlog_frames_per_s, BURST_FRAMES)
+        self._clock_pieces = 0
+        self._window_frames = 0
+        self._in_flight = 0
+        self._jitter = random.Random()  # noqa: S311 (spreads load, guards no secret)
+
+    def send(
+        self,
+        deliveries: Sequence[tuple[MeterLog, Delivery]],
+        window_frames: int,
+        *,
+        is_final: bool,
+    ) -> None:
+        """Take back what is overdue and send what is due, `window_frames` unanswered at the most.
+
+        `is_final` sends what the interval would still hold back: the hub is about to stop.
+        """
+        now_ms = self._hooks.monotonic_ms()
+        pieces = self._rules.clock_pieces()
+        for _, delivery in deliveries:
+            if pieces != self._clock_pieces:
+                delivery.timeless.clear()
+            self._state.frames_overdue += len(delivery.overdue(now_ms))
+        self._clock_pieces = pieces
+        self._window_frames = window_frames
+        self._in_flight = sum(len(delivery.flights) for _, delivery in deliveries)
+        for meter_log, delivery in deliveries:
+            self._send_log(meter_log, delivery, now_ms, is_final=is_final)
+
+    def _send_log(
+        self, meter_log: MeterLog, delivery: Delivery, now_ms: int, *, is_final: bool
+    ) -> None:
+        held = self._log.held_range(meter_log.log)
+        if held is None:
+            return
+        is_due = is_final or delivery.last_framed_ms is None
+        is_due = is_due or now_ms - (delivery.last_framed_ms or 0) >= (
+            self._rules.frame_interval_s * MS_PER_SECOND
+        )
+        for first_seq, last_seq in delivery.unsent(held):
+            next_seq: int | None = first_seq
+            while next_seq is not None and next_seq <= last_seq:
+                chunk_rows = self._rules.chunk_rows(meter_log, next_seq)
+                is_many = last_seq - next_seq + 1 >= chunk_rows
+                if not (is_due or is_many or last_seq < held[1]):
+                    return
+                if self._in_flight >= self._window_frames:
+                    return
+                if is_many and not self._bucket.take(now_ms):
+                    return
+                sent = self._state.frames_sent
+                chunk = (next_seq, min(last_seq, next_seq + chunk_rows - 1))
+                next_seq = self._send_chunk(meter_log, delivery, chunk, last_seq)
+                is_sent = self._state.frames_sent != sent
+                if is_many and not is_sent:
+                    self._bucket.give_back()
+                # The newest rows are looked at again only when their turn comes; what is stuck
+                # further back must not put that off.
+                if is_sent or chunk[1] == held[1]:
+                    delivery.last_framed_ms = now_ms
+
+    def _send_chunk(
+        self, meter_log: MeterLog, delivery: Delivery, chunk: Range, last_seq: int
+    ) -> int | None:
+        """Send the first frame of a chunk of what is unsent up to `last_seq`.
+
+        Say with which sequence to go on; None where what is left has to wait.
+        """
+        rows = self._log.read(meter_log.log, *chunk)
+        cut = self._rules.cut(meter_log, Chunk(*chunk, rows, chunk[1] < last_seq))
+        if cut.last_seq < chunk[0]:
+            return None
+        if cut.frame is None:
+            # Passed over until the hub learns more about the time; asked again only then.
+            delivery.timeless = union([*delivery.timeless, (chunk[0], cut.last_seq)])
+        elif not self._send_frame(meter_log, delivery, cut.frame):
+            return None
+        return cut.last_seq + 1
+
+    def _send_frame(self, meter_log: MeterLog, delivery: Delivery, frame: Frame) -> bool:
+        try:
+            payload = encode_frame(frame)
+        except FrameError as error:
+            delivery.refused.append((frame.first_seq, frame.last_seq, error.code))
+            with contextlib.suppress(sqlite3.Error):
+                self._log.hold(meter_log.log, frame.first_seq, frame.last_seq, error.code)
+            self._hooks.on_bad_input("unframeable", error.message, b"")
+            return True
+        if not self._uplink.publish(Channel.FRAMES, payload):
+            return False
+        # A frame that only withholds is steady flow: the cloud takes it for that too.
+        newest_ms = max(frame.times_ms, default=self._hooks.utc_ms())
+        answer_ms = (
+            BACKLOG_ANSWER_MS if is_backlog(newest_ms, self._hooks.utc_ms()) else STEADY_ANSWER_MS
+        )
+        due_ms = self._hooks.monotonic_ms() + int(answer_ms * self._jitter.uniform(1.0, 1.5))
+        delivery.flights.append(Flight(frame.first_seq, frame.last_seq, due_ms))
+        self._in_flight += 1
+        self._state.frames_sent += 1
+        return True

@@ -1,0 +1,146 @@
+"""Sub-meters' captures, each repeated in many telegrams, and meters that come and go."""
+
+import pytest
+
+from agent.collector import FORGOTTEN_AFTER_MS, MAX_METERS, Collected, Collector, Moment
+from agent.registers import CONSISTENT_SAMPLES
+from firmware_bridge.meters.codec import Telegram
+from shared.readings import Medium, Sample
+from shared.units import MS_PER_HOUR
+from tests.support.hubs import BOOT, GAS_METER, START_MS, sample
+
+
+def moment(after_ms: int, *, boot: int = BOOT, utc_ms: int | None = None) -> Moment:
+    return Moment(boot, after_ms, START_MS + after_ms if utc_ms is None else utc_ms)
+
+
+def offer_gas(collector: Collector, after_ms: int, captured_ms: int, **gas: int) -> Collected:
+    electricity = sample(10**9 + after_ms, START_MS + after_ms)
+    said = Sample(GAS_METER, Medium.GAS, START_MS + captured_ms, gas)
+    return collector.offer(Telegram((electricity, said)), moment(after_ms))
+
+
+def gas_rows(collected: Collected) -> list[tuple[dict[str, int], bool]]:
+    return [
+        (one.sample.registers, any(change.is_new_run for change in one.changes.values()))
+        for one in collected.to_log
+        if one.sample.meter == GAS_METER
+    ]
+
+
+@pytest.mark.parametrize("valve", [{}, {"valve_index": 1}], ids=["without", "with a valve"])
+def test_an_exchanged_gas_meter_begins_a_run(valve: dict[str, int]) -> None:
+    """The sixth capture convinces; refused ones make no row, whatever else they print."""
+    collector = Collector(100)
+    values = [5_000_000, *(7_000 + n * 100 for n in range(CONSISTENT_SAMPLES + 1))]
+    rows: list[tuple[dict[str, int], bool]] = []
+    doubts: list[int] = []
+
+    for place, value in enumerate(values):
+        for repeat in range(20):
+            at_ms = place * 300_000
+            heard = offer_gas(collector, at_ms + repeat * 10_000, at_ms, gas_l=value, **valve)
+            rows += gas_rows(heard)
+            doubts += [doubt.value for doubt in heard.doubts]
+
+    assert rows == [
+        ({"gas_l": 5_000_000, **valve}, False),
+        ({"gas_l": values[-2], **valve}, True),
+        ({"gas_l": values[-1], **valve}, False),
+    ]
+    assert doubts == values[1:CONSISTENT_SAMPLES]
+
+
+def test_a_bad_capture_convinces_nobody_however_often_it_is_repeated() -> None:
+    """One reading, one doubt; the capture after it holds, in the run there was."""
+    collector = Collector(100)
+    offer_gas(collector, 0, 0, gas_l=5_000_000)
+
+    repeats = [
+        offer_gas(collector, 300_000 + n * 1_000, 300_000, gas_l=5_000_000 + 10_000)
+        for n in range(300)
+    ]
+    after = offer_gas(collector, 600_000, 600_000, gas_l=5_000_200)
+
+    assert sum(len(one.doubts) for one in repeats) == 1
+    assert [gas_rows(one) for one in repeats] == [[]] * 300
+    assert gas_rows(after) == [({"gas_l": 5_000_200}, False)]
+
+
+def test_a_capture_garbled_at_first_is_logged_when_it_is_read_right() -> None:
+    """A telegram without a checksum may be damaged; the next one repeats the capture."""
+    collector = Collector(100)
+    offer_gas(collector, 0, 0, gas_l=5_000_000)
+
+    garbled = offer_gas(collector, 300_000, 300_000, gas_l=1_000_100)
+    right = offer_gas(collector, 301_000, 300_000, gas_l=5_000_100)
+    again = offer_gas(collector, 302_000, 300_000, gas_l=5_000_100)
+
+    assert [gas_rows(one) for one in (garbled, right, again)] == [
+        [],
+        [({"gas_l": 5_000_100}, False)],
+        [],
+    ]
+
+
+def test_what_an_hour_of_heating_burns_is_believed_of_an_hourly_capture() -> None:
+    """What bounds the rise is the time from capture to capture, not from telegram to telegram."""
+    collector = Collector(100)
+    times_ms = range(0, MS_PER_HOUR, 10_000)
+    heard = [offer_gas(collector, after_ms, 0, gas_l=5_000_000) for after_ms in times_ms]
+
+    heard.append(offer_gas(collector, MS_PER_HOUR, MS_PER_HOUR, gas_l=5_003_000))
+
+    assert [one.doubts for one in heard if one.doubts] == []
+    assert gas_rows(heard[-1]) == [({"gas_l": 5_003_000}, False)]
+
+
+def test_a_submeter_without_counters_is_logged_by_its_captures() -> None:
+    """Where no counter was refused, what there is makes the row."""
+    collector = Collector(100)
+
+    rows = [gas_rows(offer_gas(collector, n * 1_000, 0, valve_index=1)) for n in range(3)]
+
+    assert rows == [[({"valve_index": 1}, False)], [], []]
+
+
+def full_collector(heard: Moment) -> Collector:
+    collector = Collector(100)
+    for number in range(MAX_METERS):
+        collector.offer(Telegram((sample(10**9, meter=f"M-{number}"),)), heard)
+    return collector
+
+
+def refusals(collector: Collector, heard: Moment, *meters: str) -> list[str]:
+    offered = [collector.offer(Telegram((sample(10, meter=one),)), heard) for one in meters]
+    return [doubt.reason for collected in offered for doubt in collected.doubts]
+
+
+@pytest.mark.parametrize(
+    ("now", "later"),
+    [
+        (moment(0), moment(FORGOTTEN_AFTER_MS)),
+        (moment(0), moment(0, boot=BOOT + 1, utc_ms=START_MS + FORGOTTEN_AFTER_MS)),
+        (Moment(BOOT, 0, None), Moment(BOOT, FORGOTTEN_AFTER_MS, None)),
+    ],
+    ids=["one boot", "another boot", "no time"],
+)
+def test_a_meter_silent_for_a_month_makes_room(now: Moment, later: Moment) -> None:
+    """A swapped meter is read though garbled serials have filled the list years ago."""
+    collector = full_collector(now)
+    utc_ms = None if later.utc_ms is None else later.utc_ms + 1
+    after = Moment(later.boot, later.monotonic_ms + 1, utc_ms)
+
+    too_soon = refusals(collector, later, "NEW")
+    alive = refusals(collector, later, "M-0")
+    in_time = refusals(collector, after, "NEW")
+
+    assert (too_soon, alive, in_time) == (["too-many-meters"], ["register-fell"], [])
+    assert refusals(collector, after, "M-0") == ["register-fell"]
+
+
+def test_where_no_clock_can_tell_no_meter_is_forgotten() -> None:
+    """After a restart without the time, nobody knows who has been silent."""
+    collector = full_collector(Moment(BOOT, 0, None))
+
+    assert refusals(collector, Moment(2, 10**15, None), "NEW") == ["too-many-meters"]
