@@ -17,7 +17,7 @@ PIP := PIP_REQUIRE_VIRTUALENV=1 $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 CHECKED := agent cloud firmware_bridge shared tests
 
-.PHONY: help demo test check format bench clean setup lock reference tests wheel-tests
+.PHONY: help demo test check format bench clean setup lock reference screenshot tests wheel-tests
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ format: $(VENV)/.dev-ready ## format and mend what ruff can mend
 
 reference: $(VENV)/.dev-ready ## write docs/reference/ from the code
 	$(BIN)/python -m tests.docs.generate
+
+screenshot: $(VENV)/.dev-ready ## take the README's picture of a running demo; ARGS=http://127.0.0.1:8080
+	$(BIN)/python -m tests.docs.screenshot $(ARGS)
 
 lock: $(VENV)/.dev-ready ## choose new versions for requirements/*.lock
 	PYTHON=$(BIN)/python packaging/lock.sh

@@ -45,13 +45,15 @@ def _parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--config", type=Path, metavar="FILE", help="TOML file of settings")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("api", parents=[shared], help="serve the REST API")
-    commands.add_parser("ingest", parents=[shared], help="run one ingest worker")
-    commands.add_parser("migrate", parents=[shared], help="bring the database to the newest schema")
-    samples = commands.add_parser(
-        "samples", parents=[shared], help="print every stored sample as a JSON line"
-    )
-    samples.add_argument(
+    summaries = {
+        "api": "serve the REST API until told to stop",
+        "ingest": "run one ingest worker until told to stop",
+        "migrate": "bring the database to the newest schema",
+        "samples": "print every stored sample as a JSON line",
+    }
+    for name, summary in summaries.items():
+        commands.add_parser(name, parents=[shared], help=summary, description=summary)
+    commands.choices["samples"].add_argument(
         "--all", action="store_true", help="print replaced revisions too, not only the highest"
     )
     return parser

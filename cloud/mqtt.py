@@ -86,13 +86,23 @@ class BrokerLink:
         """Queue a message; it goes out when the connection allows."""
         self._client.publish(topic, payload, qos=qos)
 
+    def unsubscribe(self) -> None:
+        """Ask the broker for no more; what it has sent already still arrives, and publishing works.
+
+        With shared subscriptions the other workers then get what comes.
+        """
+        filters = [one.topic_filter for one in self._subscriptions]
+        self._subscriptions = []
+        self._client.unsubscribe(filters)
+
     def stop(self) -> None:
         """Say goodbye and end the network thread."""
         self._client.disconnect()
         self._client.loop_stop()
 
     def _on_connect(self, client: paho.Client, *_: Any) -> None:
-        client.subscribe([(one.topic_filter, one.qos) for one in self._subscriptions])
+        if self._subscriptions:
+            client.subscribe([(one.topic_filter, one.qos) for one in self._subscriptions])
 
     def _on_subscribe(self, *_: Any) -> None:
         self._has_subscribed.set()

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from shared.errors import BadInputError
-from shared.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_SECOND, SLOT_MS, SLOTS_PER_UTC_DAY
+from shared.units import MS_PER_HOUR, MS_PER_SECOND, SLOT_MS, SLOTS_PER_UTC_DAY
 
 
 class Resolution(enum.StrEnum):
@@ -157,8 +157,3 @@ def check_zone(name: str) -> ZoneInfo:
             f"time zone {name!r} is not on half hours of UTC", hint="slots are half hours of UTC"
         )
     return zone
-
-
-def utc_day_start_ms(day_number: int) -> int:
-    """Say when a UTC day, counted from 1970, begins."""
-    return day_number * MS_PER_DAY

@@ -335,6 +335,10 @@ def _check_coverage(frame: Frame) -> None:
 
 
 def _check_names(frame: Frame) -> None:
+    """Hold names to their lengths, and to the characters that PostgreSQL's text can keep."""
+    names = [name for column in frame.columns for name in (column.register, column.run)]
+    if any("\0" in name for name in [frame.meter, *names]):
+        raise FrameError("bad-value", "a meter, register or run name holds a NUL character")
     for column in frame.columns:
         if not 0 < len(column.register) <= MAX_RUN_CHARS or len(column.run) > MAX_RUN_CHARS:
             raise FrameError("bad-value", f"register name of {len(column.register)} characters")

@@ -16,6 +16,12 @@ from shared.units import SLOT_MS, SLOTS_PER_UTC_DAY, spread_largest_remainder
 EDGE_TOLERANCE_MS = 300_000
 """A sample this close to a slot's boundary stands for it: gas meters capture every five minutes."""
 
+TAKEN_BACK_SLOTS = 4
+"""How far back a fall may reach: two hours, more than the clocks of two hubs in a home differ.
+
+Counted in slots and not in an amount, because one amount cannot suit mWh, litres and MJ.
+"""
+
 
 class Edges(NamedTuple):
     """The opening and the closing of one slot."""
@@ -107,8 +113,11 @@ def usage_of_run(edges: Mapping[int, Edges], modulus: int = 0) -> dict[int, Slot
 
     A slot's usage is its closing minus the previous closing. Where slots in between are unknown,
     what was used meanwhile is spread over the time by largest remainder and marked estimated. A
-    fall of over half the `modulus` of a run that has wrapped is a wrap; any other (two hubs whose
-    clocks differ) is taken off the slots that follow.
+    fall of over half the `modulus` of a run that has wrapped is a wrap. A fall that takes back no
+    more than the `TAKEN_BACK_SLOTS` before it counted is two hubs whose clocks differ: it is taken
+    off the slots that follow. A longer one is a break, a register that began again under the same
+    run's name: the fall counts nothing, its slot is estimated, unknown slots before it stay so,
+    and the sum is that of the parts on either side.
     """
     amounts: dict[int, int] = {}
     estimated: set[int] = set()
@@ -120,9 +129,13 @@ def usage_of_run(edges: Mapping[int, Edges], modulus: int = 0) -> dict[int, Slot
                 estimated.add(slot)
         else:
             _bridge(before, (slot, here), modulus, amounts, estimated)
-        amounts[slot] = amounts.get(slot, 0) + _rise(here.opening, here.closing, modulus)
+        used = _rise(here.opening, here.closing, modulus)
+        if _is_break(used, slot, amounts):
+            estimated.add(slot)
+            used = 0
+        amounts[slot] = amounts.get(slot, 0) + used
         before = (slot, here)
-    if before and slot_start_ms(before[0] + 1) - before[1].closing_at_ms > EDGE_TOLERANCE_MS:
+    if before and _ends_early(*before):
         estimated.add(before[0])
     return _without_falls(amounts, estimated)
 
@@ -136,8 +149,11 @@ def _bridge(
 ) -> None:
     """Share out what was used between one slot's closing and the next known slot's opening."""
     amount = _rise(before[1].closing, here[1].opening, modulus)
+    if _is_break(amount, before[0], amounts):
+        estimated.update({here[0], before[0]} if _ends_early(*before) else {here[0]})
+        return
     start_ms, end_ms = before[1].closing_at_ms, here[1].opening_at_ms
-    if slot_start_ms(before[0] + 1) - start_ms <= EDGE_TOLERANCE_MS:
+    if not _ends_early(*before):
         start_ms = slot_start_ms(before[0] + 1)
     if end_ms - slot_start_ms(here[0]) <= EDGE_TOLERANCE_MS:
         end_ms = slot_start_ms(here[0])
@@ -157,6 +173,19 @@ def _bridge(
 def _rise(earlier: int, later: int, modulus: int) -> int:
     # Half the span tells a wrap from a small fall, which must not become a spike of the whole span.
     return later - earlier + (modulus if 2 * (earlier - later) > modulus else 0)
+
+
+def _is_break(rise: int, slot: int, amounts: Mapping[int, int]) -> bool:
+    """Tell whether a rise is a fall to below where the register stood before these slots.
+
+    `slot` is the last one counted; its predecessors are looked back over.
+    """
+    return rise < 0 and -rise > sum(amounts.get(slot - n, 0) for n in range(TAKEN_BACK_SLOTS))
+
+
+def _ends_early(slot: int, edges: Edges) -> bool:
+    """Tell whether a slot's closing is too far from its end to stand for it."""
+    return slot_start_ms(slot + 1) - edges.closing_at_ms > EDGE_TOLERANCE_MS
 
 
 def _without_falls(amounts: dict[int, int], estimated: set[int]) -> dict[int, SlotUsage]:

@@ -16,6 +16,9 @@ from shared.units import INT64_MAX, INT64_MIN, MS_PER_MINUTE
 MAX_MESSAGE_BYTES = 8 * 1024
 """A receipt of 64 ranges is under 4 KB; AWS IoT's shadow documents stop at 8 KB too."""
 
+MAX_HELLO_BYTES = 32 * 1024
+"""64 logs whose meter ids take six bytes a character as JSON may: 498 bytes each, 31,872 in all."""
+
 MAX_LOGS_PER_HELLO = 64
 MAX_RANGES_PER_RECEIPT = 64
 
@@ -88,7 +91,7 @@ def encode_message(message: Hello | Receipt | Status | Live) -> bytes:
 
 def decode_hello(payload: bytes) -> Hello:
     """Decode a hello; raises BadInputError where it is not one, or lists too many logs."""
-    hello = _decode(payload, Hello)
+    hello = _decode(payload, Hello, MAX_HELLO_BYTES)
     if len(hello.logs) > MAX_LOGS_PER_HELLO:
         raise BadInputError(
             f"hello lists {len(hello.logs)} logs; the limit is {MAX_LOGS_PER_HELLO}"
@@ -119,11 +122,9 @@ def is_backlog(newest_taken_at_ms: int, now_ms: int) -> bool:
     return now_ms - newest_taken_at_ms > BACKLOG_AGE_MS
 
 
-def _decode(payload: bytes, kind: type[_Message]) -> _Message:
-    if len(payload) > MAX_MESSAGE_BYTES:
-        raise BadInputError(
-            f"{kind.__name__} of {len(payload)} bytes; the limit is {MAX_MESSAGE_BYTES}"
-        )
+def _decode(payload: bytes, kind: type[_Message], bytes_max: int = MAX_MESSAGE_BYTES) -> _Message:
+    if len(payload) > bytes_max:
+        raise BadInputError(f"{kind.__name__} of {len(payload)} bytes; the limit is {bytes_max}")
     try:
         return msgspec.json.decode(payload, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -16,7 +16,7 @@ from shared.tariffs import Tariff, decode_tariff, version_on
 from shared.units import MS_PER_MINUTE, MS_PER_SECOND
 
 CONSENT_WORDS = {
-    Granularity.LIVE: "every reading may leave the home, and live ones while they are asked for",
+    Granularity.LIVE: "every reading may leave the home, and live ones as they are measured",
     Granularity.TEN_SECONDS: "every logged reading may leave the home, one each ten seconds",
     Granularity.HALF_HOURLY: "half-hourly readings may leave the home, after each half hour",
     Granularity.DAILY: "one reading a day may leave the home, after the day has ended",

@@ -49,12 +49,6 @@ def put_household(connection: Connection, household: Household) -> None:
     )
 
 
-def read_household(connection: Connection, scope: Scope) -> Household:
-    """Read the one household of a scope."""
-    query = select(households).where(households.c.household_id == scope.only)
-    return Household(*connection.execute(query).one())
-
-
 def lock_hub(connection: Connection, thing: str, now_ms: int) -> Hub:
     """Take the hub's row lock for this transaction; a hub not seen before joins the household."""
     new = {

@@ -124,12 +124,16 @@ class HubBatch:
 
     def _merge(self, one: Read, frame: Frame, log: Log) -> None:
         first, last = frame.first_seq, frame.last_seq
-        verdict, detail = self._merger.merge(
-            frame,
-            one.message.payload,
-            one.message.received_at_ms,
-            may_overlap=merge.overlaps(self._logs[log.log_id].coverage, first, last),
-        )
+        try:
+            verdict, detail = self._merger.merge(
+                frame,
+                one.message.payload,
+                one.message.received_at_ms,
+                may_overlap=merge.overlaps(self._logs[log.log_id].coverage, first, last),
+            )
+        except FrameError as error:
+            self._set_aside(one, error)
+            return
         if verdict is Verdict.CONFLICT:
             self._hub = self._hub._replace(conflicts=self._hub.conflicts + 1)
             self._set_aside(one, FrameError("conflict", detail))
@@ -166,6 +170,8 @@ class HubBatch:
             return
         answer = self._answer(log_id)
         answer.is_due = True
+        # What is stored of a span that was refused is what the hub must know before all else.
+        answer.touched.append(span)
         answer.rejected.append((*span, error.code))
 
     def _dead_letter(self, one: Read, envelope: Envelope | None, error: FrameError) -> DeadLetter:
@@ -176,7 +182,8 @@ class HubBatch:
             first_seq=envelope.first_seq if envelope else None,
             last_seq=envelope.last_seq if envelope else None,
             code=error.code,
-            detail=str(error),
+            # A detail quotes what it refuses, and PostgreSQL keeps no text with a NUL.
+            detail=str(error).replace("\0", "\ufffd"),
             received_at_ms=one.message.received_at_ms,
             payload=one.message.payload,
         )

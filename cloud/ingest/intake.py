@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from shared.errors import BadInputError, FrameError
 from shared.frames import LOG_ID_BYTES, MAX_SEQ, Envelope, Frame, decode_frame, read_envelope
-from shared.protocol import LogState
+from shared.protocol import Hello, LogState
 from shared.readings import COUNTERS, MAX_METER_ID_CHARS
 from shared.units import MS_PER_DAY
 
@@ -50,16 +50,29 @@ def read_message(message: Message, now_ms: int) -> Read:
     return Read(message, envelope, frame, None)
 
 
-def check_log_state(state: LogState) -> None:
-    """Hold what a hello says of a log to its limits; raises BadInputError."""
+def check_hello(hello: Hello) -> None:
+    """Hold what a hello says to its limits; raises BadInputError."""
+    check_text("agent version", hello.agent_version)
+    for state in hello.logs:
+        _check_log_state(state)
+
+
+def _check_log_state(state: LogState) -> None:
     is_hex = len(state.log_id) == 2 * LOG_ID_BYTES and set(state.log_id) <= set("0123456789abcdef")
     if not is_hex:
         raise BadInputError(f"log id {state.log_id[:40]!r} is not {2 * LOG_ID_BYTES} hex digits")
     if len(state.meter) > MAX_METER_ID_CHARS:
         raise BadInputError(f"log {state.log_id}: meter id of {len(state.meter)} characters")
+    check_text(f"log {state.log_id}: meter id", state.meter)
     # An empty log holds nothing: its last sequence is one below its first.
     if not 0 <= state.first_seq <= state.last_seq + 1 <= MAX_SEQ + 1:
         raise BadInputError(f"log {state.log_id}: range {state.first_seq} to {state.last_seq}")
+
+
+def check_text(name: str, text: str) -> None:
+    """Refuse text that PostgreSQL cannot keep; raises BadInputError."""
+    if "\0" in text:
+        raise BadInputError(f"{name} {text[:40]!r} holds a NUL character")
 
 
 def _check_times(frame: Frame, now_ms: int) -> None:

@@ -11,6 +11,7 @@ from cloud.ingest import merge
 from cloud.readings.store import Change, ReadingStore, RunKey, StoredFrame
 from cloud.scope import Scope
 from shared.calendar import slot_start_ms, utc_day_of_slot
+from shared.errors import FrameError
 from shared.frames import Frame, decode_frame, encode_frame
 from shared.meterdays import SlotEdges, join_into
 from shared.ranges import union
@@ -31,6 +32,25 @@ def digest_of(payload: bytes) -> bytes:
     return blake2b(payload, digest_size=DIGEST_BYTES).digest()
 
 
+def encode_part(part: Frame) -> list[tuple[Frame, bytes]]:
+    """Encode a part of a frame, halved by its samples as often as its size takes.
+
+    A part can be larger than the frame it was cut from where the sender compresses harder than we
+    do. One sample always fits. Raises FrameError "bad-value" as `encode_frame` does.
+    """
+    try:
+        return [(part, encode_frame(part))]
+    except FrameError as error:
+        sequences = part.sequences()
+        if error.code != "too-large" or len(sequences) <= 1:
+            raise
+    middle = sequences[len(sequences) // 2]
+    return [
+        *encode_part(merge.cut(part, part.first_seq, middle - 1)),
+        *encode_part(merge.cut(part, middle, part.last_seq)),
+    ]
+
+
 class Merger:
     """One batch of one hub; call `merge` for each frame and `finish` once before the commit."""
 
@@ -48,7 +68,8 @@ class Merger:
     ) -> tuple[Verdict, str]:
         """Take a frame in; `may_overlap` says whether any place of its range is already stored.
 
-        Returns the verdict, and for a conflict what is in conflict.
+        Returns the verdict, and for a conflict what is in conflict. Raises FrameError where a part
+        of the frame cannot be encoded; nothing of it is then kept.
         """
         if not may_overlap:
             self._keep(frame, payload, received_at_ms)
@@ -84,12 +105,16 @@ class Merger:
             )
         if not comparison.new:
             return Verdict.DUPLICATE, ""
-        for first, last in comparison.new:
-            if (first, last) == (frame.first_seq, frame.last_seq):
-                part, part_payload = frame, payload
-            else:
-                part = merge.cut(frame, first, last)
-                part_payload = encode_frame(part)
+        if comparison.new == [(frame.first_seq, frame.last_seq)]:
+            parts = [(frame, payload)]
+        else:
+            # All are encoded before any is kept: a frame that is refused must leave nothing behind.
+            parts = [
+                encoded
+                for first, last in comparison.new
+                for encoded in encode_part(merge.cut(frame, first, last))
+            ]
+        for part, part_payload in parts:
             self._keep(part, part_payload, received_at_ms)
             self._join(part)
         self._stale.setdefault(frame.meter, set()).update(comparison.stale_slots)

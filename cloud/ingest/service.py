@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from cloud.db import Database
 from cloud.households.repository import lock_hub, write_hub
 from cloud.ingest.hubbatch import HubBatch, Rules
-from cloud.ingest.intake import Message, check_log_state, read_message
+from cloud.ingest.intake import Message, check_hello, check_text, read_message
 from cloud.ingest.repository import store_id
 from shared.clock import Clock
 from shared.errors import BadInputError
@@ -59,8 +59,7 @@ class IngestService:
     def greet(self, thing: str, payload: bytes) -> list[Addressed]:
         """Answer a hello with a receipt for each log; raises BadInputError for no hello."""
         hello = decode_hello(payload)
-        for state in hello.logs:
-            check_log_state(state)
+        check_hello(hello)
         with self._database.writing() as connection:
             batch = self._batch(connection, thing)
             batch.greet(hello)
@@ -75,6 +74,7 @@ class IngestService:
         status = decode_status(payload)
         if len(status.connection_id) > MAX_CONNECTION_ID_CHARS:
             raise BadInputError(f"connection id of {len(status.connection_id)} characters")
+        check_text("connection id", status.connection_id)
         now_ms = self._clock.utc_ms()
         with self._database.writing() as connection:
             hub = lock_hub(connection, thing, now_ms)

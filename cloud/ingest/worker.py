@@ -12,7 +12,8 @@ import time
 from collections import Counter
 from typing import NamedTuple
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from cloud.config import Config
 from cloud.db import Database
@@ -47,6 +48,9 @@ FULL_QUEUE_S_MAX = 10.0
 MAX_TRIES = 5
 RETRY_S = 0.5
 
+_DATABASE_AWAY = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
+"""What passes by itself; any other error is one message's doing, and found by trying each alone."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -75,22 +79,30 @@ class IngestWorker:
         )
 
     def run(self) -> None:
-        """Work until stopped, then finish what is queued."""
+        """Work until stopped, then finish what is queued by then and take no more."""
         self.link.start()
         try:
-            while not self._is_stopping.is_set() or not self._arrivals.empty():
-                batch = self._gather()
+            while not self._is_stopping.is_set():
+                batch = self._gather(MAX_BATCH)
                 if batch:
                     self._work(batch)
+            self._finish()
         finally:
             self.link.stop()
+            self.counts["dropped"] += self._arrivals.qsize()
 
     def stop(self) -> None:
         """Ask `run` to return."""
         self._is_stopping.set()
 
     def receive(self, topic: str, payload: bytes) -> None:
-        """Queue a message; the network thread calls this, and waits while the queue is full."""
+        """Queue a message; the network thread calls this, and waits while the queue is full.
+
+        A worker that is stopping takes no more: the hub sends it again, to another.
+        """
+        if self._is_stopping.is_set():
+            self.counts["dropped"] += 1
+            return
         try:
             arrival = Arrival(
                 topics.kind_of(topic), topics.thing_of(topic), payload, self._clock.utc_ms()
@@ -102,14 +114,23 @@ class IngestWorker:
         except queue.Full:
             self.counts["dropped"] += 1
 
-    def _gather(self) -> list[Arrival]:
+    def _finish(self) -> None:
+        """Work off what is queued now: messages that keep coming must not keep the worker."""
+        self.link.unsubscribe()
+        left = self._arrivals.qsize()
+        while left:
+            batch = self._gather(min(left, MAX_BATCH))
+            left -= len(batch)
+            self._work(batch)
+
+    def _gather(self, count_max: int) -> list[Arrival]:
         """Take what has arrived, waiting a little for company."""
         try:
             batch = [self._arrivals.get(timeout=POLL_S)]
         except queue.Empty:
             return []
         until = time.monotonic() + LINGER_S
-        while len(batch) < MAX_BATCH:
+        while len(batch) < count_max:
             try:
                 left = until - time.monotonic()
                 batch.append(
@@ -122,21 +143,34 @@ class IngestWorker:
         return batch
 
     def _work(self, batch: list[Arrival]) -> None:
-        """Do a batch; a database that refuses is tried again, then left to the hubs' re-sends."""
+        """Do a batch, or one by one what fails together: one message must not cost another hub's.
+
+        What is done twice by that is a repetition to the merge, and answered.
+        """
+        try:
+            self._try(batch)
+        except Exception:  # noqa: BLE001  # the loop's boundary: one batch must not end the worker
+            if len(batch) == 1:
+                self.counts["failed-messages"] += 1
+                _log.exception("%s of %s given up", batch[0].kind, batch[0].thing)
+                return
+            self.counts["split-batches"] += 1
+            _log.exception("batch of %d is tried one by one", len(batch))
+            for one in batch:
+                self._work([one])
+
+    def _try(self, batch: list[Arrival]) -> None:
+        """Do a batch; a database that is away is tried again, then left to the hubs' re-sends."""
         for attempt in range(1, MAX_TRIES + 1):
             try:
                 self._do(batch)
-            except SQLAlchemyError:
+            except _DATABASE_AWAY:
                 self.counts["database-errors"] += 1
                 _log.exception("batch of %d, try %d of %d", len(batch), attempt, MAX_TRIES)
-                time.sleep(RETRY_S * attempt)
-            except Exception:  # noqa: BLE001  # the loop's boundary: one batch must not end the worker
-                self.counts["failed-batches"] += 1
-                _log.exception("batch of %d given up", len(batch))
-                return
+                self._is_stopping.wait(RETRY_S * attempt)
             else:
                 return
-        self.counts["failed-batches"] += 1
+        self.counts["failed-messages"] += len(batch)
 
     def _do(self, batch: list[Arrival]) -> None:
         frames = [

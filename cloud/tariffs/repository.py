@@ -1,21 +1,12 @@
 """Tariffs by meter, with a revision that rises at every change. Commits nothing."""
 
-from typing import NamedTuple
-
 from sqlalchemy import Connection, func, select
 
 from cloud.db import upsert, within
 from cloud.scope import Scope
 from cloud.tables import logs, tariffs
+from cloud.tariffs.shadow import KeptTariff
 from shared.tariffs import Tariff, decode_tariff, encode_tariff
-
-
-class KeptTariff(NamedTuple):
-    """A meter's tariff and the revision it has here."""
-
-    meter: str
-    revision: int
-    tariff: Tariff
 
 
 def read_tariff(connection: Connection, scope: Scope, meter: str) -> KeptTariff | None:

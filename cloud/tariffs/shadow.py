@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from cloud.tariffs.repository import KeptTariff
 from shared import topics
 from shared.protocol import MAX_MESSAGE_BYTES
 from shared.tariffs import Tariff
@@ -16,6 +15,14 @@ from shared.units import LATEST_PLAUSIBLE_MS, MS_PER_SECOND
 
 NOT_FOUND = 404
 TOO_LARGE = 413
+
+
+class KeptTariff(NamedTuple):
+    """A meter's tariff and the revision it has here."""
+
+    meter: str
+    revision: int
+    tariff: Tariff
 
 
 class Publication(NamedTuple):

@@ -49,7 +49,8 @@ def topics_page() -> str:
     lines = _head(
         "MQTT topics",
         "`<thing>` is a hub's name, which its certificate carries too; the broker lets a hub use "
-        "only its own. [frame.md](frame.md) describes what they carry.",
+        "only its own. [protocol.md](protocol.md) describes what they carry, "
+        "[frame.md](frame.md) the frames.",
         ("topic", "what for"),
     )
     lines += [f"| `{topic}` | {purpose} |" for topic, purpose in topic_rows()]
@@ -119,12 +120,22 @@ def commands_page() -> str:
     """Render a section for each command and each of its actions."""
     lines = ["# Commands", "", MADE_BY, "", "`hearthlink COMMAND --help` prints the same."]
     for parser in parsers():
-        lines += ["", f"## {parser.prog}", ""]
-        lines += _parser_lines(parser)
-        for action in _actions_of(parser):
-            lines += ["", f"### {action.prog}", ""]
-            lines += _parser_lines(action)
+        for one in with_actions(parser):
+            lines += ["", f"{'##' if one is parser else '###'} {one.prog}", ""]
+            lines += _parser_lines(one)
     return _page(lines)
+
+
+def argument_rows(parser: argparse.ArgumentParser) -> list[tuple[str, str, str]]:
+    """List name, default or "required", and meaning of a command's own arguments."""
+    rows = []
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction | argparse._HelpAction):
+            continue
+        name = ", ".join(action.option_strings) or action.metavar or action.dest
+        needed = "required" if action.required else _default(action.default)
+        rows.append((str(name), needed, _cell(_help(parser, action))))
+    return rows
 
 
 def commands() -> dict[str, str]:
@@ -145,6 +156,11 @@ def parsers() -> Iterator[argparse.ArgumentParser]:
     for name, entry_point in commands().items():
         module, _, function = entry_point.partition(":")
         yield parser_of(getattr(importlib.import_module(module), function), name)
+
+
+def with_actions(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    """List a command's parser and those of its actions."""
+    return [parser, *_actions_of(parser)]
 
 
 def parser_of(run: Callable[[list[str]], int], name: str) -> argparse.ArgumentParser:
@@ -191,13 +207,7 @@ def _codes_of(tree: ast.Module) -> set[str]:
 
 def _parser_lines(parser: argparse.ArgumentParser) -> list[str]:
     lines = [_sentence(parser.description or "")]
-    rows = []
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction | argparse._HelpAction):
-            continue
-        name = ", ".join(action.option_strings) or action.metavar or action.dest
-        needed = "required" if action.required else _default(action.default)
-        rows.append(f"| `{name}` | {needed} | {_cell(_help(parser, action))} |")
+    rows = [f"| `{name}` | {needed} | {help_} |" for name, needed, help_ in argument_rows(parser)]
     if rows:
         lines += ["", "| argument | default | meaning |", "|---|---|---|", *rows]
     return lines

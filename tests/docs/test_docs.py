@@ -52,6 +52,17 @@ def test_every_command_is_documented(reference: str) -> None:
         assert f"\n## hearthlink {name}\n" in reference
 
 
+def test_every_argument_is_explained() -> None:
+    """Each command, action and argument says what it is for."""
+    parsers = [one for parser in generate.parsers() for one in generate.with_actions(parser)]
+
+    assert parsers
+    for parser in parsers:
+        assert parser.description, f"{parser.prog} has no description"
+        for name, _, meaning in generate.argument_rows(parser):
+            assert meaning, f"{parser.prog} {name} has no help"
+
+
 @pytest.mark.parametrize("module", generate.SETTINGS_MODULES.values())
 def test_every_setting_is_documented_and_explained(module: str, reference: str) -> None:
     """Each key of the configuration appears with a meaning."""

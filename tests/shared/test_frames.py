@@ -30,7 +30,9 @@ from shared.units import EARLIEST_PLAUSIBLE_MS, INT64_MAX, INT64_MIN, LATEST_PLA
 
 LOG_ID = bytes(range(LOG_ID_BYTES))
 START_MS = 1_790_000_000_000
-NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=MAX_RUN_CHARS)
+NAMES = st.text(
+    st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=MAX_RUN_CHARS
+)
 VALUES = st.one_of(
     st.integers(-5_000, 5_000),
     st.integers(0, 10**9).map(lambda wh: wh * 1_000),

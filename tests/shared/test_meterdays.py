@@ -223,6 +223,21 @@ def test_a_fall_is_taken_off_the_slots_that_follow() -> None:
     assert [usage[FIRST + n].amount for n in range(3)] == [100, 0, 30]
 
 
+@given(rising(), rising(), st.integers(1, 10**12))
+def test_the_parts_on_either_side_of_a_break_sum(
+    before: Samples, after: Samples, below: int
+) -> None:
+    """A register that falls below all it has shown counts what it rose before and since."""
+    base = after[0][1] + below - before[0][1]
+    first = [(at_ms, value + base) for at_ms, value in before]
+    then = [(at_ms + 2 * MS_PER_DAY, value) for at_ms, value in after]
+
+    usage = usage_of_run(fold([*first, *then]))
+
+    assert total(usage) == before[-1][1] - before[0][1] + after[-1][1] - after[0][1]
+    assert all(one.amount >= 0 for one in usage.values())
+
+
 def test_nothing_known_is_no_usage() -> None:
     """A run without edges has no slots."""
     assert usage_of_run({}) == {}

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import BadInputError
+from shared.frames import MAX_SEQ
 from shared.protocol import (
     BACKLOG_AGE_MS,
+    MAX_HELLO_BYTES,
     MAX_LOGS_PER_HELLO,
     MAX_MESSAGE_BYTES,
     MAX_RANGES_PER_RECEIPT,
@@ -26,7 +28,7 @@ from shared.protocol import (
     encode_message,
     is_backlog,
 )
-from shared.readings import Medium
+from shared.readings import MAX_METER_ID_CHARS, Medium
 from shared.units import INT64_MAX, INT64_MIN
 
 LOG_ID = "0f" * 16
@@ -82,7 +84,7 @@ def test_what_is_no_message_is_bad_input(decode: Callable[[bytes], object], payl
 def test_a_message_past_the_limit_is_not_parsed(decode: Callable[[bytes], object]) -> None:
     """The limit holds before any of it is read."""
     with pytest.raises(BadInputError, match="the limit is"):
-        decode(b" " * (MAX_MESSAGE_BYTES + 1))
+        decode(b" " * ((MAX_HELLO_BYTES if decode is decode_hello else MAX_MESSAGE_BYTES) + 1))
 
 
 @given(st.integers(0, 3), st.integers(0, 2**32))
@@ -132,6 +134,15 @@ def test_a_hello_lists_so_many_logs_and_no_more() -> None:
     assert decode_hello(encode_message(most)) == most
     with pytest.raises(BadInputError, match="65 logs"):
         decode_hello(encode_message(Hello("0.1.0", 1, [*most.logs, log])))
+
+
+@pytest.mark.parametrize("character", ["m", "\u20ac", "\U0001f50c", "\x01"])
+def test_the_largest_hello_fits_its_limit(character: str) -> None:
+    """Full lists, ids and sequences pass, whatever an id's characters take as JSON."""
+    log = LogState("f" * 32, character * MAX_METER_ID_CHARS, MAX_SEQ, MAX_SEQ)
+    most = Hello("0.1.0+" + "v" * 58, 1, [log] * MAX_LOGS_PER_HELLO)
+
+    assert decode_hello(encode_message(most)) == most
 
 
 @pytest.mark.parametrize("key", ["stored", "rejected"])

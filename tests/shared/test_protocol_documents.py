@@ -70,6 +70,7 @@ def test_every_key_of_a_tariff_is_explained(kind: type[msgspec.Struct]) -> None:
 def test_the_limits_stand_on_the_pages() -> None:
     """A limit that changes in the code changes in the document."""
     assert f"at most {protocol.MAX_MESSAGE_BYTES} bytes" in PROTOCOL
+    assert f"a hello of at most {protocol.MAX_HELLO_BYTES} bytes" in PROTOCOL
     assert f"At most {protocol.MAX_LOGS_PER_HELLO} logs" in PROTOCOL
     assert f"at most {protocol.MAX_RANGES_PER_RECEIPT} ranges" in PROTOCOL
     assert f"more than {protocol.BACKLOG_AGE_MS // MS_PER_MINUTE} minutes old" in PROTOCOL

@@ -1,5 +1,6 @@
 """Ingest as a service: poison, ownership, receipts and their pacing, hello and status."""
 
+import random
 import zlib
 from pathlib import Path
 
@@ -8,15 +9,18 @@ import pytest
 
 from cloud.db import Database
 from cloud.households.repository import list_hubs
-from cloud.ingest import repository
+from cloud.ingest import merger, repository
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
 from cloud.ingest.service import IngestService
+from cloud.readings.repository import SqlReadingStore
 from cloud.scope import Scope
+from shared import frames
 from shared.clock import DrivenClock
-from shared.errors import BadInputError
-from shared.frames import MAX_FRAME_BYTES
+from shared.errors import BadInputError, FrameError
+from shared.frames import MAX_FRAME_BYTES, Gap, GapKind, encode_frame, frame_of
 from shared.protocol import Hello, LogState, Receipt, Status, encode_message
+from shared.readings import StampedSample
 from shared.units import MS_PER_DAY
 from tests.support.cloud import (
     LOG_ID,
@@ -54,6 +58,15 @@ class Cloud:
         with self.database.reading() as connection:
             log = repository.read_log(connection, LOG_ID.hex())
         return log.coverage if log else []
+
+    def stored(self) -> dict[int, int]:
+        """The time of every sample stored of the tests' log, each stored once."""
+        with self.database.reading() as connection:
+            kept = SqlReadingStore(connection).frames_of_log(HOME, LOG_ID.hex(), 0, 10**6)
+        samples = [one for part in kept for one in frames.decode_frame(part.payload).samples()]
+        times = {one.seq: one.taken_at_ms for one in samples}
+        assert len(times) == len(samples)
+        return times
 
 
 @pytest.fixture(name="cloud")
@@ -154,6 +167,49 @@ def test_bytes_without_an_envelope_are_set_aside(cloud: Cloud, payload: bytes) -
     assert int(str(letter["size_bytes"])) <= MAX_FRAME_BYTES
 
 
+def test_part_that_we_compress_less_than_its_sender_is_stored_in_pieces(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is new of a frame may be too large for one of ours: no sample is lost or doubled."""
+    rng = random.Random(1)
+    registers = [f"r{n}" for n in range(30)]
+    samples = [
+        StampedSample(seq, START_MS + seq, {name: rng.choice([3, 5, 70_000]) for name in registers})
+        for seq in range(1, 3_001)
+    ]
+    whole = payload_of(samples)
+    monkeypatch.setattr(frames, "COMPRESSION_LEVEL", 0)
+    with pytest.raises(FrameError):
+        payload_of(samples[1:])
+    cloud.send(payload_of(samples[:1]))
+
+    (receipt,) = cloud.send(whole)
+
+    assert (receipt.stored, receipt.rejected) == ([(1, 3_000, 0)], [])
+    assert cloud.stored() == {one.seq: one.taken_at_ms for one in samples}
+
+
+def test_part_that_cannot_be_encoded_is_rejected_and_costs_nothing_else(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One frame's fault is its own: neither a half of it stays nor does the batch fail."""
+
+    def encode(part: frames.Frame) -> bytes:
+        if part.first_seq > 5:
+            raise FrameError("bad-value", "register \0: refused")
+        return encode_frame(part)
+
+    cloud.send(payload_of(samples_of(5, 1)))
+    monkeypatch.setattr(merger, "encode_frame", encode)
+
+    (receipt,) = cloud.send(payload_of(samples_of(1, 9)), payload_of(samples_of(11, 5)))
+
+    assert receipt.rejected == [(1, 9, "bad-value")]
+    assert receipt.stored == [(5, 5, 0), (11, 15, 0)]
+    assert list(cloud.stored()) == [5, *range(11, 16)]
+    assert "\0" not in str(cloud.letters()[0]["detail"])
+
+
 def test_later_version_is_kept_and_counts_as_stored(cloud: Cloud) -> None:
     """Authenticated bytes of a version to come are kept whole for replay."""
     (receipt,) = cloud.send(_envelope(2, b"from the future"))
@@ -213,6 +269,29 @@ def test_backlog_gap_and_rejection_are_answered_at_once(tmp_path: Path) -> None:
     assert gap[0].stored == [(1, 10, 0), (21, 25, 0)]
 
 
+def test_frame_without_samples_is_steady(tmp_path: Path) -> None:
+    """All withheld is no backlog, on either side: the interval holds for its receipt."""
+    cloud = Cloud(tmp_path, receipt_interval_s=3600)
+    cloud.send(payload_of(samples_of(1, 5)))
+    withheld = frame_of(LOG_ID, METER, 0, [], gaps=[Gap(GapKind.WITHHELD, 6, 10)])
+
+    answers = cloud.send(encode_frame(withheld))
+
+    assert answers == []
+    assert cloud.coverage() == [(1, 10, 0)]
+
+
+def test_receipt_lists_what_is_stored_of_a_span_in_conflict(cloud: Cloud) -> None:
+    """Past 64 ranges too: the hub must learn what of it need not be sent again."""
+    cloud.send(*[payload_of(samples_of(seq, 1)) for seq in range(1, 161, 2)])
+
+    (receipt,) = cloud.send(payload_of(samples_of(157, 3, value=9)))
+
+    assert receipt.rejected == [(157, 159, "conflict")]
+    assert receipt.stored[-2:] == [(157, 157, 0), (159, 159, 0)]
+    assert len(receipt.stored) == 64
+
+
 def test_receipt_lists_this_batch_where_there_is_too_much_to_list(cloud: Cloud) -> None:
     """Of more than 64 ranges a receipt lists those just stored, and the oldest of the others."""
     cloud.send(*[payload_of(samples_of(seq, 1)) for seq in range(1, 161, 2)])
@@ -260,6 +339,7 @@ def test_hello_of_another_hubs_log_is_rejected(cloud: Cloud) -> None:
         LogState("short", METER, 1, 2),
         LogState("Z" * 32, METER, 1, 2),
         LogState("ab" * 16, "m" * 65, 1, 2),
+        LogState("ab" * 16, "m\0", 1, 2),
         LogState("ab" * 16, METER, 9, 2),
         LogState("ab" * 16, METER, 1, 2**60),
     ],
@@ -268,6 +348,18 @@ def test_hello_out_of_bounds_is_no_hello(cloud: Cloud, state: LogState) -> None:
     """A hello that breaks a limit changes nothing."""
     with pytest.raises(BadInputError):
         cloud.service.greet("hub-1", encode_message(Hello("0.1.0", 1, [state])))
+
+
+def test_hello_with_a_nul_in_its_version_is_no_hello(cloud: Cloud) -> None:
+    """PostgreSQL keeps no such text; a hub that sends it is told nothing and changes nothing."""
+    with pytest.raises(BadInputError, match="NUL"):
+        cloud.service.greet("hub-1", encode_message(Hello("0.1\0", 1, [])))
+
+
+def test_status_with_a_nul_is_refused(cloud: Cloud) -> None:
+    """A connection id is kept as text too."""
+    with pytest.raises(BadInputError, match="NUL"):
+        cloud.service.note_status("hub-1", encode_message(Status("a\0", online=True)))
 
 
 def test_late_offline_of_another_connection_is_ignored(cloud: Cloud) -> None:

@@ -158,6 +158,37 @@ def test_two_workers_share_the_frames(broker: Broker, tmp_path: Path) -> None:
     assert min(one.counts["frames"], other.counts["frames"]) > 0
 
 
+def test_worker_leaves_while_frames_keep_coming(broker: Broker, tmp_path: Path) -> None:
+    """It ends within the time of its queue, and the one that stays hears all that comes after."""
+    hub = Hub(broker, "hub-4")
+    config = config_for(broker, tmp_path, "cloud-ingest")
+    frames = [payload_of(samples_of(first, 30)) for first in range(1, 601, 30)]
+    is_over = threading.Event()
+
+    def keep_saying() -> None:
+        while not is_over.is_set():
+            hub.say(topics.frames("hub-4"), frames[0])
+
+    saying = threading.Thread(target=keep_saying)
+    with working(config, tmp_path) as staying:
+        with working(config, tmp_path) as leaving:
+            saying.start()
+            hub.receipt()
+        before = staying.counts["frames"]
+        has_left = not leaving.link.is_connected
+        for frame in frames:
+            hub.say(topics.frames("hub-4"), frame)
+        stored: list[tuple[int, int, int]] = []
+        while stored != [(1, 600, 0)]:
+            stored = hub.receipt().stored
+        is_over.set()
+        saying.join(WAIT_S)
+    hub.stop()
+
+    assert has_left
+    assert staying.counts["frames"] - before >= len(frames)
+
+
 def test_hello_is_answered_and_status_kept(broker: Broker, tmp_path: Path) -> None:
     """A hello gets a receipt for its log, and the API then shows the hub online."""
     hub = Hub(broker)

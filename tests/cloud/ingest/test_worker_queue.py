@@ -1,9 +1,10 @@
 """The worker's queue and its patience with the database, without a broker."""
 
+from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 
 from cloud.ingest import worker as module
 from cloud.ingest.intake import Message
@@ -22,6 +23,7 @@ def _worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> IngestWorker:
     monkeypatch.setattr(module, "FULL_QUEUE_S_MAX", 0.01)
     monkeypatch.setattr(module, "RETRY_S", 0.0)
     monkeypatch.setattr(BrokerLink, "start", lambda _: None)
+    monkeypatch.setattr(BrokerLink, "unsubscribe", lambda _: None)
     monkeypatch.setattr(BrokerLink, "stop", lambda _: None)
     return IngestWorker(config_in(tmp_path), database_in(tmp_path), DrivenClock(START_MS))
 
@@ -74,14 +76,104 @@ def test_database_that_refuses_is_tried_again(
 
     assert tries == [1, 1, 1]
     assert worker.counts["database-errors"] == 2
-    assert worker.counts["failed-batches"] == 0
+    assert worker.counts["failed-messages"] == 0
+
+
+@pytest.mark.parametrize("poison_error", [RuntimeError("x"), DataError("x", {}, Exception("x"))])
+def test_one_poison_message_takes_no_other_with_it(
+    worker: IngestWorker, monkeypatch: pytest.MonkeyPatch, poison_error: Exception
+) -> None:
+    """What fails together is tried one by one, at once: only the cause of it is given up."""
+    done: list[bytes] = []
+
+    def ingest(_self: IngestService, messages: list[Message]) -> list[Addressed]:
+        payloads = [message.payload for message in messages]
+        if b"poison" in payloads:
+            raise poison_error
+        done.extend(payloads)
+        return []
+
+    monkeypatch.setattr(IngestService, "ingest", ingest)
+    for payload in (b"one", b"poison", b"two"):
+        worker.receive(FRAMES, payload)
+    worker.receive(topics.hello("hub-1"), b"noise")
+    worker.stop()
+
+    worker.run()
+
+    assert done == [b"one", b"two"]
+    assert worker.counts["split-batches"] == 1
+    assert worker.counts["failed-messages"] == 1
+    assert worker.counts["bad-messages"] == 1
+    assert worker.counts["database-errors"] == 0
+
+
+def test_messages_that_keep_coming_do_not_keep_the_worker(
+    worker: IngestWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked to stop, a worker does what is queued by then; what comes later is another's."""
+    done: list[bytes] = []
+    more = count()
+
+    def ingest(_self: IngestService, messages: list[Message]) -> list[Addressed]:
+        done.extend(message.payload for message in messages)
+        if len(done) < 50:
+            worker.receive(FRAMES, b"late %d" % next(more))
+        return []
+
+    monkeypatch.setattr(IngestService, "ingest", ingest)
+    for payload in (b"one", b"two"):
+        worker.receive(FRAMES, payload)
+    worker.stop()
+
+    worker.run()
+
+    assert done == [b"one", b"two"]
+    assert worker.counts["dropped"] == 1
+
+
+def test_worker_hears_no_more_before_it_answers_the_last(
+    worker: IngestWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It unsubscribes first, so that others get what comes, and leaves once it has answered."""
+    steps: list[str] = []
+    monkeypatch.setattr(BrokerLink, "unsubscribe", lambda _: steps.append("unsubscribe"))
+    monkeypatch.setattr(BrokerLink, "publish", lambda *_: steps.append("receipt"))
+    monkeypatch.setattr(BrokerLink, "stop", lambda _: steps.append("stop"))
+    worker.receive(FRAMES, payload_of(samples_of(1, 5)))
+    worker.stop()
+
+    worker.run()
+
+    assert steps == ["unsubscribe", "receipt", "stop"]
+
+
+def test_message_that_slips_in_while_stopping_is_counted(
+    worker: IngestWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network thread may have been within `receive` when the worker was asked to stop."""
+
+    late = [module.Arrival("frames", "hub-1", b"late", START_MS)]
+
+    def ingest(_self: IngestService, _messages: list[Message]) -> list[Addressed]:
+        while late:
+            worker._arrivals.put(late.pop())
+        return []
+
+    monkeypatch.setattr(IngestService, "ingest", ingest)
+    worker.receive(FRAMES, b"one")
+    worker.stop()
+
+    worker.run()
+
+    assert worker.counts["dropped"] == 1
 
 
 @pytest.mark.parametrize("error", [OperationalError("x", {}, Exception("gone")), RuntimeError("x")])
 def test_batch_given_up_does_not_end_the_worker(
     worker: IngestWorker, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """A batch that cannot be done is counted and the next one is taken up."""
+    """A message that cannot be done is counted and the next one is taken up."""
 
     def ingest(_self: IngestService, _messages: list[Message]) -> list[Addressed]:
         raise error
@@ -92,4 +184,4 @@ def test_batch_given_up_does_not_end_the_worker(
 
     worker.run()
 
-    assert worker.counts["failed-batches"] == 1
+    assert worker.counts["failed-messages"] == 1

@@ -3,7 +3,7 @@
 import json
 
 from cloud.tariffs import shadow
-from cloud.tariffs.repository import KeptTariff
+from cloud.tariffs.shadow import KeptTariff
 from shared.protocol import MAX_MESSAGE_BYTES
 from shared.tariffs import Tariff, decode_tariff
 
