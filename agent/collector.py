@@ -252,11 +252,20 @@ def _due_capture(state: _Meter, heard: Heard) -> Iterable[Heard]:
         yield heard
 
 
+def _counters(heard: Heard) -> frozenset[str]:
+    return COUNTERS.intersection(heard.sample.registers)
+
+
 def _due(state: _Meter, heard: Heard) -> Iterable[Heard]:
-    """Say what of the pending sample and this one is to be logged."""
+    """Say what of the pending sample and this one is to be logged.
+
+    A meter that tells its power and its registers by turns has the pending one logged too where it
+    holds a counter that this one lacks: energy must not be overwritten by power.
+    """
     pending, state.pending = state.pending, None
     if pending is not None:
-        if slot_of_sample(pending.at_ms) < slot_of_sample(heard.at_ms):
+        is_last_of_slot = slot_of_sample(pending.at_ms) < slot_of_sample(heard.at_ms)
+        if is_last_of_slot or not _counters(pending) <= _counters(heard):
             yield pending
         elif pending.changes:
             changes = join_changes(pending.changes, heard.changes)

@@ -14,7 +14,7 @@ from shared.errors import ConfigError
 
 ENVIRONMENT_PREFIX = "HEARTHLINK_"
 MIN_PIN_CHARS = 4
-SECRET_KEYS = frozenset({"page.pin"})
+SECRET_KEYS = frozenset({"meter.authentication_key", "meter.key", "page.pin"})
 """Settings whose value no message may show."""
 
 __all__ = ["SETTINGS", "Config", "environment_name", "load_config", "read_config"]
@@ -31,6 +31,9 @@ class Config:
     meter_protocol: str
     meter_link: str
     meter_baud: int
+    meter_framing: str
+    meter_key: bytes | None
+    meter_authentication_key: bytes | None
     meter_silence_s: float
     meter_fuse_a: int
     log_commit_window_s: float

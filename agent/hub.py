@@ -90,6 +90,7 @@ class Hub:
         self.latest: dict[str, tuple[Heard, int]] = {}
         self.tariffs = TariffShelf(log, config.tariff_electricity_file, config.tariff_gas_file)
         self._live_sent_ms: dict[str, int] = {}
+        self._meter_tells_time = False
 
     def now(self) -> Moment:
         """Say what time it is, by every clock the hub believes."""
@@ -130,8 +131,15 @@ class Hub:
             self.intake.take(one, self.now(), self.config.meter_link)
 
     def _drive_clock(self, clock: DrivenClock, telegram: Telegram) -> None:
-        meter_time_ms = telegram.samples[0].meter_time_ms if telegram.samples else None
-        clock.advance_to(self.machine.utc_ms() if meter_time_ms is None else meter_time_ms)
+        """Follow the meter's own time; the machine's only where the meter never tells any."""
+        first = telegram.samples[0] if telegram.samples else None
+        if first is None or not first.registers:
+            return
+        if first.meter_time_ms is not None:
+            self._meter_tells_time = True
+            clock.advance_to(first.meter_time_ms)
+        elif not self._meter_tells_time:
+            clock.advance_to(self.machine.utc_ms())
         if not self.ledger.is_trusted(self.boot, clock.monotonic_ms()):
             self.believe(clock.utc_ms(), METER_CLOCK_UNCERTAINTY_MS, "meter")
 

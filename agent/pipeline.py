@@ -16,6 +16,7 @@ from contextlib import aclosing
 from agent.hub import Hub
 from firmware_bridge.links import Backoff, LinkEvent, LinkEventKind, chunks, open_link
 from firmware_bridge.meters.catalog import codec_for
+from firmware_bridge.meters.keys import Keys
 from shared.units import MS_PER_HOUR, MS_PER_SECOND
 
 CLOCK_CHECK_S = 60.0
@@ -38,7 +39,8 @@ async def run_pipeline(hub: Hub) -> None:
 async def _read_meter(hub: Hub) -> None:
     """Read the meter's link, decode it, and hand every telegram to the intake."""
     config = hub.config
-    codec = codec_for(config.meter_protocol, config.hub_zone)
+    keys = Keys(config.meter_key, config.meter_authentication_key) if config.meter_key else None
+    codec = codec_for(config.meter_protocol, config.hub_zone, keys)
     interrupted = False
 
     def note(event: LinkEvent) -> None:
@@ -47,7 +49,7 @@ async def _read_meter(hub: Hub) -> None:
         hub.note_link(event)
 
     stream = chunks(
-        lambda: open_link(config.meter_link, baud=config.meter_baud),
+        lambda: open_link(config.meter_link, baud=config.meter_baud, framing=config.meter_framing),
         silence_s=config.meter_silence_s,
         backoff=Backoff(),
         on_event=note,

@@ -1,5 +1,6 @@
 """Every setting of the hub: its key in the file, its default, what it means and how it is read."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 from agent.consent import Granularity
 from firmware_bridge.links.addresses import check_address
 from firmware_bridge.meters.catalog import codec_for
+from firmware_bridge.meters.keys import parse_key
 from shared.calendar import check_zone
 from shared.errors import BadInputError, OperatorError
 from shared.topics import check_thing
@@ -88,6 +90,22 @@ def link(value: Any) -> str:
     return address
 
 
+def framing(value: Any) -> str:
+    """Read a framing such as 8N1 or 7E1."""
+    if not re.fullmatch(r"[78][NEO][12]", text(value)):
+        raise ValueError("give data bits, parity and stop bits, such as 8N1 or 7E1")
+    return text(value)
+
+
+def key(value: Any) -> bytes | None:
+    """Read a key in hexadecimal; an empty text is none."""
+    written = text(value)
+    try:
+        return parse_key(written, "value") if written else None
+    except OperatorError as error:
+        raise ValueError(error.hint) from error
+
+
 def path(value: Any) -> Path | None:
     """Read a file's path; an empty text is none."""
     written = text(value)
@@ -150,6 +168,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("meter.protocol", "p1", "what the meter speaks", protocol),
     Setting("meter.link", "", "where: a device path, tcp://HOST:PORT or replay:FILE", link),
     Setting("meter.baud", 115_200, "serial speed in baud", whole(300, 921_600)),
+    Setting("meter.framing", "8N1", "data bits, parity and stop bits of the serial port", framing),
+    Setting("meter.key", "", "decryption key of a meter that encrypts, hexadecimal", key),
+    Setting("meter.authentication_key", "", "its authentication key, hexadecimal", key),
     Setting(
         "meter.silence_s", 60, "no byte for so long: the link is opened anew", seconds(2, 3600)
     ),

@@ -182,6 +182,7 @@ class Stage:
             self._command(
                 "simulate",
                 f"--link=pty:{port}",
+                f"--protocol={self.chosen.protocol}",
                 f"--seed={self.chosen.seed}",
                 f"--history-days={self.chosen.history_days}",
                 f"--oracle={self.oracle_path}",
@@ -203,7 +204,7 @@ class Stage:
                 "clock": "meter",
                 "zone": self.zone,
             },
-            "meter": {"link": link},
+            "meter": {"link": link, "protocol": self.chosen.protocol},
             "log": {"commit_window_s": 1},
             "uplink": {
                 "host": "localhost",

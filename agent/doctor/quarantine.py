@@ -39,6 +39,10 @@ MEANINGS: dict[str, Meaning] = {
         "if it goes on, tell the network operator that the meter's clock is wrong",
     ),
     "bad-value": Meaning("a value in a telegram was no number that can be", _CABLE),
+    "encrypted": Meaning(
+        "the meter encrypts what it says, and no key is set",
+        "ask the network operator for the meter's keys and set meter.key",
+    ),
     "impossible-power": Meaning("the meter said a power no home can have", _CABLE),
     "negative-counter": Meaning(
         "the meter's count was below zero", "note what the meter's own display shows; " + _CABLE
@@ -65,6 +69,13 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "unframeable": Meaning(
         "samples could not be packed for the cloud; they are kept here", "update the hub"
+    ),
+    "unknown-apdu": Meaning(
+        "the meter sent a kind of message this program does not know", _PROTOCOL
+    ),
+    "wrong-key": Meaning(
+        "what the meter says does not open with the key that is set",
+        "check meter.key and meter.authentication_key against the network operator's letter",
     ),
     "zero-after-boot": Meaning(
         "the meter said zero, as some do while they start; it was not used",

@@ -5,29 +5,41 @@ from urllib.parse import urlsplit
 
 from firmware_bridge.links.port import Link
 from firmware_bridge.links.replay import open_replay
-from firmware_bridge.links.serial_port import open_serial
+from firmware_bridge.links.serial_port import DEFAULT_FRAMING, open_serial
 from firmware_bridge.links.tcp import open_tcp
 from shared.errors import OperatorError
+
+OPTICAL = "optical:"
+SLOWEST, FASTEST = 0.01, 10_000.0
 
 DEFAULT_BAUD = 115_200
 """DSMR 4 and 5 P1 ports; DSMR 2.2 and 3 use 9600."""
 
-FORMS = "/dev/ttyUSB0, tcp://HOST:PORT or replay:FILE"
+FORMS = "/dev/ttyUSB0, optical:/dev/ttyUSB0, tcp://HOST:PORT, replay:FILE or replay:FILE?speed=1"
 
 
-async def open_link(address: str, *, baud: int = DEFAULT_BAUD) -> Link:
-    """Open the byte stream an address names: a device path, `tcp://HOST:PORT` or `replay:FILE`.
+async def open_link(
+    address: str, *, baud: int = DEFAULT_BAUD, framing: str = DEFAULT_FRAMING
+) -> Link:
+    """Open the byte stream an address names, in one of the FORMS.
 
-    `baud` matters to serial ports only. Raises LinkError where trying again may help, and
-    OperatorError where the address itself must be changed.
+    An optical head is asked for a readout once a minute; a replay without a speed is read as fast
+    as the reader takes it.
+
+    `baud` and `framing` (as in 7E1) matter to serial ports only. Raises LinkError where trying
+    again may help, and OperatorError where the address itself must be changed.
     """
     check_address(address)
     if address.startswith("tcp://"):
         host, port = host_and_port(address)
         return await open_tcp(host, port)
     if address.startswith("replay:"):
-        return open_replay(Path(address.removeprefix("replay:")))
-    return open_serial(address, baud=baud)
+        return open_replay(*_capture_and_speed(address))
+    if address.startswith(OPTICAL):
+        from firmware_bridge.links.optical import open_optical  # noqa: PLC0415 (most hubs need none)
+
+        return open_optical(address.removeprefix(OPTICAL))
+    return open_serial(address, baud=baud, framing=framing)
 
 
 def check_address(address: str) -> None:
@@ -35,10 +47,27 @@ def check_address(address: str) -> None:
     if address.startswith("tcp://"):
         host_and_port(address)
     elif address.startswith("replay:"):
-        if not address.removeprefix("replay:"):
-            raise OperatorError("replay: names no file", hint=f"use {FORMS}")
-    elif not address.startswith("/"):
+        _capture_and_speed(address)
+    elif not address.removeprefix(OPTICAL).startswith("/"):
         raise OperatorError(f"link address {address!r} is not known", hint=f"use {FORMS}")
+
+
+def _capture_and_speed(address: str) -> tuple[Path, float | None]:
+    """Split `replay:FILE?speed=N`; raise OperatorError where there is no file or N is no speed."""
+    name, _, written = address.removeprefix("replay:").partition("?speed=")
+    if not name:
+        raise OperatorError("replay: names no file", hint=f"use {FORMS}")
+    if not written:
+        return Path(name), None
+    try:
+        speed = float(written)
+    except ValueError:
+        speed = 0.0
+    if not SLOWEST <= speed <= FASTEST:
+        raise OperatorError(
+            f"replay speed {written!r} is not usable", hint=f"give {SLOWEST:g} to {FASTEST:g}"
+        )
+    return Path(name), speed
 
 
 def host_and_port(address: str) -> tuple[str, int]:

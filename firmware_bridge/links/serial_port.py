@@ -9,11 +9,32 @@ import asyncio
 import contextlib
 import errno
 import os
+import re
+import stat
+import termios
+from pathlib import Path
 
 import serial
 
 from firmware_bridge.links.port import READ_BYTES
 from shared.errors import LinkError
+
+DEFAULT_FRAMING = "8N1"
+"""Data bits, parity and stop bits of most ports; IEC 62056-21 and DSMR 2.2 and 3 have 7E1."""
+
+FRAMING = re.compile(r"([5-8])([NEO])([12])")
+
+PTY_MAJORS = range(136, 144)
+"""Device numbers of pseudo-terminals (Linux, devices.txt): they have no data bits or parity."""
+
+BITS_PER_BYTE = 11
+"""On the line, at most: a start bit, eight bits, parity, a stop bit."""
+
+WRITE_TIMEOUT_S = 2
+"""A port that takes no byte for so long is held back by the other side's handshake lines."""
+
+SENT_MARGIN_S = 0.02
+"""A USB adapter holds bytes back for up to 16 ms."""
 
 
 class _KeepingPort(serial.Serial):
@@ -25,7 +46,7 @@ class _KeepingPort(serial.Serial):
 
 
 class SerialLink:
-    """A serial port, 8 data bits, no parity, 1 stop bit, held exclusively."""
+    """A serial port, held exclusively."""
 
     is_finite = False
 
@@ -35,19 +56,19 @@ class SerialLink:
 
     async def read(self) -> bytes:
         """Return the next bytes; raise LinkError when the port has gone away."""
-        while True:
-            chunk = self._read_now()
-            if chunk:
-                # A port that is never empty must not keep the loop from its other work.
-                await asyncio.sleep(0)
-                return chunk
-            await self._until_readable()
-            chunk = self._read_now()
-            if chunk:
-                return chunk
-            raise LinkError(
-                f"serial port {self._name} hung up", hint="check that the cable is plugged in"
-            )
+        # A port that is never empty must not keep the loop from its other work; this comes before
+        # the read, for bytes that were read must not be lost to a cancellation.
+        await asyncio.sleep(0)
+        chunk = self._read_now()
+        if chunk:
+            return chunk
+        await self._until_readable()
+        chunk = self._read_now()
+        if chunk:
+            return chunk
+        raise LinkError(
+            f"serial port {self._name} hung up", hint="check that the cable is plugged in"
+        )
 
     def _read_now(self) -> bytes:
         if not self._port.is_open:
@@ -72,6 +93,32 @@ class SerialLink:
         finally:
             loop.remove_reader(descriptor)
 
+    async def write(self, content: bytes) -> None:
+        """Send a short message and wait until it has left; raise LinkError if the port is gone."""
+        try:
+            self._port.write(content)
+        except (OSError, serial.SerialException) as error:
+            raise LinkError(
+                f"serial port {self._name} cannot be written to: {error}",
+                hint="check that the cable is plugged in",
+            ) from error
+        # What the kernel has passed on may still be in the adapter, so the line's speed decides.
+        await asyncio.sleep(len(content) * BITS_PER_BYTE / self._port.baudrate + SENT_MARGIN_S)
+
+    def retune(self, *, baud: int, framing: str) -> None:
+        """Change speed and framing, and forget what came before; raise LinkError if refused."""
+        data_bits, parity, stop_bits = _split_framing(self._name, framing)
+        try:
+            self._port.baudrate = baud
+            self._port.bytesize, self._port.parity = data_bits, parity
+            self._port.stopbits = stop_bits
+            termios.tcflush(self._port.fileno(), termios.TCIFLUSH)
+        except (OSError, ValueError, serial.SerialException, termios.error) as error:
+            raise LinkError(
+                f"serial port {self._name} refused {baud} baud, {framing}: {error}",
+                hint="use an adapter that can; most USB ones do",
+            ) from error
+
     async def close(self) -> None:
         """Release the port and its lock."""
         # An adapter that was pulled out may fail even to close.
@@ -79,18 +126,50 @@ class SerialLink:
             self._port.close()
 
 
-def open_serial(path: str, *, baud: int) -> SerialLink:
+def open_serial(path: str, *, baud: int, framing: str = DEFAULT_FRAMING) -> SerialLink:
     """Open a serial port; raise LinkError, with the fix in its hint, when it cannot be had."""
+    data_bits, parity, stop_bits = _split_framing(path, framing)
     try:
-        port = _KeepingPort(path, baud, timeout=0, exclusive=True)
+        port = _KeepingPort(
+            path,
+            baud,
+            bytesize=data_bits,
+            parity=parity,
+            stopbits=stop_bits,
+            timeout=0,
+            write_timeout=WRITE_TIMEOUT_S,
+            exclusive=True,
+        )
     except serial.SerialException as error:
         raise _explain(path, error) from error
-    except ValueError as error:
+    except (ValueError, termios.error) as error:
         raise LinkError(
-            f"serial port {path} refused {baud} baud: {error}",
+            f"serial port {path} refused {baud} baud, {framing}: {error}",
             hint="use the rate the meter's manual gives, 115200 for DSMR 4 and 5",
         ) from error
     return SerialLink(port)
+
+
+def is_framing(framing: str) -> bool:
+    """Tell whether a text is data bits, parity and stop bits, such as 8N1."""
+    return FRAMING.fullmatch(framing) is not None
+
+
+def _split_framing(path: str, framing: str) -> tuple[int, str, int]:
+    match = FRAMING.fullmatch(framing)
+    if match is None:
+        raise LinkError(f"framing {framing!r} is none", hint="use 8N1, 8E1 or 7E1")
+    if _is_pseudo_terminal(path):
+        return 8, "N", 1
+    return int(match[1]), match[2], int(match[3])
+
+
+def _is_pseudo_terminal(path: str) -> bool:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return False
+    return stat.S_ISCHR(found.st_mode) and os.major(found.st_rdev) in PTY_MAJORS
 
 
 def _explain(path: str, error: serial.SerialException) -> LinkError:

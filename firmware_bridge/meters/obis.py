@@ -144,6 +144,20 @@ def scale(number: str, exponent: int) -> int | None:
         return None
     fraction = match[3] or ""
     value = int(match[1] + match[2] + fraction)
-    shift = exponent - len(fraction)
-    scaled = value * 10**shift if shift >= 0 else round_half_even(Fraction(value, 10**-shift))
+    return scale_integer(value, exponent - len(fraction))
+
+
+MAX_EXPONENT = 64
+"""Beyond it a number is zero or no int64, whatever it is: nothing is computed."""
+
+
+def scale_integer(value: int, exponent: int) -> int | None:
+    """Return a whole number times ten to the `exponent`, rounded half to even; None if too large.
+
+    For protocols that send the power of ten beside the number (SML, DLMS).
+    """
+    if exponent >= 0:
+        scaled = value * 10 ** min(exponent, MAX_EXPONENT)
+    else:
+        scaled = round_half_even(Fraction(value, 10 ** min(-exponent, MAX_EXPONENT)))
     return scaled if INT64_MIN <= scaled <= INT64_MAX else None

@@ -10,12 +10,12 @@ from pathlib import Path
 from types import FrameType
 
 from firmware_bridge.links.addresses import host_and_port
+from firmware_bridge.simulator.meters import METERS
 from firmware_bridge.simulator.play import OracleFile, Player, Progress, Script
 from firmware_bridge.simulator.sinks import FileSink, PtySink, Sink, TcpSink
 from shared.clock import Clock, SystemClock
 from shared.errors import OperatorError
 
-PROTOCOLS = ("p1",)
 EXIT_OK = 0
 
 
@@ -25,6 +25,7 @@ def run(arguments: list[str]) -> int:
     clock = _clock(options.now_ms)
     script = Script(
         seed=options.seed,
+        protocol=options.protocol,
         history_days=options.history_days,
         history_cadence_s=options.history_cadence_s,
         is_live=options.live,
@@ -58,7 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="hearthlink simulate", description="Simulate a household's smart meter."
     )
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="p1", help="what it speaks")
+    parser.add_argument("--protocol", choices=sorted(METERS), default="p1", help="what it speaks")
     parser.add_argument("--link", required=True, help="pty:PATH, tcp://127.0.0.1:PORT or file:PATH")
     parser.add_argument("--seed", type=int, default=1, help="which household (default 1)")
     parser.add_argument(

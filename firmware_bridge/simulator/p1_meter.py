@@ -5,12 +5,12 @@ Source: DSMR P1 companion standard 5.0.2, for a single-phase connection with one
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
 
 from fastcrc import crc16
 
+from firmware_bridge.simulator.emission import Emission
 from firmware_bridge.simulator.household import LONDON, Display, Household
 from firmware_bridge.simulator.oracle import CadenceOracle, OracleLine, Shown
 from firmware_bridge.simulator.timing import history_times
@@ -21,14 +21,6 @@ OUTAGES, LONG_OUTAGES, SAGS, SWELLS = 4, 3, 3, 0
 POWER_LIMIT_W = 23_000
 FUSE_A = 100
 EPOCH = date(1970, 1, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Emission:
-    """One telegram's bytes, and what it shows of each meter."""
-
-    telegram: bytes
-    shown: tuple[Shown, Shown]
 
 
 class P1Meter:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO, Literal
 
+from firmware_bridge.simulator.emission import Emission
+from firmware_bridge.simulator.meters import METERS
 from firmware_bridge.simulator.oracle import CadenceOracle, Shown, encode_lines
-from firmware_bridge.simulator.p1_meter import Emission, P1Meter
 from firmware_bridge.simulator.sinks import WAIT_S, Sink, Stopping
 from firmware_bridge.simulator.timing import LiveTimes, history_times
 from shared.clock import Clock
@@ -38,13 +39,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What to play: a seed, how much history before now, and whether to go on live.
+    """What to play: a seed and a protocol, how much history before now, and whether to go on live.
 
     `now_ms` is the now that history leads up to, None the clock's; `until_ms` ends the simulation
     before that meter time, None plays to now, or for ever if live.
     """
 
     seed: int
+    protocol: str = "p1"
     history_days: float = 0
     history_cadence_s: int = 10
     is_live: bool = True
@@ -104,7 +106,7 @@ class Player:
         self._sleep = sleep
         self._started_ms = clock.utc_ms() if script.now_ms is None else script.now_ms
         self._start_ms = self._started_ms - round(script.history_days * MS_PER_DAY)
-        self._meter = P1Meter(script.seed, self._start_ms)
+        self._meter = METERS[script.protocol](script.seed, self._start_ms)
         self._last_ms = self._start_ms
         self._emitted = 0
         self._reported_ms = clock.monotonic_ms()

@@ -383,3 +383,18 @@ def test_samples_are_kept_apart_by_meter() -> None:
 
     assert [one.sample.meter for one in collected.to_log] == ["M2"]
     assert collected.doubts == []
+
+
+def test_energy_is_not_overwritten_by_power_told_after_it() -> None:
+    """A stick tells power and registers by turns: the registers within a bucket are logged."""
+    collector = Collector(100)
+    power = {"power_import_w": 400}
+    energy = {"import_mwh": 10**9}
+    logged: list[dict[str, int]] = []
+
+    for after_ms, registers in ((0, power), (2_000, energy), (4_000, power), (6_000, power)):
+        one = Sample(METER, Medium.ELECTRICITY, START_MS + after_ms, registers)
+        collected = collector.offer(Telegram((one,)), moment(after_ms))
+        logged += [heard.sample.registers for heard in collected.to_log]
+
+    assert logged == [power, energy]

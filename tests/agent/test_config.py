@@ -195,3 +195,23 @@ def test_a_pin_is_never_shown() -> None:
     faults = faults_of({**LINK, "page": {"pin": 987654}})
 
     assert faults == ["page.pin = …: give a text in quotes"]
+
+
+def test_a_meters_key_is_read_and_never_shown() -> None:
+    """Sixteen bytes in hexadecimal; one that is none is named without its digits."""
+    config = read_config({"meter": {**LINK["meter"], "key": "00" * 16}}, {}, "test")
+    faults = faults_of({"meter": {**LINK["meter"], "key": "c0ffee"}})
+
+    assert config.meter_key == bytes(16)
+    assert len(faults) == 1
+    assert faults[0].startswith("meter.key = …")
+    assert "c0ffee" not in faults[0]
+
+
+def test_a_framing_is_bits_parity_and_stop_bits() -> None:
+    """7E1 is one; anything else is a fault with an example."""
+    config = read_config({"meter": {**LINK["meter"], "framing": "7E1"}}, {}, "test")
+    faults = faults_of({"meter": {**LINK["meter"], "framing": "9X3"}})
+
+    assert config.meter_framing == "7E1"
+    assert "such as 8N1 or 7E1" in faults[0]

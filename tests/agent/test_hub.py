@@ -13,10 +13,10 @@ from agent.uplink.port import Channel
 from agent.uplink.sender import SessionHooks, SessionRules
 from agent.uplink.session import Session
 from firmware_bridge.links import LinkEvent, LinkEventKind
-from firmware_bridge.meters.codec import Refused
+from firmware_bridge.meters.codec import Refused, Telegram
 from shared.clock import DrivenClock, SystemClock
 from shared.protocol import decode_live
-from shared.readings import Medium
+from shared.readings import Medium, Sample
 from shared.units import MS_PER_DAY, MS_PER_HOUR
 from tests.support.fakes import FakeCloud, FakeUplink
 from tests.support.hubs import (
@@ -370,3 +370,14 @@ def test_a_hub_that_does_not_know_the_time_frees_nothing(tmp_path: Path) -> None
 
     assert hub.free_stored() == 0
     assert len(sound_rows(log, meter_log)) == 10
+
+
+def test_a_replay_follows_the_meters_time_past_telegrams_without_one(tmp_path: Path) -> None:
+    """What says nothing of the time (a stick's own data) does not jump the clock to today."""
+    hub = hub_in(tmp_path, clock=DrivenClock(0, "driven"), hub_clock="meter")
+    silent = Telegram((Sample(METER, Medium.ELECTRICITY, None, {}),))
+    untimed = Telegram((Sample(METER, Medium.ELECTRICITY, None, {"power_import_w": 1}),))
+
+    hub.take([silent, telegram(10**9, START_MS), silent, untimed])
+
+    assert hub.clock.utc_ms() == START_MS

@@ -149,3 +149,27 @@ def test_replayed_capture_goes_the_whole_way(tmp_path: Path) -> None:
     summary = json.loads(done.stdout)
     assert (summary["decoded"], summary["lost"], summary["duplicated"]) == (60, 0, 0)
     assert summary["energy_difference_mwh"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", ["dlms", "iec62056", "raven", "sml"])
+def test_every_protocol_goes_the_whole_way(tmp_path: Path, protocol: str) -> None:
+    """The same household behind another protocol: nothing lost, doubled or altered."""
+    state = tmp_path / "demo"
+
+    done = subprocess.run(
+        [
+            *(COMMAND, "demo", f"--state={state}", "--history-days=0.2", "--seconds=3", "--json"),
+            *(f"--protocol={protocol}", *_ports()),
+        ],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=ENDS_S,
+    )
+
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    for fault in ("lost", "duplicated", "altered", "energy_difference_mwh"):
+        assert summary[fault] == 0
+    assert summary["stored"] > 1_700

@@ -22,7 +22,8 @@ from shared.units import MS_PER_DAY, MS_PER_HOUR
 from tests.support.hubs import START_MS
 
 REFUSALS_OF_CODECS = {
-    *("bad-crc", "too-long", "truncated", "bad-value", "bad-time", "no-values", "noise")
+    *("bad-crc", "too-long", "truncated", "bad-value", "bad-time", "no-values", "noise"),
+    *("encrypted", "unknown-apdu", "wrong-key"),
 }
 OF_THE_AGENT = {"too-many-meters", "impossible-power", "bad-receipt", "bad-tariff", "unframeable"}
 

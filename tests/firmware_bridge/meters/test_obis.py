@@ -1,17 +1,13 @@
 """The OBIS table and its exact scaling; serials; the catalog."""
 
 from decimal import ROUND_HALF_EVEN, Decimal
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_bridge.meters.catalog import CODECS, codec_for
-from firmware_bridge.meters.obis import MBUS_TABLE, TABLE, groups_of, scale
-from firmware_bridge.meters.p1 import P1Codec
+from firmware_bridge.meters.obis import MBUS_TABLE, TABLE, groups_of, scale, scale_integer
 from firmware_bridge.meters.serials import serial_of
-from shared.errors import OperatorError
 from shared.readings import MAX_METER_ID_CHARS, REGISTERS
 from shared.units import INT64_MAX
 
@@ -69,8 +65,8 @@ def test_groups_are_those_of_the_main_meter_now(code: str, groups: str | None) -
     [
         ("4B384547", "K8EG"),
         ("53 41", "53-41"),
-        ("ADC3100000158491", "ADC3100000158491"),
-        ("1ESY1336001560", "1ESY1336001560"),
+        ("ABCD000000000001", "ABCD000000000001"),
+        ("1XYZ0000000001", "1XYZ0000000001"),
         ("09610", "09610"),
         ("20202020", ""),
         ("00000000", ""),
@@ -85,9 +81,20 @@ def test_serial_is_decoded_cleaned_and_bounded(printed: str, serial: str) -> Non
     assert serial_of(printed) == serial
 
 
-def test_catalog_knows_p1_and_names_what_it_knows() -> None:
-    """An unknown protocol is a person's mistake, told with the choice."""
-    assert isinstance(codec_for("p1", ZoneInfo("Europe/London")), P1Codec)
-    with pytest.raises(OperatorError, match="p1"):
-        codec_for("morse", ZoneInfo("Europe/London"))
-    assert set(CODECS) == {"p1"}
+@pytest.mark.parametrize(
+    ("value", "exponent", "expected"),
+    [
+        (12, 3, 12_000),
+        (-125, -1, -12),
+        (135, -1, 14),
+        (5, -90, 0),
+        (0, 127, 0),
+        (1, 127, None),
+        (2**63, 0, None),
+    ],
+)
+def test_whole_number_is_scaled_exactly_or_not_at_all(
+    value: int, exponent: int, expected: int | None
+) -> None:
+    """Halves go to the even neighbour; what an int64 cannot hold is refused."""
+    assert scale_integer(value, exponent) == expected

@@ -1,0 +1,1 @@
+"""What an installer reaches for on site: decode, capture and detect."""

@@ -1,0 +1,55 @@
+"""What the installer's commands say, and where: results to stdout, all else to stderr."""
+
+import os
+import sys
+
+BAR_CELLS = 20
+MAX_LINE_CHARS = 160
+"""A line that wraps cannot be replaced by the next one."""
+
+
+def say(text: str) -> None:
+    """Print a line of the result, at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def write_result(lines: str) -> None:
+    """Print many lines of the result, each with its end."""
+    sys.stdout.write(lines)
+
+
+def note(text: str) -> None:
+    """Tell the person at the terminal something that is no result."""
+    clear_progress()
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def is_watched() -> bool:
+    """Whether a person sees what goes to stderr."""
+    return sys.stderr.isatty()
+
+
+def show_progress(text: str) -> None:
+    """Show a line in place of the last one; where nobody watches a terminal, nothing."""
+    if is_watched():
+        sys.stderr.write(f"\r\x1b[K{text[:MAX_LINE_CHARS]}")
+        sys.stderr.flush()
+
+
+def clear_progress() -> None:
+    """Take the progress line away."""
+    show_progress("")
+
+
+def bar(done: float, total: float) -> str:
+    """Draw a progress bar."""
+    share = min(max(done / total, 0.0), 1.0) if total else 1.0
+    filled = int(share * BAR_CELLS)
+    return f"[{'#' * filled}{'.' * (BAR_CELLS - filled)}]"
+
+
+def drop_stdout() -> None:
+    """Send stdout nowhere: its reader, such as `head`, has gone, and Python would complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

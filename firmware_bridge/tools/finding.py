@@ -1,0 +1,152 @@
+"""What `detect` found or heard, as lines, as JSON and as the settings to paste. Pure."""
+
+import json
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+from firmware_bridge.meters.catalog import CODECS
+from firmware_bridge.tools.listening import TEXT_PERCENT, Heard
+from firmware_bridge.tools.recognition import Hearing
+from firmware_bridge.tools.tally import sample_document
+from shared.readings import Sample
+
+MAX_SHOWN_REGISTERS = 8
+DEFAULT_FRAMING = "8N1"
+
+THOUSANDTHS = {
+    "mwh": ("kWh", 6),
+    "mvarh": ("kvarh", 6),
+    "l": ("m³", 3),
+    "mj": ("GJ", 3),
+    "mv": ("V", 3),
+    "ma": ("A", 3),
+    "mhz": ("Hz", 3),
+}
+"""The unit people use, and how many decimals it is above the register's."""
+
+PLAIN = {"w": "W", "var": "var"}
+
+
+def settings_to_paste(port: str, heard: Heard, hearing: Hearing) -> str:
+    """Return the hub's [meter] section for a meter that was found."""
+    lines = ["[meter]", f'protocol = "{hearing.protocol}"', f"link = {json.dumps(port)}"]
+    if heard.settings is not None:
+        lines.append(f"baud = {heard.settings.baud}")
+        if heard.settings.framing != DEFAULT_FRAMING:
+            lines.append(f'framing = "{heard.settings.framing}"')
+    return "\n".join(lines)
+
+
+def found_lines(port: str, heard: Heard, hearing: Hearing) -> Iterator[str]:
+    """Yield what was found, sample values, and the settings."""
+    where = f" at {heard.settings}" if heard.settings else ""
+    yield f"found {CODECS[hearing.protocol].title}{where}"
+    for sample in samples_of(hearing):
+        yield f"  meter {sample.meter}, {sample.medium.value}"
+        shown = list(sample.registers.items())
+        for register, value in shown[:MAX_SHOWN_REGISTERS]:
+            yield f"    {register} = {readable(register, value)}"
+        if len(shown) > MAX_SHOWN_REGISTERS:
+            yield f"    and {len(shown) - MAX_SHOWN_REGISTERS} more"
+    if hearing.locked is not None:
+        yield f"  it encrypts: {hearing.locked.detail}"
+        yield "  the network operator gives the household its key on request"
+    yield ""
+    yield "Put this into the hub's configuration:"
+    yield ""
+    yield settings_to_paste(port, heard, hearing)
+
+
+def found_document(port: str, heard: Heard, hearing: Hearing) -> dict[str, Any]:
+    """Return what was found for JSON."""
+    settings = heard.settings
+    return {
+        "found": True,
+        "port": port,
+        "protocol": hearing.protocol,
+        "baud": settings.baud if settings else None,
+        "framing": settings.framing if settings else None,
+        "is_encrypted": hearing.locked is not None,
+        "detail": hearing.locked.detail if hearing.locked else "",
+        "samples": [sample_document(sample) for sample in samples_of(hearing)],
+        "toml": settings_to_paste(port, heard, hearing),
+    }
+
+
+def unfound_lines(port: str, heard: Sequence[Heard]) -> Iterator[str]:
+    """Yield what was heard at each setting, and what to check."""
+    yield f"no meter was understood on {port}"
+    for one in heard:
+        yield f"  {_place(one)}: {_amount(one)}"
+    yield ""
+    yield "What to check:"
+    for advice in advice_on(port, heard):
+        yield f"  - {advice}"
+
+
+def unfound_document(port: str, heard: Sequence[Heard]) -> dict[str, Any]:
+    """Return what was heard for JSON."""
+    return {
+        "found": False,
+        "port": port,
+        "heard": [
+            {
+                "baud": one.settings.baud if one.settings else None,
+                "framing": one.settings.framing if one.settings else None,
+                "seconds": round(one.seconds, 1),
+                "bytes": one.size,
+                "printable_percent": one.printable_percent,
+            }
+            for one in heard
+        ],
+        "advice": list(advice_on(port, heard)),
+    }
+
+
+def advice_on(port: str, heard: Sequence[Heard]) -> Iterator[str]:
+    """Yield what a person on site can do, by what was heard."""
+    best = max(heard, key=lambda one: (one.printable_percent, one.size), default=None)
+    if best is None or not best.size:
+        yield "is the cable in the meter's port, and is it the cable for this meter?"
+        yield "some ports are off until the network operator switches them on, or a PIN is entered"
+        yield "an optical head must sit on the meter's window, its cable pointing down"
+        return
+    if best.printable_percent >= TEXT_PERCENT:
+        yield f"text was heard at {_place(best)}: the meter may speak a dialect that is new to us"
+    else:
+        yield "only strange bytes were heard: is the signal inverted, or the adapter a poor one?"
+        yield "a meter may also speak a protocol that is new to us"
+    options = ""
+    if best.settings is not None:
+        options = f" --baud {best.settings.baud} --framing {best.settings.framing}"
+    yield (
+        f"'hearthlink capture --redact --seconds 60{options} {port} meter.bin' "
+        "makes a file to send us"
+    )
+
+
+def samples_of(hearing: Hearing) -> Iterator[Sample]:
+    """Yield the samples of the newest telegram."""
+    for telegram in hearing.telegrams:
+        yield from telegram.samples
+
+
+def readable(register: str, value: int) -> str:
+    """Write a register's value as people say it: kilowatt-hours, cubic metres, volts."""
+    stem = register.rpartition("_")[2]
+    if stem in THOUSANDTHS:
+        unit, decimals = THOUSANDTHS[stem]
+        return f"{Decimal(value).scaleb(-decimals):,.3f} {unit}"
+    return f"{value:,} {PLAIN.get(stem, '')}".rstrip()
+
+
+def _place(heard: Heard) -> str:
+    return str(heard.settings) if heard.settings else "the line"
+
+
+def _amount(heard: Heard) -> str:
+    if not heard.size:
+        return f"silent for {heard.seconds:.0f} s"
+    per_s = heard.size / max(heard.seconds, 1.0)
+    return f"{heard.size:,} bytes, {per_s:,.0f} a second, {heard.printable_percent} % of them text"

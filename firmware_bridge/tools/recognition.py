@@ -1,0 +1,129 @@
+"""Which protocol bytes are in, by which codec makes the most of them. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from firmware_bridge.meters.catalog import CODECS, codec_for
+from firmware_bridge.meters.codec import Codec, Refused, Telegram
+from firmware_bridge.meters.keys import Keys
+from firmware_bridge.tools.recording import Recording
+from shared.readings import Quality
+
+CHECKED_WEIGHT = 8
+"""A value under a checksum tells more than one that merely looks like a value."""
+
+LOCKED_REASONS = frozenset({"encrypted", "no-key", "wrong-key"})
+"""Refusals that come from a telegram that was understood, but for its key."""
+
+LOCKED_SCORE = 4
+
+LIKENESS = {"no-values": 8, "bad-value": 8, "bad-crc": 2, "too-long": 1, "truncated": 1}
+"""How much each byte of a refused telegram says for its protocol, where none decodes."""
+
+REFUSAL_COST = 16
+"""Strange bytes break into many small refusals, a damaged telegram into few."""
+
+FEED_BYTES = 16_384
+
+
+@dataclass(slots=True)
+class Hearing:
+    """What one codec has made of a stream so far."""
+
+    protocol: str
+    codec: Codec
+    samples: int = 0
+    score: int = 0
+    telegrams: list[Telegram] = field(default_factory=list)
+    locked: Refused | None = None
+    likeness: int = 0
+
+    def feed(self, chunk: bytes) -> None:
+        """Let the codec hear more; only the newest telegram is kept."""
+        for found in self.codec.feed(chunk):
+            if isinstance(found, Refused):
+                self._refuse(found)
+            else:
+                self._count(found)
+
+    @property
+    def is_recognised(self) -> bool:
+        """Whether the bytes are in this protocol beyond doubt."""
+        return self.samples > 0 or self.locked is not None
+
+    def _count(self, telegram: Telegram) -> None:
+        self.telegrams = [telegram]
+        for sample in telegram.samples:
+            is_checked = not sample.quality & Quality.UNCHECKED
+            self.samples += 1
+            known = len(sample.registers) * (CHECKED_WEIGHT if is_checked else 1)
+            # Of two dialects of one language, the right one knows the clock and more of the codes.
+            has_clock = sample.meter_time_ms is not None
+            self.score += known * 2 + has_clock * 2 - len(sample.unknown)
+
+    def _refuse(self, refused: Refused) -> None:
+        if refused.reason in LOCKED_REASONS:
+            self.locked = refused
+            self.score += LOCKED_SCORE
+        else:
+            self.score -= 1
+            self.likeness += LIKENESS.get(refused.reason, 0) * len(refused.raw) - REFUSAL_COST
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A protocol, and the reading of the file that it was recognised in.
+
+    Not `is_certain` where no telegram was whole: then it is what the damaged ones look like most.
+    """
+
+    protocol: str
+    recording: Recording
+    score: int
+    is_certain: bool = True
+
+
+def hearings(zone: ZoneInfo, keys: Keys | None = None) -> list[Hearing]:
+    """Begin to listen with every codec there is."""
+    return [Hearing(name, codec_for(name, zone, keys)) for name in CODECS]
+
+
+def best_hearing(heard: Iterable[Hearing], *, was_asked: bool) -> Hearing | None:
+    """Return the hearing that understood most; None where none understood anything.
+
+    Protocols overlap: what came without being asked is first of all one that pushes.
+    """
+    recognised = [hearing for hearing in heard if hearing.is_recognised]
+    return max(
+        recognised,
+        key=lambda hearing: (CODECS[hearing.protocol].must_ask == was_asked, hearing.score),
+        default=None,
+    )
+
+
+def recognise(
+    recordings: Sequence[Recording], protocols: Sequence[str], zone: ZoneInfo, keys: Keys | None
+) -> Recognised | None:
+    """Try every protocol on every reading of a file; return the best.
+
+    Where nothing decodes, return what looks most like telegrams; None where nothing does.
+    """
+    certain: list[Recognised] = []
+    likely: list[Recognised] = []
+    for recording in recordings:
+        for protocol in protocols:
+            hearing = Hearing(protocol, codec_for(protocol, zone, keys))
+            for chunk in in_chunks(recording.content):
+                hearing.feed(chunk)
+            hearing.feed(b"")
+            if hearing.is_recognised:
+                certain.append(Recognised(protocol, recording, hearing.score))
+            elif hearing.likeness > 0:
+                likely.append(Recognised(protocol, recording, hearing.likeness, False))
+    return max(certain or likely, key=lambda recognised: recognised.score, default=None)
+
+
+def in_chunks(content: bytes) -> Iterable[bytes]:
+    """Cut bytes into pieces such as a link gives."""
+    return (content[start : start + FEED_BYTES] for start in range(0, len(content), FEED_BYTES))

@@ -1,0 +1,374 @@
+"""The DLMS stream: frames on each link, damage, truncation, noise, keys, and bounded memory."""
+
+import random
+import sys
+from itertools import pairwise
+from subprocess import run
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmware_bridge.meters.codec import MAX_REFUSED_BYTES, Refused, Telegram
+from firmware_bridge.meters.dlms import SLICE_BYTES, DlmsCodec
+from firmware_bridge.meters.dlms_assembly import MAX_APDU_BYTES
+from firmware_bridge.simulator.dlms_meter import LLC, MeterKeys, encipher, frames_of, telegrams
+from shared.readings import Quality
+from tests.support.dlms import SEPARATOR, blocks, mbus, notification, octets, triples, u32
+
+ZONE = ZoneInfo("Europe/London")
+START_MS = 1_790_000_000_000
+KEYS = MeterKeys()
+TITLE = b"SIM\x00\x00\x00\x00\x01"
+PUSHES = [push for push, _ in telegrams(1, START_MS, START_MS + 60_000)]
+APDU = notification(
+    triples([("1.0.1.7.0.255", u32(412), 0, 27), ("1.0.1.8.0.255", u32(7_654_321), 0, 30)])
+)
+STREAM = b"".join(PUSHES[:3]) + mbus(APDU, 20) + mbus(APDU) + PUSHES[3]
+
+
+def decode(
+    content: bytes, key: bytes | None = None, authentication_key: bytes | None = None
+) -> list[Telegram | Refused]:
+    """Decode a whole stream, its end included."""
+    codec = DlmsCodec(ZONE, key, authentication_key)
+    return codec.feed(content) + codec.feed(b"")
+
+
+def hdlc(apdu: bytes) -> bytes:
+    """Carry an APDU in HDLC frames."""
+    return frames_of(LLC + apdu)
+
+
+def sealed(apdu: bytes) -> bytes:
+    """Encrypt an APDU as the simulated meter does."""
+    return encipher(apdu, TITLE, 7, KEYS)
+
+
+def telegrams_of(found: list[Telegram | Refused]) -> list[Telegram]:
+    """Keep the telegrams."""
+    return [entry for entry in found if isinstance(entry, Telegram)]
+
+
+def reasons(found: list[Telegram | Refused]) -> list[str]:
+    """Keep the refusals' reasons."""
+    return [entry.reason for entry in found if isinstance(entry, Refused)]
+
+
+def registers(found: list[Telegram | Refused]) -> list[dict[str, int]]:
+    """Keep each telegram's registers."""
+    return [telegram.samples[0].registers for telegram in telegrams_of(found)]
+
+
+EXPECTED = {"power_import_w": 412, "import_mwh": 7_654_321_000}
+
+
+@pytest.mark.parametrize(
+    ("content", "quality"),
+    [
+        (hdlc(APDU), Quality.GOOD),
+        (hdlc(APDU)[1:], Quality.GOOD),
+        (mbus(APDU), Quality.GOOD),
+        (mbus(APDU, 17), Quality.GOOD),
+        (APDU, Quality.UNCHECKED),
+        (SEPARATOR + APDU, Quality.UNCHECKED),
+        (b"\0\1\0\1\0\1" + len(APDU).to_bytes(2, "big") + APDU, Quality.UNCHECKED),
+        (b"".join(blocks(APDU, 20)), Quality.UNCHECKED),
+        (b"".join(hdlc(block) for block in blocks(APDU, 20)), Quality.GOOD),
+    ],
+    ids=["hdlc", "no-flag", "mbus", "mbus-parts", "bare", "llc", "wrapper", "blocks", "hdlc-gbt"],
+)
+def test_every_link_carries_the_same_reading(content: bytes, quality: Quality) -> None:
+    """What is not checked by the link is marked so."""
+    found = decode(content)
+
+    assert registers(found) == [EXPECTED]
+    assert not reasons(found)
+    assert telegrams_of(found)[0].samples[0].quality == quality
+
+
+@given(st.lists(st.integers(0, len(STREAM)), max_size=30))
+@settings(max_examples=150, deadline=None)
+def test_any_split_of_the_bytes_gives_the_same(cuts: list[int]) -> None:
+    """Where the reads fall does not matter."""
+    codec = DlmsCodec(ZONE)
+    edges = [0, *sorted(cuts), len(STREAM)]
+
+    found: list[Telegram | Refused] = []
+    for start, end in pairwise(edges):
+        if end > start:
+            found += codec.feed(STREAM[start:end])
+    found += codec.feed(b"")
+
+    assert found == decode(STREAM)
+    assert len(telegrams_of(found)) == 6
+
+
+@given(st.randoms(use_true_random=False), st.integers(1, 40), st.integers(1, 900))
+@settings(max_examples=200, deadline=None)
+def test_any_mutation_never_raises_and_splits_alike(
+    draw: random.Random, count: int, step: int
+) -> None:
+    """Bytes changed, cut out and put in anywhere, read in steps of any size."""
+    content = bytearray(STREAM if draw.random() < 0.5 else APDU * 4)
+    for _ in range(count):
+        place = draw.randrange(len(content) + 1)
+        match draw.randrange(3):
+            case 0:
+                content[place : place + 1] = draw.randbytes(1)
+            case 1:
+                del content[place : place + draw.randrange(60)]
+            case _:
+                content[place:place] = draw.randbytes(draw.randrange(60))
+    codec = DlmsCodec(ZONE)
+
+    found: list[Telegram | Refused] = []
+    for start in range(0, len(content), step):
+        found += codec.feed(bytes(content[start : start + step]))
+        assert codec.pending_bytes <= MAX_APDU_BYTES + SLICE_BYTES
+    found += codec.feed(b"")
+
+    assert codec.pending_bytes == 0
+    assert found == decode(bytes(content))
+
+
+@given(st.binary(max_size=400))
+@settings(max_examples=200, deadline=None)
+def test_push_after_any_noise_is_found(noise: bytes) -> None:
+    """Noise that is no frame never hides the push after it."""
+    found = decode(b"\x7f" + noise.replace(b"\x7e", b"?").replace(b"\x68", b"?") + PUSHES[0])
+
+    assert telegrams_of(found) == telegrams_of(decode(PUSHES[0]))
+
+
+def test_endless_noise_is_bounded_and_counted() -> None:
+    """Two megabytes of noise leave at most the cap, and refusals of bounded size."""
+    draw = random.Random(5)
+    codec = DlmsCodec(ZONE)
+    refused = 0
+
+    for _ in range(128):
+        for entry in codec.feed(draw.randbytes(16_384)):
+            assert isinstance(entry, Refused)
+            assert len(entry.raw) <= MAX_REFUSED_BYTES
+            refused += 1
+        assert codec.pending_bytes <= MAX_APDU_BYTES + SLICE_BYTES
+
+    assert refused >= 128
+
+
+def test_one_changed_bit_is_refused_at_once_and_the_next_push_is_read() -> None:
+    """The refusal holds the frame; the rest of the push, without its beginning, is refused too."""
+    damaged = bytearray(PUSHES[0])
+    damaged[60] ^= 1
+    codec = DlmsCodec(ZONE)
+
+    first = codec.feed(bytes(damaged))
+    second = codec.feed(PUSHES[1])
+
+    assert reasons(first)[0] == "bad-crc"
+    assert not telegrams_of(first)
+    assert telegrams_of(second) == telegrams_of(decode(PUSHES[1]))
+
+
+def test_bytes_lost_within_a_frame_do_not_cost_the_next_one() -> None:
+    """A frame that reaches into the next one by its length is looked into."""
+    content = PUSHES[0][:50] + PUSHES[0][90:] + PUSHES[1]
+
+    found = decode(content)
+
+    assert "bad-crc" in reasons(found)
+    assert telegrams_of(decode(PUSHES[1]))[0] in telegrams_of(found)
+
+
+@pytest.mark.parametrize("content", [hdlc(APDU), mbus(APDU), APDU, sealed(APDU)])
+def test_stream_that_ends_within_a_push_is_truncated(content: bytes) -> None:
+    """A pulled cable."""
+    found = decode(content[:-3])
+
+    assert reasons(found) == ["truncated"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        PUSHES[0][: PUSHES[0].index(b"\x7e\x7e") + 1],
+        mbus(APDU, 20)[:31],
+        hdlc(blocks(APDU, 20)[0]),
+    ],
+    ids=["segment", "mbus frame", "block"],
+)
+def test_first_part_without_its_rest_is_truncated(content: bytes) -> None:
+    """And a whole push after it is read."""
+    found = decode(content + (mbus(APDU) if content[0] == 0x68 else hdlc(APDU)))
+
+    assert reasons(found) == ["truncated"]
+    assert registers(found) == [EXPECTED]
+
+
+@pytest.mark.parametrize("missing", [0, 1, 2])
+def test_missing_block_is_told(missing: int) -> None:
+    """Whichever block is lost, the values of a half push are never believed."""
+    kept = blocks(APDU, 20)
+    del kept[missing]
+
+    found = decode(b"".join(hdlc(block) for block in kept))
+
+    assert not telegrams_of(found)
+    assert set(reasons(found)) == {"truncated"}
+
+
+def test_bare_content_of_a_damaged_frame_is_never_believed() -> None:
+    """An APDU inside a frame whose checksum is wrong is not a bare APDU."""
+    damaged = bytearray(hdlc(APDU))
+    damaged[-3] ^= 0xFF
+    damaged[5] ^= 0xFF
+
+    assert not telegrams_of(decode(bytes(damaged)))
+    assert not telegrams_of(decode(bytes(damaged[3:])))
+
+
+def test_bare_link_resynchronises_after_damage() -> None:
+    """Once a link is known to carry bare APDUs, the next one is found in spite of noise."""
+    found = decode(APDU + b"\x99\x98\x97" + APDU)
+
+    assert registers(found) == [EXPECTED, EXPECTED]
+    assert reasons(found) == ["noise"]
+
+
+def test_bare_link_entered_midway_is_found_in_the_end() -> None:
+    """After as much noise as no framed link would give, bare APDUs are looked for."""
+    found = decode(APDU[20:] * 200 + APDU)
+
+    assert registers(found)[-1:] == [EXPECTED]
+
+
+def test_idle_flags_and_line_ends_are_no_noise() -> None:
+    """Some links fill the time between frames."""
+    found = decode(b"\x7e\x7e\x7e" + hdlc(APDU) + b"\r\n\0" + b"\x7e\x7e" + hdlc(APDU))
+
+    assert registers(found) == [EXPECTED, EXPECTED]
+    assert not reasons(found)
+
+
+def test_repeated_llc_header_in_a_segment_is_taken_off() -> None:
+    """Some meters put it in front of every segment."""
+    whole = bytes.fromhex("7e") + b"".join(())
+    content = LLC + APDU
+    first, second = content[:30], LLC + content[30:]
+    frames = _segment(first, is_last=False) + _segment(second, is_last=True)
+
+    found = decode(whole + frames)
+
+    assert registers(found) == [EXPECTED]
+
+
+def _segment(content: bytes, *, is_last: bool) -> bytes:
+    from firmware_bridge.simulator import dlms_meter  # noqa: PLC0415 (its frame, not its push)
+
+    return b"\x7e" + dlms_meter._frame(content, is_last=is_last) + b"\x7e"
+
+
+@pytest.mark.parametrize("wrap", [hdlc, mbus, bytes], ids=["hdlc", "mbus", "bare"])
+def test_sealed_push_is_opened_with_its_keys(wrap: object) -> None:
+    """With the authentication key even a bare APDU is checked."""
+    assert callable(wrap)
+
+    found = decode(wrap(sealed(APDU)), KEYS.key, KEYS.authentication_key)
+
+    assert registers(found) == [EXPECTED]
+    sample = telegrams_of(found)[0].samples[0]
+    assert (sample.meter, sample.quality) == ("SIM0000000001", Quality.GOOD)
+
+
+def test_sealed_push_is_opened_without_the_authentication_key() -> None:
+    """Then nothing but the link checks it."""
+    found = decode(hdlc(sealed(APDU)) + hdlc(APDU), KEYS.key)
+    bare = decode(sealed(APDU), KEYS.key)
+
+    assert registers(found) == [EXPECTED, EXPECTED]
+    assert telegrams_of(bare)[0].samples[0].quality == Quality.UNCHECKED
+
+
+@pytest.mark.parametrize(
+    ("key", "authentication_key", "reason", "words"),
+    [
+        (None, None, "encrypted", "give its key"),
+        (bytes(16), None, "wrong-key", "the key is not"),
+        (bytes(16), KEYS.authentication_key, "wrong-key", "the key is not"),
+        (KEYS.key, bytes(16), "wrong-key", "the authentication key is not"),
+    ],
+)
+def test_wrong_or_missing_key_is_told_with_the_system_title(
+    key: bytes | None, authentication_key: bytes | None, reason: str, words: str
+) -> None:
+    """The title is what the network operator is asked for the key of; no key is ever printed."""
+    (refused,) = decode(hdlc(sealed(APDU)), key, authentication_key)
+
+    assert isinstance(refused, Refused)
+    assert refused.reason == reason
+    assert words in refused.detail
+    assert "53494D0000000001" in refused.detail
+    assert KEYS.key.hex() not in refused.detail.lower()
+
+
+def test_tampered_content_is_a_wrong_key() -> None:
+    """A bare APDU has its tag alone: one bit is enough."""
+    damaged = bytearray(sealed(APDU))
+    damaged[40] ^= 1
+
+    found = decode(bytes(damaged), KEYS.key, KEYS.authentication_key)
+
+    assert "wrong-key" in reasons(found)
+    assert not telegrams_of(found)
+
+
+def test_cipher_library_is_loaded_for_a_key_alone() -> None:
+    """A hub whose meter does not encrypt never loads it."""
+    script = (
+        "import sys\nfrom zoneinfo import ZoneInfo\n"
+        "from firmware_bridge.meters.dlms import DlmsCodec\n"
+        "from firmware_bridge.meters.p1_encrypted import EncryptedP1Codec\n"
+        f"DlmsCodec(ZoneInfo('UTC')).feed({PUSHES[0]!r})\n"
+        f"DlmsCodec(ZoneInfo('UTC')).feed({hdlc(sealed(APDU))!r})\n"
+        "EncryptedP1Codec(ZoneInfo('UTC'))\n"
+        "print('cryptography' in sys.modules)\n"
+        "DlmsCodec(ZoneInfo('UTC'), bytes(16))\nprint('cryptography' in sys.modules)"
+    )
+
+    done = run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["False", "True"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (hdlc(b"\xc4\x01\x00\x00"), "unknown-apdu"),
+        (hdlc(b"\x0f\0\0\0\0\0\x02\x01\xee"), "bad-value"),
+        (hdlc(b"\xdb\x08short"), "bad-value"),
+        (hdlc(b"\xdb\x08" + TITLE + b"\x10\xb0" + bytes(15)), "unknown-apdu"),
+        (hdlc(notification(b"\x02\x00")), "no-values"),
+        (mbus(APDU).replace(b"\x53\xff\x10", b"\x53\xee\x21"), "unknown-apdu"),
+        (hdlc(notification(octets(bytes(4)))), "bad-value"),
+    ],
+    ids=["get-response", "bad tag", "cut envelope", "compressed", "empty", "m-bus", "no list"],
+)
+def test_good_frame_without_a_reading_is_refused(content: bytes, reason: str) -> None:
+    """Each with its reason; nothing vanishes."""
+    found = decode(content)
+
+    assert reasons(found) == [reason]
+    assert not telegrams_of(found)
+
+
+def test_segments_without_end_are_refused_as_too_long() -> None:
+    """A meter that never sends its last segment holds no memory."""
+    codec = DlmsCodec(ZONE)
+    found: list[Telegram | Refused] = []
+
+    for _ in range(100):
+        found += codec.feed(_segment(bytes(150), is_last=False))
+
+    assert "too-long" in reasons(found)
