@@ -6,7 +6,7 @@ sequences, gaps or bytes.
 
 import math
 from collections.abc import Sequence
-from itertools import accumulate, chain, groupby, islice, repeat
+from itertools import accumulate, chain, groupby, repeat
 from operator import mul, sub
 from typing import NamedTuple
 
@@ -42,7 +42,7 @@ def to_deltas(values: Sequence[int]) -> Deltas:
     if not values:
         return Deltas(0, 0, [])
     first = values[0]
-    deltas = list(map(sub, islice(values, 1, None), values))
+    deltas = list(map(sub, values[1:], values))
     # Powers have no divisor in common, and a few of them show it: the rest need not be looked at.
     scale = math.gcd(first, *deltas[:8])
     if scale != 1:

@@ -15,6 +15,7 @@ START_MS = 1_767_225_600_000
 
 SEASONS_MS = (START_MS, START_MS + 182 * 24 * HOUR_MS)
 ROUNDS = 200
+SERIES = 9
 LOG_ID = bytes(range(16))
 
 
@@ -34,7 +35,7 @@ def measure() -> list[dict[str, object]]:
             "theirs": 200,
             "ratio": round(200 / took_us, 2),
             "target": 1,
-            "note": f"median of {ROUNDS}",
+            "note": f"the best of {SERIES} medians of {ROUNDS}",
         }
     )
     return rows
@@ -108,9 +109,13 @@ def _json_rows(frame: Frame) -> bytes:
 
 
 def _round_trip_us(frame: Frame) -> float:
-    took = []
-    for _ in range(ROUNDS):
-        started = time.perf_counter()
-        decode_frame(encode_frame(frame))
-        took.append((time.perf_counter() - started) * 1e6)
-    return statistics.median(took)
+    """Take the best of some medians: what else the machine does only ever adds."""
+    medians = []
+    for _ in range(SERIES):
+        took = []
+        for _ in range(ROUNDS):
+            started = time.perf_counter()
+            decode_frame(encode_frame(frame))
+            took.append((time.perf_counter() - started) * 1e6)
+        medians.append(statistics.median(took))
+    return min(medians)
