@@ -12,7 +12,12 @@ from agent.doctor.ports import Device, list_devices, probe_device
 from agent.doctor.reading import LogEntry, read_boot, read_held, read_ledger, read_logs, read_row
 from agent.home.power import STALE_AFTER_MS
 from agent.home.words import format_age, format_span
-from firmware_bridge.links.addresses import check_address, host_and_port
+from firmware_bridge.links.addresses import (
+    capture_and_speed,
+    check_address,
+    device_of,
+    host_and_port,
+)
 from shared.clock import Clock
 from shared.readings import Medium
 from shared.units import MS_PER_HOUR, MS_PER_SECOND
@@ -32,7 +37,7 @@ def check_link(config: Config, *, hub_runs: bool, is_heard: bool) -> Check:
     address = config.meter_link
     check_address(address)
     if address.startswith("replay:"):
-        return judge_capture(Path(address.removeprefix("replay:")))
+        return judge_capture(capture_and_speed(address)[0])
     if address.startswith("tcp://"):
         if hub_runs and is_heard:
             return Check(LINK, Result.OK, f"{address} is in use by the hub, and speaks")
@@ -41,7 +46,7 @@ def check_link(config: Config, *, hub_runs: bool, is_heard: bool) -> Check:
         if attempt.stream is not None:
             attempt.stream.close()
         return judge_tcp(host, port, attempt)
-    path = Path(address)
+    path = Path(device_of(address))
     return judge_device(path, probe_device(path), list_devices(), hub_runs=hub_runs)
 
 

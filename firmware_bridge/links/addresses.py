@@ -34,11 +34,11 @@ async def open_link(
         host, port = host_and_port(address)
         return await open_tcp(host, port)
     if address.startswith("replay:"):
-        return open_replay(*_capture_and_speed(address))
+        return open_replay(*capture_and_speed(address))
     if address.startswith(OPTICAL):
         from firmware_bridge.links.optical import open_optical  # noqa: PLC0415 (most hubs need none)
 
-        return open_optical(address.removeprefix(OPTICAL))
+        return open_optical(device_of(address))
     return open_serial(address, baud=baud, framing=framing)
 
 
@@ -47,12 +47,17 @@ def check_address(address: str) -> None:
     if address.startswith("tcp://"):
         host_and_port(address)
     elif address.startswith("replay:"):
-        _capture_and_speed(address)
-    elif not address.removeprefix(OPTICAL).startswith("/"):
+        capture_and_speed(address)
+    elif not device_of(address).startswith("/"):
         raise OperatorError(f"link address {address!r} is not known", hint=f"use {FORMS}")
 
 
-def _capture_and_speed(address: str) -> tuple[Path, float | None]:
+def device_of(address: str) -> str:
+    """Return the device path of a serial port's address, that of an optical head included."""
+    return address.removeprefix(OPTICAL)
+
+
+def capture_and_speed(address: str) -> tuple[Path, float | None]:
     """Split `replay:FILE?speed=N`; raise OperatorError where there is no file or N is no speed."""
     name, _, written = address.removeprefix("replay:").partition("?speed=")
     if not name:

@@ -229,3 +229,21 @@ def test_a_serial_link_is_looked_at_by_its_path(tmp_path: Path) -> None:
 
     assert check.result is Result.OK
     assert name in check.finding
+
+
+def test_an_optical_head_is_judged_as_the_port_it_is_on(tmp_path: Path) -> None:
+    """The way it is read is not part of its path."""
+    config = config_in(tmp_path, meter_link="optical:/dev/is-not-there")
+
+    check = check_link(config, hub_runs=False, is_heard=False)
+
+    assert check.finding == "/dev/is-not-there is not there"
+
+
+def test_a_capture_played_at_a_speed_is_the_same_file(tmp_path: Path) -> None:
+    """The speed is not part of its name."""
+    capture = tmp_path / "c.p1"
+    capture.write_bytes(b"/x")
+    config = config_in(tmp_path, meter_link=f"replay:{capture}?speed=2")
+
+    assert check_link(config, hub_runs=False, is_heard=False).result is Result.OK
