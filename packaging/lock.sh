@@ -21,7 +21,7 @@ compile() {
 
 # dev is the widest. The others start from its pins and hashes, so that any two install together.
 # aws is not locked: boto3 refuses the python-dateutil that sqlite-utils chooses for dev.
-compile dev ${LOCK_UPGRADE:+--upgrade} --extra agent --extra cloud --extra dev
+compile dev ${LOCK_UPGRADE:+--upgrade} --extra agent --extra cloud --extra zigbee --extra dev
 for narrower in build agent cloud bench zigbee; do
     cp requirements/dev.lock "requirements/$narrower.lock"
 done
