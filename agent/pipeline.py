@@ -14,7 +14,7 @@ import sqlite3
 from contextlib import aclosing
 
 from agent.hub import Hub
-from firmware_bridge.links import Backoff, LinkEvent, LinkEventKind, chunks, open_link
+from firmware_bridge.links import Backoff, LinkEvent, LinkEventKind, LinkSettings, chunks, open_link
 from firmware_bridge.meters.catalog import codec_for
 from firmware_bridge.meters.keys import Keys
 from shared.units import MS_PER_HOUR, MS_PER_SECOND
@@ -41,6 +41,7 @@ async def _read_meter(hub: Hub) -> None:
     config = hub.config
     keys = Keys(config.meter_key, config.meter_authentication_key) if config.meter_key else None
     codec = codec_for(config.meter_protocol, config.hub_zone, keys)
+    settings = LinkSettings(config.meter_baud, config.meter_framing)
     interrupted = False
 
     def note(event: LinkEvent) -> None:
@@ -49,7 +50,7 @@ async def _read_meter(hub: Hub) -> None:
         hub.note_link(event)
 
     stream = chunks(
-        lambda: open_link(config.meter_link, baud=config.meter_baud, framing=config.meter_framing),
+        lambda: open_link(config.meter_link, settings),
         silence_s=config.meter_silence_s,
         backoff=Backoff(),
         on_event=note,

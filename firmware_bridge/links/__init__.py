@@ -4,7 +4,7 @@ Owns opening, reading and losing a link; knows nothing of what the bytes mean.
 """
 
 from firmware_bridge.links.addresses import open_link
-from firmware_bridge.links.port import READ_BYTES, Link
+from firmware_bridge.links.port import READ_BYTES, Link, LinkSettings
 from firmware_bridge.links.reconnecting import Backoff, LinkEvent, LinkEventKind, Opener, chunks
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Link",
     "LinkEvent",
     "LinkEventKind",
+    "LinkSettings",
     "Opener",
     "chunks",
     "open_link",

@@ -3,31 +3,29 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from firmware_bridge.links.port import Link
+from firmware_bridge.links.port import Link, LinkSettings
 from firmware_bridge.links.replay import open_replay
-from firmware_bridge.links.serial_port import DEFAULT_FRAMING, open_serial
+from firmware_bridge.links.serial_port import open_serial
 from firmware_bridge.links.tcp import open_tcp
 from shared.errors import OperatorError
 
 OPTICAL = "optical:"
 SLOWEST, FASTEST = 0.01, 10_000.0
 
-DEFAULT_BAUD = 115_200
-"""DSMR 4 and 5 P1 ports; DSMR 2.2 and 3 use 9600."""
-
 FORMS = "/dev/ttyUSB0, optical:/dev/ttyUSB0, tcp://HOST:PORT, replay:FILE or replay:FILE?speed=1"
 
 
-async def open_link(
-    address: str, *, baud: int = DEFAULT_BAUD, framing: str = DEFAULT_FRAMING
-) -> Link:
+DEFAULTS = LinkSettings()
+
+
+async def open_link(address: str, settings: LinkSettings = DEFAULTS) -> Link:
     """Open the byte stream an address names, in one of the FORMS.
 
     An optical head is asked for a readout once a minute; a replay without a speed is read as fast
     as the reader takes it.
 
-    `baud` and `framing` (as in 7E1) matter to serial ports only. Raises LinkError where trying
-    again may help, and OperatorError where the address itself must be changed.
+    Raises LinkError where trying again may help, and OperatorError where the address itself must
+    be changed.
     """
     check_address(address)
     if address.startswith("tcp://"):
@@ -39,7 +37,7 @@ async def open_link(
         from firmware_bridge.links.optical import open_optical  # noqa: PLC0415 (most hubs need none)
 
         return open_optical(device_of(address))
-    return open_serial(address, baud=baud, framing=framing)
+    return open_serial(address, baud=settings.baud, framing=settings.framing)
 
 
 def check_address(address: str) -> None:

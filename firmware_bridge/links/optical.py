@@ -51,6 +51,7 @@ class OpticalLink:
     is_finite = False
 
     def __init__(self, line: Line, dialogue: Iec62056Dialogue, *, every_s: float) -> None:
+        self.longest_pause_s = every_s + LONGEST_READOUT_S
         self._line = line
         self._dialogue = dialogue
         self._every_s = every_s

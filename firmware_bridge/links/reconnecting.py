@@ -102,12 +102,13 @@ class _SilenceError(LinkError):
 async def _read(link: Link, silence_s: float) -> bytes:
     if link.is_finite:
         return await link.read()
+    longest_s = max(silence_s, link.longest_pause_s)
     try:
-        async with asyncio.timeout(silence_s):
+        async with asyncio.timeout(longest_s):
             return await link.read()
     except TimeoutError as error:
         raise _SilenceError(
-            f"no byte came for {silence_s:g} s",
+            f"no byte came for {longest_s:g} s",
             hint="check the cable, and that the meter's port is switched on",
         ) from error
 

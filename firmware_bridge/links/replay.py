@@ -35,6 +35,7 @@ class ReplayLink:
     """The raw bytes of a capture file; each piece waits until it is due."""
 
     is_finite = True
+    longest_pause_s = 0.0
 
     def __init__(self, path: Path, file: BinaryIO, pieces: Iterator[tuple[int, float]]) -> None:
         self._path = path

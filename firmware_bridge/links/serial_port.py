@@ -16,11 +16,8 @@ from pathlib import Path
 
 import serial
 
-from firmware_bridge.links.port import READ_BYTES
+from firmware_bridge.links.port import DEFAULT_FRAMING, READ_BYTES
 from shared.errors import LinkError
-
-DEFAULT_FRAMING = "8N1"
-"""Data bits, parity and stop bits of most ports; IEC 62056-21 and DSMR 2.2 and 3 have 7E1."""
 
 FRAMING = re.compile(r"([5-8])([NEO])([12])")
 
@@ -49,6 +46,7 @@ class SerialLink:
     """A serial port, held exclusively."""
 
     is_finite = False
+    longest_pause_s = 0.0
 
     def __init__(self, port: serial.Serial) -> None:
         self._port = port

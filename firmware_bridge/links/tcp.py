@@ -14,6 +14,7 @@ class TcpLink:
     """A connected TCP stream, only read from."""
 
     is_finite = False
+    longest_pause_s = 0.0
 
     def __init__(
         self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -19,11 +19,14 @@ MAX_DETAIL_CHARS = 200
 class Telegram(msgspec.Struct, frozen=True):
     """What one telegram said: one sample per meter in it, electricity first, then each sub-meter.
 
-    `texts` are the messages the network operator sent to the household's display.
+    The first sample's time is the sender's clock, a further one's that of its own capture; where
+    `is_past`, every sample's is (what a meter kept), and the sender's clock is not told. `texts`
+    are the messages the network operator sent to the household's display.
     """
 
     samples: tuple[Sample, ...]
     texts: tuple[str, ...] = ()
+    is_past: bool = False
 
 
 class Refused(msgspec.Struct, frozen=True):

@@ -11,11 +11,11 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from firmware_bridge.links import Link, open_link
-from firmware_bridge.links.addresses import DEFAULT_BAUD, check_address
+from firmware_bridge.links import Link, LinkSettings, open_link
+from firmware_bridge.links.addresses import check_address
 from firmware_bridge.links.optical import open_optical
+from firmware_bridge.links.port import DEFAULT_BAUD, DEFAULT_FRAMING
 from firmware_bridge.links.replay import TIMING_SUFFIX, Mark
-from firmware_bridge.links.serial_port import DEFAULT_FRAMING
 from firmware_bridge.tools import console
 from firmware_bridge.tools.options import framing, positive
 from firmware_bridge.tools.redaction import SALT_BYTES, Redactor
@@ -138,7 +138,7 @@ async def _open(options: argparse.Namespace) -> Link:
     if options.ask:
         check_address(options.port)
         return open_optical(options.port)
-    return await open_link(options.port, baud=options.baud, framing=options.framing)
+    return await open_link(options.port, LinkSettings(options.baud, options.framing))
 
 
 async def _record(

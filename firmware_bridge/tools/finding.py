@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
+from firmware_bridge.links.port import DEFAULT_FRAMING
 from firmware_bridge.meters.catalog import CODECS
 from firmware_bridge.tools.listening import TEXT_PERCENT, Heard
 from firmware_bridge.tools.recognition import Hearing
@@ -12,7 +13,6 @@ from firmware_bridge.tools.tally import sample_document
 from shared.readings import Sample
 
 MAX_SHOWN_REGISTERS = 8
-DEFAULT_FRAMING = "8N1"
 
 THOUSANDTHS = {
     "mwh": ("kWh", 6),

@@ -13,7 +13,15 @@ from pathlib import Path
 import pytest
 import serial
 
-from firmware_bridge.links import Backoff, LinkEvent, LinkEventKind, chunks, open_link, tcp
+from firmware_bridge.links import (
+    Backoff,
+    LinkEvent,
+    LinkEventKind,
+    LinkSettings,
+    chunks,
+    open_link,
+    tcp,
+)
 from firmware_bridge.links.addresses import check_address
 from firmware_bridge.links.serial_port import SerialLink, _explain
 from shared.errors import LinkError, OperatorError
@@ -113,7 +121,7 @@ def test_serial_port_without_permission_names_the_group() -> None:
 def test_baud_rate_that_is_none_says_so(pty: Pty) -> None:
     """A rate below zero is a mistake in the configuration."""
     with pytest.raises(LinkError, match="-1 baud"):
-        asyncio.run(open_link(str(pty.path), baud=-1))
+        asyncio.run(open_link(str(pty.path), LinkSettings(baud=-1)))
 
 
 def test_closed_serial_port_cannot_be_read(pty: Pty) -> None:

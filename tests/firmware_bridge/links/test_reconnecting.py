@@ -18,6 +18,7 @@ class FakeLink:
         self._given = list(given)
         self._ending = ending
         self.is_closed = False
+        self.longest_pause_s = 0.0
 
     @property
     def is_finite(self) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware_bridge.links import open_link
+from firmware_bridge.links import LinkSettings, open_link
 from firmware_bridge.links.serial_port import SerialLink, is_framing, open_serial
 from shared.errors import LinkError
 
@@ -30,7 +30,7 @@ def test_framing_does_not_matter_to_a_pseudo_terminal(ends: tuple[int, Path]) ->
     """It has no parity; the kernel would refuse one."""
 
     async def scenario() -> bytes:
-        link = await open_link(str(ends[1]), baud=9_600, framing="7E1")
+        link = await open_link(str(ends[1]), LinkSettings(9_600, "7E1"))
         os.write(ends[0], b"telegram")
         chunk = await link.read()
         await link.close()
