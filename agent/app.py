@@ -53,7 +53,7 @@ def build_hub(config: Config) -> Hub:
         config,
         clock,
         log,
-        ClockLedger(log.clock_pieces()),
+        ClockLedger(log.clock_pieces(), config.meter_clock_tolerance_ms),
         Consent([(0, config.consent_granularity), *choices]),
         clock_error_ms,
         _uplink(config),

@@ -1,7 +1,8 @@
 """Decides which samples are logged, and which values are believed. Pure: time comes as arguments.
 
 Cadence: every ten seconds, and the last sample before each slot boundary; a sub-meter's sample when
-its own capture time changes. What is not logged stays in memory for the display and for live.
+its own capture time changes; a gas, water or heat meter heard by itself when a counter changes,
+else once a slot. What is not logged stays in memory for the display and for live.
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ import msgspec
 from agent.records import RunChange
 from agent.registers import HOLDS, CounterWatch, Verdict, join_changes
 from agent.rows import LogRow
-from agent.timekeeping import taken_at
+from agent.timekeeping import METER_CLOCK_TOLERANCE_MS, taken_at
 from firmware_bridge.meters.codec import Telegram
 from shared.calendar import slot_of_sample
 from shared.readings import COUNTERS, Medium, Sample
@@ -86,6 +87,8 @@ class _Meter:
     last_boot: int = -1
     last_monotonic_ms: int = 0
     logged_bucket: int | None = None
+    logged_at_ms: int = 0
+    logged_counters: dict[str, int] = field(default_factory=dict)
     logged_capture_ms: int | None = None
     capture_ms: int | None = None
     capture_progress_ms: int = 0
@@ -96,8 +99,9 @@ class _Meter:
 class Collector:
     """Follows every meter of the hub from telegram to telegram."""
 
-    def __init__(self, fuse_a: int) -> None:
+    def __init__(self, fuse_a: int, tolerance_ms: int = METER_CLOCK_TOLERANCE_MS) -> None:
         self._fuse_a = fuse_a
+        self._tolerance_ms = tolerance_ms
         self._meters: dict[str, _Meter] = {}
 
     def restore(
@@ -125,18 +129,29 @@ class Collector:
         state.last_utc_ms = at_ms if at_ms >= EARLIEST_PLAUSIBLE_MS else None
         state.last_boot = row.boot
         state.last_monotonic_ms = row.monotonic_ms
-        state.logged_bucket = at_ms // CADENCE_MS
+        state.logged_bucket = _bucket(medium, at_ms)
+        state.logged_at_ms = at_ms
         state.logged_capture_ms = state.capture_ms = row.captured_at_ms
 
     def offer(self, telegram: Telegram, moment: Moment) -> Collected:
-        """Take a telegram heard at `moment`; sub-meters' times hang on the telegram's clock."""
+        """Take a telegram heard at `moment`; sub-meters' times hang on the telegram's clock.
+
+        Of what a meter kept, only what the log has not yet goes on.
+        """
         collected = Collected()
-        first = telegram.samples[0] if telegram.samples else None
+        first = telegram.samples[0] if telegram.samples and not telegram.is_past else None
         clock_ms = first.meter_time_ms if first else None
         for sample in telegram.samples:
             captured_ms = None if sample is first else sample.meter_time_ms
+            if telegram.is_past and self._is_known(sample):
+                continue
             self._offer_sample(sample, moment, clock_ms, captured_ms, collected)
         return collected
+
+    def _is_known(self, sample: Sample) -> bool:
+        """Tell whether a kept sample is older than the log's last and so has nothing new."""
+        state = self._meters.get(sample.meter)
+        return state is not None and (sample.meter_time_ms or 0) < state.logged_at_ms
 
     def _offer_sample(
         self,
@@ -150,8 +165,9 @@ class Collector:
             collected.doubts.append(Doubt(sample.meter, "meters", MAX_METERS, "too-many-meters"))
             return
         state = self._state(sample.meter, sample.medium)
-        state.progress_ms += _elapsed_ms(state, moment, clock_ms)
-        state.last_meter_clock_ms, state.last_utc_ms = clock_ms, moment.utc_ms
+        said_ms = captured_ms if clock_ms is None else clock_ms
+        state.progress_ms += _elapsed_ms(state, moment, said_ms)
+        state.last_meter_clock_ms, state.last_utc_ms = said_ms, moment.utc_ms
         state.last_boot, state.last_monotonic_ms = moment.boot, moment.monotonic_ms
         if captured_ms is None or captured_ms != state.capture_ms:
             state.capture_ms, state.capture_progress_ms = captured_ms, state.progress_ms
@@ -159,13 +175,21 @@ class Collector:
         believed, changes = _believed(sample, state, collected.doubts)
         if not believed.registers:
             return
-        at_ms = _best_time_ms(moment, clock_ms, captured_ms)
+        at_ms = self._best_time_ms(moment, clock_ms, captured_ms)
         heard = Heard(believed, moment, clock_ms, captured_ms, at_ms, changes)
         collected.heard.append(heard)
         if captured_ms is None:
             collected.to_log.extend(_due(state, heard))
         elif _has_counter(believed) or not _has_counter(sample):
             collected.to_log.extend(_due_capture(state, heard))
+        for one in collected.to_log:
+            if one.sample.meter == sample.meter:
+                state.logged_at_ms = max(state.logged_at_ms, one.at_ms)
+
+    def _best_time_ms(self, moment: Moment, clock_ms: int | None, captured_ms: int | None) -> int:
+        if moment.utc_ms is not None:
+            return taken_at(moment.utc_ms, clock_ms, captured_ms, 0, self._tolerance_ms)[0]
+        return captured_ms or clock_ms or moment.monotonic_ms
 
     def _make_room(self, moment: Moment) -> bool:
         """Forget meters not heard for long where there are too many; say whether one more fits."""
@@ -246,8 +270,14 @@ def _has_counter(sample: Sample) -> bool:
 
 
 def _due_capture(state: _Meter, heard: Heard) -> Iterable[Heard]:
-    """Say whether a sub-meter's sample is to be logged: a new capture, or a change in it."""
+    """Say whether a sub-meter's sample is to be logged: a new capture, or a change in it.
+
+    What was to be the last before its slot's end goes first.
+    """
     if heard.changes or heard.captured_at_ms != state.logged_capture_ms:
+        if state.pending is not None:
+            yield state.pending
+            state.pending = None
         state.logged_capture_ms = heard.captured_at_ms
         yield heard
 
@@ -262,6 +292,9 @@ def _due(state: _Meter, heard: Heard) -> Iterable[Heard]:
     A meter that tells its power and its registers by turns has the pending one logged too where it
     holds a counter that this one lacks: energy must not be overwritten by power.
     """
+    if heard.sample.medium is not Medium.ELECTRICITY:
+        yield from _due_slowly(state, heard)
+        return
     pending, state.pending = state.pending, None
     if pending is not None:
         is_last_of_slot = slot_of_sample(pending.at_ms) < slot_of_sample(heard.at_ms)
@@ -270,12 +303,27 @@ def _due(state: _Meter, heard: Heard) -> Iterable[Heard]:
         elif pending.changes:
             changes = join_changes(pending.changes, heard.changes)
             heard = dataclasses.replace(heard, changes=changes)
-    bucket = heard.at_ms // CADENCE_MS
+    bucket = _bucket(heard.sample.medium, heard.at_ms)
     if bucket == state.logged_bucket:
         state.pending = heard
     else:
         state.logged_bucket = bucket
         yield heard
+
+
+def _due_slowly(state: _Meter, heard: Heard) -> Iterable[Heard]:
+    """Say whether a gas, water or heat meter heard by itself is to be logged."""
+    registers = heard.sample.registers
+    counters = {name: value for name, value in registers.items() if name in COUNTERS}
+    bucket = _bucket(heard.sample.medium, heard.at_ms)
+    if heard.changes or bucket != state.logged_bucket or counters != state.logged_counters:
+        state.logged_bucket, state.logged_counters = bucket, counters
+        yield heard
+
+
+def _bucket(medium: Medium, at_ms: int) -> int:
+    """Number the stretch of time of which the first sample is logged."""
+    return at_ms // CADENCE_MS if medium is Medium.ELECTRICITY else slot_of_sample(at_ms)
 
 
 def _elapsed_ms(state: _Meter, moment: Moment, clock_ms: int | None) -> int:
@@ -300,9 +348,3 @@ def _silent_ms(state: _Meter, moment: Moment) -> int:
     if moment.utc_ms is not None and state.last_utc_ms is not None:
         return moment.utc_ms - state.last_utc_ms
     return 0
-
-
-def _best_time_ms(moment: Moment, clock_ms: int | None, captured_ms: int | None) -> int:
-    if moment.utc_ms is not None:
-        return taken_at(moment.utc_ms, clock_ms, captured_ms, 0)[0]
-    return captured_ms or clock_ms or moment.monotonic_ms

@@ -9,33 +9,41 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from agent.consent import Granularity
-from agent.settings import SETTINGS
+from agent.meters import (
+    SECTION,
+    MeterConfig,
+    shown_section,
+    with_environment,
+    written_tables,
+)
+from agent.roles import Role
+from agent.settings import SETTINGS, Setting
+from agent.timekeeping import ANY_CLOCK_MS, METER_CLOCK_TOLERANCE_MS
 from shared.errors import ConfigError
 
 ENVIRONMENT_PREFIX = "HEARTHLINK_"
 MIN_PIN_CHARS = 4
-SECRET_KEYS = frozenset({"meter.authentication_key", "meter.key", "page.pin"})
+SECRET_KEYS = frozenset({"meter.authentication_key", "meter.key", "meter.password", "page.pin"})
 """Settings whose value no message may show."""
+
+UNKNOWN = "no such setting; see docs/reference/settings.md"
+
+OF_A_METER = [setting for setting in SETTINGS if setting.key.startswith(f"{SECTION}.")]
+OF_THE_HUB = [setting for setting in SETTINGS if setting not in OF_A_METER]
 
 __all__ = ["SETTINGS", "Config", "environment_name", "load_config", "read_config"]
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The hub's settings, checked; names follow the keys, `meter.link` is `meter_link`."""
+    """The hub's settings, checked; names follow the keys, `page.port` is `page_port`."""
 
     hub_thing: str
     hub_state_dir: Path
     hub_zone: ZoneInfo
     hub_clock: str
-    meter_protocol: str
-    meter_link: str
-    meter_baud: int
-    meter_framing: str
-    meter_key: bytes | None
-    meter_authentication_key: bytes | None
-    meter_silence_s: float
-    meter_fuse_a: int
+    hub_fuse_a: int
+    meters: tuple[MeterConfig, ...]
     log_commit_window_s: float
     log_retention_days: int
     uplink_host: str
@@ -61,6 +69,11 @@ class Config:
         """Where the hub's database is."""
         return self.hub_state_dir / "hub.sqlite"
 
+    @property
+    def meter_clock_tolerance_ms(self) -> int:
+        """How far off the hub's time a meter's clock may be to be believed."""
+        return ANY_CLOCK_MS if self.hub_clock == "meter" else METER_CLOCK_TOLERANCE_MS
+
 
 def environment_name(key: str) -> str:
     """Name the environment variable that overrides a key: `page.port` is HEARTHLINK_PAGE_PORT."""
@@ -81,27 +94,68 @@ def load_config(path: Path | None) -> Config:
 
 def read_config(written: Mapping[str, Any], environment: Mapping[str, str], source: str) -> Config:
     """Check a parsed file and an environment; raises ConfigError naming every fault at once."""
-    values, faults = _flatten(written)
-    known = {setting.key for setting in SETTINGS}
-    faults += [
-        f"{key}: no such setting; see docs/reference/settings.md" for key in values.keys() - known
-    ]
+    values, faults = _flatten({k: v for k, v in written.items() if k != SECTION})
+    known = {setting.key for setting in OF_THE_HUB}
+    faults += [f"{key}: {UNKNOWN}" for key in values.keys() - known]
     chosen: dict[str, Any] = {}
-    for setting in SETTINGS:
+    for setting in OF_THE_HUB:
         value = environment.get(
             environment_name(setting.key), values.get(setting.key, setting.default)
         )
         try:
             chosen[setting.key.replace(".", "_")] = setting.read(value)
         except ValueError as error:
-            shown = "…" if setting.key in SECRET_KEYS else repr(value)
-            faults.append(f"{setting.key} = {shown}: {error}")
-    faults += _contradictions(chosen)
+            faults.append(_fault(setting, setting.key, value, error))
+    meters, meter_faults = _read_meters(written, environment)
+    faults += meter_faults + _contradictions(chosen)
     if faults:
         raise ConfigError(source, sorted(faults))
     chosen["hub_zone"] = ZoneInfo(chosen["hub_zone"])
     chosen["consent_granularity"] = Granularity(chosen["consent_granularity"])
-    return Config(**chosen)
+    return Config(meters=tuple(meters), **chosen)
+
+
+def _read_meters(
+    written: Mapping[str, Any], environment: Mapping[str, str]
+) -> tuple[list[MeterConfig], list[str]]:
+    """Check every meter's table; the meters are to be used only where there is no fault."""
+    tables, faults = written_tables(written)
+    names = [setting.key.partition(".")[2] for setting in OF_A_METER]
+    merged = with_environment(tables, environment, environment_name, names) if tables else []
+    meters = []
+    for place, table in enumerate(merged):
+        section = shown_section(place, len(merged))
+        chosen, wrong = _read_meter(table, section)
+        faults += wrong
+        if not wrong:
+            meters.append(MeterConfig(**{**chosen, "role": Role(chosen["role"])}))
+    links = [meter.link for meter in meters]
+    faults += [
+        f"meter.link = {link!r}: two meters have it; one [[meter]] reads all that speak there"
+        for link in sorted({link for link in links if links.count(link) > 1})
+    ]
+    return meters, faults
+
+
+def _read_meter(table: Mapping[str, Any], section: str) -> tuple[dict[str, Any], list[str]]:
+    names = {setting.key.partition(".")[2] for setting in OF_A_METER}
+    faults = [f"{section}.{name}: {UNKNOWN}" for name in table.keys() - names]
+    chosen: dict[str, Any] = {}
+    for setting in OF_A_METER:
+        name = setting.key.partition(".")[2]
+        value = table.get(name, setting.default)
+        try:
+            chosen[name] = setting.read(value)
+        except ValueError as error:
+            faults.append(_fault(setting, f"{section}.{name}", value, error))
+    if chosen.get("link", ".") == "":
+        faults.append(f"{section}.link = '': name the meter's port, tcp://HOST:PORT or replay:FILE")
+    return chosen, faults
+
+
+def _fault(setting: Setting, shown_key: str, value: Any, error: ValueError) -> str:
+    shown = "…" if setting.key in SECRET_KEYS else repr(value)
+    return f"{shown_key} = {shown}: {error}"
 
 
 def _flatten(written: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -118,8 +172,6 @@ def _flatten(written: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 def _contradictions(chosen: Mapping[str, Any]) -> list[str]:
     """Name what is wrong between settings; one that could not be read is absent, and not judged."""
     faults = []
-    if chosen.get("meter_link", ".") == "":
-        faults.append("meter.link = '': name the meter's port, tcp://HOST:PORT or replay:FILE")
     if "hub_state_dir" in chosen and chosen["hub_state_dir"] is None:
         faults.append("hub.state_dir = '': name a folder")
     if chosen.get("uplink_host"):

@@ -51,10 +51,12 @@ class History:
         self._edges: dict[RunKey, SlotEdges] = {}
         self._moduli: dict[RunKey, int] = {}
         self._mediums: dict[int, Medium] = {}
+        self._meters: dict[int, str] = {}
         self._folded: dict[int, int] = {}
         self._dirty: set[tuple[RunKey, int]] = set()
         self._written_slot = 0
         self._usage: dict[tuple[str, Medium], dict[int, SlotUsage]] = {}
+        self._left_out: frozenset[str] = frozenset()
 
     def load(self, now_ms: int) -> None:
         """Read the days kept in the database, then fold the rows that came after them."""
@@ -72,6 +74,7 @@ class History:
         """Fold the committed rows not folded yet, as far as their time is known."""
         for meter_log in self._log.all_logs():
             self._mediums[meter_log.log] = meter_log.medium
+            self._meters[meter_log.log] = meter_log.meter
             held = self._log.held_range(meter_log.log)
             if held is None:
                 continue
@@ -87,6 +90,7 @@ class History:
         then it was a boot that never learned the time.
         """
         self._mediums[meter_log.log] = meter_log.medium
+        self._meters[meter_log.log] = meter_log.meter
         changes = self._log.runs(meter_log.log)
         starts = [change.from_seq for change in changes]
         known = [(row, time) for row in rows if (time := self._ledger.resolve(row)) is not None]
@@ -142,6 +146,11 @@ class History:
             for slot in [slot for slot in edges if utc_day_of_slot(slot) < first_day]:
                 del edges[slot]
 
+    def leave_out(self, meters: frozenset[str]) -> None:
+        """Count these meters no longer (or anew) in the home's totals."""
+        self._left_out = meters
+        self._usage.clear()
+
     def usage(self, quantity: str, medium: Medium) -> dict[int, SlotUsage]:
         """Sum a quantity ("import_mwh", "gas_l", …) over the home's meters of a medium, by slot."""
         known = self._usage.get((quantity, medium))
@@ -152,7 +161,7 @@ class History:
     def _sum(self, quantity: str, medium: Medium) -> dict[int, SlotUsage]:
         runs: list[dict[int, SlotUsage]] = []
         for log, its_medium in self._mediums.items():
-            if its_medium is not medium:
+            if its_medium is not medium or self._meters[log] in self._left_out:
                 continue
             registers = {key.register for key in self._edges if key.log == log}
             parts = set(parts_of(quantity, registers))

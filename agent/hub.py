@@ -5,13 +5,17 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from agent.collector import RESTORED_ROWS, Collector, Heard, Moment
 from agent.config import Config
 from agent.consent import Consent, Granularity, check_granularity
 from agent.history import History
 from agent.intake import Committed, Intake
 from agent.log import Log
+from agent.meters import MeterConfig
 from agent.records import Batch, MeterLog
+from agent.roles import Role
 from agent.rows import LogRow
 from agent.tariffs import TariffShelf
 from agent.timekeeping import ClockLedger, Piece
@@ -41,12 +45,17 @@ LIVE_INTERVAL_MS = 500
 MAX_FREED_ROWS = 5_000
 """What one deletion takes at the most, so that the log is never locked for long."""
 
+ROLES_FACT = "meter_roles"
+
+MAX_ROLES = 256
+"""Meters heard in a hub's life, serials garbled in telegrams without a checksum among them."""
+
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class LinkState:
-    """What the meter's link is doing, for the page and `doctor`."""
+    """What one meter's link is doing, for the page and `doctor`."""
 
     is_open: bool = False
     times_lost: int = 0
@@ -77,7 +86,7 @@ class Hub:
         self._read_clock_error_ms = read_clock_error_ms
         self.boot = log.boot_number(clock.boot_id)
         self.history = History(log, ledger)
-        self.collector = Collector(config.meter_fuse_a)
+        self.collector = Collector(config.hub_fuse_a, config.meter_clock_tolerance_ms)
         self.intake = Intake(
             log,
             self.collector,
@@ -86,11 +95,12 @@ class Hub:
             on_committed=self._pass_on,
         )
         self.session: Session | None = None
-        self.link = LinkState()
+        self.links = {meter.link: LinkState() for meter in config.meters}
         self.latest: dict[str, tuple[Heard, int]] = {}
         self.tariffs = TariffShelf(log, config.tariff_electricity_file, config.tariff_gas_file)
         self._live_sent_ms: dict[str, int] = {}
         self._meter_tells_time = False
+        self._roles: dict[str, Role] = {}
 
     def now(self) -> Moment:
         """Say what time it is, by every clock the hub believes."""
@@ -104,6 +114,8 @@ class Hub:
 
     def restore(self) -> None:
         """Go on from what the log says: each meter's last rows, the days kept for the page."""
+        self._roles = msgspec.json.decode(self.log.fact(ROLES_FACT) or b"{}", type=dict[str, Role])
+        self._leave_out()
         self.history.load(self.utc_ms())
         with_rows: dict[str, MeterLog] = {}
         for one in self.log.all_logs():
@@ -123,12 +135,34 @@ class Hub:
             runs, closings = self.log.runs(one.log), self.log.last_closings(one.meter)
             self.collector.restore(one.meter, one.medium, stamped[::-1], runs, closings)
 
-    def take(self, decoded: Iterable[Telegram | Refused]) -> None:
-        """Take what a codec decoded just now."""
+    def take(self, decoded: Iterable[Telegram | Refused], source: MeterConfig) -> None:
+        """Take what the codec of one of the configured meters decoded just now."""
         for one in decoded:
-            if isinstance(self.clock, DrivenClock) and isinstance(one, Telegram):
-                self._drive_clock(self.clock, one)
-            self.intake.take(one, self.now(), self.config.meter_link)
+            if isinstance(one, Telegram):
+                if isinstance(self.clock, DrivenClock):
+                    self._drive_clock(self.clock, one)
+                for sample in one.samples:
+                    self._note_role(sample.meter, source.role)
+            self.intake.take(one, self.now(), source.link)
+
+    def role_of(self, meter: str) -> Role:
+        """Say what a meter stands for in the home's totals."""
+        return self._roles.get(meter, Role.SUPPLY)
+
+    def _note_role(self, meter: str, role: Role) -> None:
+        """Remember what a meter stands for, beyond a restart, so that no total counts it twice."""
+        if self.role_of(meter) is role or len(self._roles) >= MAX_ROLES:
+            return
+        self._roles[meter] = role
+        self._leave_out()
+        try:
+            self.log.put_fact(ROLES_FACT, msgspec.json.encode(self._roles))
+        except sqlite3.Error as error:
+            _logger.warning("the role of meter %s could not be kept: %s", meter, error)
+
+    def _leave_out(self) -> None:
+        others = {meter for meter, role in self._roles.items() if role is not Role.SUPPLY}
+        self.history.leave_out(frozenset(others))
 
     def _drive_clock(self, clock: DrivenClock, telegram: Telegram) -> None:
         """Follow the meter's own time; the machine's only where the meter never tells any."""
@@ -174,13 +208,14 @@ class Hub:
             half_ms = round_trip_ms // 2
             self.believe(cloud_time_ms + half_ms, half_ms + CLOUD_TIME_SLACK_MS, "cloud")
 
-    def note_link(self, event: LinkEvent) -> None:
-        """Remember what the meter's link is doing."""
-        self.link.is_open = event.kind is LinkEventKind.OPENED
-        self.link.reason, self.link.hint = event.reason, event.hint
+    def note_link(self, link: str, event: LinkEvent) -> None:
+        """Remember what one meter's link is doing."""
+        state = self.links[link]
+        state.is_open = event.kind is LinkEventKind.OPENED
+        state.reason, state.hint = event.reason, event.hint
         if event.kind in (LinkEventKind.LOST, LinkEventKind.SILENT):
-            self.link.times_lost += 1
-            _logger.warning("meter link %s: %s", self.config.meter_link, event.reason)
+            state.times_lost += 1
+            _logger.warning("meter link %s: %s", link, event.reason)
 
     def set_granularity(self, text: str) -> None:
         """Hold the household's choice of what may leave the hub, from now on."""

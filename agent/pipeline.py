@@ -14,9 +14,9 @@ import sqlite3
 from contextlib import aclosing
 
 from agent.hub import Hub
-from firmware_bridge.links import Backoff, LinkEvent, LinkEventKind, LinkSettings, chunks, open_link
+from agent.meters import MeterConfig
+from firmware_bridge.links import Backoff, LinkEvent, LinkEventKind, chunks, open_link
 from firmware_bridge.meters.catalog import codec_for
-from firmware_bridge.meters.keys import Keys
 from shared.units import MS_PER_HOUR, MS_PER_SECOND
 
 CLOCK_CHECK_S = 60.0
@@ -28,7 +28,8 @@ _logger = logging.getLogger(__name__)
 async def run_pipeline(hub: Hub) -> None:
     """Carry readings until cancelled; after a finite link (a replay) has ended, go on sending."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(_read_meter(hub), name="meter")
+        for meter in hub.config.meters:
+            group.create_task(_read_meter(hub, meter), name=f"meter {meter.link}")
         group.create_task(hub.intake.commit_every(hub.config.log_commit_window_s), name="commit")
         group.create_task(_watch_clock(hub), name="clock")
         group.create_task(_free_stored(hub), name="free")
@@ -36,22 +37,20 @@ async def run_pipeline(hub: Hub) -> None:
             group.create_task(hub.session.run(), name="session")
 
 
-async def _read_meter(hub: Hub) -> None:
-    """Read the meter's link, decode it, and hand every telegram to the intake."""
-    config = hub.config
-    keys = Keys(config.meter_key, config.meter_authentication_key) if config.meter_key else None
-    codec = codec_for(config.meter_protocol, config.hub_zone, keys)
-    settings = LinkSettings(config.meter_baud, config.meter_framing)
+async def _read_meter(hub: Hub, meter: MeterConfig) -> None:
+    """Read one meter's link, decode it, and hand every telegram to the intake."""
+    codec = codec_for(meter.protocol, hub.config.hub_zone, meter.keys)
+    settings = meter.link_settings(hub.config.hub_state_dir)
     interrupted = False
 
     def note(event: LinkEvent) -> None:
         nonlocal interrupted
         interrupted = interrupted or event.kind is not LinkEventKind.OPENED
-        hub.note_link(event)
+        hub.note_link(meter.link, event)
 
     stream = chunks(
-        lambda: open_link(config.meter_link, settings),
-        silence_s=config.meter_silence_s,
+        lambda: open_link(meter.link, settings),
+        silence_s=meter.silence_s,
         backoff=Backoff(),
         on_event=note,
     )
@@ -59,10 +58,10 @@ async def _read_meter(hub: Hub) -> None:
         async for chunk in stream:
             if interrupted:
                 interrupted = False
-                hub.take(codec.feed(b""))
-            hub.take(codec.feed(chunk))
+                hub.take(codec.feed(b""), meter)
+            hub.take(codec.feed(chunk), meter)
             await hub.intake.make_room()
-    hub.take(codec.feed(b""))
+    hub.take(codec.feed(b""), meter)
     await hub.intake.commit()
 
 

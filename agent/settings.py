@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from agent.consent import Granularity
+from agent.roles import Role
 from firmware_bridge.links.addresses import check_address
 from firmware_bridge.meters.catalog import codec_for
 from firmware_bridge.meters.keys import parse_key
@@ -165,20 +166,34 @@ SETTINGS: tuple[Setting, ...] = (
         "'system', or 'meter' to let a replay drive the clock from the meter's own time",
         one_of("system", "meter"),
     ),
+    Setting(
+        "hub.fuse_a",
+        100,
+        "the home's main fuse in ampere: bounds what a register may gain",
+        whole(5, 1000),
+    ),
     Setting("meter.protocol", "p1", "what the meter speaks", protocol),
-    Setting("meter.link", "", "where: a device path, tcp://HOST:PORT or replay:FILE", link),
+    Setting(
+        "meter.link",
+        "",
+        "where: /dev/ttyUSB0, optical:, mbus: or zigbee: before it, tcp://HOST:PORT, "
+        "mqtt://HOST/TOPIC or replay:FILE",
+        link,
+    ),
     Setting("meter.baud", 115_200, "serial speed in baud", whole(300, 921_600)),
     Setting("meter.framing", "8N1", "data bits, parity and stop bits of the serial port", framing),
     Setting("meter.key", "", "decryption key of a meter that encrypts, hexadecimal", key),
     Setting("meter.authentication_key", "", "its authentication key, hexadecimal", key),
+    Setting("meter.username", "", "the name a broker asks for (mqtt://)", text),
+    Setting("meter.password", "", "the password to that name", text),
     Setting(
         "meter.silence_s", 60, "no byte for so long: the link is opened anew", seconds(2, 3600)
     ),
     Setting(
-        "meter.fuse_a",
-        100,
-        "the main fuse in ampere: bounds what a register may gain",
-        whole(5, 1000),
+        "meter.role",
+        "supply",
+        "'supply' counts for the home's totals; 'generation' (solar) and 'device' stand beside",
+        one_of(*Role),
     ),
     Setting(
         "log.commit_window_s",

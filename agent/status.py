@@ -18,7 +18,7 @@ def read_home_inputs(hub: Hub) -> HomeInputs:
         is_clock_trusted=hub.ledger.is_trusted(hub.boot, monotonic_ms),
         clock_source=believed.source if believed else "machine",
         meters=[
-            _meter_state(heard, hub.machine.monotonic_ms() - heard_ms)
+            _meter_state(hub, heard, hub.machine.monotonic_ms() - heard_ms)
             for heard, heard_ms in hub.latest.values()
         ],
         electricity_slots=hub.history.usage("import_mwh", Medium.ELECTRICITY),
@@ -30,9 +30,10 @@ def read_home_inputs(hub: Hub) -> HomeInputs:
     )
 
 
-def _meter_state(heard: Heard, age_ms: int) -> MeterState:
+def _meter_state(hub: Hub, heard: Heard, age_ms: int) -> MeterState:
     sample = heard.sample
-    return MeterState(sample.meter, sample.medium, heard.at_ms, age_ms, sample.registers)
+    role = hub.role_of(sample.meter)
+    return MeterState(sample.meter, sample.medium, heard.at_ms, age_ms, sample.registers, role)
 
 
 def _hub_state(hub: Hub) -> HubState:

@@ -17,6 +17,9 @@ MAX_UNCERTAINTY_MS = 2_000
 METER_CLOCK_TOLERANCE_MS = 120_000
 """A meter's clock this close to the hub's trusted time is believed; one further off is not."""
 
+ANY_CLOCK_MS = 2**62
+"""The tolerance where the meters' own clocks are the only ones there are: a replay's."""
+
 MAX_CAPTURE_AGE_MS = 2 * MS_PER_DAY
 """A sub-meter's capture is hourly or better; an older one is a meter that is no longer heard."""
 
@@ -57,9 +60,12 @@ def _monotonic_ms(piece: Piece) -> int:
 
 
 class ClockLedger:
-    """The pieces believed so far."""
+    """The pieces believed so far, and how far off a meter's clock may be to be believed."""
 
-    def __init__(self, pieces: list[Piece] | None = None) -> None:
+    def __init__(
+        self, pieces: list[Piece] | None = None, tolerance_ms: int = METER_CLOCK_TOLERANCE_MS
+    ) -> None:
+        self.tolerance_ms = tolerance_ms
         self._pieces: dict[int, list[Piece]] = {}
         for piece in sorted(pieces or [], key=_monotonic_ms):
             self._pieces.setdefault(piece.boot, []).append(piece)
@@ -113,25 +119,28 @@ class ClockLedger:
     def resolve(self, row: LogRow) -> tuple[int, int] | None:
         """Tell when a row's sample was taken and its quality; None while not known well enough.
 
-        It is the meter's clock (or what it says was the capture) if that clock is within 120 s of
-        the hub's trusted time, else the hub's.
+        It is the meter's clock (or what it says was the capture) if that clock is within tolerance
+        of the hub's trusted time, 120 s in a home; else the hub's.
         """
         believed = self.at(row.boot, row.monotonic_ms)
         if believed is None:
             return None
-        if believed.uncertainty_ms > MAX_UNCERTAINTY_MS and not _bears_out(believed, row):
+        if believed.uncertainty_ms > MAX_UNCERTAINTY_MS and not self._bears_out(believed, row):
             return None
         return taken_at(
-            believed.utc_ms, row.meter_clock_ms, row.captured_at_ms, Quality(row.quality)
+            believed.utc_ms,
+            row.meter_clock_ms,
+            row.captured_at_ms,
+            Quality(row.quality),
+            self.tolerance_ms,
         )
 
-
-def _bears_out(believed: BelievedTime, row: LogRow) -> bool:
-    """Tell whether even a vague hub time is enough to believe the meter's own clock."""
-    if row.meter_clock_ms is None:
-        return False
-    off_ms = abs(row.meter_clock_ms - believed.utc_ms)
-    return off_ms + believed.uncertainty_ms <= METER_CLOCK_TOLERANCE_MS
+    def _bears_out(self, believed: BelievedTime, row: LogRow) -> bool:
+        """Tell whether even a vague hub time is enough to believe the meter's own clock."""
+        if row.meter_clock_ms is None:
+            return False
+        off_ms = abs(row.meter_clock_ms - believed.utc_ms)
+        return off_ms + believed.uncertainty_ms <= self.tolerance_ms
 
 
 def _away_from(piece: Piece, monotonic_ms: int) -> BelievedTime:
@@ -162,18 +171,25 @@ def _between(before: Piece, after: Piece, monotonic_ms: int) -> BelievedTime:
 
 
 def taken_at(
-    hub_utc_ms: int, meter_clock_ms: int | None, captured_at_ms: int | None, quality: int
+    hub_utc_ms: int,
+    meter_clock_ms: int | None,
+    captured_at_ms: int | None,
+    quality: int,
+    tolerance_ms: int = METER_CLOCK_TOLERANCE_MS,
 ) -> tuple[int, int]:
-    """Choose between the meter's clock and the hub's: (UTC milliseconds, quality)."""
-    if meter_clock_ms is None:
+    """Choose between the meter's clock and the hub's: (UTC milliseconds, quality).
+
+    A capture whose sender does not tell its own clock is judged by the hub's.
+    """
+    clock_ms = hub_utc_ms if meter_clock_ms is None and captured_at_ms else meter_clock_ms
+    if clock_ms is None:
         return hub_utc_ms, quality | Quality.HUB_TIME
-    is_believed = abs(meter_clock_ms - hub_utc_ms) <= METER_CLOCK_TOLERANCE_MS
+    is_believed = abs(clock_ms - hub_utc_ms) <= tolerance_ms
     if captured_at_ms is None:
-        return (
-            (meter_clock_ms, quality) if is_believed else (hub_utc_ms, quality | Quality.HUB_TIME)
-        )
-    age_ms = meter_clock_ms - captured_at_ms
-    if not 0 <= age_ms <= MAX_CAPTURE_AGE_MS:
+        return (clock_ms, quality) if is_believed else (hub_utc_ms, quality | Quality.HUB_TIME)
+    age_ms = clock_ms - captured_at_ms
+    early_ms = tolerance_ms if meter_clock_ms is None else 0
+    if not -early_ms <= age_ms <= max(MAX_CAPTURE_AGE_MS, tolerance_ms):
         return hub_utc_ms, quality | Quality.HUB_TIME
     if is_believed:
         return captured_at_ms, quality

@@ -18,7 +18,7 @@ import msgspec
 from agent.demo.stage import Stage
 from agent.log import Log
 from agent.rows import LogRow
-from agent.timekeeping import ClockLedger
+from agent.timekeeping import ANY_CLOCK_MS, ClockLedger
 from shared.readings import COUNTERS
 from shared.units import SLOT_MS
 
@@ -110,7 +110,7 @@ def _read_stored(stage: Stage) -> Iterable[Key]:
 
 
 def _held(log: Log) -> Iterable[Truth]:
-    ledger = ClockLedger(log.clock_pieces())
+    ledger = ClockLedger(log.clock_pieces(), ANY_CLOCK_MS)
     for meter_log in log.all_logs():
         first_seq, last_seq = log.held_range(meter_log.log) or (1, 0)
         for row in log.read(meter_log.log, first_seq, last_seq):

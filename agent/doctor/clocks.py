@@ -8,7 +8,13 @@ from agent.doctor.reading import read_boot, read_ledger, read_logs, read_pieces,
 from agent.home.words import format_span
 from agent.ntp import clock_error_ms
 from agent.rows import LogRow
-from agent.timekeeping import MAX_UNCERTAINTY_MS, METER_CLOCK_TOLERANCE_MS, BelievedTime, Piece
+from agent.timekeeping import (
+    MAX_UNCERTAINTY_MS,
+    METER_CLOCK_TOLERANCE_MS,
+    BelievedTime,
+    ClockLedger,
+    Piece,
+)
 from shared.clock import Clock
 from shared.frames import MAX_SEQ
 from shared.units import EARLIEST_PLAUSIBLE_MS, MS_PER_SECOND
@@ -47,7 +53,7 @@ def check_ledger(connection: sqlite3.Connection, config: Config, clock: Clock) -
     boot = read_boot(connection, clock.boot_id)
     if boot is None:
         return judge_unstarted(newest)
-    return judge_believed(read_ledger(connection).at(boot, clock.monotonic_ms()))
+    return judge_believed(read_ledger(connection, config).at(boot, clock.monotonic_ms()))
 
 
 def judge_driven(newest: Piece | None) -> Check:
@@ -82,13 +88,13 @@ def check_system(connection: sqlite3.Connection, config: Config, clock: Clock) -
     if config.hub_clock == "meter":
         return Check(SYSTEM, Result.OK, "not used: the replayed meter's time drives the clock")
     boot = read_boot(connection, clock.boot_id)
-    believed = None if boot is None else read_ledger(connection).at(boot, clock.monotonic_ms())
-    return judge_system(clock.utc_ms(), read_newest_ms(connection), believed)
+    ledger = read_ledger(connection, config)
+    believed = None if boot is None else ledger.at(boot, clock.monotonic_ms())
+    return judge_system(clock.utc_ms(), read_newest_ms(connection, ledger), believed)
 
 
-def read_newest_ms(connection: sqlite3.Connection) -> int | None:
+def read_newest_ms(connection: sqlite3.Connection, ledger: ClockLedger) -> int | None:
     """Find the newest time that the ledger or a dated sample knows."""
-    ledger = read_ledger(connection)
     times_ms = [piece.utc_ms for piece in read_pieces(connection)]
     for entry in read_logs(connection):
         for row in read_rows(connection, entry.log, MAX_SEQ, NEWEST_ROWS):

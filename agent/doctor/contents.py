@@ -59,9 +59,9 @@ class Waiting:
     oldest_age_ms: int | None
 
 
-def check_log(connection: sqlite3.Connection, path: Path, clock: Clock) -> Check:
+def check_log(connection: sqlite3.Connection, config: Config, clock: Clock) -> Check:
     """Say how much the log holds, on how much disk, since when."""
-    ledger, samples, meters, ages_ms = read_ledger(connection), 0, set(), []
+    ledger, samples, meters, ages_ms = read_ledger(connection, config), 0, set(), []
     for entry in read_logs(connection):
         held = read_held(connection, entry.log)
         samples += count(held)
@@ -70,6 +70,7 @@ def check_log(connection: sqlite3.Connection, path: Path, clock: Clock) -> Check
         resolved = ledger.resolve(oldest) if oldest else None
         if resolved:
             ages_ms.append(clock.utc_ms() - resolved[0])
+    path = config.database_path
     wal = Path(f"{path}-wal")
     size = path.stat().st_size + (wal.stat().st_size if wal.exists() else 0)
     finding = (
@@ -86,7 +87,7 @@ def check_log(connection: sqlite3.Connection, path: Path, clock: Clock) -> Check
 
 def check_backlog(connection: sqlite3.Connection, config: Config, clock: Clock) -> Check:
     """Check that what is committed also gets stored in the cloud."""
-    ledger, samples, ages_ms = read_ledger(connection), 0, []
+    ledger, samples, ages_ms = read_ledger(connection, config), 0, []
     for entry in read_logs(connection):
         refused = [(first, last) for first, last, _ in read_refused(connection, entry.log)]
         taken = [*read_stored(connection, entry.log), *refused]

@@ -56,10 +56,8 @@ def examine(config: Config, config_file: Path | None, clock: Clock) -> list[Chec
         else:
             checks += check_contents(opened, config, clock, hub_runs=hub_runs)
         is_heard = any(check.name == meter.HEARD and check.result is Result.OK for check in checks)
-        link = guard(
-            meter.LINK, lambda: meter.check_link(config, hub_runs=hub_runs, is_heard=is_heard)
-        )
-        checks += [link, guard(clocks.KERNEL, clocks.check_kernel)]
+        checks += meter.check_links(config, hub_runs=hub_runs, is_heard=is_heard)
+        checks += [guard(clocks.KERNEL, clocks.check_kernel)]
         checks += check_uplink(config, clock)
         checks += [page_check, *check_household(connection, config, clock)]
     return checks
@@ -111,7 +109,7 @@ def check_contents(
         ("integrity", lambda: integrity.check_integrity(connection)),
         ("checksums", lambda: integrity.check_checksums(connection)),
         ("sequence", lambda: integrity.check_sequences(connection)),
-        ("log", lambda: contents.check_log(connection, path, clock)),
+        ("log", lambda: contents.check_log(connection, config, clock)),
         ("backlog", lambda: contents.check_backlog(connection, config, clock)),
         ("refused ranges", lambda: contents.check_refused(connection)),
     ]

@@ -1,12 +1,15 @@
 """Checks the meter's link, and whether the meter is heard."""
 
+import dataclasses
 import sqlite3
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from agent.collector import CADENCE_MS
 from agent.config import Config
 from agent.doctor.check import Check, Result
+from agent.doctor.guard import guard
 from agent.doctor.network import CONNECT_S, Attempt, Reach, connect, explain
 from agent.doctor.ports import Device, list_devices, probe_device
 from agent.doctor.reading import LogEntry, read_boot, read_held, read_ledger, read_logs, read_row
@@ -29,12 +32,25 @@ SUBMETER_STALE_MS = 3 * MS_PER_HOUR
 """Gas, water and heat meters are read by the electricity meter each hour; two may be missed."""
 
 
-def check_link(config: Config, *, hub_runs: bool, is_heard: bool) -> Check:
-    """Check the link's device, host or file; one that plainly works is left in peace.
+def check_links(config: Config, *, hub_runs: bool, is_heard: bool) -> list[Check]:
+    """Check every meter's link; where there are several, each check says which it is of."""
+    checks = [
+        guard(LINK, partial(check_link, meter.link, hub_runs=hub_runs, is_heard=is_heard))
+        for meter in config.meters
+    ]
+    if len(checks) == 1:
+        return checks
+    return [
+        dataclasses.replace(check, name=f"{LINK} {place}")
+        for place, check in enumerate(checks, start=1)
+    ]
+
+
+def check_link(address: str, *, hub_runs: bool, is_heard: bool) -> Check:
+    """Check a link's device, host or file; one that plainly works is left in peace.
 
     Many TCP adapters serve one client only, so a second connection would take it from the hub.
     """
-    address = config.meter_link
     check_address(address)
     if address.startswith("replay:"):
         return judge_capture(capture_and_speed(address)[0])
@@ -102,17 +118,19 @@ def check_heard(
     connection: sqlite3.Connection, config: Config, clock: Clock, *, hub_runs: bool
 ) -> Check:
     """Check when each meter was last logged, by the clock ledger."""
-    if config.meter_link.startswith("replay:"):
+    if all(meter.link.startswith("replay:") for meter in config.meters):
         return Check(HEARD, Result.OK, "a capture is replayed: its readings are as old as it is")
     newest = [
-        Heard(entry.meter, entry.medium, _age_ms(connection, clock, entry))
+        Heard(entry.meter, entry.medium, _age_ms(connection, config, clock, entry))
         for entry in read_logs(connection)
         if entry.is_open
     ]
     return judge_heard(newest, config, hub_runs=hub_runs)
 
 
-def _age_ms(connection: sqlite3.Connection, clock: Clock, entry: LogEntry) -> int | None:
+def _age_ms(
+    connection: sqlite3.Connection, config: Config, clock: Clock, entry: LogEntry
+) -> int | None:
     """Tell the newest row's age: within this boot by the monotonic clock, else by the ledger."""
     held = read_held(connection, entry.log)
     row = read_row(connection, entry.log, held[-1][1]) if held else None
@@ -120,7 +138,7 @@ def _age_ms(connection: sqlite3.Connection, clock: Clock, entry: LogEntry) -> in
         return None
     if row.boot == read_boot(connection, clock.boot_id):
         return clock.monotonic_ms() - row.monotonic_ms
-    resolved = read_ledger(connection).resolve(row)
+    resolved = read_ledger(connection, config).resolve(row)
     return None if resolved is None else max(clock.utc_ms() - resolved[0], 0)
 
 

@@ -55,7 +55,7 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "register-rose-impossibly": Meaning(
         "the meter's count rose more than the fuse lets through; the value was not used",
-        "check meter.fuse_a; otherwise note what the meter's display shows",
+        "check hub.fuse_a; otherwise note what the meter's display shows",
     ),
     "too-long": Meaning("a telegram never ended", _PROTOCOL),
     "too-many-meters": Meaning(

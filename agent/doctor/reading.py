@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from agent.config import Config
 from agent.consent import Granularity
 from agent.database import BUSY_TIMEOUT_MS, open_reader
 from agent.rows import LogRow, checksum, decode_body
@@ -172,9 +173,9 @@ def read_pieces(connection: sqlite3.Connection) -> list[Piece]:
     ]
 
 
-def read_ledger(connection: sqlite3.Connection) -> ClockLedger:
+def read_ledger(connection: sqlite3.Connection, config: Config) -> ClockLedger:
     """Read the clock ledger to ask it."""
-    return ClockLedger(read_pieces(connection))
+    return ClockLedger(read_pieces(connection), config.meter_clock_tolerance_ms)
 
 
 def read_boot(connection: sqlite3.Connection, boot_id: str) -> int | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from agent.roles import Role
 from shared.meterdays import SlotUsage
 from shared.readings import Medium
 from shared.tariffs import Tariff
@@ -18,7 +19,7 @@ class MeterState:
 
     `taken_at_ms` is the time of its latest sample (for gas, of the gas meter's own capture);
     `age_ms` how long ago the hub last heard the meter, by the monotonic clock; `registers` the
-    latest values by canonical name.
+    latest values by canonical name; `role` what it stands for in the home's totals.
     """
 
     meter: str
@@ -26,6 +27,7 @@ class MeterState:
     taken_at_ms: int
     age_ms: int
     registers: Mapping[str, int]
+    role: Role = Role.SUPPLY
 
 
 @dataclass(frozen=True, slots=True)

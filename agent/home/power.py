@@ -12,6 +12,7 @@ import msgspec
 from agent.home.inputs import HomeInputs, MeterState
 from agent.home.light import Level, Scale, gauge_permille, level_of, scale_of
 from agent.home.words import format_age, format_clock, format_small_money, split_power
+from agent.roles import Role
 from shared.calendar import slot_of_sample
 from shared.readings import Medium
 from shared.tariffs import PERMILLE, Flat, rate_at
@@ -61,9 +62,24 @@ def view_power(inputs: HomeInputs) -> PowerView:
     return _fresh(inputs, scale, net_w, age_ms)
 
 
+def generation_in_words(inputs: HomeInputs) -> str:
+    """Say what the home's own source makes now; empty where there is none, or it is silent."""
+    made_w = [
+        -power_w
+        for meter in inputs.meters
+        if meter.role is Role.GENERATION and meter.age_ms <= STALE_AFTER_MS
+        if (power_w := net_power_w(meter.registers)) is not None
+    ]
+    return f"Own generation now: {' '.join(split_power(sum(made_w)))}" if made_w else ""
+
+
 def electricity_meters(meters: Sequence[MeterState]) -> list[MeterState]:
-    """List the electricity meters that count now: the ones being heard, or all where none is."""
-    electric = [meter for meter in meters if meter.medium is Medium.ELECTRICITY]
+    """List the supply's meters that count now: the ones being heard, or all where none is."""
+    electric = [
+        meter
+        for meter in meters
+        if meter.medium is Medium.ELECTRICITY and meter.role is Role.SUPPLY
+    ]
     return [meter for meter in electric if meter.age_ms <= STALE_AFTER_MS] or electric
 
 

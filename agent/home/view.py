@@ -10,7 +10,7 @@ from agent.home.gas import GasView, view_gas
 from agent.home.health import HealthLine, quarantine_in_words, view_health
 from agent.home.inputs import HomeInputs
 from agent.home.money import CostView, view_cost
-from agent.home.power import PowerView, view_power
+from agent.home.power import PowerView, generation_in_words, view_power
 from agent.home.sharing import Choice, granularity_in_words, list_choices
 from agent.home.words import format_clock, format_date
 
@@ -31,6 +31,7 @@ class HomeView(msgspec.Struct, frozen=True):
     zone: str
     notices: list[str]
     power: PowerView
+    generation_text: str
     cost: CostView
     usage: UsageView
     half_hours: list[HalfHour]
@@ -52,6 +53,7 @@ def build_view(inputs: HomeInputs) -> HomeView:
         zone=inputs.zone.key,
         notices=[] if inputs.is_clock_trusted else [CLOCK_NOTICE],
         power=view_power(inputs),
+        generation_text=generation_in_words(inputs),
         cost=view_cost(inputs),
         usage=view_usage(inputs),
         half_hours=view_half_hours(inputs),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from shared.readings import Medium
+from shared.readings import COUNTERS, Medium
 from shared.units import SLOT_MS
 
 BUCKET_MS = 10_000
@@ -24,25 +24,35 @@ class Shown(msgspec.Struct, frozen=True, gc=False):
     registers: dict[str, int]
 
 
-class OracleLine(msgspec.Struct, frozen=True, gc=False):
-    """One line of the oracle's file: a displayed sample, and whether it must be logged."""
+class OracleLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One line of the oracle's file: a displayed sample, and whether it must be logged.
+
+    What a fault did to it, if one did: `is_damaged` where the bytes did not carry it; `doubtful`
+    registers, which the meter displayed but never measured, so that a hub may leave them out;
+    `clock_off_ms`, how far the meter's clock was from the time, which is `taken_at_ms`.
+    """
 
     meter: str
     medium: Medium
     taken_at_ms: int
     registers: dict[str, int]
     must_log: bool
+    is_damaged: bool = False
+    doubtful: tuple[str, ...] = ()
+    clock_off_ms: int = 0
 
 
 class CadenceOracle:
     """Decides `must_log` of each telegram, in order, once the next one is known.
 
     Electricity: the first sample of a ten-second bucket, and the last before the slot ends, a
-    sample on the boundary itself closing the slot. Gas: when its own capture time has changed.
+    sample on the boundary itself closing the slot. Gas, water and heat: the first of a slot, and
+    whenever a counter has changed.
     """
 
     def __init__(self) -> None:
         self._last_logged_ms: dict[str, int] = {}
+        self._last_counters: dict[str, dict[str, int]] = {}
 
     def decide(self, shown: Sequence[Shown], following: Sequence[Shown] | None) -> list[OracleLine]:
         """Return the lines of one telegram; `following` is the next one, None if it is the last."""
@@ -58,12 +68,49 @@ class CadenceOracle:
                 or (next_ms is not None and slot_of(next_ms) != slot_of(sample.taken_at_ms))
             )
         else:
-            must_log = sample.taken_at_ms != last_ms
+            must_log = (
+                last_ms is None
+                or slot_of(sample.taken_at_ms) != slot_of(last_ms)
+                or _counters(sample) != self._last_counters[sample.meter]
+            )
         if must_log:
+            self._last_counters[sample.meter] = _counters(sample)
             self._last_logged_ms[sample.meter] = sample.taken_at_ms
         return OracleLine(
             sample.meter, sample.medium, sample.taken_at_ms, sample.registers, must_log
         )
+
+
+def lines_beside(
+    shown: Sequence[Shown], *, is_damaged: bool = False, clock_off_ms: int = 0
+) -> list[OracleLine]:
+    """Return lines of a telegram that no cadence can be told of: destroyed, or at a wrong time."""
+    return [
+        OracleLine(
+            sample.meter,
+            sample.medium,
+            sample.taken_at_ms,
+            sample.registers,
+            must_log=False,
+            is_damaged=is_damaged,
+            clock_off_ms=clock_off_ms,
+        )
+        for sample in shown
+    ]
+
+
+def with_doubts(lines: Sequence[OracleLine], doubtful: Sequence[str]) -> list[OracleLine]:
+    """Return lines that name, of the registers in doubt, those they show."""
+    return [
+        msgspec.structs.replace(
+            line, doubtful=tuple(name for name in doubtful if name in line.registers)
+        )
+        for line in lines
+    ]
+
+
+def _counters(sample: Shown) -> dict[str, int]:
+    return {name: value for name, value in sample.registers.items() if name in COUNTERS}
 
 
 def slot_of(time_ms: int) -> int:

@@ -26,7 +26,7 @@ def test_run_hands_its_configuration_to_the_hub(
 
     async def serve(config: Any) -> None:
         await asyncio.sleep(0)
-        served.append(config.meter_link)
+        served.append(config.meters[0].link)
 
     monkeypatch.setattr(app, "serve", serve)
 

@@ -4,9 +4,10 @@ import pytest
 
 from agent.collector import FORGOTTEN_AFTER_MS, MAX_METERS, Collected, Collector, Moment
 from agent.registers import CONSISTENT_SAMPLES
+from agent.timekeeping import ANY_CLOCK_MS
 from firmware_bridge.meters.codec import Telegram
 from shared.readings import Medium, Sample
-from shared.units import MS_PER_HOUR
+from shared.units import MS_PER_DAY, MS_PER_HOUR, SLOT_MS
 from tests.support.hubs import BOOT, GAS_METER, START_MS, sample
 
 
@@ -144,3 +145,69 @@ def test_where_no_clock_can_tell_no_meter_is_forgotten() -> None:
     collector = full_collector(Moment(BOOT, 0, None))
 
     assert refusals(collector, Moment(2, 10**15, None), "NEW") == ["too-many-meters"]
+
+
+def gas_alone(collector: Collector, after_ms: int, gas_l: int, *, is_past: bool = False) -> int:
+    """Offer a gas meter heard by itself, at its own time; return how many rows that made."""
+    said = Sample(GAS_METER, Medium.GAS, START_MS + after_ms, {"gas_l": gas_l})
+    return len(collector.offer(Telegram((said,), is_past=is_past), moment(after_ms)).to_log)
+
+
+def test_a_gas_meter_heard_by_itself_makes_a_row_a_slot_or_a_change() -> None:
+    """Every ten seconds would wear the card for a register that moves twice an hour."""
+    collector = Collector(100)
+    times_ms = range(10_000, SLOT_MS + 30_000, 10_000)
+
+    rows = [gas_alone(collector, after_ms, 500 + (after_ms > 60_000)) for after_ms in times_ms]
+
+    assert [after_ms for after_ms, made in zip(times_ms, rows, strict=True) if made] == [
+        10_000,
+        70_000,
+        SLOT_MS + 10_000,
+    ]
+
+
+def electricity_then(collector: Collector, after_ms: int, value_mwh: int) -> Collected:
+    return collector.offer(Telegram((sample(value_mwh, START_MS + after_ms),)), moment(after_ms))
+
+
+def kept(collector: Collector, heard_ms: int, captured_ms: int, value_mwh: int) -> Collected:
+    past = Telegram((sample(value_mwh, START_MS + captured_ms),), is_past=True)
+    return collector.offer(past, moment(heard_ms))
+
+
+def test_what_a_meter_kept_heals_the_gap_in_order() -> None:
+    """Half hours asked for after an outage are rows at their own time; a rise of hours is held."""
+    collector = Collector(100)
+    electricity_then(collector, 1_000, 10**9)
+    electricity_then(collector, 2_000, 10**9 + 1)
+    back_ms = 2 * SLOT_MS + 60_000
+
+    first = kept(collector, back_ms, SLOT_MS, 10**9 + 9_000_000)
+    second = kept(collector, back_ms, 2 * SLOT_MS, 10**9 + 18_000_000)
+    now = electricity_then(collector, back_ms, 10**9 + 18_100_000)
+
+    rows = first.to_log + second.to_log + now.to_log
+    assert [one.at_ms - START_MS for one in rows] == [2_000, SLOT_MS, 2 * SLOT_MS, back_ms]
+    assert first.doubts + second.doubts + now.doubts == []
+
+
+def test_what_the_log_has_already_is_not_logged_again() -> None:
+    """A hub asks for a day; only what came after its last row is new."""
+    collector = Collector(100)
+    electricity_then(collector, SLOT_MS + 1_000, 10**9)
+
+    known = kept(collector, SLOT_MS + 5_000, SLOT_MS, 10**9 - 100)
+
+    assert known == Collected()
+
+
+def test_a_replays_meters_are_believed_however_far_apart() -> None:
+    """Where the meters' clocks are the only ones, one that is days behind keeps its own time."""
+    behind_ms = 3 * MS_PER_DAY
+    decoded = Telegram((sample(10**9, START_MS - behind_ms),))
+
+    replay = Collector(100, ANY_CLOCK_MS).offer(decoded, moment(0))
+    home = Collector(100).offer(decoded, moment(0))
+
+    assert [one.at_ms - START_MS for one in replay.to_log + home.to_log] == [-behind_ms, 0]

@@ -7,6 +7,8 @@ import pytest
 
 from agent.config import SETTINGS, environment_name, load_config, read_config
 from agent.consent import Granularity
+from agent.meters import MAX_METERS
+from agent.roles import Role
 from shared.errors import ConfigError
 
 LINK = {"meter": {"link": "/dev/ttyUSB0"}}
@@ -134,11 +136,11 @@ def test_a_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """TOML in, settings out; the process's environment counts."""
     path = tmp_path / "hub.toml"
     path.write_text('[meter]\nlink = "tcp://meter:2001"\n[page]\nport = 8090\n')
-    monkeypatch.setenv("HEARTHLINK_METER_FUSE_A", "60")
+    monkeypatch.setenv("HEARTHLINK_HUB_FUSE_A", "60")
 
     config = load_config(path)
 
-    assert (config.meter_link, config.page_port, config.meter_fuse_a) == (
+    assert (config.meters[0].link, config.page_port, config.hub_fuse_a) == (
         "tcp://meter:2001",
         8090,
         60,
@@ -149,7 +151,7 @@ def test_the_environment_alone_is_enough(monkeypatch: pytest.MonkeyPatch) -> Non
     """A container needs no file."""
     monkeypatch.setenv("HEARTHLINK_METER_LINK", "replay:capture.p1")
 
-    assert load_config(None).meter_link == "replay:capture.p1"
+    assert load_config(None).meters[0].link == "replay:capture.p1"
 
 
 @pytest.mark.parametrize("content", [b"[meter", b"\xff\xfe", None])
@@ -202,7 +204,7 @@ def test_a_meters_key_is_read_and_never_shown() -> None:
     config = read_config({"meter": {**LINK["meter"], "key": "00" * 16}}, {}, "test")
     faults = faults_of({"meter": {**LINK["meter"], "key": "c0ffee"}})
 
-    assert config.meter_key == bytes(16)
+    assert config.meters[0].key == bytes(16)
     assert len(faults) == 1
     assert faults[0].startswith("meter.key = …")
     assert "c0ffee" not in faults[0]
@@ -213,5 +215,74 @@ def test_a_framing_is_bits_parity_and_stop_bits() -> None:
     config = read_config({"meter": {**LINK["meter"], "framing": "7E1"}}, {}, "test")
     faults = faults_of({"meter": {**LINK["meter"], "framing": "9X3"}})
 
-    assert config.meter_framing == "7E1"
+    assert config.meters[0].framing == "7E1"
     assert "such as 8N1 or 7E1" in faults[0]
+
+
+def test_every_table_is_a_meter() -> None:
+    """A home with several meters has a table for each; what one lacks has its default."""
+    config = read_config(
+        {
+            "meter": [
+                {"protocol": "sml", "link": "/dev/ttyUSB0", "baud": 9600},
+                {"link": "/dev/ttyUSB1", "role": "generation"},
+            ]
+        },
+        {},
+        "test",
+    )
+
+    assert [(meter.protocol, meter.link, meter.role) for meter in config.meters] == [
+        ("sml", "/dev/ttyUSB0", Role.SUPPLY),
+        ("p1", "/dev/ttyUSB1", Role.GENERATION),
+    ]
+
+
+def test_the_environment_overrides_and_adds_meters() -> None:
+    """METER is the first, METER_2 the second; a link alone makes another."""
+    environment = {
+        "HEARTHLINK_METER_BAUD": "9600",
+        "HEARTHLINK_METER_2_LINK": "/dev/ttyUSB7",
+        "HEARTHLINK_METER_3_LINK": "tcp://host:2001",
+        "HEARTHLINK_METER_3_PROTOCOL": "raven",
+    }
+
+    config = read_config(
+        {"meter": [{"link": "/dev/ttyUSB0"}, {"link": "/dev/ttyUSB1"}]}, environment, "test"
+    )
+
+    assert [(meter.link, meter.baud, meter.protocol) for meter in config.meters] == [
+        ("/dev/ttyUSB0", 9_600, "p1"),
+        ("/dev/ttyUSB7", 115_200, "p1"),
+        ("tcp://host:2001", 115_200, "raven"),
+    ]
+
+
+def test_faults_say_which_meter_they_are_of() -> None:
+    """The second table's fault is not the first's; a port cannot be read twice."""
+    faults = faults_of(
+        {"meter": [{"link": "/dev/ttyUSB0"}, {"link": "/dev/ttyUSB0"}, {"role": "sun", "x": 1}]}
+    )
+
+    assert [fault.split(" = ")[0].split(": ")[0] for fault in faults] == [
+        "meter 3.link",
+        "meter 3.role",
+        "meter 3.x",
+        "meter.link",
+    ]
+    assert "two meters have it" in faults[-1]
+
+
+@pytest.mark.parametrize("written", [5, [5], [{}] * (MAX_METERS + 1)])
+def test_meters_are_tables_and_few(written: object) -> None:
+    """Anything else is a fault, not a crash."""
+    assert faults_of({"meter": written})[0].startswith("meter")
+
+
+def test_a_brokers_password_is_never_shown() -> None:
+    """Neither by a fault nor by printing the settings."""
+    config = read_config({"meter": {**LINK["meter"], "password": "hush"}}, {}, "test")
+    faults = faults_of({"meter": {**LINK["meter"], "password": 7351}})
+
+    assert "hush" not in repr(config)
+    assert faults == ["meter.password = …: give a text in quotes"]

@@ -7,6 +7,7 @@ from agent.app import build_hub
 from agent.consent import Granularity
 from agent.hub import MAX_FREED_ROWS, Hub
 from agent.records import Batch
+from agent.roles import Role
 from agent.status import read_home_inputs
 from agent.timekeeping import Piece
 from agent.uplink.port import Channel
@@ -26,8 +27,11 @@ from tests.support.hubs import (
     config_in,
     gas_telegram,
     hub_in,
+    link_of,
     row_at,
+    sample,
     sound_rows,
+    take,
     telegram,
 )
 
@@ -67,7 +71,7 @@ def session_of(hub: Hub, uplink: FakeUplink) -> Session:
 def take_hours(hub: Hub, hours: int) -> None:
     """Let a meter with a clock drive a replay, a telegram a minute, and commit."""
     for minute in range(hours * 60):
-        hub.take([telegram(10**9 + minute * 100, START_MS + (minute + 1) * 60_000)])
+        take(hub, [telegram(10**9 + minute * 100, START_MS + (minute + 1) * 60_000)])
     asyncio.run(hub.intake.commit())
 
 
@@ -102,7 +106,7 @@ def test_a_machine_without_the_time_logs_and_learns_it_later(tmp_path: Path) -> 
     errors: list[int | None] = [None]
     hub = hub_in(tmp_path, clock=clock, read_clock_error_ms=lambda: errors[0])
     hub.ask_system_clock()
-    hub.take([telegram(10**9, None)])
+    take(hub, [telegram(10**9, None)])
     asyncio.run(hub.intake.commit())
     row = sound_rows(hub.log, hub.log.meters[METER])[0]
     before = (hub.ledger.resolve(row), hub.history.usage("import_mwh", Medium.ELECTRICITY))
@@ -145,13 +149,13 @@ def test_a_restart_goes_on_without_a_duplicate(tmp_path: Path) -> None:
     times = [START_MS + n * 60_000 for n in range(5)]
     first = hub_in(tmp_path, hub_clock="meter")
     for at_ms in times:
-        first.take([gas_telegram(10**9, at_ms, 500, START_MS)])
+        take(first, [gas_telegram(10**9, at_ms, 500, START_MS)])
     asyncio.run(first.intake.commit())
     before = {m: log.next_seq for m, log in first.log.meters.items()}
     first.log.close()
 
     again = hub_in(tmp_path, hub_clock="meter")
-    again.take([gas_telegram(10**9, times[-1] + 2_000, 500, START_MS)])
+    take(again, [gas_telegram(10**9, times[-1] + 2_000, 500, START_MS)])
     asyncio.run(again.intake.commit())
 
     assert {m: log.next_seq for m, log in again.log.meters.items()} == before
@@ -215,11 +219,11 @@ def test_live_leaves_only_where_the_household_allows_it(tmp_path: Path) -> None:
     uplink = FakeUplink()
     uplink.connect()
     hub = hub_in(tmp_path, uplink=uplink, uplink_live=True, hub_clock="meter")
-    hub.take([telegram(10**9, START_MS + 1_000)])
+    take(hub, [telegram(10**9, START_MS + 1_000)])
     withheld = uplink.taken(Channel.LIVE)
     hub.set_granularity("live")
 
-    hub.take([telegram(10**9 + n, START_MS + 2_000 + n * 1_000) for n in range(5)])
+    take(hub, [telegram(10**9 + n, START_MS + 2_000 + n * 1_000) for n in range(5)])
 
     sent = [decode_live(one) for one in uplink.taken(Channel.LIVE)]
     assert withheld == []
@@ -268,12 +272,19 @@ def test_links_that_break_are_counted(tmp_path: Path) -> None:
     """The page and doctor see what the link is doing."""
     hub = hub_in(tmp_path)
 
-    hub.note_link(LinkEvent(LinkEventKind.OPENED))
-    was_open = hub.link.is_open
-    hub.note_link(LinkEvent(LinkEventKind.SILENT, "no byte came", "check the cable"))
+    hub.note_link(hub.config.meters[0].link, LinkEvent(LinkEventKind.OPENED))
+    was_open = link_of(hub).is_open
+    hub.note_link(
+        hub.config.meters[0].link,
+        LinkEvent(LinkEventKind.SILENT, "no byte came", "check the cable"),
+    )
 
     assert was_open
-    assert (hub.link.is_open, hub.link.times_lost, hub.link.hint) == (False, 1, "check the cable")
+    assert (
+        link_of(hub).is_open,
+        link_of(hub).times_lost,
+        link_of(hub).hint,
+    ) == (False, 1, "check the cable")
 
 
 def test_status_shows_the_home_and_the_hub(tmp_path: Path) -> None:
@@ -282,9 +293,9 @@ def test_status_shows_the_home_and_the_hub(tmp_path: Path) -> None:
     hub = hub_in(tmp_path, uplink=uplink, hub_clock="meter")
     hub.session = session_of(hub, uplink)
     take_hours(hub, 1)
-    hub.take([Refused("bad-crc", "1 for 2", b"raw")])
+    take(hub, [Refused("bad-crc", "1 for 2", b"raw")])
     asyncio.run(hub.intake.commit())
-    hub.take([telegram(10**9 + 6_100, START_MS + 61 * 60_000)])
+    take(hub, [telegram(10**9 + 6_100, START_MS + 61 * 60_000)])
 
     inputs = read_home_inputs(hub)
 
@@ -320,7 +331,7 @@ def test_a_receipt_shows_on_the_page_and_is_kept_with_the_next_commit(tmp_path: 
     asyncio.run(hub.session._take_events(0.1))
     shown = read_home_inputs(hub).hub
     before = hub.log.stored_ranges(meter_log.log)
-    hub.take([telegram(10**9 + 7_000, START_MS + 62 * 60_000)])
+    take(hub, [telegram(10**9 + 7_000, START_MS + 62 * 60_000)])
     asyncio.run(hub.intake.commit())
 
     assert (shown.backlog_samples, before) == (0, [])
@@ -378,6 +389,27 @@ def test_a_replay_follows_the_meters_time_past_telegrams_without_one(tmp_path: P
     silent = Telegram((Sample(METER, Medium.ELECTRICITY, None, {}),))
     untimed = Telegram((Sample(METER, Medium.ELECTRICITY, None, {"power_import_w": 1}),))
 
-    hub.take([silent, telegram(10**9, START_MS), silent, untimed])
+    take(hub, [silent, telegram(10**9, START_MS), silent, untimed])
 
     assert hub.clock.utc_ms() == START_MS
+
+
+def test_a_solar_meter_stands_beside_the_homes_totals_after_a_restart_too(tmp_path: Path) -> None:
+    """What the panels make is not what the household exports; the hub remembers which is which."""
+    tables = [{"link": "replay:a"}, {"link": "replay:b", "role": "generation"}]
+    solar = [
+        Telegram((sample(0, START_MS + n * 60_000, meter="S1", export_mwh=10**9 + n * 10**5),))
+        for n in range(1, 20)
+    ]
+    hub = hub_in(tmp_path, hub_clock="meter", meter=tables)
+    hub.take(solar, hub.config.meters[1])
+    asyncio.run(hub.intake.commit())
+    hub.log.close()
+
+    again = hub_in(tmp_path, hub_clock="meter", meter=tables)
+
+    assert again.role_of("S1") is Role.GENERATION
+    assert again.history.usage("export_mwh", Medium.ELECTRICITY) == {}
+    again.take(solar[:1], again.config.meters[0])
+    assert again.history.usage("export_mwh", Medium.ELECTRICITY) != {}
+    again.log.close()

@@ -10,7 +10,7 @@ from agent.registers import CONSISTENT_SAMPLES
 from firmware_bridge.meters.codec import Telegram
 from shared.clock import DrivenClock
 from shared.readings import Medium, Sample
-from tests.support.hubs import METER, START_MS, hub_in, telegram
+from tests.support.hubs import METER, START_MS, hub_in, take, telegram
 
 STEP_MS = 10_000
 BEFORE_MWH = 10**10
@@ -20,7 +20,7 @@ def feed(hub: Hub, first: int, values: Iterable[int]) -> int:
     """Let the hub hear a value every ten seconds, from step `first` on; return the next step."""
     step = first
     for value in values:
-        hub.take([telegram(value, START_MS + step * STEP_MS, power_import_w=100)])
+        take(hub, [telegram(value, START_MS + step * STEP_MS, power_import_w=100)])
         step += 1
     asyncio.run(hub.intake.commit())
     return step
@@ -30,7 +30,7 @@ def feed_without_import(hub: Hub, first: int, count: int) -> int:
     """Let the hub hear samples that lack the counter, as a meter without a value prints them."""
     for step in range(first, first + count):
         said = Sample(METER, Medium.ELECTRICITY, START_MS + step * STEP_MS, {"power_import_w": 100})
-        hub.take([Telegram((said,))])
+        take(hub, [Telegram((said,))])
     asyncio.run(hub.intake.commit())
     return first + count
 

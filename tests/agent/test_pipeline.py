@@ -18,7 +18,7 @@ from firmware_bridge.links import LinkEvent, LinkEventKind
 from firmware_bridge.simulator.oracle import OracleLine
 from shared.units import MS_PER_HOUR
 from tests.support.fakes import FakeCloud, FakeUplink
-from tests.support.hubs import config_in, simulated, sound_rows
+from tests.support.hubs import config_in, link_of, simulated, sound_rows
 
 
 def write_capture(path: Path, noise: bytes = b"") -> list[OracleLine]:
@@ -63,7 +63,7 @@ def test_a_capture_becomes_the_rows_that_must_be_logged(noise: bytes, tmp_path: 
     assert logged(hub) == {
         (line.meter, line.taken_at_ms, tuple(sorted(line.registers.items()))) for line in expected
     }
-    assert not hub.link.is_open
+    assert not link_of(hub).is_open
     hub.log.close()
 
 
@@ -154,5 +154,5 @@ def test_a_telegram_cut_by_a_lost_link_is_not_glued_to_the_next(
 
     assert hub.intake.counts.telegrams == 1
     assert sum(hub.intake.counts.refused_by_reason.values()) == 1
-    assert hub.link.times_lost == 1
+    assert link_of(hub).times_lost == 1
     hub.log.close()

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from agent.config import Config, read_config
 from agent.consent import Consent, Granularity
-from agent.hub import Hub
+from agent.hub import Hub, LinkState
 from agent.log import Log
 from agent.records import Batch, MeterLog
 from agent.rows import LogRow
 from agent.timekeeping import ClockLedger, Piece
 from agent.uplink.port import Uplink
-from firmware_bridge.meters.codec import Telegram
+from firmware_bridge.meters.codec import Refused, Telegram
 from firmware_bridge.simulator.oracle import OracleLine
 from firmware_bridge.simulator.p1_meter import telegrams
 from shared.clock import Clock, DrivenClock
@@ -100,12 +101,27 @@ def simulated(
     return telegrams(seed, start_ms, start_ms + duration_ms, cadence_s)
 
 
+def take(hub: Hub, decoded: Iterable[Telegram | Refused]) -> None:
+    """Hand a hub what the codec of its first meter decoded."""
+    hub.take(decoded, hub.config.meters[0])
+
+
+def link_of(hub: Hub) -> LinkState:
+    """Return what the link of a hub's first meter is doing."""
+    return hub.links[hub.config.meters[0].link]
+
+
 def config_in(directory: Path, **settings: object) -> Config:
-    """Read a configuration whose state lies in `directory`; `page_port=0` sets `page.port`."""
-    written: dict[str, dict[str, object]] = {
+    """Read a configuration whose state lies in `directory`; `page_port=0` sets `page.port`.
+
+    `meter` is a list of tables where there are several.
+    """
+    written: dict[str, Any] = {
         "hub": {"state_dir": str(directory)},
         "meter": {"link": "replay:none"},
     }
+    if "meter" in settings:
+        written["meter"] = settings.pop("meter")
     for name, value in settings.items():
         section, key = name.split("_", 1)
         written.setdefault(section, {})[key] = value
@@ -127,7 +143,7 @@ def hub_in(
         config,
         clock or DrivenClock(START_MS),
         log,
-        ClockLedger(log.clock_pieces()),
+        ClockLedger(log.clock_pieces(), config.meter_clock_tolerance_ms),
         Consent([(0, Granularity(config.consent_granularity))]),
         read_clock_error_ms,
         uplink,

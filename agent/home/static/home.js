@@ -194,6 +194,7 @@ function show(view) {
   write("clock", view.clock_text);
   write("date", view.date_text);
   showPower(view.power);
+  write("generation", view.generation_text);
   showCost(view.cost);
   showUsage(view.usage);
   showGas(view.gas);

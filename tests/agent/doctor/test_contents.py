@@ -48,7 +48,7 @@ def test_the_logs_size_and_age_are_told(tmp_path: Path) -> None:
     log.add_clock_piece(TIMED)
 
     with open_database(tmp_path / "hub.sqlite") as connection:
-        check = check_log(connection, tmp_path / "hub.sqlite", HOUR_LATER)
+        check = check_log(connection, config_in(tmp_path), HOUR_LATER)
     log.close()
 
     assert check.result is Result.OK
@@ -61,7 +61,7 @@ def test_an_empty_log_is_a_warning(tmp_path: Path) -> None:
     log_with(tmp_path / "hub.sqlite", 0)[0].close()
 
     with open_database(tmp_path / "hub.sqlite") as connection:
-        check = check_log(connection, tmp_path / "hub.sqlite", HOUR_LATER)
+        check = check_log(connection, config_in(tmp_path), HOUR_LATER)
 
     assert check.result is Result.WARNING
     assert "meter link" in check.fix

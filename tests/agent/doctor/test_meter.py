@@ -117,10 +117,10 @@ def test_a_capture_that_is_there_is_ok(tmp_path: Path) -> None:
     capture.write_bytes(b"/")
     config = config_in(tmp_path, meter_link=f"replay:{capture}")
 
-    assert check_link(config, hub_runs=False, is_heard=False).result is Result.OK
+    assert check_link(config.meters[0].link, hub_runs=False, is_heard=False).result is Result.OK
 
     capture.write_bytes(b"")
-    assert check_link(config, hub_runs=False, is_heard=False).result is Result.FAULT
+    assert check_link(config.meters[0].link, hub_runs=False, is_heard=False).result is Result.FAULT
 
 
 def test_an_adapter_on_the_network_is_reached(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_an_adapter_on_the_network_is_reached(tmp_path: Path) -> None:
         address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
         config = config_in(tmp_path, meter_link=address)
 
-        check = check_link(config, hub_runs=False, is_heard=False)
+        check = check_link(config.meters[0].link, hub_runs=False, is_heard=False)
 
     assert check.result is Result.OK
 
@@ -138,7 +138,7 @@ def test_an_adapter_that_refuses_is_a_fault(tmp_path: Path) -> None:
     """Its finding says that the machine is there."""
     config = config_in(tmp_path, meter_link=f"tcp://127.0.0.1:{free_port()}")
 
-    check = check_link(config, hub_runs=True, is_heard=False)
+    check = check_link(config.meters[0].link, hub_runs=True, is_heard=False)
 
     assert check.result is Result.FAULT
     assert "refused" in check.finding
@@ -148,7 +148,7 @@ def test_a_link_that_works_is_left_in_peace(tmp_path: Path) -> None:
     """An adapter that serves one client would drop the hub for a second one."""
     config = config_in(tmp_path, meter_link=f"tcp://127.0.0.1:{free_port()}")
 
-    check = check_link(config, hub_runs=True, is_heard=True)
+    check = check_link(config.meters[0].link, hub_runs=True, is_heard=True)
 
     assert check.result is Result.OK
 
@@ -223,7 +223,7 @@ def test_a_serial_link_is_looked_at_by_its_path(tmp_path: Path) -> None:
     leader, follower = os.openpty()
     name = os.ttyname(follower)
 
-    check = check_link(config_in(tmp_path, meter_link=name), hub_runs=True, is_heard=True)
+    check = check_link(name, hub_runs=True, is_heard=True)
     os.close(leader)
     os.close(follower)
 
@@ -235,7 +235,7 @@ def test_an_optical_head_is_judged_as_the_port_it_is_on(tmp_path: Path) -> None:
     """The way it is read is not part of its path."""
     config = config_in(tmp_path, meter_link="optical:/dev/is-not-there")
 
-    check = check_link(config, hub_runs=False, is_heard=False)
+    check = check_link(config.meters[0].link, hub_runs=False, is_heard=False)
 
     assert check.finding == "/dev/is-not-there is not there"
 
@@ -246,4 +246,4 @@ def test_a_capture_played_at_a_speed_is_the_same_file(tmp_path: Path) -> None:
     capture.write_bytes(b"/x")
     config = config_in(tmp_path, meter_link=f"replay:{capture}?speed=2")
 
-    assert check_link(config, hub_runs=False, is_heard=False).result is Result.OK
+    assert check_link(config.meters[0].link, hub_runs=False, is_heard=False).result is Result.OK

@@ -1,8 +1,11 @@
 """Power now, its age and its cost an hour."""
 
+import dataclasses
+
 from agent.home.inputs import MeterState
 from agent.home.light import Level
-from agent.home.power import STALE_AFTER_MS, net_power_w, view_power
+from agent.home.power import STALE_AFTER_MS, generation_in_words, net_power_w, view_power
+from agent.roles import Role
 from shared.readings import Medium
 from tests.support.home_inputs import (
     METER,
@@ -105,3 +108,25 @@ def test_cost_an_hour_is_said_to_be_unknown_without_a_price() -> None:
     assert (none.cost_per_hour_millionths, none.cost_per_hour_note) == (None, "no tariff yet")
     assert later.cost_per_hour_millionths is None
     assert later.cost_per_hour_note == "the tariff has no price for now"
+
+
+def test_what_the_home_makes_stands_beside_the_supply() -> None:
+    """A solar meter is no part of what is bought; a silent one is not told of."""
+    supply = electricity_meter(600)
+    solar = MeterState(
+        "S1", Medium.ELECTRICITY, NOW_MS, 1_000, {"power_export_w": 1_240}, Role.GENERATION
+    )
+    silent = dataclasses.replace(solar, age_ms=STALE_AFTER_MS + 1)
+
+    inputs = home_inputs(meters=[supply, solar])
+
+    assert view_power(inputs).net_w == 600
+    assert generation_in_words(inputs) == "Own generation now: 1.24 kW"
+    assert generation_in_words(home_inputs(meters=[supply, silent])) == ""
+
+
+def test_a_plug_is_not_counted_twice() -> None:
+    """What an appliance's own meter says is part of what the supply's counts."""
+    plug = MeterState("P1", Medium.ELECTRICITY, NOW_MS, 1_000, {"power_import_w": 90}, Role.DEVICE)
+
+    assert view_power(home_inputs(meters=[electricity_meter(600), plug])).net_w == 600
