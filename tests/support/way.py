@@ -19,7 +19,7 @@ from tests.support.ports import free_port
 
 TOKEN = "token-of-the-system-tests"
 COMMAND = str(Path(sys.executable).with_name("hearthlink"))
-PATIENCE_S = 90.0
+PATIENCE_S = 180.0
 POLL_S = 0.1
 
 
@@ -103,9 +103,32 @@ class Way:
         """Tell the process id of a running command."""
         return self._processes[name].pid
 
-    def pause(self, name: str) -> None:
-        """Freeze a process (SIGSTOP): its connection stays, its queue fills."""
-        self._processes[name].send_signal(signal.SIGSTOP)
+    def pause_worker(self, name: str) -> None:
+        """Freeze an ingest worker (SIGSTOP): its connection stays, its queue fills.
+
+        SQLite has one writer: a worker frozen within its transaction would hold up the others until
+        it is killed, so it is let go and frozen again until it is between two.
+        """
+        process = self._processes[name]
+        deadline = time.monotonic() + PATIENCE_S
+        process.send_signal(signal.SIGSTOP)
+        while not self._can_write():
+            assert time.monotonic() < deadline, f"{name} is never between two transactions"
+            process.send_signal(signal.SIGCONT)
+            time.sleep(POLL_S)
+            process.send_signal(signal.SIGSTOP)
+
+    def _can_write(self) -> bool:
+        path = self.folder / "cloud" / "cloud.db"
+        database = sqlite3.connect(path, timeout=2.0, isolation_level=None)
+        try:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            return False
+        finally:
+            database.close()
+        return True
 
     def kill(self, name: str) -> None:
         """Take a process away without warning (SIGKILL)."""
