@@ -28,7 +28,8 @@ class PortSettings:
 class Protocol:
     """One way meters speak: what people call it, its codec, its ports' settings, likeliest first.
 
-    `must_ask` says that such meters send nothing before they are asked (IEC 62056-21 mode C).
+    `must_ask` says that such meters send nothing before they are asked (IEC 62056-21 mode C,
+    M-Bus).
     """
 
     title: str
@@ -59,6 +60,18 @@ def _iec62056(zone: ZoneInfo, _keys: Keys | None) -> Codec:
 
 def _raven(_zone: ZoneInfo, _keys: Keys | None) -> Codec:
     return _load("raven", "RavenCodec")
+
+
+def _glow(_zone: ZoneInfo, _keys: Keys | None) -> Codec:
+    return _load("glow", "GlowCodec")
+
+
+def _mbus(zone: ZoneInfo, _keys: Keys | None) -> Codec:
+    return _load("mbus", "MbusCodec", zone)
+
+
+def _zigbee(_zone: ZoneInfo, _keys: Keys | None) -> Codec:
+    return _load("zigbee", "ZigbeeCodec")
 
 
 def _both(keys: Keys | None) -> tuple[bytes | None, bytes | None]:
@@ -98,6 +111,14 @@ CODECS: dict[str, Protocol] = {
         must_ask=True,
     ),
     "raven": Protocol("RAVEn or EMU-2 XML", _raven, (PortSettings(115_200),)),
+    "mbus": Protocol(
+        "wired M-Bus (gas, water, heat and electricity meters, asked)",
+        _mbus,
+        (PortSettings(2_400, "8E1"), PortSettings(9_600, "8E1")),
+        must_ask=True,
+    ),
+    "zigbee": Protocol("ZigBee (metering devices behind a radio stick)", _zigbee, ()),
+    "glow": Protocol("Glow (British display, over MQTT)", _glow, ()),
 }
 """Every protocol a meter may be configured with, the one to prefer first where two would do."""
 

@@ -16,7 +16,7 @@ from firmware_bridge.meters.ciphering import (
     open_or_refuse,
     read_ciphered,
 )
-from firmware_bridge.meters.codec import Refused, Telegram, refuse
+from firmware_bridge.meters.codec import Refused, refuse
 from firmware_bridge.meters.dlms_assembly import (
     GENERAL_BLOCK_TRANSFER,
     LLC_BYTES,
@@ -36,6 +36,7 @@ from firmware_bridge.meters.dlms_notification import (
     read_head,
 )
 from firmware_bridge.meters.dlms_time import CosemTime
+from firmware_bridge.meters.framing import Found, StreamCodec
 from firmware_bridge.meters.hdlc import (
     FLAG,
     FORMAT_MASK,
@@ -45,58 +46,29 @@ from firmware_bridge.meters.hdlc import (
     hdlc_frame_at,
 )
 
-SLICE_BYTES = 4 * 1024
-"""A large chunk is taken in slices, so that its copy is bounded too."""
-
-Found = list[Telegram | Refused]
-
 _FRAME_START = re.compile(rb"[\x7e\x68]")
 _BARE_START = re.compile(rb"[\x7e\x68\x0f\xdb\xdc\xe0\xe6\x00]")
 
 
-class DlmsCodec:
+class DlmsCodec(StreamCodec):
     """Decodes what one meter pushes; keeps at most about MAX_APDU_BYTES between feeds.
 
     Bare APDUs have no checksum and are taken only where one must begin: at the start of the
     stream, after another, and, once one was found or nothing else was, after damage.
     """
 
+    slice_bytes = 4 * 1024
+
     def __init__(
         self, zone: ZoneInfo, key: bytes | None = None, authentication_key: bytes | None = None
     ) -> None:
         """Take the zone of the meter's clock, and the keys of a meter that encrypts."""
+        super().__init__()
         self._decipherer = None if key is None else Decipherer(key, authentication_key)
         self._notifications = NotificationDecoder(CosemTime(zone))
-        self._pending = b""
         self._noise = Noise()
         self._segments, self._frames, self._blocks = SegmentJoiner(), FrameJoiner(), BlockJoiner()
         self._is_framed, self._is_bare, self._at_start = False, False, True
-
-    def feed(self, chunk: bytes) -> list[Telegram | Refused]:
-        """Take the next bytes; return the telegrams and refusals they complete, in order."""
-        found: Found = []
-        if not chunk:
-            self._advance(found, is_end=True)
-            self._end(found)
-        for start in range(0, len(chunk), SLICE_BYTES):
-            self._pending += chunk[start : start + SLICE_BYTES]
-            self._advance(found, is_end=False)
-        return found
-
-    @property
-    def pending_bytes(self) -> int:
-        """How many bytes wait for the rest of their frame."""
-        return len(self._pending)
-
-    def _advance(self, found: Found, *, is_end: bool) -> None:
-        """Take everything that can be told off the pending bytes."""
-        data, place = self._pending, 0
-        while place < len(data):
-            taken = self._take(data, place, found, is_end=is_end)
-            if not taken:
-                break
-            place += taken
-        self._pending = data[place:]
 
     def _end(self, found: Found) -> None:
         self._noise.flush(found)
@@ -105,15 +77,14 @@ class DlmsCodec:
         self._is_framed, self._is_bare, self._at_start = False, False, True
 
     def _take(self, data: bytes, place: int, found: Found, *, is_end: bool) -> int:
-        """Take a frame, an APDU or noise at `place`; return its size, 0 while it cannot be told."""
         byte = data[place]
         verdict: Damaged | Verdict | int
         if byte == FLAG:
             if place + 1 == len(data):
-                return int(is_end)
+                return place + is_end
             if data[place + 1] & FORMAT_MASK != FORMAT_TYPE_3:
                 # A closing flag, or the idle line.
-                return 1
+                return place + 1
             verdict = self._take_hdlc(data, place + 1, found)
         elif byte == START:
             verdict = self._take_mbus(data, place, found)
@@ -124,13 +95,13 @@ class DlmsCodec:
         else:
             verdict = Verdict.FOREIGN
         if isinstance(verdict, int):
-            return verdict + (byte == FLAG)
+            return place + verdict + (byte == FLAG)
         if verdict is Verdict.WAIT and not is_end:
-            return 0
+            return place
         return self._skip(data, place, verdict, found)
 
     def _skip(self, data: bytes, place: int, verdict: Damaged | Verdict, found: Found) -> int:
-        """Pass over bytes up to the next place where something may begin.
+        """Pass over bytes up to the next place where something may begin, and return it.
 
         That may be within a refused frame: bytes it lost make it reach into the next one.
         """
@@ -146,7 +117,7 @@ class DlmsCodec:
         self._at_start = False
         if is_endless and not self._is_framed:
             self._is_bare = True
-        return stop - place
+        return stop
 
     def _refuse(self, reason: str, detail: str, raw: bytes, found: Found) -> None:
         self._noise.flush(found)
@@ -176,6 +147,9 @@ class DlmsCodec:
         bare = bare_apdu_at(data, start)
         if isinstance(bare, Verdict):
             return bare
+        if bare.apdu[0] == GENERAL_BLOCK_TRANSFER and not self._blocks.is_due(bare.apdu):
+            # Noise may look like a block, and its length would reach far into what follows.
+            return Verdict.FOREIGN
         self._begin_good(found, is_bare=True)
         self._take_parts([bare.apdu], found, checked=False)
         return bare.size

@@ -17,6 +17,7 @@ LLC_BYTES = 3
 
 GENERAL_BLOCK_TRANSFER = 0xE0
 LAST_BLOCK_BIT = 0x80
+FIRST_BLOCK = b"\x00\x01"
 BLOCK_HEAD_BYTES = 6
 """Tag, block control, block number, block number acknowledged."""
 
@@ -56,7 +57,10 @@ class SegmentJoiner:
 
 
 class FrameJoiner:
-    """Joins M-Bus frames by the sequence number and the last-frame bit of their CI field."""
+    """Joins M-Bus frames by the sequence number and the last-frame bit of their CI field.
+
+    There are sixteen numbers, and number 0 begins anew: no more than 4,000 bytes are ever kept.
+    """
 
     def __init__(self) -> None:
         self._pending = b""
@@ -71,9 +75,6 @@ class FrameJoiner:
             pending, self._pending, self._next = self._pending, b"", 0
             detail = f"frame {frame.sequence} came where another was due"
             return [*found, refuse("truncated", detail, pending + frame.content)]
-        if len(self._pending) + len(frame.content) > MAX_APDU_BYTES:
-            self._pending, pending, self._next = b"", self._pending, 0
-            return [*found, refuse("too-long", f"more than {MAX_APDU_BYTES} bytes", pending)]
         self._pending += frame.content
         self._next = frame.sequence + 1 & SEQUENCE_MASK
         if frame.is_last:
@@ -93,6 +94,10 @@ class BlockJoiner:
     def __init__(self) -> None:
         self._pending = b""
         self._next = 1
+
+    def is_due(self, block: bytes) -> bool:
+        """Tell whether a block follows another, or is the first of its kind."""
+        return self._next > 1 or block[2:4] == FIRST_BLOCK
 
     def take(self, data: bytes) -> list[Part]:
         """Take one or more whole blocks that follow each other."""

@@ -54,6 +54,13 @@ Value: TypeAlias = "int | float | bytes | str | Attribute | list[Value] | None"
 """Octet strings are bytes, visible strings str, arrays and structures lists."""
 
 
+class Reading(NamedTuple):
+    """How bytes are read: whether codes may be swapped, and whether more bytes may follow."""
+
+    is_lenient: bool
+    goes_on: bool
+
+
 class AxdrError(BadInputError):
     """The bytes are no A-XDR."""
 
@@ -62,18 +69,21 @@ class AxdrShortError(AxdrError):
     """The bytes end before the value does."""
 
 
-def read_value(data: bytes, place: int) -> tuple[Value, int]:
+def read_value(data: bytes, place: int, *, goes_on: bool = False) -> tuple[Value, int]:
     """Read the value at `place`; return it with the place after it.
 
     Two makers' departures are understood: an untagged attribute descriptor before its value (EGD,
     Sagemcom), and, where plain reading fails, a code whose tag and length are swapped (Landis+Gyr).
+    `goes_on` says that more bytes may follow the last: then the beginning of such a departure is
+    too short, for it would read as something else.
+
     Raises AxdrShortError where the bytes end too early, AxdrError where they are none.
     """
     try:
-        return _read(data, place, 0, is_lenient=False)
+        return _read(data, place, 0, Reading(is_lenient=False, goes_on=goes_on))
     except AxdrError as error:
         try:
-            return _read(data, place, 0, is_lenient=True)
+            return _read(data, place, 0, Reading(is_lenient=True, goes_on=goes_on))
         except AxdrShortError:
             raise
         except AxdrError:
@@ -106,12 +116,12 @@ def read_length(data: bytes, place: int) -> tuple[int, int]:
     return int.from_bytes(data[place : place + size], "big"), place + size
 
 
-def _read(data: bytes, place: int, depth: int, *, is_lenient: bool) -> tuple[Value, int]:
+def _read(data: bytes, place: int, depth: int, reading: Reading) -> tuple[Value, int]:
     if place >= len(data):
         raise AxdrShortError("a value is missing")
     tag = data[place]
     if tag in (STRUCTURE, ARRAY):
-        return _read_list(data, place + 1, depth, is_lenient=is_lenient)
+        return _read_list(data, place + 1, depth, reading)
     if tag == NULL:
         return None, place + 1
     if tag in _STRING_TAGS:
@@ -126,7 +136,7 @@ def _read(data: bytes, place: int, depth: int, *, is_lenient: bool) -> tuple[Val
     return data[place + 1 : end] if fixed is None else fixed[0](data, place + 1)[0], end
 
 
-def _read_list(data: bytes, place: int, depth: int, *, is_lenient: bool) -> tuple[list[Value], int]:
+def _read_list(data: bytes, place: int, depth: int, reading: Reading) -> tuple[list[Value], int]:
     """Read the elements of an array or structure, whose tag was before `place`."""
     if depth >= MAX_DEPTH:
         raise AxdrError(f"nested deeper than {MAX_DEPTH}")
@@ -134,10 +144,12 @@ def _read_list(data: bytes, place: int, depth: int, *, is_lenient: bool) -> tupl
     if count > MAX_ELEMENTS:
         raise AxdrError(f"a list of {count} elements")
     elements: list[Value] = []
+    if reading.goes_on and _is_cut_off(data, place, count, is_lenient=reading.is_lenient):
+        raise AxdrShortError("a code is cut off")
     if count == PAIR and (descriptor := _descriptor_at(data, place)) is not None:
         elements.append(descriptor)
         place += DESCRIPTOR_BYTES
-    elif is_lenient and count and (code := _swapped_code_at(data, place)) is not None:
+    elif reading.is_lenient and count and (code := _swapped_code_at(data, place)) is not None:
         elements.append(code)
         place += 2 + OBIS_BYTES
     size = len(data)
@@ -152,7 +164,7 @@ def _read_list(data: bytes, place: int, depth: int, *, is_lenient: bool) -> tupl
             elements.append(data[place + 2 : place + 8])
             place += 8
         else:
-            value, place = _read(data, place, depth + 1, is_lenient=is_lenient)
+            value, place = _read(data, place, depth + 1, reading)
             elements.append(value)
     return elements, place
 
@@ -184,6 +196,16 @@ def _descriptor_at(data: bytes, place: int) -> Attribute | None:
     if raw[2] > MAX_MEDIUM or raw[3] > MAX_CHANNEL or not 0 < raw[8] <= MAX_ATTRIBUTE:
         return None
     return Attribute(raw[1], raw[2:8], raw[8])
+
+
+def _is_cut_off(data: bytes, place: int, count: int, *, is_lenient: bool) -> bool:
+    """Tell whether the bytes end within what may be one of the two departures."""
+    left = data[place : place + DESCRIPTOR_BYTES]
+    if count == PAIR and len(left) < DESCRIPTOR_BYTES and left[:1] == b"\0":
+        is_code = left[2:3] <= bytes([MAX_MEDIUM]) and left[3:4] <= bytes([MAX_CHANNEL])
+        return left[1:2] != b"\0" and is_code and left[7:8] in (b"", b"\xff")
+    swapped = bytes((OBIS_BYTES, OCTET_STRING))
+    return is_lenient and len(left) < len(swapped) + OBIS_BYTES and swapped.startswith(left[:2])
 
 
 def _swapped_code_at(data: bytes, place: int) -> bytes | None:

@@ -65,6 +65,14 @@ def hdlc_frame_at(data: bytes, start: int) -> HdlcFrame | Damaged | Verdict:
     return HdlcFrame(size, is_segment, data[content_start:content_end])
 
 
+def is_header_at(data: bytes, start: int) -> bool:
+    """Tell whether a whole header with a right checksum of its own has its format at `start`."""
+    end = _header_end(data, start)
+    if isinstance(end, Verdict) or end + CHECK_BYTES > len(data):
+        return False
+    return _is_checked(data, start, end)
+
+
 def _header_end(data: bytes, start: int) -> int | Verdict:
     """Return the place after the control field; the low bit ends each of the two addresses."""
     if start < len(data) and data[start] & FORMAT_MASK != FORMAT_TYPE_3:

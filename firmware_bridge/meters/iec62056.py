@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 from fastcrc import crc16
 
-from firmware_bridge.meters.codec import Refused, Telegram, refuse
+from firmware_bridge.meters.codec import refuse
+from firmware_bridge.meters.framing import Found, StreamCodec
 from firmware_bridge.meters.iec62056_readout import ReadoutDecoder
 
 MAX_TELEGRAM_BYTES = 16_384
@@ -21,9 +22,6 @@ MAX_TELEGRAM_BYTES = 16_384
 
 NOISE_BLOCK_BYTES = 1_024
 """Noise is refused in blocks of this size, so that it neither waits for ever nor piles up."""
-
-SLICE_BYTES = 16 * 1024
-"""A large chunk is taken in slices, so that its copies are bounded too."""
 
 STX, ETX = 0x02, 0x03
 CRC_DIGITS = 4
@@ -62,65 +60,41 @@ def check_character(content: bytes) -> int:
     return reduce(xor, content, 0) & 0x7F
 
 
-class Iec62056Codec:
+class Iec62056Codec(StreamCodec):
     """Decodes what one meter sends; keeps at most MAX_TELEGRAM_BYTES between feeds.
 
     Blocks with a right check character are checked; a push (mode D) is UNCHECKED, but refused if
     the port has eight bits and a parity is wrong. `zone` is where the meter's clock tells the time.
     """
 
+    slice_bytes = 16 * 1024
+    """A slice is copied once more, without its eighth bits."""
+
     def __init__(self, zone: ZoneInfo) -> None:
+        super().__init__()
         self._decoder = ReadoutDecoder(zone)
-        self._pending = b""
         self._identity = ""
 
-    def feed(self, chunk: bytes) -> list[Telegram | Refused]:
-        """Take the next bytes; return the telegrams and refusals they complete, in order."""
-        found: list[Telegram | Refused] = []
-        if not chunk:
-            self._advance(found, is_end=True)
-            self._identity = ""
-        for start in range(0, len(chunk), SLICE_BYTES):
-            self._pending += chunk[start : start + SLICE_BYTES]
-            self._advance(found, is_end=False)
-        return found
+    def _advance(self, data: bytes, found: Found, *, is_end: bool) -> int:
+        return super()._advance(data.translate(SEVEN_BITS), found, is_end=is_end)
 
-    @property
-    def pending_bytes(self) -> int:
-        """How many bytes wait for the rest of their telegram."""
-        return len(self._pending)
+    def _take(self, data: bytes, place: int, found: Found, *, is_end: bool) -> int:
+        start = _START.search(data, place)
+        waiting = None if is_end else _undecided_from(data, place)
+        if start is None or (waiting is not None and waiting < start.start()):
+            stop = len(data) if waiting is None else waiting
+            whole = _whole_blocks(stop - place, is_end=is_end)
+            _report_noise(data[place : place + whole], found)
+            return place + whole
+        _report_noise(data[place : start.start()], found)
+        return self._take_start(data, start, found, is_end=is_end)
 
-    def _advance(self, found: list[Telegram | Refused], *, is_end: bool) -> None:
-        """Take every telegram and all noise that is complete off the pending bytes."""
-        raw = self._pending
-        data, place = raw.translate(SEVEN_BITS), 0
-        while place < len(data):
-            start = _START.search(data, place)
-            waiting = None if is_end else _undecided_from(data, place)
-            if waiting is not None and (start is None or waiting < start.start()):
-                start = None
-            if start is None:
-                stop = len(data) if waiting is None else waiting
-                whole = _whole_blocks(stop - place, is_end=is_end)
-                _report_noise(data[place : place + whole], found)
-                place += whole
-                break
-            _report_noise(data[place : start.start()], found)
-            place = start.start()
-            end = self._take(raw, data, start, found, is_end=is_end)
-            if end == place:
-                break
-            place = end
-        self._pending = raw[place:]
+    def _end(self, found: Found) -> None:
+        del found
+        self._identity = ""
 
-    def _take(
-        self,
-        raw: bytes,
-        data: bytes,
-        start: re.Match[bytes],
-        found: list[Telegram | Refused],
-        *,
-        is_end: bool,
+    def _take_start(
+        self, data: bytes, start: re.Match[bytes], found: Found, *, is_end: bool
     ) -> int:
         """Take what begins at `start`; return its end, or its start while it is not complete."""
         if start["echo"] is not None:
@@ -133,11 +107,9 @@ class Iec62056Codec:
         self._identity = start[0][1:].strip().decode("ascii")
         if not following.startswith((b"\n", b"\r\n")):
             return start.end()
-        return self._take_push(raw, data, start, found, is_end=is_end)
+        return self._take_push(data, start, found, is_end=is_end)
 
-    def _take_block(
-        self, data: bytes, start: int, found: list[Telegram | Refused], *, is_end: bool
-    ) -> int:
+    def _take_block(self, data: bytes, start: int, found: Found, *, is_end: bool) -> int:
         """Take the data block whose STX is at `start`."""
         stop, restart = _text_end(data, start + 1, start)
         if restart is not None or data[stop : stop + 1] != bytes([ETX]):
@@ -158,10 +130,9 @@ class Iec62056Codec:
 
     def _take_push(
         self,
-        raw: bytes,
         data: bytes,
         head: re.Match[bytes],
-        found: list[Telegram | Refused],
+        found: Found,
         *,
         is_end: bool,
     ) -> int:
@@ -174,7 +145,8 @@ class Iec62056Codec:
         if bang.end() == len(data) and len(bang[1]) < CRC_DIGITS and not is_end:
             return start
         text = data[head.end() : bang.start()].decode("ascii")
-        content = raw[start : bang.start() + 1]
+        # The bytes that wait are these with their eighth bits, which may be parities.
+        content = self._pending[start : bang.start() + 1]
         after = data[bang.end() : bang.end() + 1]
         if _is_damaged(content, bang[1], after):
             found.append(refuse("bad-crc", "a parity or the checksum is wrong", content))
@@ -201,7 +173,7 @@ def _give_up(
     start: int,
     stop: int,
     restart: re.Match[bytes] | None,
-    found: list[Telegram | Refused],
+    found: Found,
     *,
     is_end: bool,
 ) -> int:
@@ -241,7 +213,7 @@ def _whole_blocks(count: int, *, is_end: bool) -> int:
     return count if is_end else count // NOISE_BLOCK_BYTES * NOISE_BLOCK_BYTES
 
 
-def _report_noise(noise: bytes, found: list[Telegram | Refused]) -> None:
+def _report_noise(noise: bytes, found: Found) -> None:
     """Refuse noise in blocks that do not depend on how it was read."""
     for start in range(0, len(noise), NOISE_BLOCK_BYTES):
         block = noise[start : start + NOISE_BLOCK_BYTES]

@@ -36,6 +36,9 @@ _HEAT_DIGITS = 9
 
 _SET = re.compile(r"([^()!]*+)\(([^()]*+)\)")
 _PAST = re.compile(r".*[*&]\d{1,3}")
+_GLUED = re.compile(r"([+-]?[\d.,]+)([A-Za-z]+)")
+"""A value whose unit stands behind it without an asterisk, as Iskra's MT382 prints it."""
+
 _UNITS = {
     **dict.fromkeys(("kwh", "KWH", "KWh"), "kWh"),
     **dict.fromkeys(("wh", "WH"), "Wh"),
@@ -80,7 +83,8 @@ class ReadoutDecoder:
             refuse(reason, detail, raw) for reason, detail in faults[:MAX_REFUSED_VALUES]
         ]
         if not registers:
-            return refused or [refuse("no-values", "no data set holds a value that is known", raw)]
+            shown = ", ".join(f"{code} = {value}" for code, value in _kept(unknown).items())
+            return refused or [refuse("no-values", f"no code is known: {shown or 'none'}", raw)]
         medium = medium_of(registers) or Medium.ELECTRICITY
         quality = 0 if checked else int(Quality.UNCHECKED)
         sample = Sample(meter, medium, time_ms, registers, quality, _kept(unknown))
@@ -163,6 +167,9 @@ def _value_in(entry: Entry, values: list[str]) -> tuple[str, str] | None:
     """Return the first value with a unit of the entry: a peak's time stands before or after it."""
     for value in values:
         number, _, unit = value.partition("*")
+        glued = _GLUED.fullmatch(value)
+        if glued is not None:
+            number, unit = glued.groups()
         for spelled in (unit, _UNITS.get(unit, unit)):
             if spelled in entry:
                 return number.replace(",", "."), spelled

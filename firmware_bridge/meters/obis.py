@@ -111,8 +111,6 @@ MBUS_TABLE: dict[int, Entry] = {
 IGNORED: dict[str, str] = {
     "0.2.8": "version of the telegram's format",
     "96.1.4": "version of the telegram's format (Belgium)",
-    "98.1.0": "history of monthly peaks or billing values",
-    "99.97.0": "log of long power failures",
 }
 """Codes that are understood and hold no present register, each with what it is."""
 

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from fastcrc import crc16
 
-from firmware_bridge.meters.codec import Refused, Telegram, refuse
+from firmware_bridge.meters.codec import refuse
+from firmware_bridge.meters.framing import Found, StreamCodec
 from firmware_bridge.meters.p1_telegram import TelegramDecoder
 
 MAX_TELEGRAM_BYTES = 8_192
@@ -19,16 +20,16 @@ MAX_TELEGRAM_BYTES = 8_192
 MAX_TRAILER_BYTES = 256
 """Some meters send lines of their own after the end; the EasyMeter's have 108 bytes."""
 
-SLICE_BYTES = 64 * 1024
-"""A large chunk is taken in slices, so that its copy is bounded too."""
-
 CRC_DIGITS = 4
+HOLLEY = b"/HLY"
+"""Its DTSD545 (Sweden, Hungary) computes CRC16/X25; which byte it prints first is not known."""
+
 _CRC = re.compile(rb"[0-9A-Fa-f]{0,4}")
 _GLUED_HEAD = re.compile(rb"/[^\r\n()/]{4,}\r?\n\r?\n")
 """An identification and the empty line after it: what tells a start from a `/` in a text."""
 
 
-class P1Codec:
+class P1Codec(StreamCodec):
     """Decodes the byte stream of one P1 port; keeps at most MAX_TELEGRAM_BYTES between feeds.
 
     A telegram begins with `/` at the start of a line and ends with the `!` line. Its CRC16/ARC is
@@ -36,43 +37,20 @@ class P1Codec:
     """
 
     def __init__(self, zone: ZoneInfo) -> None:
+        super().__init__()
         self._decoder = TelegramDecoder(zone)
-        self._pending = b""
         self._at_line_start = True
         self._trailer_left = 0
 
-    def feed(self, chunk: bytes) -> list[Telegram | Refused]:
-        """Take the next bytes; return the telegrams and refusals they complete, in order."""
-        found: list[Telegram | Refused] = []
-        if not chunk:
-            self._advance(found, is_end=True)
-        for start in range(0, len(chunk), SLICE_BYTES):
-            self._pending += chunk[start : start + SLICE_BYTES]
-            self._advance(found, is_end=False)
-        return found
+    def _take(self, data: bytes, place: int, found: Found, *, is_end: bool) -> int:
+        start = self._find_start(data, place)
+        if start != place:
+            return self._skip_noise(data, place, start, found, is_end=is_end)
+        return self._take_telegram(data, start, found, is_end=is_end)
 
-    @property
-    def pending_bytes(self) -> int:
-        """How many bytes wait for the rest of their telegram."""
-        return len(self._pending)
-
-    def _advance(self, found: list[Telegram | Refused], *, is_end: bool) -> None:
-        """Take every telegram and all noise that is complete off the pending bytes."""
-        data, place = self._pending, 0
-        while place < len(data):
-            start = self._find_start(data, place)
-            if start != place:
-                place = self._skip_noise(data, place, start, found, is_end=is_end)
-                if start < 0:
-                    break
-                continue
-            end = self._take_telegram(data, start, found, is_end=is_end)
-            if end == start:
-                break
-            place = end
-        self._pending = data[place:]
-        if is_end:
-            self._at_line_start, self._trailer_left = True, 0
+    def _end(self, found: Found) -> None:
+        del found
+        self._at_line_start, self._trailer_left = True, 0
 
     def _find_start(self, data: bytes, place: int) -> int:
         """Return where the next telegram begins, or -1."""
@@ -85,7 +63,7 @@ class P1Codec:
         data: bytes,
         place: int,
         start: int,
-        found: list[Telegram | Refused],
+        found: Found,
         *,
         is_end: bool,
     ) -> int:
@@ -101,14 +79,12 @@ class P1Codec:
         self._at_line_start = True
         return stop
 
-    def _report_noise(self, noise: bytes, found: list[Telegram | Refused]) -> None:
+    def _report_noise(self, noise: bytes, found: Found) -> None:
         trailer, self._trailer_left = self._trailer_left, 0
         if len(noise) > trailer and noise.strip():
             found.append(refuse("noise", f"{len(noise)} bytes outside a telegram", noise))
 
-    def _take_telegram(
-        self, data: bytes, start: int, found: list[Telegram | Refused], *, is_end: bool
-    ) -> int:
+    def _take_telegram(self, data: bytes, start: int, found: Found, *, is_end: bool) -> int:
         """Take the telegram at `start`; return its end, or `start` while it is not complete."""
         limit = start + MAX_TELEGRAM_BYTES
         bang = data.find(b"\n!", start, limit) + 1
@@ -131,7 +107,7 @@ class P1Codec:
         data: bytes,
         start: int,
         limit: int,
-        found: list[Telegram | Refused],
+        found: Found,
         *,
         is_end: bool,
     ) -> int:
@@ -147,9 +123,7 @@ class P1Codec:
             return len(data)
         return start
 
-    def _judge(
-        self, raw: bytes, digits: bytes, after: bytes, found: list[Telegram | Refused]
-    ) -> None:
+    def _judge(self, raw: bytes, digits: bytes, after: bytes, found: Found) -> None:
         """Decode a framed telegram if its checksum holds or is absent; else refuse it.
 
         `raw` includes the `!`, as the checksum does. A telegram cut short may be followed at once,
@@ -167,13 +141,22 @@ class P1Codec:
             found.extend(self._decoder.decode(raw[:-1], checked=False))
             return
         wanted = int(digits, 16)
-        actual = crc16.arc(raw)
-        if actual != wanted and glued > 0 and crc16.arc(raw[glued:]) == wanted:
+        if not _is_checked(raw, wanted):
+            if glued <= 0 or not _is_checked(raw[glued:], wanted):
+                detail = f"checksum {digits.decode('ascii')}, computed {crc16.arc(raw):04X}"
+                found.append(refuse("bad-crc", detail, raw))
+                return
             found.append(refuse("truncated", "another telegram begins", raw[:glued]))
             raw = raw[glued:]
-        elif actual != wanted:
-            detail = f"checksum {digits.decode('ascii')}, computed {actual:04X}"
-            found.append(refuse("bad-crc", detail, raw))
-            return
         self._trailer_left = 0
         found.extend(self._decoder.decode(raw[:-1], checked=True))
+
+
+def _is_checked(raw: bytes, wanted: int) -> bool:
+    """Tell whether a checksum is right: CRC16/ARC, or X25 in Holley's telegrams alone."""
+    if crc16.arc(raw) == wanted:
+        return True
+    if not raw.startswith(HOLLEY):
+        return False
+    x25 = crc16.ibm_sdlc(raw)
+    return wanted in (x25, x25 >> 8 | (x25 & 0xFF) << 8)

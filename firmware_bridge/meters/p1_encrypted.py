@@ -14,13 +14,11 @@ from firmware_bridge.meters.ciphering import (
     open_or_refuse,
     read_ciphered,
 )
-from firmware_bridge.meters.codec import Refused, Telegram, refuse
+from firmware_bridge.meters.codec import Refused, refuse
 from firmware_bridge.meters.dlms_axdr import AxdrShortError
 from firmware_bridge.meters.dlms_noise import Noise
+from firmware_bridge.meters.framing import Found, StreamCodec
 from firmware_bridge.meters.p1 import P1Codec
-
-SLICE_BYTES = 4 * 1024
-"""A large chunk is taken in slices, so that its copy is bounded too."""
 
 ENVELOPE_START = bytes((GENERAL_GLO, 8))
 CONTROLS = frozenset((0x20, 0x30))
@@ -35,55 +33,29 @@ MIN_CIPHERED_BYTES = 64
 HEAD_BYTES = 14
 """From the tag to the security control byte, with a length of three bytes."""
 
-Found = list[Telegram | Refused]
 
-
-class EncryptedP1Codec:
+class EncryptedP1Codec(StreamCodec):
     """Decodes the stream of one encrypted P1 port; keeps at most MAX_CIPHERED_BYTES between feeds.
 
     Without a key every telegram is refused as "encrypted", naming the system title seen.
     """
 
+    slice_bytes = 4 * 1024
+
     def __init__(
         self, zone: ZoneInfo, key: bytes | None = None, authentication_key: bytes | None = None
     ) -> None:
         """Take the zone of the meter's clock, and the keys the network operator gave."""
+        super().__init__()
         self._decipherer = None if key is None else Decipherer(key, authentication_key)
         self._p1 = P1Codec(zone)
-        self._pending = b""
         self._noise = Noise()
 
-    def feed(self, chunk: bytes) -> list[Telegram | Refused]:
-        """Take the next bytes; return the telegrams and refusals they complete, in order."""
-        found: Found = []
-        if not chunk:
-            self._advance(found, is_end=True)
-            self._noise.flush(found)
-        for start in range(0, len(chunk), SLICE_BYTES):
-            self._pending += chunk[start : start + SLICE_BYTES]
-            self._advance(found, is_end=False)
-        return found
-
-    @property
-    def pending_bytes(self) -> int:
-        """How many bytes wait for the rest of their telegram."""
-        return len(self._pending)
-
-    def _advance(self, found: Found, *, is_end: bool) -> None:
-        data, place = self._pending, 0
-        while place < len(data):
-            taken = self._take(data, place, found, is_end=is_end)
-            if not taken:
-                break
-            place += taken
-        self._pending = data[place:]
-
     def _take(self, data: bytes, place: int, found: Found, *, is_end: bool) -> int:
-        """Take an envelope or noise at `place`; return its size, 0 while it cannot be told."""
         head = data[place : place + HEAD_BYTES]
         is_whole = len(head) == HEAD_BYTES or is_end
         if not is_whole and ENVELOPE_START.startswith(head[:2]):
-            return 0
+            return place
         try:
             if not _is_head(head):
                 return self._skip(data, place, found)
@@ -95,9 +67,12 @@ class EncryptedP1Codec:
                 self._noise.excuse(len(data) - place)
                 found.append(refuse("truncated", detail, data[place:]))
                 return self._skip(data, place, found)
-            return 0
+            return place
         self._noise.flush(found)
-        return self._open(ciphered, data[place : place + ciphered.size], found)
+        return place + self._open(ciphered, data[place : place + ciphered.size], found)
+
+    def _end(self, found: Found) -> None:
+        self._noise.flush(found)
 
     def _open(self, ciphered: Ciphered, raw: bytes, found: Found) -> int:
         """Open an envelope; return how much of it is done with."""
@@ -114,11 +89,11 @@ class EncryptedP1Codec:
         return place if place > 0 else ciphered.size
 
     def _skip(self, data: bytes, place: int, found: Found) -> int:
-        """Pass over bytes up to the next one an envelope may begin with."""
+        """Pass over bytes up to the next one an envelope may begin with, and return its place."""
         stop = data.find(GENERAL_GLO, place + 1)
         stop = len(data) if stop < 0 else stop
         self._noise.add(data[place:stop], found)
-        return stop - place
+        return stop
 
 
 def _is_head(head: bytes) -> bool:

@@ -5,7 +5,10 @@ from firmware_bridge.meters.codec import Refused, refuse
 MAX_UNKNOWN = 32
 """Unknown codes kept of one telegram; the chattiest real one has 12."""
 
-MAX_UNKNOWN_CHARS = 80
+MAX_UNKNOWN_CHARS = 1_024
+"""A Belgian history of thirteen monthly peaks (98.1.0) has some 700."""
+
+MAX_CODE_CHARS = 80
 
 MAX_REFUSED_VALUES = 8
 """Refusals reported of one telegram: past this the telegram is noise, and said to be so."""
@@ -36,4 +39,4 @@ class Findings:
     def keep_unknown(self, code: str, values: list[str]) -> None:
         """Keep what the table does not know."""
         if len(self.unknown) < MAX_UNKNOWN:
-            self.unknown[code[:MAX_UNKNOWN_CHARS]] = " ".join(values)[:MAX_UNKNOWN_CHARS]
+            self.unknown[code[:MAX_CODE_CHARS]] = " ".join(values)[:MAX_UNKNOWN_CHARS]

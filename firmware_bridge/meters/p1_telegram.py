@@ -37,7 +37,10 @@ _MAX_FAST_DIGITS = 12
 _SERIAL_CODES = ("96.1.1", "96.1.0", "42.0.0", "96.1.255", "0.0.0")
 """Where the meter's own serial may be, the best first."""
 
-_TEXT_CODES = ("96.13.0", "96.13.1")
+_TEXT_CODES = ("96.13.0", "96.13.1", "96.13.2", "96.13.3", "96.13.4", "96.13.5")
+"""Messages to the household: two in DSMR, six in Luxembourg."""
+
+_PRINTED_TIME = re.compile(r"\d{10,12}[SW]?")
 _TIME_CODE = "1.0.0"
 
 _cached_serial = lru_cache(maxsize=64)(serial_of)
@@ -120,7 +123,8 @@ class TelegramDecoder:
             samples[0] = msgspec.structs.replace(samples[0], unknown=findings.unknown)
         if not samples and not findings.texts:
             if not findings.refused:
-                findings.refuse("no-values", "no line holds a value that is known")
+                shown = ", ".join(f"{c} = {v}" for c, v in findings.unknown.items())
+                findings.refuse("no-values", f"no code is known: {shown or 'none'}")
             return list(findings.refused)
         return [Telegram(tuple(samples), tuple(findings.texts)), *findings.refused]
 
@@ -135,8 +139,12 @@ class TelegramDecoder:
 
 
 def _read_register(code: str, entry: Entry, values: list[str], findings: Findings) -> None:
-    """Read a register's last value: a peak is printed after the time it was reached."""
-    number, _, unit = values[-1].partition("*")
+    """Read a register's value: a peak's after the time it was reached, of two limits the first.
+
+    Luxembourg prints the limit of export after that of import, with a minus.
+    """
+    printed = values[-1] if _PRINTED_TIME.fullmatch(values[0]) else values[0]
+    number, _, unit = printed.partition("*")
     if not number:
         return
     if unit not in entry:
@@ -145,7 +153,7 @@ def _read_register(code: str, entry: Entry, values: list[str], findings: Finding
     register, exponent = entry[unit]
     value = scale(number, exponent)
     if value is None or (value < 0 and register in COUNTERS):
-        findings.refuse("bad-value", f"{code} says {values[-1]!r}")
+        findings.refuse("bad-value", f"{code} says {printed!r}")
         return
     findings.registers.setdefault(register, value)
 

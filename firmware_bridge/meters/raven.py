@@ -6,7 +6,8 @@ RAVEn XML API manual 1.27. What a stanza says is `raven_stanza.py`'s.
 
 import re
 
-from firmware_bridge.meters.codec import Refused, Telegram, refuse
+from firmware_bridge.meters.codec import refuse
+from firmware_bridge.meters.framing import Found, StreamCodec
 from firmware_bridge.meters.raven_stanza import StanzaDecoder
 
 MAX_STANZA_BYTES = 8_192
@@ -14,9 +15,6 @@ MAX_STANZA_BYTES = 8_192
 
 NOISE_BLOCK_BYTES = 1_024
 """Noise is refused in blocks of this size, so that it neither waits for ever nor piles up."""
-
-SLICE_BYTES = 64 * 1024
-"""A large chunk is taken in slices, so that its copy is bounded too."""
 
 MAX_TAG_BYTES = 48
 """The longest tag has 27 bytes."""
@@ -35,51 +33,33 @@ _UNDECIDED = re.compile(rb"<(?:[A-Z][A-Za-z0-9]{0,39}(?:>\s{0,64}<?)?)?\Z")
 """What may yet become a start once more bytes are there."""
 
 
-class RavenCodec:
+class RavenCodec(StreamCodec):
     """Decodes the byte stream of one stick; keeps at most MAX_STANZA_BYTES between feeds.
 
     NUL bytes are passed over wherever they are. A stanza in which another begins was cut short.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._decoder = StanzaDecoder()
-        self._pending = b""
 
-    def feed(self, chunk: bytes) -> list[Telegram | Refused]:
+    def feed(self, chunk: bytes) -> Found:
         """Take the next bytes; return the telegrams and refusals they complete, in order."""
-        found: list[Telegram | Refused] = []
-        if not chunk:
-            self._advance(found, is_end=True)
-            self._decoder.forget()
-        for start in range(0, len(chunk), SLICE_BYTES):
-            self._pending += chunk[start : start + SLICE_BYTES].replace(b"\0", b"")
-            self._advance(found, is_end=False)
-        return found
+        content = chunk.replace(b"\0", b"")
+        return super().feed(content) if content or not chunk else []
 
-    @property
-    def pending_bytes(self) -> int:
-        """How many bytes wait for the rest of their stanza."""
-        return len(self._pending)
+    def _take(self, data: bytes, place: int, found: Found, *, is_end: bool) -> int:
+        start = _START.search(data, place)
+        if start is None:
+            return self._keep_undecided(data, place, found, is_end=is_end)
+        _report_noise(data[place : start.start()], found)
+        return self._take_stanza(data, start, found, is_end=is_end)
 
-    def _advance(self, found: list[Telegram | Refused], *, is_end: bool) -> None:
-        """Take every stanza and all noise that is complete off the pending bytes."""
-        data, place = self._pending, 0
-        while place < len(data):
-            start = _START.search(data, place)
-            if start is None:
-                place = self._keep_undecided(data, place, found, is_end=is_end)
-                break
-            _report_noise(data[place : start.start()], found)
-            place = start.start()
-            end = self._take_stanza(data, start, found, is_end=is_end)
-            if end == place:
-                break
-            place = end
-        self._pending = data[place:]
+    def _end(self, found: Found) -> None:
+        del found
+        self._decoder.forget()
 
-    def _keep_undecided(
-        self, data: bytes, place: int, found: list[Telegram | Refused], *, is_end: bool
-    ) -> int:
+    def _keep_undecided(self, data: bytes, place: int, found: Found, *, is_end: bool) -> int:
         """Pass over noise without a start in it; return where what must be kept begins."""
         if is_end:
             _report_noise(data[place:], found)
@@ -94,7 +74,7 @@ class RavenCodec:
         self,
         data: bytes,
         start: re.Match[bytes],
-        found: list[Telegram | Refused],
+        found: Found,
         *,
         is_end: bool,
     ) -> int:
@@ -124,7 +104,7 @@ class RavenCodec:
         return first
 
 
-def _report_noise(noise: bytes, found: list[Telegram | Refused]) -> None:
+def _report_noise(noise: bytes, found: Found) -> None:
     """Refuse noise in blocks that do not depend on how it was read."""
     for start in range(0, len(noise), NOISE_BLOCK_BYTES):
         block = noise[start : start + NOISE_BLOCK_BYTES]

@@ -19,5 +19,10 @@ def serial_of(printed: str) -> str:
         decoded = bytes.fromhex(printed)
         if all(_FIRST_PRINTABLE <= byte <= _LAST_PRINTABLE for byte in decoded):
             text = decoded.decode("ascii")
+    return plain_serial(text)
+
+
+def plain_serial(text: str) -> str:
+    """Return the same of a text that is never hexadecimal, such as the number of a supply point."""
     cleaned = _OUTSIDE.sub("-", text).strip("-")[:MAX_METER_ID_CHARS]
     return cleaned if cleaned.strip("0") else ""

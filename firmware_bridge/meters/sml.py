@@ -9,14 +9,12 @@ import re
 
 from fastcrc import crc16
 
-from firmware_bridge.meters.codec import Refused, Telegram, refuse
+from firmware_bridge.meters.codec import refuse
+from firmware_bridge.meters.framing import Found, StreamCodec
 from firmware_bridge.meters.sml_list import ListDecoder
 
 MAX_FRAME_BYTES = 8_192
 """Real files have up to 1.5 KB; the longest lists of the standard's meters, a few times that."""
-
-SLICE_BYTES = 64 * 1024
-"""A large chunk is taken in slices, so that its copy is bounded too."""
 
 ESCAPE = b"\x1b\x1b\x1b\x1b"
 START = ESCAPE + b"\x01\x01\x01\x01"
@@ -36,7 +34,7 @@ the checksum tells.
 """
 
 
-class SmlCodec:
+class SmlCodec(StreamCodec):
     """Decodes the byte stream of one SML port; keeps at most MAX_FRAME_BYTES between feeds.
 
     The checksum is CRC16/X25, or Kermit as some Holley meters have it. A meter's clock counts the
@@ -44,42 +42,17 @@ class SmlCodec:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._lists = ListDecoder()
-        self._pending = b""
         self._searched = len(START)
 
-    def feed(self, chunk: bytes) -> list[Telegram | Refused]:
-        """Take the next bytes; return the telegrams and refusals they complete, in order."""
-        found: list[Telegram | Refused] = []
-        if not chunk:
-            self._advance(found, is_end=True)
-        for start in range(0, len(chunk), SLICE_BYTES):
-            self._pending += chunk[start : start + SLICE_BYTES]
-            self._advance(found, is_end=False)
-        return found
+    def _take(self, data: bytes, place: int, found: Found, *, is_end: bool) -> int:
+        start = data.find(START, place)
+        if start != place:
+            return _skip_noise(data, place, start, found, is_end=is_end)
+        return self._take_frame(data, start, found, is_end=is_end)
 
-    @property
-    def pending_bytes(self) -> int:
-        """How many bytes wait for the rest of their file."""
-        return len(self._pending)
-
-    def _advance(self, found: list[Telegram | Refused], *, is_end: bool) -> None:
-        """Take every file and all noise that is complete off the pending bytes."""
-        data, place = self._pending, 0
-        while place < len(data):
-            start = data.find(START, place)
-            if start != place:
-                after = _skip_noise(data, place, start, found, is_end=is_end)
-            else:
-                after = self._take_frame(data, start, found, is_end=is_end)
-            if after == place:
-                break
-            place = after
-        self._pending = data[place:]
-
-    def _take_frame(
-        self, data: bytes, start: int, found: list[Telegram | Refused], *, is_end: bool
-    ) -> int:
+    def _take_frame(self, data: bytes, start: int, found: Found, *, is_end: bool) -> int:
         """Take the file at `start`; return its end, or `start` while it is not complete."""
         limit = start + MAX_FRAME_BYTES
         place = start + self._searched
@@ -100,7 +73,7 @@ class SmlCodec:
         self._judge(data[start : mark.end()], found)
         return mark.end()
 
-    def _judge(self, raw: bytes, found: list[Telegram | Refused]) -> None:
+    def _judge(self, raw: bytes, found: Found) -> None:
         """Decode a framed file if its checksum holds, else refuse it."""
         covered, printed = raw[:-CHECKSUM_BYTES], raw[-CHECKSUM_BYTES:]
         if not _is_checked(covered, printed):
@@ -123,9 +96,7 @@ def _x25(covered: bytes) -> bytes:
     return crc16.ibm_sdlc(covered).to_bytes(CHECKSUM_BYTES, "little")
 
 
-def _skip_noise(
-    data: bytes, place: int, start: int, found: list[Telegram | Refused], *, is_end: bool
-) -> int:
+def _skip_noise(data: bytes, place: int, start: int, found: Found, *, is_end: bool) -> int:
     """Pass over bytes that belong to no file, in blocks that do not depend on the feeds."""
     stop = start
     if start < 0:
@@ -140,13 +111,13 @@ def _skip_noise(
     return stop
 
 
-def _report_noise(noise: bytes, found: list[Telegram | Refused]) -> None:
+def _report_noise(noise: bytes, found: Found) -> None:
     # A break on the line, and an optical head in the sun, are read as zeros: that is silence.
     if noise.strip(b"\x00"):
         found.append(refuse("noise", f"{len(noise)} bytes outside a file", noise))
 
 
-def _give_up(data: bytes, start: int, limit: int, found: list[Telegram | Refused]) -> int:
+def _give_up(data: bytes, start: int, limit: int, found: Found) -> int:
     """Refuse a file without an end: it is too long, or the stream has stopped."""
     if len(data) >= limit:
         found.append(

@@ -125,3 +125,22 @@ def test_tags_of_a_flat_list_are_told() -> None:
     raw = structure(b"\x0a\x03ISK", u16(3), u32(4), b"\x03\x01")
 
     assert element_tags(raw, 0) == [0x0A, 0x12, 0x06, 0x03]
+
+
+EGD_PAIR = bytes.fromhex("0202 0001 0000600100ff 02 090a30313233343536373839".replace(" ", ""))
+"""A structure of an untagged attribute descriptor and its value."""
+
+SWAPPED_PAIR = bytes.fromhex("0202 0609 0100010700ff 1203e8".replace(" ", ""))
+"""A code whose tag and length are swapped, and its value."""
+
+
+@pytest.mark.parametrize("pair", [EGD_PAIR, SWAPPED_PAIR], ids=["untagged", "swapped"])
+def test_departure_that_is_not_all_there_yet_is_too_short(pair: bytes) -> None:
+    """Its beginning alone reads as something else, and a push would be lost wherever it is cut."""
+    raw = b"\x02\x02" + pair + pair
+
+    for end in range(len(raw)):
+        with pytest.raises(AxdrShortError):
+            read_value(raw[:end], 0, goes_on=True)
+
+    assert read_value(raw, 0, goes_on=True) == read_value(raw, 0)

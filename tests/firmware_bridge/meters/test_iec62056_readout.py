@@ -44,6 +44,7 @@ def utc_ms(*parts: int) -> int:
         ("3.8.1(1.5*kvarh)", "reactive_import_t1_mvarh", 1_500_000),
         ("1.7.0(01.234*kW)", "power_import_w", 1_234),
         ("32.7(230.1*V)", "voltage_l1_mv", None),
+        ("1-0:1.8.0(010192.57kWh)", "import_mwh", 10_192_570_000),
         ("32.7.0(230.1*V)", "voltage_l1_mv", 230_100),
         ("51.7.0(00.37*A)", "current_l2_ma", 370),
         ("14.7.0(50.02*Hz)", "frequency_mhz", 50_020),
@@ -170,6 +171,7 @@ def test_block_without_a_register_says_so() -> None:
 
     assert isinstance(refused, Refused)
     assert refused.reason == "no-values"
+    assert "F.F = 0" in refused.detail
 
 
 def test_faults_are_reported_up_to_a_bound() -> None:

@@ -82,10 +82,11 @@ def test_telegram_of_impossible_values_alone_is_refused() -> None:
 
 def test_telegram_without_a_known_value_is_refused() -> None:
     """It is counted, with its reason."""
-    (refused,) = decode("0-0:96.1.1(ABC)")
+    (refused,) = decode("0-0:96.1.1(ABC)", "1-0:200.7.0(12*kX)")
 
     assert isinstance(refused, Refused)
     assert refused.reason == "no-values"
+    assert "1-0:200.7.0 = 12*kX" in refused.detail
 
 
 def test_refusals_of_one_telegram_are_bounded() -> None:
@@ -97,7 +98,7 @@ def test_refusals_of_one_telegram_are_bounded() -> None:
 
 def test_unknown_codes_are_kept_within_bounds() -> None:
     """Nothing is silently dropped, and nothing grows without end."""
-    lines = [f"1-0:200.{number}.0({'7' * 500})" for number in range(60)]
+    lines = [f"1-0:200.{number}.0({'7' * (2_000 if number == 0 else 5)})" for number in range(60)]
 
     sample = telegram_of("1-0:1.7.0(00.100*kW)", *lines).samples[0]
 
@@ -299,3 +300,32 @@ def test_cache_of_codes_stays_bounded() -> None:
         decoder.decode(b"/E\r\n" + line.encode(), checked=True)
 
     assert len(decoder._entries) < 20
+
+
+def test_history_of_peaks_and_log_of_failures_are_kept_as_printed() -> None:
+    """They hold no present register, and are not dropped for that."""
+    peaks = "(2)(1-0:1.6.0)(1-0:1.6.0)" + "(200501000000S)(200423192538S)(03.695*kW)" * 13
+
+    sample = telegram_of(
+        "1-0:1.7.0(00.100*kW)",
+        f"0-0:98.1.0{peaks}",
+        "1-0:99.97.0(1)(0-0:96.7.19)(000104180320W)(0000237126*s)",
+    ).samples[0]
+
+    assert sample.unknown["0-0:98.1.0"].count("03.695*kW") == 13
+    assert sample.unknown["1-0:99.97.0"].endswith("0000237126*s")
+
+
+def test_limit_of_import_is_read_where_that_of_export_stands_beside_it() -> None:
+    """As Luxembourg prints them."""
+    sample = telegram_of("1-1:31.4.0(200*A)(-200*A)").samples[0]
+
+    assert sample.registers == {"current_limit_l1_ma": 200_000}
+
+
+def test_every_message_of_a_luxembourg_meter_is_read() -> None:
+    """It has six places for them; empty ones say nothing."""
+    telegram = telegram_of("1-0:1.7.0(00.1*kW)", "0-0:96.13.2()", "0-0:96.13.5(48656C6C6F)")
+
+    assert telegram.texts == ("Hello",)
+    assert not telegram.samples[0].unknown

@@ -1,22 +1,19 @@
-"""Framing of the SML stream: checksums, escapes, damage, truncation, noise, bounded memory."""
+"""Framing of the SML stream: checksums, escapes, damage, truncation, noise."""
 
 import random
-from itertools import pairwise
 
 import pytest
 from fastcrc import crc16
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_bridge.meters.codec import MAX_REFUSED_BYTES, Refused, Telegram
+from firmware_bridge.meters.codec import Refused, Telegram
 from firmware_bridge.meters.sml import ESCAPE, MAX_FRAME_BYTES, START, SmlCodec
 from firmware_bridge.simulator.sml_meter import SmlMeter, entry, framed, listed, octets, unsigned
+from tests.support.codecs import reasons_of, telegrams_of
 
 NOON_MS = 1_781_524_800_000
-METER = SmlMeter(3, NOON_MS)
-FRAMES = [METER.emit(NOON_MS + second * 1_000).telegram for second in range(1, 7)]
-FRAME = FRAMES[0]
-STREAM = b"".join(FRAMES)
+FRAME = SmlMeter(3, NOON_MS).emit(NOON_MS + 1_000).telegram
 SERVER_ID = b"\x0a\x01XYZ\x00\x00\x00\x00\x01"
 
 KNOWN_FRAME = bytes.fromhex(
@@ -60,16 +57,6 @@ def decode(content: bytes) -> list[Telegram | Refused]:
     return codec.feed(content) + codec.feed(b"")
 
 
-def telegrams(found: list[Telegram | Refused]) -> list[Telegram]:
-    """Keep the telegrams."""
-    return [entry for entry in found if isinstance(entry, Telegram)]
-
-
-def reasons(found: list[Telegram | Refused]) -> list[str]:
-    """Keep the refusals' reasons."""
-    return [entry.reason for entry in found if isinstance(entry, Refused)]
-
-
 def test_file_written_by_hand_is_read() -> None:
     """From the standard's encoding alone, without our simulator."""
     (telegram,) = decode(sealed(KNOWN_FRAME))
@@ -79,53 +66,6 @@ def test_file_written_by_hand_is_read() -> None:
     assert sample.meter == "1XYZ0000000001"
     assert sample.registers == {"import_mwh": 20_000_000}
     assert sample.meter_time_ms is None
-
-
-@given(st.lists(st.integers(0, len(STREAM)), max_size=30))
-@settings(max_examples=150, deadline=None)
-def test_any_split_of_the_bytes_gives_the_same(cuts: list[int]) -> None:
-    """Where the reads fall does not matter."""
-    codec = SmlCodec()
-    edges = [0, *sorted(cuts), len(STREAM)]
-
-    found: list[Telegram | Refused] = []
-    for start, end in pairwise(edges):
-        if end > start:
-            found += codec.feed(STREAM[start:end])
-    found += codec.feed(b"")
-
-    assert found == decode(STREAM)
-    assert len(telegrams(found)) == len(FRAMES)
-
-
-@given(st.randoms(use_true_random=False), st.integers(1, 30), st.integers(1, 900))
-@settings(max_examples=300, deadline=None)
-def test_any_mutation_is_bounded_and_split_as_one_likes(
-    draw: random.Random, count: int, step: int
-) -> None:
-    """Bytes changed, cut out and put in anywhere, escapes among them."""
-    content = bytearray(STREAM)
-    for _ in range(count):
-        place = draw.randrange(len(content))
-        match draw.randrange(4):
-            case 0:
-                content[place] = draw.randrange(256)
-            case 1:
-                del content[place : place + draw.randrange(60)]
-            case 2:
-                content[place:place] = b"\x1b" * draw.randrange(12)
-            case _:
-                content[place:place] = draw.randbytes(draw.randrange(60))
-    codec = SmlCodec()
-
-    found: list[Telegram | Refused] = []
-    for start in range(0, len(content), step):
-        found += codec.feed(bytes(content[start : start + step]))
-        assert codec.pending_bytes <= MAX_FRAME_BYTES
-    found += codec.feed(b"")
-
-    assert codec.pending_bytes == 0
-    assert found == decode(bytes(content))
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 12))
@@ -143,34 +83,9 @@ def test_mutated_content_with_a_right_checksum_never_raises(
     found = decode(framed(bytes(content)))
 
     assert found
-    for telegram in telegrams(found):
+    for telegram in telegrams_of(found):
         for sample in telegram.samples:
             assert all(abs(value) < 2**63 for value in sample.registers.values())
-
-
-@given(st.binary(max_size=400))
-@settings(max_examples=200, deadline=None)
-def test_file_after_any_noise_is_found(noise: bytes) -> None:
-    """A whole file is never lost to what came before it."""
-    found = decode(noise.replace(b"\x1b", b"?") + FRAME)
-
-    assert telegrams(found) == telegrams(decode(FRAME))
-
-
-def test_endless_noise_is_bounded_and_counted() -> None:
-    """Two megabytes of noise leave at most the cap, and refusals of bounded size."""
-    draw = random.Random(5)
-    codec = SmlCodec()
-    refused = 0
-
-    for _ in range(128):
-        for found in codec.feed(draw.randbytes(16_384)):
-            assert isinstance(found, Refused)
-            assert len(found.raw) <= MAX_REFUSED_BYTES
-            refused += 1
-        assert codec.pending_bytes <= MAX_FRAME_BYTES
-
-    assert refused >= 128
 
 
 def test_escapes_without_end_are_searched_once() -> None:
@@ -180,20 +95,20 @@ def test_escapes_without_end_are_searched_once() -> None:
 
     found = [entry for byte in stream for entry in codec.feed(bytes([byte]))]
 
-    assert reasons(found) == ["too-long"]
+    assert reasons_of(found) == ["too-long"]
 
 
 def test_zeros_between_files_are_silence() -> None:
     """An optical head in the sun, or a break on the line, reads as zeros."""
-    assert not reasons(decode(bytes(700) + FRAME + bytes(20_000) + FRAME))
+    assert not reasons_of(decode(bytes(700) + FRAME + bytes(20_000) + FRAME))
 
 
 def test_noise_is_one_refusal_however_it_is_read() -> None:
     """Joining in the middle of a file is normal, and said once."""
     found = decode(FRAME[100:] + FRAME)
 
-    assert reasons(found) == ["noise"]
-    assert len(telegrams(found)) == 1
+    assert reasons_of(found) == ["noise"]
+    assert len(telegrams_of(found)) == 1
 
 
 def test_wrong_checksum_is_refused() -> None:
@@ -203,8 +118,8 @@ def test_wrong_checksum_is_refused() -> None:
 
     found = decode(bytes(damaged) + FRAME)
 
-    assert reasons(found) == ["bad-crc"]
-    assert len(telegrams(found)) == 1
+    assert reasons_of(found) == ["bad-crc"]
+    assert len(telegrams_of(found)) == 1
 
 
 @pytest.mark.parametrize("order", ["big", "little"])
@@ -215,14 +130,14 @@ def test_kermit_checksum_is_accepted(order: str) -> None:
 
     found = decode(FRAME[:-2] + printed)
 
-    assert telegrams(found) == telegrams(decode(FRAME))
+    assert telegrams_of(found) == telegrams_of(decode(FRAME))
 
 
 def test_escaped_escape_is_content() -> None:
     """Four escape bytes in a value are doubled on the line."""
     value = b"\x01" + ESCAPE + b"\x1a\x02"
 
-    (telegram,) = telegrams(
+    (telegram,) = telegrams_of(
         decode(
             file_of(entry((97, 97, 9, 255), octets(value)), entry((1, 8, 0, 255), b"\x62\x07", 30))
         )
@@ -240,7 +155,7 @@ def test_escape_that_a_meter_forgot_to_double_is_content() -> None:
 
     found = decode(sealed(content[:-2]))
 
-    assert telegrams(found)[0].samples[0].unknown == {"1-0:97.97.9*255": value.hex().upper()}
+    assert telegrams_of(found)[0].samples[0].unknown == {"1-0:97.97.9*255": value.hex().upper()}
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 5, 7])
@@ -250,8 +165,8 @@ def test_escape_bytes_before_the_end_mark_do_not_hide_it(length: int) -> None:
 
     found = decode(sealed(content) + FRAME)
 
-    assert telegrams(found)[-1] == telegrams(decode(FRAME))[0]
-    assert len(telegrams(found)) + len(reasons(found)) >= 2
+    assert telegrams_of(found)[-1] == telegrams_of(decode(FRAME))[0]
+    assert len(telegrams_of(found)) + len(reasons_of(found)) >= 2
 
 
 @pytest.mark.parametrize("cut", [9, 60, 150, 250])
@@ -259,8 +174,8 @@ def test_file_cut_short_by_the_next_costs_only_itself(cut: int) -> None:
     """The next start tells."""
     found = decode(FRAME[:cut] + FRAME)
 
-    assert telegrams(found) == telegrams(decode(FRAME))
-    assert reasons(found) == ["truncated"]
+    assert telegrams_of(found) == telegrams_of(decode(FRAME))
+    assert reasons_of(found) == ["truncated"]
 
 
 @pytest.mark.parametrize("lost", range(8))
@@ -270,27 +185,16 @@ def test_end_mark_that_lost_a_byte_costs_only_its_file(lost: int) -> None:
 
     found = decode(FRAME[:place] + FRAME[place + 1 :] + FRAME + FRAME)
 
-    assert len(telegrams(found)) >= 1
-    assert len(reasons(found)) >= 1
+    assert len(telegrams_of(found)) >= 1
+    assert len(reasons_of(found)) >= 1
 
 
 def test_file_longer_than_the_cap_is_refused() -> None:
     """The next file is found after it."""
     found = decode(START + b"x" * (MAX_FRAME_BYTES + 700) + FRAME)
 
-    assert reasons(found) == ["too-long", "noise"]
-    assert len(telegrams(found)) == 1
-
-
-def test_stream_that_ends_in_a_file_refuses_it() -> None:
-    """An empty chunk says that no more comes of this stream."""
-    codec = SmlCodec()
-    codec.feed(FRAME[:200])
-
-    found = codec.feed(b"")
-
-    assert reasons(found) == ["truncated"]
-    assert len(telegrams(codec.feed(FRAME))) == 1
+    assert reasons_of(found) == ["too-long", "noise"]
+    assert len(telegrams_of(found)) == 1
 
 
 def test_wrong_checksum_is_named_beside_the_right_one() -> None:
