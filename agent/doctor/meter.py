@@ -1,17 +1,17 @@
 """Checks the meter's link, and whether the meter is heard."""
 
-import dataclasses
 import sqlite3
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+import msgspec
 
 from agent.collector import CADENCE_MS
 from agent.config import Config
 from agent.doctor.check import Check, Result
 from agent.doctor.guard import guard
 from agent.doctor.network import CONNECT_S, Attempt, Reach, connect, explain
-from agent.doctor.ports import Device, list_devices, probe_device
 from agent.doctor.reading import LogEntry, read_boot, read_held, read_ledger, read_logs, read_row
 from agent.home.power import STALE_AFTER_MS
 from agent.home.words import format_age, format_span
@@ -19,8 +19,9 @@ from firmware_bridge.links.addresses import (
     capture_and_speed,
     check_address,
     device_of,
-    host_and_port,
+    network_of,
 )
+from firmware_bridge.links.devices import Device, joinable_group, list_devices, probe_device
 from shared.clock import Clock
 from shared.readings import Medium
 from shared.units import MS_PER_HOUR, MS_PER_SECOND
@@ -41,7 +42,7 @@ def check_links(config: Config, *, hub_runs: bool, is_heard: bool) -> list[Check
     if len(checks) == 1:
         return checks
     return [
-        dataclasses.replace(check, name=f"{LINK} {place}")
+        msgspec.structs.replace(check, name=f"{LINK} {place}")
         for place, check in enumerate(checks, start=1)
     ]
 
@@ -54,14 +55,15 @@ def check_link(address: str, *, hub_runs: bool, is_heard: bool) -> Check:
     check_address(address)
     if address.startswith("replay:"):
         return judge_capture(capture_and_speed(address)[0])
-    if address.startswith("tcp://"):
+    network = network_of(address)
+    if network is not None:
         if hub_runs and is_heard:
             return Check(LINK, Result.OK, f"{address} is in use by the hub, and speaks")
-        host, port = host_and_port(address)
+        host, port = network
         attempt = connect(host, port)
         if attempt.stream is not None:
             attempt.stream.close()
-        return judge_tcp(host, port, attempt)
+        return judge_network(host, port, attempt)
     path = Path(device_of(address))
     return judge_device(path, probe_device(path), list_devices(), hub_runs=hub_runs)
 
@@ -75,10 +77,10 @@ def judge_capture(path: Path) -> Check:
     return Check(LINK, Result.OK, f"the capture {path} is there")
 
 
-def judge_tcp(host: str, port: int, attempt: Attempt) -> Check:
-    """Say whether the adapter is reached."""
+def judge_network(host: str, port: int, attempt: Attempt) -> Check:
+    """Say whether the adapter, or the broker, is reached."""
     if attempt.reach is Reach.CONNECTED:
-        return Check(LINK, Result.OK, f"tcp://{host}:{port} takes connections")
+        return Check(LINK, Result.OK, f"{host}:{port} takes connections")
     finding, fix = explain(attempt.reach, host, port)
     return Check(LINK, Result.FAULT, finding, f"{fix} (meter.link)")
 
@@ -93,7 +95,7 @@ def judge_device(path: Path, device: Device, others: list[str], *, hub_runs: boo
     if not device.is_serial:
         return Check(LINK, Result.FAULT, f"{path} is no serial port", "correct meter.link")
     if not device.is_permitted:
-        group = device.group if device.group not in ("", "root") else "dialout"
+        group = joinable_group(device)
         finding = f"this user may not open {path}, which belongs to the group {device.group}"
         fix = f"sudo usermod -aG {group} $USER, then log in again; 'dialout' is the usual group"
         return Check(LINK, Result.FAULT, finding, fix)

@@ -44,11 +44,21 @@ MEANINGS: dict[str, Meaning] = {
         "ask the network operator for the meter's keys and set meter.key",
     ),
     "impossible-power": Meaning("the meter said a power no home can have", _CABLE),
+    "no-meter-id": Meaning(
+        "a message came before its meter's number was known, as happens when a display starts",
+        "nothing, unless it goes on: then see whether the display itself reads the meter",
+        is_ordinary=True,
+    ),
     "negative-counter": Meaning(
         "the meter's count was below zero", "note what the meter's own display shows; " + _CABLE
     ),
     "no-values": Meaning("a telegram held no value this program knows", _PROTOCOL),
     "noise": Meaning("bytes between telegrams that are none", _PROTOCOL, is_ordinary=True),
+    "not-described": Meaning(
+        "a device reported before it had said in which unit",
+        "nothing, unless it goes on: then let it join again (hearthlink zigbee permit)",
+        is_ordinary=True,
+    ),
     "register-fell": Meaning(
         "the meter's count went back; the value was not used",
         "was the meter changed? nothing to do then; otherwise note what its display shows",
@@ -56,6 +66,11 @@ MEANINGS: dict[str, Meaning] = {
     "register-rose-impossibly": Meaning(
         "the meter's count rose more than the fuse lets through; the value was not used",
         "check hub.fuse_a; otherwise note what the meter's display shows",
+    ),
+    "replayed": Meaning(
+        "a telegram from before was heard once more, as a busy adapter may repeat it",
+        "nothing, unless it goes on: then another adapter",
+        is_ordinary=True,
     ),
     "too-long": Meaning("a telegram never ended", _PROTOCOL),
     "too-many-meters": Meaning(
@@ -72,6 +87,9 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "unknown-apdu": Meaning(
         "the meter sent a kind of message this program does not know", _PROTOCOL
+    ),
+    "unknown-message": Meaning(
+        "a message was none that this program knows", "check the topic in meter.link"
     ),
     "wrong-key": Meaning(
         "what the meter says does not open with the key that is set",

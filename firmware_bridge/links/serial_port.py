@@ -16,6 +16,7 @@ from pathlib import Path
 
 import serial
 
+from firmware_bridge.links.devices import joinable_group, probe_device
 from firmware_bridge.links.port import DEFAULT_FRAMING, READ_BYTES
 from shared.errors import LinkError
 
@@ -139,7 +140,7 @@ def open_serial(path: str, *, baud: int, framing: str = DEFAULT_FRAMING) -> Seri
             exclusive=True,
         )
     except serial.SerialException as error:
-        raise _explain(path, error) from error
+        raise explain_port(path, error) from error
     except (ValueError, termios.error) as error:
         raise LinkError(
             f"serial port {path} refused {baud} baud, {framing}: {error}",
@@ -170,7 +171,8 @@ def _is_pseudo_terminal(path: str) -> bool:
     return stat.S_ISCHR(found.st_mode) and os.major(found.st_rdev) in PTY_MAJORS
 
 
-def _explain(path: str, error: serial.SerialException) -> LinkError:
+def explain_port(path: str, error: OSError) -> LinkError:
+    """Say why a serial port could not be opened, whatever library tried, with the fix as hint."""
     number = error.errno if isinstance(error.errno, int) else None
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
         return LinkError(
@@ -178,15 +180,16 @@ def _explain(path: str, error: serial.SerialException) -> LinkError:
             hint="plug the cable in, or set the port to one listed under /dev/serial/by-id",
         )
     if number in (errno.EACCES, errno.EPERM):
+        group = joinable_group(probe_device(Path(path)))
         return LinkError(
             f"no permission to open serial port {path}",
-            hint=f"add this user to the group that owns {path}, usually dialout, "
-            "then log in again: sudo usermod -aG dialout $USER",
+            hint=f"join the group {group}, then log in again: sudo usermod -aG {group} $USER",
         )
     if number in (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK) or "lock" in str(error):
+        owners = ", ".join(probe_device(Path(path)).holders) or "another program"
         return LinkError(
-            f"serial port {path} is in use by another program",
-            hint=f"stop the other program; 'fuser {path}' names it",
+            f"serial port {path} is in use by {owners}",
+            hint=f"stop that program, or read the port where it runs; 'fuser {path}' names it",
         )
     return LinkError(
         f"serial port {path} could not be opened: {error}", hint="check that it is a serial port"

@@ -11,7 +11,7 @@ CONNECT_TIMEOUT_S = 10
 
 
 class TcpLink:
-    """A connected TCP stream, only read from."""
+    """A connected TCP stream; only a gateway that must be asked is written to."""
 
     is_finite = False
     longest_pause_s = 0.0
@@ -32,6 +32,14 @@ class TcpLink:
         if not chunk:
             raise LinkError(f"{self._name} closed the connection")
         return chunk
+
+    async def write(self, content: bytes) -> None:
+        """Send a short message; raise LinkError when the other side was lost."""
+        try:
+            self._writer.write(content)
+            await self._writer.drain()
+        except OSError as error:
+            raise LinkError(f"{self._name} was lost: {error}") from error
 
     async def close(self) -> None:
         """Close the socket without waiting for the other side."""

@@ -14,11 +14,12 @@ from agent.doctor.meter import (
     Heard,
     check_heard,
     check_link,
+    check_links,
     judge_device,
     judge_heard,
 )
-from agent.doctor.ports import Device, lock_holders, probe_device
 from agent.doctor.reading import open_database
+from firmware_bridge.links.devices import Device, lock_holders, probe_device
 from shared.clock import DrivenClock
 from shared.readings import Medium
 from shared.units import MS_PER_HOUR, MS_PER_MINUTE
@@ -247,3 +248,34 @@ def test_a_capture_played_at_a_speed_is_the_same_file(tmp_path: Path) -> None:
     config = config_in(tmp_path, meter_link=f"replay:{capture}?speed=2")
 
     assert check_link(config.meters[0].link, hub_runs=False, is_heard=False).result is Result.OK
+
+
+@pytest.mark.parametrize("form", ["tcp://{}", "mqtt://{}/glow/#", "mbus:tcp://{}?addresses=1"])
+def test_every_link_on_the_network_is_tried(form: str) -> None:
+    """An adapter, a broker or an M-Bus gateway is reached, or refuses."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = f"127.0.0.1:{server.getsockname()[1]}"
+        answers = check_link(form.format(place), hub_runs=False, is_heard=False)
+    refuses = check_link(form.format(place), hub_runs=False, is_heard=False)
+
+    assert (answers.result, refuses.result) == (Result.OK, Result.FAULT)
+
+
+@pytest.mark.parametrize("form", ["{}", "optical:{}", "mbus:{}?addresses=1", "zigbee:{}?radio=znp"])
+def test_every_link_on_a_device_is_looked_for(form: str) -> None:
+    """Whatever is asked of it, it is the device that may be absent."""
+    check = check_link(form.format("/dev/is-not-there"), hub_runs=False, is_heard=False)
+
+    assert check.result is Result.FAULT
+    assert check.finding == "/dev/is-not-there is not there"
+
+
+def test_several_links_are_several_checks(tmp_path: Path) -> None:
+    """Each says which table it is of; one alone needs no number."""
+    tables = [{"link": "/dev/is-not-there"}, {"link": "/dev/nor-this"}]
+
+    one = check_links(config_in(tmp_path, meter=tables[:1]), hub_runs=False, is_heard=False)
+    two = check_links(config_in(tmp_path, meter=tables), hub_runs=False, is_heard=False)
+
+    assert [check.name for check in one + two] == ["meter link", "meter link 1", "meter link 2"]
+    assert "nor-this" in two[1].finding

@@ -23,9 +23,16 @@ from tests.support.hubs import START_MS
 
 REFUSALS_OF_CODECS = {
     *("bad-crc", "too-long", "truncated", "bad-value", "bad-time", "no-values", "noise"),
-    *("encrypted", "unknown-apdu", "wrong-key"),
+    *("encrypted", "unknown-apdu", "wrong-key", "no-meter-id", "not-described", "unknown-message"),
 }
-OF_THE_AGENT = {"too-many-meters", "impossible-power", "bad-receipt", "bad-tariff", "unframeable"}
+OF_THE_AGENT = {
+    "replayed",
+    "too-many-meters",
+    "impossible-power",
+    "bad-receipt",
+    "bad-tariff",
+    "unframeable",
+}
 
 
 def test_each_reason_is_counted_explained_and_dated(tmp_path: Path) -> None:

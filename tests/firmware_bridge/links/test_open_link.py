@@ -23,7 +23,7 @@ from firmware_bridge.links import (
     tcp,
 )
 from firmware_bridge.links.addresses import check_address
-from firmware_bridge.links.serial_port import SerialLink, _explain
+from firmware_bridge.links.serial_port import SerialLink, explain_port
 from shared.errors import LinkError, OperatorError
 from tests.support.ports import free_port
 
@@ -85,7 +85,7 @@ def test_serial_port_in_use_says_so(pty: Pty) -> None:
     async def scenario() -> None:
         first = await open_link(str(pty.path))
         try:
-            with pytest.raises(LinkError, match="in use"):
+            with pytest.raises(LinkError, match="in use by"):
                 await open_link(str(pty.path))
         finally:
             await first.close()
@@ -112,7 +112,7 @@ def test_serial_port_without_permission_names_the_group() -> None:
     """Root may open anything, so the error pyserial would raise is given by hand."""
     error = serial.SerialException(errno.EACCES, "could not open port")
 
-    explained = _explain("/dev/ttyUSB0", error)
+    explained = explain_port("/dev/ttyUSB0", error)
 
     assert "/dev/ttyUSB0" in explained.message
     assert "dialout" in explained.hint

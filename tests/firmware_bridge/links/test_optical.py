@@ -13,71 +13,17 @@ from firmware_bridge.meters.codec import Refused, Telegram
 from firmware_bridge.meters.iec62056 import Iec62056Codec
 from firmware_bridge.meters.iec62056_dialogue import (
     Action,
-    Iec62056Dialogue,
-    Pause,
     Send,
     SetBaud,
     Wait,
-    data_block,
 )
 from firmware_bridge.simulator.iec62056_meter import emissions
 from firmware_bridge.simulator.iec62056_port import OpticalPort
 from shared.errors import LinkError
+from tests.support.optical import ANSWERS, BLOCK, IDENTIFICATION, FakeLine, FastDialogue
 
 LONDON = ZoneInfo("Europe/London")
 START_MS = 1_790_000_000_000
-IDENTIFICATION = b"/EXM5TYPE\r\n"
-BLOCK = data_block(b"1.8.0(1*kWh)\r\n!\r\n")
-
-
-class FakeLine:
-    """Answers each message written to it; keeps all that was asked of it."""
-
-    def __init__(self, answers: dict[bytes, bytes]) -> None:
-        self._answers = answers
-        self._ready: list[bytes] = []
-        self.log: list[bytes | int] = []
-        self.is_closed = False
-
-    async def read(self) -> bytes:
-        if self._ready:
-            return self._ready.pop(0)
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    async def write(self, content: bytes) -> None:
-        self.log.append(content)
-        if content in self._answers:
-            self._ready.append(self._answers[content])
-
-    def retune(self, *, baud: int, framing: str) -> None:
-        assert framing == "7E1"
-        self.log.append(baud)
-
-    async def close(self) -> None:
-        self.is_closed = True
-
-
-class FastDialogue(Iec62056Dialogue):
-    """The real dialogue without its pauses, for a line that answers at once."""
-
-    def start(self) -> list[Action]:
-        return hurried(super().start())
-
-    def receive(self, chunk: bytes) -> list[Action]:
-        return hurried(super().receive(chunk))
-
-    def time_out(self) -> list[Action]:
-        return hurried(super().time_out())
-
-
-def hurried(actions: list[Action]) -> list[Action]:
-    """Take the waiting out."""
-    return [
-        Wait(0.01) if isinstance(one, Wait) else one
-        for one in actions
-        if not isinstance(one, Pause)
-    ]
 
 
 @pytest.fixture
@@ -129,7 +75,7 @@ def test_whole_dialogue_gives_readouts_at_the_speed_agreed(
 
 def test_readout_is_asked_for_sent_on_and_signed_off() -> None:
     """Everything the meter sends reaches the reader, in order."""
-    line = FakeLine({b"/?!\r\n": IDENTIFICATION, b"\x06050\r\n": BLOCK})
+    line = FakeLine(ANSWERS)
 
     async def scenario() -> list[bytes]:
         link = OpticalLink(line, FastDialogue(), every_s=0)
@@ -158,7 +104,7 @@ def test_silent_meter_is_a_link_error_with_its_fix() -> None:
 
 def test_readouts_keep_their_distance() -> None:
     """The next request waits until it is due, and may be given up meanwhile."""
-    line = FakeLine({b"/?!\r\n": IDENTIFICATION, b"\x06050\r\n": BLOCK})
+    line = FakeLine(ANSWERS)
 
     async def scenario() -> None:
         link = OpticalLink(line, FastDialogue(), every_s=600)
@@ -186,7 +132,7 @@ def test_message_is_not_sent_twice_when_a_read_is_given_up() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.02):
                 await link.read()
-        line._ready.append(IDENTIFICATION)
+        line.arrive(IDENTIFICATION)
         return await link.read()
 
     assert asyncio.run(scenario()) == IDENTIFICATION

@@ -41,6 +41,11 @@ def probe_device(path: Path) -> Device:
     )
 
 
+def joinable_group(device: Device) -> str:
+    """Name the group to join to be let in: the device's own, or the usual one."""
+    return device.group if device.group not in ("", "root") else "dialout"
+
+
 def list_devices() -> list[str]:
     """List the serial devices that are plugged in, by the names that stay the same."""
     if not BY_ID.is_dir():
