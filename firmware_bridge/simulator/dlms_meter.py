@@ -52,12 +52,19 @@ class MeterKeys:
 class DlmsMeter:
     """A household's electricity meter that pushes DLMS; its serial is fictional."""
 
-    def __init__(self, seed: int, start_ms: int, keys: MeterKeys | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        start_ms: int,
+        keys: MeterKeys | None = None,
+        *,
+        household: Household | None = None,
+    ) -> None:
         """Begin at `start_ms`; with `keys` every push is encrypted and authenticated."""
         number = seed % 10_000
         self.electricity_id = f"SIM-E-{number:04d}"
         self.system_title = b"SIM" + number.to_bytes(5, "big")
-        self._household = Household(seed, start_ms, LONDON)
+        self._household = household or Household(seed, start_ms, LONDON)
         self._keys = keys
 
     def emit(self, time_ms: int) -> Emission:

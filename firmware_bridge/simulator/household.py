@@ -29,6 +29,7 @@ DAILY_WH = {"import_1": 80_000, "import_2": 60_000, "export_1": 12_000, "export_
 that a simulation begun later never shows a lower register."""
 
 DAILY_GAS_L = 20_000
+DAILY_GENERATION_WH = 30_000
 
 FRIDGE_W, FRIDGE_PERIOD_MS, FRIDGE_ON_MS = 95, 46 * MS_PER_MINUTE, 17 * MS_PER_MINUTE
 NOISE_STEPS = 2_001
@@ -53,6 +54,24 @@ class Display:
     """In hundredths of an ampere."""
     gas_l: int
     gas_time_ms: int
+    solar_w: int = 0
+    """What the roof makes, part of which the household uses itself."""
+    generation_wh: tuple[int, int] = (0, 0)
+    """What the roof's own meter has counted, by tariff."""
+    modulus_wh: int = 0
+    """Where a total of both tariffs begins again at 0; 0 where it never does."""
+    is_gas_heard: bool = True
+    """Whether the electricity meter still hears the gas meter."""
+
+    @property
+    def import_total_wh(self) -> int:
+        """What a meter without tariffs shows as bought."""
+        return _wrapped(sum(self.import_wh), self.modulus_wh)
+
+    @property
+    def export_total_wh(self) -> int:
+        """What a meter without tariffs shows as exported."""
+        return _wrapped(sum(self.export_wh), self.modulus_wh)
 
 
 class Household:
@@ -74,12 +93,18 @@ class Household:
         self._export = [first[f"export_{tariff}"] * WATT_MS_PER_WH for tariff in (1, 2)]
         self._gas = draw.randrange(2_000_000) + age_ms * DAILY_GAS_L // MS_PER_DAY
         self._gas *= GAS_UNITS_PER_LITRE
+        self._generation = _first_generation(seed, age_ms)
         self._gas_time_ms = start_ms // SLOT_MS * SLOT_MS
         self._gas_shown_l = self._gas // GAS_UNITS_PER_LITRE
         self._hour, self._offset_ms, self._is_summer = -1, 0, False
         self._load = _Days(seed, load_profile)
         self._solar = _Days(seed, solar_profile)
         self._flow = _Days(seed, gas_profile)
+
+    @property
+    def seed(self) -> int:
+        """Which household it is; the serials of its meters are made of it."""
+        return self._seed
 
     def advance(self, to_ms: int) -> Display:
         """Play forward to `to_ms`, not before the last instant, and return what is shown then."""
@@ -90,6 +115,8 @@ class Household:
         power_w = self._power_w(to_ms, local_ms)
         register = self._import if power_w >= 0 else self._export
         register[used_under - 1] += abs(power_w) * elapsed_ms
+        solar_w = self._solar.at(to_ms)
+        self._generation[used_under - 1] += solar_w * elapsed_ms
         self._burn(to_ms, local_ms)
         self._now_ms = to_ms
         voltage_dv = 2_405 + int(self._noise.random() * 31) - abs(power_w) // 400
@@ -105,6 +132,11 @@ class Household:
             current_ca=abs(power_w) * 1_000 // voltage_dv,
             gas_l=self._gas_shown_l,
             gas_time_ms=self._gas_time_ms,
+            solar_w=solar_w,
+            generation_wh=(
+                self._generation[0] // WATT_MS_PER_WH,
+                self._generation[1] // WATT_MS_PER_WH,
+            ),
         )
 
     def local_ms(self, utc_ms: int) -> tuple[int, bool]:
@@ -142,6 +174,16 @@ class Household:
             self._gas_time_ms = captured_ms
             self._gas_shown_l = self._gas // GAS_UNITS_PER_LITRE
         self._gas += flow * (to_ms - since_ms)
+
+
+def _first_generation(seed: int, age_ms: int) -> list[int]:
+    draw = random.Random(f"{seed}/generation")  # noqa: S311 (a simulation, no secret)
+    grown_wh = age_ms * DAILY_GENERATION_WH // MS_PER_DAY
+    return [(draw.randrange(2_000_000) + grown_wh) * WATT_MS_PER_WH for _tariff in (1, 2)]
+
+
+def _wrapped(total_wh: int, modulus_wh: int) -> int:
+    return total_wh % modulus_wh if modulus_wh else total_wh
 
 
 class _Days:

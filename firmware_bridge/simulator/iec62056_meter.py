@@ -27,9 +27,16 @@ class Iec62056Meter:
     gives: the identification and a data block with its check character.
     """
 
-    def __init__(self, seed: int, start_ms: int, *, checked: bool = False) -> None:
+    def __init__(
+        self,
+        seed: int,
+        start_ms: int,
+        *,
+        checked: bool = False,
+        household: Household | None = None,
+    ) -> None:
         self.electricity_id = f"SIM-I-{seed % 10_000:04d}"
-        self._household = Household(seed, start_ms, LONDON)
+        self._household = household or Household(seed, start_ms, LONDON)
         self._checked = checked
 
     def emit(self, time_ms: int) -> Emission:

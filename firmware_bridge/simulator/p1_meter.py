@@ -4,6 +4,7 @@ Pure. The oracle's registers are made here from the same display, never by readi
 Source: DSMR P1 companion standard 5.0.2, for a single-phase connection with one gas meter.
 """
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import pairwise
@@ -21,16 +22,27 @@ OUTAGES, LONG_OUTAGES, SAGS, SWELLS = 4, 3, 3, 0
 POWER_LIMIT_W = 23_000
 FUSE_A = 100
 EPOCH = date(1970, 1, 1)
+ELECTRICITY_AND_GAS = frozenset({Medium.ELECTRICITY, Medium.GAS})
 
 
 class P1Meter:
-    """A household's smart meter with its gas meter on M-Bus channel 1; serials are fictional."""
+    """A household's smart meter with its gas meter on M-Bus channel 1; serials are fictional.
 
-    def __init__(self, seed: int, start_ms: int) -> None:
-        number = seed % 10_000
-        self.electricity_id = f"SIM-E-{number:04d}"
-        self.gas_id = f"SIM-G-{number:04d}"
-        self._household = Household(seed, start_ms, LONDON)
+    Of `household`, where one is given, it is the meter now; the gas meter is the household's own.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        start_ms: int,
+        *,
+        shows: frozenset[Medium] = ELECTRICITY_AND_GAS,
+        household: Household | None = None,
+    ) -> None:
+        self._household = household or Household(seed, start_ms, LONDON)
+        self._shows_gas = Medium.GAS in shows
+        self.electricity_id = f"SIM-E-{seed % 10_000:04d}"
+        self.gas_id = f"SIM-G-{self._household.seed % 10_000:04d}"
         self._days: dict[int, str] = {}
         self._gas_printed_at = -1
         self._gas_line = ""
@@ -39,14 +51,19 @@ class P1Meter:
 
     def emit(self, time_ms: int) -> Emission:
         """Return the telegram of one instant, a whole second later than the one before."""
-        display = self._household.advance(time_ms)
+        display = self._displayed(time_ms)
         electricity = Shown(
             self.electricity_id, Medium.ELECTRICITY, time_ms, electricity_registers(display)
         )
+        if not (self._shows_gas and display.is_gas_heard):
+            return Emission(self._telegram(display, ""), (electricity,))
         gas = Shown(self.gas_id, Medium.GAS, display.gas_time_ms, {"gas_l": display.gas_l})
-        return Emission(self._telegram(display), (electricity, gas))
+        return Emission(self._telegram(display, self._gas(display)), (electricity, gas))
 
-    def _telegram(self, display: Display) -> bytes:
+    def _displayed(self, time_ms: int) -> Display:
+        return self._household.advance(time_ms)
+
+    def _telegram(self, display: Display, gas_lines: str) -> bytes:
         imported_w, exported_w = max(0, display.power_w), max(0, -display.power_w)
         first, second = display.import_wh
         first_out, second_out = display.export_wh
@@ -62,7 +79,7 @@ class P1Meter:
             f"{self._fixed}1-0:32.7.0({volts:03d}.{tenths}*V)\r\n"
             f"1-0:31.7.0({amperes:03d}.{hundredths:02d}*A)\r\n"
             f"1-0:21.7.0({_kilowatts(imported_w)}*kW)\r\n"
-            f"1-0:22.7.0({_kilowatts(exported_w)}*kW)\r\n{self._gas(display)}!"
+            f"1-0:22.7.0({_kilowatts(exported_w)}*kW)\r\n{gas_lines}!"
         ).encode("ascii")
         return b"%s%04X\r\n" % (body, crc16.arc(body))
 
@@ -87,6 +104,25 @@ class P1Meter:
         minute, within_ms = divmod(within_ms, MS_PER_MINUTE)
         second = within_ms // MS_PER_SECOND
         return f"{prefix}{hour:02d}{minute:02d}{second:02d}{'S' if is_summer else 'W'}"
+
+
+class P1SolarMeter(P1Meter):
+    """The generation meter of the same household's roof: what the roof makes, and nothing else."""
+
+    def __init__(self, seed: int, start_ms: int, *, household: Household | None = None) -> None:
+        super().__init__(seed, start_ms, shows=frozenset(), household=household)
+        self.electricity_id = f"SIM-S-{seed % 10_000:04d}"
+        self._head = _head(self.electricity_id)
+
+    def _displayed(self, time_ms: int) -> Display:
+        display = super()._displayed(time_ms)
+        return dataclasses.replace(
+            display,
+            power_w=-display.solar_w,
+            current_ca=display.solar_w * 1_000 // display.voltage_dv,
+            import_wh=(0, 0),
+            export_wh=display.generation_wh,
+        )
 
 
 def electricity_registers(display: Display) -> dict[str, int]:

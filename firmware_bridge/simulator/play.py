@@ -10,8 +10,14 @@ from itertools import islice
 from typing import BinaryIO, Literal
 
 from firmware_bridge.simulator.emission import Emission
-from firmware_bridge.simulator.meters import METERS
-from firmware_bridge.simulator.oracle import CadenceOracle, Shown, encode_lines
+from firmware_bridge.simulator.meters import METERS, Build, Fitting
+from firmware_bridge.simulator.oracle import (
+    CadenceOracle,
+    OracleLine,
+    encode_lines,
+    lines_beside,
+    with_doubts,
+)
 from firmware_bridge.simulator.sinks import WAIT_S, Sink, Stopping
 from firmware_bridge.simulator.timing import LiveTimes, history_times
 from shared.clock import Clock
@@ -55,22 +61,35 @@ class Script:
 
 
 class OracleFile:
-    """Writes each telegram's lines once the next one is known; `finish` writes the last ones."""
+    """Writes each telegram's lines once the next one is known; `finish` writes the last ones.
+
+    A telegram that did not arrive, or whose time a hub cannot know, is written at once and takes
+    no part in the cadence.
+    """
 
     def __init__(self, file: BinaryIO | None) -> None:
         self._file = file
         self._oracle = CadenceOracle()
-        self._pending: tuple[Shown, ...] = ()
+        self._pending: Emission | None = None
 
-    def push(self, shown: tuple[Shown, ...]) -> None:
-        """Take what a telegram that has left shows."""
-        self._write(shown)
-        self._pending = shown
+    def push(self, emission: Emission) -> None:
+        """Take a telegram that has left, or was lost on its way."""
+        if emission.is_damaged or emission.clock_off_ms:
+            self._write(
+                lines_beside(
+                    emission.shown,
+                    is_damaged=emission.is_damaged,
+                    clock_off_ms=emission.clock_off_ms,
+                )
+            )
+            return
+        self._decide(emission)
+        self._pending = emission
 
     def finish(self) -> None:
         """Write what is pending: no telegram follows."""
-        self._write(None)
-        self._pending = ()
+        self._decide(None)
+        self._pending = None
         self.flush()
 
     def flush(self) -> None:
@@ -78,9 +97,18 @@ class OracleFile:
         if self._file is not None:
             self._file.flush()
 
-    def _write(self, following: tuple[Shown, ...] | None) -> None:
-        if self._file is not None and self._pending:
-            self._file.write(encode_lines(self._oracle.decide(self._pending, following)))
+    def _decide(self, following: Emission | None) -> None:
+        if self._pending is None:
+            return
+        shown_next = None if following is None else following.shown
+        lines = self._oracle.decide(self._pending.shown, shown_next)
+        if self._pending.doubtful:
+            lines = with_doubts(lines, self._pending.doubtful)
+        self._write(lines)
+
+    def _write(self, lines: list[OracleLine]) -> None:
+        if self._file is not None:
+            self._file.write(encode_lines(lines))
 
 
 class Player:
@@ -95,18 +123,23 @@ class Player:
         oracle: OracleFile,
         stopping: Stopping,
         report: Report,
+        build: Build | None = None,
+        batch: int = BATCH,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        """Take what makes the meter; None is the protocol's own."""
         self._script = script
         self._clock = clock
         self._sink = sink
         self._oracle = oracle
         self._stopping = stopping
         self._report = report
+        self._batch = batch
         self._sleep = sleep
         self._started_ms = clock.utc_ms() if script.now_ms is None else script.now_ms
         self._start_ms = self._started_ms - round(script.history_days * MS_PER_DAY)
-        self._meter = METERS[script.protocol](script.seed, self._start_ms)
+        make = build or METERS[script.protocol].build
+        self._meter = make(Fitting(script.seed, self._start_ms))
         self._last_ms = self._start_ms
         self._emitted = 0
         self._reported_ms = clock.monotonic_ms()
@@ -127,7 +160,7 @@ class Player:
 
     def _play_history(self) -> None:
         emissions = self._history()
-        while not self._stopping() and (batch := list(islice(emissions, BATCH))):
+        while not self._stopping() and (batch := list(islice(emissions, self._batch))):
             if not self._send(batch, "history"):
                 return
 
@@ -161,7 +194,7 @@ class Player:
         """Send telegrams and record those that left; tell whether all did."""
         sent = self._sink.send([emission.telegram for emission in batch], self._stopping)
         for emission in batch[:sent]:
-            self._oracle.push(emission.shown)
+            self._oracle.push(emission)
         if sent:
             self._emitted += sent
             self._last_ms = batch[sent - 1].shown[0].taken_at_ms

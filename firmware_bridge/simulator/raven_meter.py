@@ -27,14 +27,14 @@ PRICE_MILLI = 285
 class RavenMeter:
     """A stick beside a household's smart meter; both addresses are fictional."""
 
-    def __init__(self, seed: int, start_ms: int) -> None:
+    def __init__(self, seed: int, start_ms: int, *, household: Household | None = None) -> None:
         number = seed % 10_000
         self.electricity_id = f"02484c4b0000{number:04x}"
         self._macs = (
             f"  <DeviceMacId>0x02484c4b8000{number:04x}</DeviceMacId>\r\n"
             f"  <MeterMacId>0x{self.electricity_id}</MeterMacId>\r\n"
         )
-        self._household = Household(seed, start_ms, LONDON)
+        self._household = household or Household(seed, start_ms, LONDON)
 
     def emit(self, time_ms: int) -> Emission:
         """Return the stanzas of one instant, a whole second later than the one before."""
@@ -55,7 +55,7 @@ class RavenMeter:
         )
 
     def _summation(self, display: Display) -> str:
-        delivered, received = sum(display.import_wh), sum(display.export_wh)
+        delivered, received = display.import_total_wh, display.export_total_wh
         return self._stanza(
             "CurrentSummationDelivered",
             display,
@@ -82,8 +82,8 @@ class RavenMeter:
 
 def _summation_registers(display: Display) -> dict[str, int]:
     return {
-        "import_mwh": sum(display.import_wh) * 1_000,
-        "export_mwh": sum(display.export_wh) * 1_000,
+        "import_mwh": display.import_total_wh * 1_000,
+        "export_mwh": display.export_total_wh * 1_000,
     }
 
 
@@ -95,7 +95,8 @@ def _demand_registers(display: Display) -> dict[str, int]:
 
 
 def _stamp(display: Display) -> str:
-    return f"0x{(display.time_ms - EARLIEST_PLAUSIBLE_MS) // MS_PER_SECOND:08x}"
+    """Count seconds from 2000; a clock that was never set stands at 0."""
+    return f"0x{max(0, display.time_ms - EARLIEST_PLAUSIBLE_MS) // MS_PER_SECOND:08x}"
 
 
 def emissions(seed: int, start_ms: int, end_ms: int, cadence_s: int = 10) -> Iterator[Emission]:

@@ -28,6 +28,11 @@ WAIT_S = 0.1
 GRACE_S = 2.0
 """How long an ending simulation waits for a reader to take the telegram it is in the middle of."""
 
+UNPLUG_GRACE_S = 30.0
+"""How long a cable waits to be pulled out for a reader that is slow to take what was sent."""
+
+READ_BYTES = 1_024
+"""What a client says is of no interest; only whether it is still there."""
 
 EMPTY_LOOKS = 2
 """The kernel moves bytes to the reader's side in its own time: one empty look may be too early."""
@@ -78,6 +83,11 @@ class PtySink:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.plug()
+
+    def plug(self) -> None:
+        """Open a pseudo-terminal and link it; raise OperatorError where that cannot be."""
+        path = self._path
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave, termios.TCSANOW)
         os.set_blocking(self._master, False)
@@ -99,7 +109,14 @@ class PtySink:
 
     def close(self) -> None:
         """Wait for the reader to catch up, then hang up and remove the link."""
-        deadline_s = time.monotonic() + GRACE_S
+        self._hang_up(GRACE_S)
+
+    def unplug(self) -> None:
+        """As `close`, with more patience: what was sent before must not go with the cable."""
+        self._hang_up(UNPLUG_GRACE_S)
+
+    def _hang_up(self, patience_s: float) -> None:
+        deadline_s = time.monotonic() + patience_s
         empty_looks = 0
         while empty_looks < EMPTY_LOOKS and time.monotonic() < deadline_s:
             empty_looks = empty_looks + 1 if self._unread_bytes() == 0 else 0
@@ -117,6 +134,15 @@ class TcpSink:
     """Listens, and writes to one client at a time; a lost client's telegram goes to the next."""
 
     def __init__(self, host: str, port: int) -> None:
+        self._host, self._port = host, port
+        self._client: socket.socket | None = None
+        self.plug()
+        # Port 0 took a free one, which a cable put back must find again.
+        self._port = self.port
+
+    def plug(self) -> None:
+        """Begin to listen; raise OperatorError where that cannot be."""
+        host, port = self._host, self._port
         try:
             self._listener = socket.create_server((host, port))
         except OSError as error:
@@ -125,7 +151,6 @@ class TcpSink:
                 hint="choose another port; port 0 takes any free one",
             ) from error
         self._listener.setblocking(False)
-        self._client: socket.socket | None = None
 
     @property
     def port(self) -> int:
@@ -136,7 +161,7 @@ class TcpSink:
         """Write the telegrams to the client, waiting for one where there is none."""
         sent = 0
         while sent < len(telegrams):
-            client = self._client or self._accept(stopping)
+            client = self._living_client(stopping)
             if client is None:
                 return sent
             try:
@@ -153,7 +178,21 @@ class TcpSink:
         """Close the client's connection and stop listening."""
         if self._client is not None:
             self._client.close()
+            self._client = None
         self._listener.close()
+
+    def unplug(self) -> None:
+        """Close the connection, which still delivers what was sent, and refuse others."""
+        self.close()
+
+    def _living_client(self, stopping: Stopping) -> socket.socket | None:
+        """Return a client that has not hung up: what is written to one that has is lost unseen."""
+        while (client := self._client or self._accept(stopping)) is not None:
+            if not _has_hung_up(client):
+                return client
+            client.close()
+            self._client = None
+        return None
 
     def _accept(self, stopping: Stopping) -> socket.socket | None:
         while not stopping():
@@ -163,6 +202,15 @@ class TcpSink:
                 self._client.setblocking(False)
                 return self._client
         return None
+
+
+def _has_hung_up(client: socket.socket) -> bool:
+    if not select.select([client], [], [], 0)[0]:
+        return False
+    try:
+        return not client.recv(READ_BYTES)
+    except OSError:
+        return True
 
 
 def _send(descriptor: int, telegrams: Sequence[bytes], stopping: Stopping) -> int:

@@ -40,12 +40,18 @@ class SmlMeter:
     """
 
     def __init__(
-        self, seed: int, start_ms: int, *, has_clock: bool = False, has_pin: bool = True
+        self,
+        seed: int,
+        start_ms: int,
+        *,
+        has_clock: bool = False,
+        has_pin: bool = True,
+        household: Household | None = None,
     ) -> None:
         number = seed % 10_000
         self.electricity_id = f"1{MAKER.decode('ascii')}00{number:08d}"
         self._server_id = b"\x0a\x01" + MAKER + b"\x00" + number.to_bytes(4, "big")
-        self._household = Household(seed, start_ms, LONDON)
+        self._household = household or Household(seed, start_ms, LONDON)
         self._start_ms = start_ms
         self._has_clock = has_clock
         self._has_pin = has_pin
@@ -89,7 +95,7 @@ class SmlMeter:
         status = STATUS_BASE
         status |= STATUS_LOAD if display.power_w else 0
         status |= STATUS_EXPORT if display.power_w < 0 else 0
-        energies = [((1, 0), first + second), ((2, 0), first_out + second_out)]
+        energies = [((1, 0), display.import_total_wh), ((2, 0), display.export_total_wh)]
         if self._has_pin:
             energies += [((1, 1), first), ((1, 2), second), ((2, 1), first_out)]
             energies.append(((2, 2), second_out))
@@ -119,7 +125,7 @@ class SmlMeter:
 
 def electricity_registers(display: Display, *, has_pin: bool = True) -> dict[str, int]:
     """Return every register the file shows, in canonical names and units."""
-    imported_wh, exported_wh = sum(display.import_wh), sum(display.export_wh)
+    imported_wh, exported_wh = display.import_total_wh, display.export_total_wh
     if not has_pin:
         return {
             "import_mwh": imported_wh // 1_000 * 1_000_000,
