@@ -1,7 +1,7 @@
-"""Asks a meter for a readout, for those that say nothing by themselves (IEC 62056-21).
+"""Asks a meter for a readout, for those that say nothing by themselves: IEC 62056-21 and M-Bus.
 
-Carries out what `iec62056_dialogue.py` decides on a serial port; what the answer means is the
-codec's.
+Carries out what `iec62056_dialogue.py` and `mbus_dialogue.py` decide on a serial port; what the
+answer means is the codec's.
 """
 
 import asyncio
@@ -20,9 +20,13 @@ from firmware_bridge.meters.iec62056_dialogue import (
     SetBaud,
     Wait,
 )
+from firmware_bridge.meters.mbus_dialogue import TEST_ADDRESS, MbusDialogue, Primary
 from firmware_bridge.tools.listening import Heard, Listener
 
 ASKED_AT = PortSettings(START_BAUD, FRAMING)
+
+BUS_TRIES = 2
+"""Of each request; an installer waits a minute for all there is."""
 
 
 class Answering(Protocol):
@@ -44,6 +48,28 @@ async def ask(line: Answering, listener: Listener, longest_s: float) -> Heard:
             await _converse(line, listener)
     except TimeoutError:
         # A readout at 300 baud may last minutes; what is heard of it so far is told.
+        return listener.conclude()
+    return listener.conclude()
+
+
+async def ask_bus(
+    line: Answering, listener: Listener, settings: PortSettings, longest_s: float
+) -> Heard:
+    """Ask the one meter of an M-Bus at a speed; return what was heard within `longest_s` seconds.
+
+    Every meter answers to the test address; where there are several, they talk at once.
+    """
+    listener.begin(settings, was_asked=True)
+    line.retune(baud=settings.baud, framing=settings.framing)
+    dialogue = MbusDialogue((Primary(TEST_ADDRESS),), baud=settings.baud, tries=BUS_TRIES)
+    try:
+        async with asyncio.timeout(longest_s):
+            wait_s = await _carry_out(actions := dialogue.start(), line)
+            while not isinstance(actions[-1], Done):
+                chunk = await listener.hear(wait_s)
+                actions = dialogue.receive(chunk) if chunk else dialogue.time_out()
+                wait_s = await _carry_out(actions, line)
+    except TimeoutError:
         return listener.conclude()
     return listener.conclude()
 

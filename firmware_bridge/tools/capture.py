@@ -17,8 +17,15 @@ from firmware_bridge.links.optical import open_optical
 from firmware_bridge.links.port import DEFAULT_BAUD, DEFAULT_FRAMING
 from firmware_bridge.links.replay import TIMING_SUFFIX, Mark
 from firmware_bridge.tools import console
-from firmware_bridge.tools.options import framing, positive
-from firmware_bridge.tools.redaction import SALT_BYTES, Redactor
+from firmware_bridge.tools.options import (
+    PORT_HELP,
+    add_account_options,
+    framing,
+    password_of,
+    positive,
+)
+from firmware_bridge.tools.pseudonyms import SALT_BYTES
+from firmware_bridge.tools.redaction import Redactor
 from shared.clock import Clock, SystemClock
 from shared.errors import LinkError, OperatorError
 from shared.units import MS_PER_SECOND
@@ -42,6 +49,7 @@ class Recorder:
         self._clock, self._redactor = clock, redactor
         self._start_ms = clock.monotonic_ms()
         self.size = 0
+        self.heard = 0
         with contextlib.ExitStack() as undo:
             self._file = _create(path)
             undo.callback(path.unlink)
@@ -55,7 +63,10 @@ class Recorder:
         return (self._clock.monotonic_ms() - self._start_ms) / MS_PER_SECOND
 
     def take(self, chunk: bytes) -> None:
-        """Write bytes that came just now; redacted ones wait for their telegram's end."""
+        """Note when bytes came, and write them; redacted ones wait for their telegram's end."""
+        line = Mark(self.heard, self._clock.monotonic_ms() - self._start_ms)
+        self._timing.write(msgspec.json.encode(line) + b"\n")
+        self.heard += len(chunk)
         self._write(self._redactor.feed(chunk) if self._redactor else chunk)
 
     def flush(self) -> None:
@@ -74,10 +85,6 @@ class Recorder:
             self.timing_path.unlink()
 
     def _write(self, content: bytes) -> None:
-        if not content:
-            return
-        line = Mark(self.size, self._clock.monotonic_ms() - self._start_ms)
-        self._timing.write(msgspec.json.encode(line) + b"\n")
         self._file.write(content)
         self.size += len(content)
 
@@ -94,7 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="hearthlink capture",
         description="Record a meter's bytes to FILE, and when they came to FILE.timing.",
     )
-    parser.add_argument("port", metavar="PORT", help="a device path, or tcp://HOST:PORT")
+    parser.add_argument("port", metavar="PORT", help=PORT_HELP)
     parser.add_argument("file", metavar="FILE", type=Path, help="a file that does not exist yet")
     parser.add_argument("--baud", type=int, default=DEFAULT_BAUD, help=f"default {DEFAULT_BAUD}")
     parser.add_argument(
@@ -108,9 +115,13 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="ask for a readout once a minute, as optical heads must (IEC 62056-21)",
     )
+    add_account_options(parser)
     parser.add_argument("--seconds", type=positive, help="end by itself after so long")
     parser.add_argument(
-        "--redact", action="store_true", help="replace serials and messages in P1 text"
+        "--redact",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="replace serials, addresses and messages (default); --no-redact records all as it is",
     )
     return parser
 
@@ -125,7 +136,7 @@ async def _capture(options: argparse.Namespace) -> int:
             try:
                 await _record(link, recorder, options, stopping)
             except LinkError as error:
-                failure = error
+                failure = None if link.is_finite else error
             finally:
                 recorder.close()
     finally:
@@ -138,7 +149,10 @@ async def _open(options: argparse.Namespace) -> Link:
     if options.ask:
         check_address(options.port)
         return open_optical(options.port)
-    return await open_link(options.port, LinkSettings(options.baud, options.framing))
+    settings = LinkSettings(
+        options.baud, options.framing, options.username, password_of(options.password)
+    )
+    return await open_link(options.port, settings)
 
 
 async def _record(
@@ -148,7 +162,7 @@ async def _record(
     stopped = asyncio.create_task(stopping.wait(), name="capture-stopping")
     reading = asyncio.create_task(link.read(), name="capture-reading")
     try:
-        while not stopping.is_set() and recorder.size < MAX_CAPTURE_BYTES:
+        while not stopping.is_set() and recorder.heard < MAX_CAPTURE_BYTES:
             left_s = (options.seconds or float("inf")) - recorder.elapsed_s
             if left_s <= 0:
                 return
@@ -200,9 +214,9 @@ def _show(recorder: Recorder, seconds: float | None) -> None:
     recorder.flush()
     elapsed_s = recorder.elapsed_s
     bar = f"{console.bar(elapsed_s, seconds)} " if seconds else ""
-    per_s = recorder.size / max(elapsed_s, LOOK_S)
+    per_s = recorder.heard / max(elapsed_s, LOOK_S)
     console.show_progress(
-        f"{bar}{elapsed_s:.0f} s  {recorder.size:,} bytes  {per_s:,.0f} bytes/s  Ctrl-C ends"
+        f"{bar}{elapsed_s:.0f} s  {recorder.heard:,} bytes  {per_s:,.0f} bytes/s  Ctrl-C ends"
     )
 
 
@@ -218,8 +232,25 @@ def _tell_end(recorder: Recorder, redactor: Redactor | None, failure: LinkError 
         f"{recorder.size:,} bytes in {recorder.elapsed_s:.0f} s: {recorder.path}, "
         f"timing in {recorder.timing_path}"
     )
-    if redactor is not None and redactor.replaced:
-        console.note(f"{redactor.replaced} serials and messages were replaced")
-    elif redactor is not None:
-        console.note("nothing was replaced: no P1 text was seen, so serials may still be in it")
+    if redactor is not None:
+        _tell_redaction(redactor)
     console.note(f"'hearthlink decode --summary {recorder.path}' tells what is in it")
+
+
+def _tell_redaction(redactor: Redactor) -> None:
+    if not redactor.protocol:
+        console.note(
+            "no protocol was recognised, so serials may still be in it: "
+            "look for the number on your meter before you send it"
+        )
+    elif not redactor.replaced:
+        console.note(f"nothing in it names you ({redactor.protocol})")
+    else:
+        console.note(
+            f"serials, addresses and messages were replaced: {redactor.replaced} different ones"
+        )
+    if redactor.is_encrypted:
+        console.note(
+            "it is encrypted, and no key opens a redacted one; "
+            "--no-redact records it for yourself. Never send anybody your key"
+        )

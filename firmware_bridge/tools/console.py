@@ -3,6 +3,13 @@
 import os
 import sys
 
+from shared.clock import SystemClock
+
+QUIET_MS = 2_000
+"""Shorter work needs no progress shown."""
+
+LOOK_MS = 250
+
 BAR_CELLS = 20
 MAX_LINE_CHARS = 160
 """A line that wraps cannot be replaced by the next one."""
@@ -36,6 +43,23 @@ def show_progress(text: str) -> None:
     if is_watched():
         sys.stderr.write(f"\r\x1b[K{text[:MAX_LINE_CHARS]}")
         sys.stderr.flush()
+
+
+class Progress:
+    """A progress line for work that lasts, where samples do not fill the same terminal."""
+
+    def __init__(self) -> None:
+        self._start_ms = self._shown_ms = SystemClock().monotonic_ms()
+        self._is_wanted = is_watched() and not sys.stdout.isatty()
+
+    def show(self, text: str) -> None:
+        """Show a line after QUIET_MS, and a new one every LOOK_MS."""
+        if not self._is_wanted:
+            return
+        now_ms = SystemClock().monotonic_ms()
+        if now_ms - self._start_ms >= QUIET_MS and now_ms - self._shown_ms >= LOOK_MS:
+            self._shown_ms = now_ms
+            show_progress(text)
 
 
 def clear_progress() -> None:

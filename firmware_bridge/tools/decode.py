@@ -1,11 +1,14 @@
 """`hearthlink decode`: what a recorded file of a meter says, a JSON object for each sample."""
 
 import argparse
+import gzip
 import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import BinaryIO
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -33,17 +36,20 @@ HEAD_BYTES = 65_536
 MAX_NOTED = 5
 """Refusals told one by one; `--summary` counts them all."""
 
+GZIP_MARK = b"\x1f\x8b"
+
 EXIT_OK = 0
 EXIT_NOTHING = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file's head, already read, and the rest of it."""
+    """A file's head, already read, and the rest of it; `total` is its size, 0 if not known."""
 
     name: str
     head: bytes
-    rest: BinaryIO
+    rest: BufferedReader | gzip.GzipFile
+    total: int
 
     def chunks(self) -> Iterator[bytes]:
         """Yield all of its bytes, in pieces; only once."""
@@ -66,11 +72,15 @@ def run(arguments: list[str]) -> int:
     """Decode a file; return 0 where it held a sample, 1 where it held none."""
     options = build_parser().parse_args(arguments)
     zone, keys = zone_of(options.zone), keys_of(options.key, options.auth_key)
-    file = sys.stdin.buffer if options.file == "-" else _open(Path(options.file))
+    file, total = _open(options.file)
     try:
-        with file:
-            source = Source(options.file, file.read(HEAD_BYTES), file)
+        with file, _unpacked(file) as content:
+            source = Source(options.file, content.read(HEAD_BYTES), content, total)
             return _decode(source, options, zone, keys)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise OperatorError(
+            f"{options.file} is packed with gzip, and damaged: {error}", hint="copy it again"
+        ) from error
     except BrokenPipeError:
         console.drop_stdout()
         return EXIT_OK
@@ -94,9 +104,18 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _open(path: Path) -> BinaryIO:
+def _unpacked(file: BufferedReader) -> BufferedReader | gzip.GzipFile:
+    """Read through gzip, which people send logs in."""
+    return gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == GZIP_MARK else file
+
+
+def _open(name: str) -> tuple[BufferedReader, int]:
+    """Open a file, or standard input; return it with its size, 0 where that is not known."""
+    if name == "-":
+        return BufferedReader(cast("RawIOBase", sys.stdin.buffer)), 0
+    path = Path(name)
     try:
-        return path.open("rb")
+        return path.open("rb"), path.stat().st_size
     except OSError as error:
         raise OperatorError(
             f"{path} cannot be read: {error.strerror}", hint="give an existing file, or -"
@@ -105,13 +124,16 @@ def _open(path: Path) -> BinaryIO:
 
 def _decode(source: Source, options: argparse.Namespace, zone: ZoneInfo, keys: Keys | None) -> int:
     protocols = [options.protocol] if options.protocol else list(CODECS)
+    tally, size, progress = Tally(), 0, console.Progress()
     recognised, chunks = _recognise(source, protocols, zone, keys)
-    tally, size = Tally(), 0
     codec = codec_for(recognised.protocol, zone, keys)
     for chunk in chunks:
         size += len(chunk)
+        bar = f"{console.bar(size, source.total)} " if source.total else ""
+        progress.show(f"{bar}{size:,} bytes, {tally.samples:,} samples")
         _take(codec.feed(chunk), tally, is_summary=options.summary)
     _take(codec.feed(b""), tally, is_summary=options.summary)
+    console.clear_progress()
     if options.summary and options.json:
         document = summary_document(recognised, source.name, size, tally)
         console.say(msgspec.json.encode(document).decode())
@@ -135,6 +157,7 @@ def _recognise(
     if not is_text(source.head):
         raw = Recording(Form.RAW, source.head)
         return found or Recognised(protocols[0], raw, 0, is_certain=False), source.chunks()
+    console.show_progress(f"{source.name}: reading the text")
     recordings = recordings_of(source.whole())
     if found is not None and found.is_certain:
         form = found.recording.form

@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from firmware_bridge.links import Link, open_link
+from firmware_bridge.links import Link, LinkSettings, open_link
 from firmware_bridge.links.serial_port import SerialLink
+from firmware_bridge.meters.catalog import CODECS
 from firmware_bridge.tools import console
-from firmware_bridge.tools.asking import ask
+from firmware_bridge.tools.asking import ask, ask_bus
 from firmware_bridge.tools.finding import (
     found_document,
     found_lines,
@@ -19,7 +20,13 @@ from firmware_bridge.tools.finding import (
     unfound_lines,
 )
 from firmware_bridge.tools.listening import Heard, Listener, Patience, plan, window_s
-from firmware_bridge.tools.options import DEFAULT_ZONE, zone_of
+from firmware_bridge.tools.options import (
+    DEFAULT_ZONE,
+    PORT_HELP,
+    add_account_options,
+    password_of,
+    zone_of,
+)
 from shared.errors import LinkError
 
 BY_ID = Path("/dev/serial/by-id")
@@ -59,13 +66,22 @@ class Search:
             if found is None and not has_asked and not self.heard[-1].size:
                 # A silent line is what a meter gives that waits to be asked.
                 has_asked = True
-                found = self._keep(await self._ask(link, listener))
+                found = await self._ask(link, listener)
             if found is not None:
                 return found
-        return None if has_asked else self._keep(await self._ask(link, listener))
+        return None if has_asked else await self._ask(link, listener)
 
-    async def _ask(self, link: SerialLink, listener: Listener) -> Heard:
-        return await ask(link, listener, min(self._left_s(), self.patience.asking_s))
+    async def _ask(self, link: SerialLink, listener: Listener) -> Heard | None:
+        """Ask as optical heads are, then as a bus is at each of its speeds."""
+        found = self._keep(await ask(link, listener, self._asking_s()))
+        for settings in CODECS["mbus"].ports:
+            if found is None:
+                heard = await ask_bus(link, listener, settings, self._asking_s())
+                found = self._keep(heard)
+        return found
+
+    def _asking_s(self) -> float:
+        return min(self._left_s(), self.patience.asking_s)
 
     def _keep(self, heard: Heard) -> Heard | None:
         self.heard.append(heard)
@@ -85,7 +101,7 @@ def run(arguments: list[str]) -> int:
     options = build_parser().parse_args(arguments)
     zone = zone_of(options.zone)
     try:
-        return asyncio.run(_detect(options.port, zone, Patience(), is_json=options.json))
+        return asyncio.run(_detect(options, zone, Patience()))
     finally:
         console.clear_progress()
 
@@ -96,18 +112,21 @@ def build_parser() -> argparse.ArgumentParser:
         prog="hearthlink detect",
         description="Find which meter speaks at a port, within a minute, and print its settings.",
     )
-    parser.add_argument("port", metavar="PORT", help="a device path, or tcp://HOST:PORT")
+    parser.add_argument("port", metavar="PORT", help=PORT_HELP)
     parser.add_argument(
         "--zone",
         default=DEFAULT_ZONE,
         help=f"time zone of the meter's clock (default {DEFAULT_ZONE})",
     )
+    add_account_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
 
-async def _detect(port: str, zone: ZoneInfo, patience: Patience, *, is_json: bool) -> int:
-    link = await open_link(port)
+async def _detect(options: argparse.Namespace, zone: ZoneInfo, patience: Patience) -> int:
+    port: str = options.port
+    settings = LinkSettings(username=options.username, password=password_of(options.password))
+    link = await open_link(port, settings)
     search = Search(link, zone, patience)
     try:
         heard = await search.run()
@@ -125,7 +144,7 @@ async def _detect(port: str, zone: ZoneInfo, patience: Patience, *, is_json: boo
         document, lines = found_document(name, heard, found), found_lines(name, heard, found)
     else:
         document, lines = unfound_document(port, search.heard), unfound_lines(port, search.heard)
-    console.say(msgspec.json.encode(document).decode() if is_json else "\n".join(lines))
+    console.say(msgspec.json.encode(document).decode() if options.json else "\n".join(lines))
     return EXIT_FOUND if found is not None else EXIT_UNFOUND
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
+from firmware_bridge.links.addresses import MBUS, OPTICAL
 from firmware_bridge.links.port import DEFAULT_FRAMING
 from firmware_bridge.meters.catalog import CODECS
 from firmware_bridge.tools.listening import TEXT_PERCENT, Heard
@@ -29,13 +30,29 @@ PLAIN = {"w": "W", "var": "var"}
 
 
 def settings_to_paste(port: str, heard: Heard, hearing: Hearing) -> str:
-    """Return the hub's [meter] section for a meter that was found."""
-    lines = ["[meter]", f'protocol = "{hearing.protocol}"', f"link = {json.dumps(port)}"]
-    if heard.settings is not None:
+    """Return the table of the hub's configuration for a meter that was found.
+
+    One that had to be asked is asked by its link, which sets the port's speed itself.
+    """
+    is_asked = heard.was_asked and CODECS[hearing.protocol].must_ask
+    link = _asking_link(port, heard, hearing) if is_asked else port
+    lines = ["[[meter]]", f'protocol = "{hearing.protocol}"', f"link = {json.dumps(link)}"]
+    if heard.settings is not None and not is_asked:
         lines.append(f"baud = {heard.settings.baud}")
         if heard.settings.framing != DEFAULT_FRAMING:
             lines.append(f'framing = "{heard.settings.framing}"')
+    if hearing.locked is not None:
+        lines.append('# key = "the 32 hexadecimal digits the network operator gives you"')
     return "\n".join(lines)
+
+
+def _asking_link(port: str, heard: Heard, hearing: Hearing) -> str:
+    """Return the address of the link that asks: a bus, whose speed is in it, or an optical head."""
+    if hearing.protocol != "mbus":
+        return f"{OPTICAL}{port}"
+    if heard.settings is None or heard.settings == CODECS["mbus"].ports[0]:
+        return f"{MBUS}{port}"
+    return f"{MBUS}{port}?baud={heard.settings.baud}"
 
 
 def found_lines(port: str, heard: Heard, hearing: Hearing) -> Iterator[str]:
@@ -121,14 +138,14 @@ def advice_on(port: str, heard: Sequence[Heard]) -> Iterator[str]:
     if best.settings is not None:
         options = f" --baud {best.settings.baud} --framing {best.settings.framing}"
     yield (
-        f"'hearthlink capture --redact --seconds 60{options} {port} meter.bin' "
-        "makes a file to send us"
+        f"'hearthlink capture --seconds 60{options} {port} meter.bin' "
+        "makes a file to send us, without serials"
     )
 
 
 def samples_of(hearing: Hearing) -> Iterator[Sample]:
-    """Yield the samples of the newest telegram."""
-    for telegram in hearing.telegrams:
+    """Yield the samples of each meter's newest telegram."""
+    for telegram in hearing.newest.values():
         yield from telegram.samples
 
 

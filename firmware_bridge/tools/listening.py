@@ -57,6 +57,7 @@ class Heard:
     size: int = 0
     printable: int = 0
     found: Hearing | None = None
+    was_asked: bool = False
 
     @property
     def printable_percent(self) -> int:
@@ -89,7 +90,6 @@ class Listener:
         self._codecs: list[tuple[PortSettings | None, Hearing]] = []
         self._start_s = 0.0
         self._burst = _Burst()
-        self._was_asked = False
         self.heard = Heard(None)
 
     async def listen(self, settings: PortSettings | None, window_s: float) -> Heard:
@@ -107,8 +107,7 @@ class Listener:
 
     def begin(self, settings: PortSettings | None, *, was_asked: bool = False) -> None:
         """Start anew at a setting; `was_asked` says that the meter answers a request."""
-        self._was_asked = was_asked
-        self.heard, self._burst = Heard(settings), _Burst()
+        self.heard, self._burst = Heard(settings, was_asked=was_asked), _Burst()
         self._start_s = asyncio.get_running_loop().time()
         self._codecs = [(settings, hearing) for hearing in hearings(self._zone)]
         also = seven_bit_of(settings)
@@ -135,7 +134,7 @@ class Listener:
             hearing.feed(b"")
         heard = self.heard
         heard.found = best_hearing(
-            (hearing for _, hearing in self._codecs), was_asked=self._was_asked
+            (hearing for _, hearing in self._codecs), was_asked=heard.was_asked
         )
         for settings, hearing in self._codecs:
             if hearing is heard.found:

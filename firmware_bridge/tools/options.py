@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from firmware_bridge.links.addresses import FORMS
 from firmware_bridge.links.serial_port import is_framing
 from firmware_bridge.meters.keys import Keys, parse_key
 from shared.calendar import check_zone
@@ -14,6 +15,8 @@ DEFAULT_ZONE = "Europe/London"
 
 MAX_KEY_FILE_BYTES = 1_024
 """A key has 32 digits; a file that is larger was named by mistake."""
+
+PORT_HELP = f"where the meter is: {FORMS}"
 
 
 def add_meter_options(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +32,19 @@ def add_meter_options(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_ZONE,
         help=f"time zone of the meter's clock (default {DEFAULT_ZONE})",
     )
+
+
+def add_account_options(parser: argparse.ArgumentParser) -> None:
+    """Add the account of a broker."""
+    parser.add_argument("--username", default="", help="for a broker that asks for one")
+    parser.add_argument(
+        "--password", default="", metavar="TEXT|@FILE", help="its password; @FILE keeps it unseen"
+    )
+
+
+def password_of(given: str) -> str:
+    """Read a password; raise OperatorError where its file cannot be."""
+    return _read_file(given[1:], "password").strip() if given.startswith("@") else given
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -71,12 +87,16 @@ def positive(text: str) -> float:
 def _read_key(given: str, name: str) -> bytes:
     if not given.startswith("@"):
         return parse_key(given, name)
-    path = Path(given[1:])
+    return parse_key(_read_file(given[1:], name), f"{name} in {given[1:]}")
+
+
+def _read_file(name: str, what: str) -> str:
+    path = Path(name)
     try:
         with path.open("rb") as file:
             content = file.read(MAX_KEY_FILE_BYTES)
     except OSError as error:
         raise OperatorError(
-            f"{name} file {path} cannot be read: {error.strerror}", hint="give an existing file"
+            f"{what} file {path} cannot be read: {error.strerror}", hint="give an existing file"
         ) from error
-    return parse_key(content.decode("utf-8", "replace"), f"{name} in {path}")
+    return content.decode("utf-8", "replace")

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from firmware_bridge.meters.catalog import CODECS, codec_for
 from firmware_bridge.meters.codec import Codec, Refused, Telegram
 from firmware_bridge.meters.keys import Keys
-from firmware_bridge.tools.recording import Recording
+from firmware_bridge.tools.recording import Recording, is_text
 from shared.readings import Quality
 
 CHECKED_WEIGHT = 8
@@ -21,8 +21,17 @@ LOCKED_SCORE = 4
 LIKENESS = {"no-values": 8, "bad-value": 8, "bad-crc": 2, "too-long": 1, "truncated": 1}
 """How much each byte of a refused telegram says for its protocol, where none decodes."""
 
+TEXT_PROTOCOLS = frozenset({"glow", "raven", "zigbee"})
+"""Any line of bytes may look like a damaged one of theirs."""
+
 REFUSAL_COST = 16
 """Strange bytes break into many small refusals, a damaged telegram into few."""
+
+MIN_LIKE_SHARE = 5
+"""Damaged telegrams make up a fifth of the bytes at least: by chance, a tenth looks like some."""
+
+MAX_METERS = 8
+"""Shown of what speaks on one line; a bus or a radio network may have more."""
 
 FEED_BYTES = 16_384
 
@@ -35,12 +44,12 @@ class Hearing:
     codec: Codec
     samples: int = 0
     score: int = 0
-    telegrams: list[Telegram] = field(default_factory=list)
+    newest: dict[str, Telegram] = field(default_factory=dict)
     locked: Refused | None = None
     likeness: int = 0
 
     def feed(self, chunk: bytes) -> None:
-        """Let the codec hear more; only the newest telegram is kept."""
+        """Let the codec hear more; only the newest telegram of each meter is kept."""
         for found in self.codec.feed(chunk):
             if isinstance(found, Refused):
                 self._refuse(found)
@@ -53,7 +62,9 @@ class Hearing:
         return self.samples > 0 or self.locked is not None
 
     def _count(self, telegram: Telegram) -> None:
-        self.telegrams = [telegram]
+        for sample in telegram.samples[:1]:
+            if sample.meter in self.newest or len(self.newest) < MAX_METERS:
+                self.newest[sample.meter] = telegram
         for sample in telegram.samples:
             is_checked = not sample.quality & Quality.UNCHECKED
             self.samples += 1
@@ -68,7 +79,13 @@ class Hearing:
             self.score += LOCKED_SCORE
         else:
             self.score -= 1
-            self.likeness += LIKENESS.get(refused.reason, 0) * len(refused.raw) - REFUSAL_COST
+            self.likeness += self._likeness_of(refused) - REFUSAL_COST
+
+    def _likeness_of(self, refused: Refused) -> int:
+        """Weigh the bytes of a refusal; those of a protocol of text lines have to be text."""
+        if self.protocol in TEXT_PROTOCOLS and not is_text(refused.raw):
+            return 0
+        return LIKENESS.get(refused.reason, 0) * len(refused.raw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +109,12 @@ def hearings(zone: ZoneInfo, keys: Keys | None = None) -> list[Hearing]:
 def best_hearing(heard: Iterable[Hearing], *, was_asked: bool) -> Hearing | None:
     """Return the hearing that understood most; None where none understood anything.
 
-    Protocols overlap: what came without being asked is first of all one that pushes.
+    Protocols overlap: of equals, what came without being asked is one that pushes.
     """
     recognised = [hearing for hearing in heard if hearing.is_recognised]
     return max(
         recognised,
-        key=lambda hearing: (CODECS[hearing.protocol].must_ask == was_asked, hearing.score),
+        key=lambda hearing: (hearing.score, CODECS[hearing.protocol].must_ask == was_asked),
         default=None,
     )
 
@@ -119,7 +136,7 @@ def recognise(
             hearing.feed(b"")
             if hearing.is_recognised:
                 certain.append(Recognised(protocol, recording, hearing.score))
-            elif hearing.likeness > 0:
+            elif hearing.likeness * MIN_LIKE_SHARE > len(recording.content):
                 likely.append(Recognised(protocol, recording, hearing.likeness, False))
     return max(certain or likely, key=lambda recognised: recognised.score, default=None)
 

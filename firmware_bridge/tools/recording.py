@@ -3,6 +3,7 @@
 Pure. Which of these is right is decided by which one decodes (`recognition.py`).
 """
 
+import codecs
 import enum
 import re
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ MAX_STRANGE_PERCENT = 5
 
 MIN_HEX_BYTES = 8
 """Fewer bytes than this hold no telegram of any protocol."""
+
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""What a Windows shell writes in front of everything it sends to a file."""
 
 _STRANGE = bytes(set(range(0x20)) - set(b"\t\n\r\f\x1b")) + bytes(range(0x7F, 0x100))
 _LINE_END = re.compile(rb"\r*\n")
@@ -45,6 +49,8 @@ class Recording:
 def is_text(content: bytes) -> bool:
     """Tell whether bytes are text, perhaps with some noise in it."""
     head = content[:SAMPLED_BYTES]
+    if head.startswith(_UTF16_MARKS):
+        return True
     strange = len(head) - len(head.translate(None, _STRANGE))
     return strange * 100 <= MAX_STRANGE_PERCENT * len(head)
 
@@ -58,6 +64,9 @@ def recordings_of(content: bytes) -> list[Recording]:
     found = [Recording(Form.RAW, content)]
     if not is_text(content):
         return found
+    if content.startswith(_UTF16_MARKS):
+        content = content.decode("utf-16", "replace").encode("utf-8")
+        found = [Recording(Form.MENDED, content)]
     mended = _LINE_END.sub(b"\r\n", content)
     if mended != content:
         found.append(Recording(Form.MENDED, mended))

@@ -67,4 +67,4 @@ def _unknown_lines(tally: Tally) -> Iterator[str]:
     yield f"  read, but not in our table: {len(tally.unknown)}"
     for code, value in list(tally.unknown.items())[:MAX_SHOWN_UNKNOWN]:
         yield f"            {code} = {value}"
-    yield "            = 'hearthlink capture --redact PORT FILE' makes a file to send us"
+    yield "            = 'hearthlink capture PORT FILE' makes a file to send us, without serials"

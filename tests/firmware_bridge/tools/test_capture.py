@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware_bridge.simulator import dlms_meter
 from firmware_bridge.simulator.iec62056_meter import Iec62056Meter
 from firmware_bridge.simulator.iec62056_port import OpticalPort
 from firmware_bridge.simulator.p1_meter import P1Meter
@@ -44,7 +45,7 @@ def test_bytes_and_their_times_are_recorded(
     sent = telegrams(3)
 
     with TalkingMeter(tmp_path / "port", sent, pause_s=0.05) as meter:
-        status = run([str(meter.path), str(path), "--seconds", "0.5"])
+        status = run([str(meter.path), str(path), "--seconds", "0.5", "--no-redact"])
 
     content, timing = path.read_bytes(), timing_of(path)
     assert status == 0
@@ -65,23 +66,23 @@ def test_redacted_capture_decodes_and_names_nobody(
     path = tmp_path / "meter.bin"
 
     with TalkingMeter(tmp_path / "port", telegrams(3), pause_s=0.05) as meter:
-        run([str(meter.path), str(path), "--seconds", "0.4", "--redact"])
+        run([str(meter.path), str(path), "--seconds", "0.4"])
 
     assert "were replaced" in capsys.readouterr().err
     assert b"53494D2D" not in path.read_bytes()
     assert run_decode([str(path), "--protocol", "p1"]) == 0
     assert '"medium":"gas"' in capsys.readouterr().out
-    assert timing_of(path)[1]["offset"] == len(telegrams(1)[0])
+    assert timing_of(path)[-1]["offset"] < path.stat().st_size
 
 
 def test_redaction_that_found_nothing_warns(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A binary protocol may still name the household."""
+    """What is not understood may still name the household."""
     with TalkingMeter(tmp_path / "port", [bytes(range(1, 200))], pause_s=0.05) as meter:
-        run([str(meter.path), str(tmp_path / "file"), "--seconds", "0.2", "--redact"])
+        run([str(meter.path), str(tmp_path / "file"), "--seconds", "0.2"])
 
-    assert "nothing was replaced" in capsys.readouterr().err
+    assert "no protocol was recognised" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("existing", ["file", "file.timing"])
@@ -152,7 +153,12 @@ def test_meter_that_waits_to_be_asked_is_asked(
     serving = threading.Thread(target=port.serve, args=(stopping.is_set,))
     serving.start()
     try:
-        status = run([str(tmp_path / "port"), str(tmp_path / "file"), "--ask", "--seconds", "4"])
+        status = run(
+            [
+                *(str(tmp_path / "port"), str(tmp_path / "file")),
+                *("--ask", "--seconds", "4", "--no-redact"),
+            ]
+        )
     finally:
         stopping.set()
         serving.join()
@@ -209,7 +215,7 @@ def test_capture_stops_before_it_fills_the_card(
 
 
 def test_offsets_of_a_redacted_capture_are_those_of_its_file(tmp_path: Path) -> None:
-    """A telegram is written when it is whole, and timed then."""
+    """What is replaced keeps its length, so bytes are timed when they came."""
     clock = DrivenClock(1_000)
     recorder = Recorder(tmp_path / "file", clock, Redactor(b"salt"))
     first, second = telegrams(2)
@@ -222,9 +228,33 @@ def test_offsets_of_a_redacted_capture_are_those_of_its_file(tmp_path: Path) -> 
     recorder.close()
 
     assert timing_of(tmp_path / "file") == [
-        {"offset": 0, "monotonic_ms": 500},
+        {"offset": 0, "monotonic_ms": 0},
+        {"offset": 100, "monotonic_ms": 500},
         {"offset": len(first), "monotonic_ms": 1_500},
     ]
+    assert (tmp_path / "file").stat().st_size == len(first) + len(second)
+
+
+def test_encrypted_capture_says_that_no_key_opens_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The system title, which the key goes with, was replaced."""
+    pushes = dlms_meter.telegrams(1, START_MS, START_MS + 20_000, keys=dlms_meter.MeterKeys())
+
+    with TalkingMeter(tmp_path / "port", [raw for raw, _ in pushes], pause_s=0.05) as meter:
+        run([str(meter.path), str(tmp_path / "file"), "--seconds", "0.4"])
+
+    assert "no key opens a redacted one" in capsys.readouterr().err
+
+
+def test_recording_can_be_redacted_afterwards(tmp_path: Path) -> None:
+    """A replay is a port like any other, and its end is no failure."""
+    (tmp_path / "old").write_bytes(b"".join(telegrams(2)))
+
+    status = run([f"replay:{tmp_path / 'old'}", str(tmp_path / "new")])
+
+    assert status == 0
+    assert b"53494D2D" not in (tmp_path / "new").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """`hearthlink decode`: every recording gives its samples, its refusals, and never a key."""
 
+import gzip
 import io
 import json
+import random
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -333,3 +335,50 @@ def test_protocol_of_every_real_recording_is_found_out() -> None:
 
         assert found is not None, path.name
         assert found.protocol == expected, path.name
+
+
+def test_packed_file_is_unpacked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """People send logs so."""
+    content, _ = recorded("p1")
+    (tmp_path / "log.gz").write_bytes(gzip.compress(content))
+
+    status = run([str(tmp_path / "log.gz")])
+
+    assert status == 0
+    assert decoded(capsys)
+
+
+def test_damaged_packed_file_says_so(tmp_path: Path) -> None:
+    """A copy that was cut short, and one with a changed byte."""
+    packed = gzip.compress(recorded("p1")[0])
+    for name, content in (("short", packed[:-100]), ("changed", packed[:40] + b"\0\0" * 40)):
+        (tmp_path / name).write_bytes(content)
+
+        with pytest.raises(OperatorError, match="packed with gzip, and damaged"):
+            run([str(tmp_path / name)])
+
+
+def test_text_of_a_windows_shell_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It sends what programs print to a file as UTF-16, with its own line ends."""
+    content, _ = recorded("sml")
+    dump = "\r\n".join(content[at : at + 16].hex(" ") for at in range(0, len(content), 16))
+    (tmp_path / "log").write_bytes(dump.encode("utf-16"))
+
+    status = run([str(tmp_path / "log")])
+
+    assert status == 0
+    assert decoded(capsys)
+
+
+def test_random_bytes_look_like_no_protocol(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Though some lines of them could be damaged lines of text."""
+    (tmp_path / "noise").write_bytes(random.Random(1).randbytes(100_000))
+
+    status = run([str(tmp_path / "noise"), "--summary"])
+
+    assert status == 1
+    assert "in no protocol known here" in capsys.readouterr().out

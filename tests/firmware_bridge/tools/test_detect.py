@@ -1,5 +1,6 @@
 """`hearthlink detect`: finds each meter by its bytes, at its speed, and says what to do if none."""
 
+import contextlib
 import json
 import socket
 import threading
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.config import read_config
-from firmware_bridge.simulator import dlms_meter, p1_meter, raven_meter, sml_meter
+from firmware_bridge.simulator import dlms_meter, glow_meter, p1_meter, raven_meter, sml_meter
 from firmware_bridge.simulator.iec62056_meter import Iec62056Meter
 from firmware_bridge.simulator.iec62056_port import OpticalPort
 from firmware_bridge.tools import console, detect
@@ -76,14 +77,14 @@ def test_answer_for_people_has_values_and_settings_that_the_hub_takes(
         status = run([str(meter.path)])
 
     said = capsys.readouterr().out
-    written = tomllib.loads(said[said.index("[meter]") :])
-    config = read_config(written, {}, "pasted")
+    written = tomllib.loads(said[said.index("[[meter]]") :])
+    (pasted,) = read_config(written, {}, "pasted").meters
     assert status == 0
     assert "found P1" in said
     assert "meter SIM-E-0001, electricity" in said
     assert " kWh" in said
-    assert (config.meter_protocol, config.meter_baud) == ("p1", 115_200)
-    assert config.meter_link == str(tmp_path / "port")
+    assert (pasted.protocol, pasted.baud) == ("p1", 115_200)
+    assert pasted.link == str(tmp_path / "port")
 
 
 def test_meter_that_waits_to_be_asked_is_asked(
@@ -105,6 +106,23 @@ def test_meter_that_waits_to_be_asked_is_asked(
 
     assert (answer["protocol"], answer["baud"], answer["framing"]) == ("iec62056", 300, "7E1")
     assert answer["samples"]
+    (pasted,) = read_config(tomllib.loads(str(answer["toml"])), {}, "pasted").meters
+    assert pasted.link == f"optical:{tmp_path / 'port'}"
+
+
+def test_meter_that_pushes_readouts_is_found_with_its_own_codec(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """P1 reads them too, but not the serial and the clock; its link does not ask."""
+    meter = Iec62056Meter(1, START_MS)
+    pushes = [meter.emit(START_MS + second * 1_000).telegram for second in range(20)]
+
+    with TalkingMeter(tmp_path / "port", pushes, baud=9_600, pause_s=0.1) as talking:
+        answer = found_on(talking.path, capsys)
+
+    (pasted,) = read_config(tomllib.loads(str(answer["toml"])), {}, "pasted").meters
+    assert (pasted.protocol, pasted.baud) == ("iec62056", 9_600)
+    assert pasted.link == str(tmp_path / "port")
 
 
 def _block(telegram: bytes) -> bytes:
@@ -127,6 +145,9 @@ def test_meter_that_encrypts_is_found_and_its_key_asked_for(
     assert "it encrypts: " in said
     assert "system title" in said
     assert 'protocol = "dlms"' in said
+    (pasted,) = read_config(tomllib.loads(said[said.index("[[meter]]") :]), {}, "pasted").meters
+    assert pasted.key is None
+    assert "# key = " in said
 
 
 def test_silent_port_is_told_with_what_to_check(
@@ -201,7 +222,8 @@ def test_network_adapter_has_no_speed_to_try(capsys: pytest.CaptureFixture[str])
 
 def _send_all(server: socket.socket, telegrams: list[bytes]) -> None:
     client, _ = server.accept()
-    with client:
+    # Whoever has heard enough hangs up, perhaps with bytes unread.
+    with client, contextlib.suppress(ConnectionError):
         for telegram in telegrams:
             client.sendall(telegram)
         client.settimeout(5)
@@ -282,3 +304,19 @@ def test_port_is_named_so_that_it_stays(tmp_path: Path) -> None:
 def test_values_are_written_as_people_say_them(register: str, value: int, text: str) -> None:
     """Exactly, without a float in between."""
     assert readable(register, value) == text
+
+
+def test_every_meter_on_a_line_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """A display tells of electricity and of gas in messages of their own."""
+    messages = [raw for raw, _ in glow_meter.telegrams(1, START_MS, START_MS + 20_000)]
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)) as server:
+        sending = threading.Thread(target=_send_all, args=(server, messages))
+        sending.start()
+        run([f"tcp://127.0.0.1:{port}"])
+        sending.join()
+
+    said = capsys.readouterr().out
+    assert "found Glow" in said
+    assert ", electricity" in said
+    assert ", gas" in said

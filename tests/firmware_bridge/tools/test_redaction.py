@@ -10,7 +10,7 @@ from firmware_bridge.meters.iec62056 import Iec62056Codec
 from firmware_bridge.meters.p1 import P1Codec
 from firmware_bridge.simulator.iec62056_meter import Iec62056Meter
 from firmware_bridge.simulator.p1_meter import P1Meter
-from firmware_bridge.tools.redaction import MAX_BLOCK_BYTES, Redactor
+from firmware_bridge.tools.redaction import MARGIN_BYTES, MAX_BLOCK_BYTES, Redactor
 
 LONDON = ZoneInfo("Europe/London")
 START_MS = 1_790_000_000_000
@@ -121,16 +121,51 @@ def test_wrong_checksum_stays_wrong() -> None:
 
 def test_serial_that_is_cut_off_is_gone_too() -> None:
     """The last line of a capture may end anywhere."""
-    assert redact(b"/XYZ5\r\n\r\n0-0:96.1.1(4530303") == b"/XYZ5\r\n\r\n0-0:96.1.1("
+    assert redact(b"/XYZ5\r\n\r\n0-0:96.1.1(4530303") == b"/XYZ5\r\n\r\n0-0:96.1.1(......."
 
 
 def test_bytes_without_text_pass_in_blocks() -> None:
     """Nothing waits for an end that never comes."""
-    content = bytes(range(1, 10)) * 4_000
+    content = bytes(range(1, 10)) * 8_000
     redactor = Redactor(SALT)
 
     passed = redactor.feed(content)
 
-    assert len(content) - len(passed) <= MAX_BLOCK_BYTES
+    assert len(content) - len(passed) <= MAX_BLOCK_BYTES + MARGIN_BYTES
     assert passed + redactor.finish() == content
     assert redactor.replaced == 0
+    assert not redactor.protocol
+
+
+def test_nothing_is_given_back_before_the_protocol_is_known() -> None:
+    """A serial may stand in the very first bytes."""
+    content = telegrams(2)
+    redactor = Redactor(SALT)
+
+    first = redactor.feed(content[:200])
+    rest = redactor.feed(content[200:]) + redactor.finish()
+
+    assert first == b""
+    assert redactor.protocol == "p1"
+    assert len(rest) == len(content)
+
+
+@given(step=st.integers(1, 400))
+def test_seven_bits_read_with_eight_keep_their_parity(step: int) -> None:
+    """A serial is found under the parity, and what stands for it has the right one."""
+    plain = Iec62056Meter(1, START_MS, checked=True).emit(START_MS).telegram
+    content = bytes(byte | 0x80 if byte.bit_count() % 2 else byte for byte in plain)
+
+    redacted = redact(content, step=step)
+
+    assert all(byte.bit_count() % 2 == 0 for byte in redacted)
+    assert b"SIM-I-0001" not in bytes(byte & 0x7F for byte in redacted)
+    assert [type(one) for one in Iec62056Codec(LONDON).feed(redacted)] == [Telegram]
+
+
+def test_heat_meters_own_numbers_are_replaced() -> None:
+    """Several data sets stand on one of its lines."""
+    redacted = redact(b"/LUGCUH50\r\n\r\n6.8(0061.556*MWh)6.26(02472.81*m3)9.21(66153690)\r\n!\r\n")
+
+    assert b"66153690" not in redacted
+    assert b"6.8(0061.556*MWh)" in redacted

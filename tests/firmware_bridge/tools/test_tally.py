@@ -64,7 +64,7 @@ def test_summary_names_unknown_codes_texts_and_reasons() -> None:
     assert "text for the household: Hello" in text
     assert text.index("odd-reason") < text.index("bad-crc: checksum 0000 ('/XYZ')")
     assert "plug the cable in firmly" in text
-    assert "hearthlink capture --redact" in text
+    assert "hearthlink capture PORT FILE" in text
 
 
 def test_guess_is_called_one() -> None:
