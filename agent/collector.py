@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from agent.records import RunChange
-from agent.registers import HOLDS, CounterWatch, Verdict, join_changes
+from agent.registers import HOLDS, SLACK_MS, UNDATED_SLACK_MS, CounterWatch, Verdict, join_changes
 from agent.rows import LogRow
 from agent.timekeeping import METER_CLOCK_TOLERANCE_MS, taken_at
 from firmware_bridge.meters.codec import Telegram
@@ -36,6 +36,10 @@ RESTORED_ROWS = 1_000
 
 MAX_POWER_W = 1_000_000
 """No home's meter passes a megawatt; a larger power is a sentinel or garbage."""
+
+
+REPLAYED = "replayed"
+"""The reason to set a telegram aside that was heard before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,8 @@ class _Meter:
     watch: CounterWatch
     progress_ms: int = 0
     last_meter_clock_ms: int | None = None
+    last_registers: dict[str, int] = field(default_factory=dict)
+    last_counters: dict[str, int] = field(default_factory=dict)
     last_utc_ms: int | None = None
     last_boot: int = -1
     last_monotonic_ms: int = 0
@@ -141,6 +147,9 @@ class Collector:
         collected = Collected()
         first = telegram.samples[0] if telegram.samples and not telegram.is_past else None
         clock_ms = first.meter_time_ms if first else None
+        if first is not None and _is_heard_again(self._meters.get(first.meter), first):
+            collected.doubts.append(Doubt(first.meter, "clock", clock_ms or 0, REPLAYED))
+            return collected
         for sample in telegram.samples:
             captured_ms = None if sample is first else sample.meter_time_ms
             if telegram.is_past and self._is_known(sample):
@@ -172,7 +181,12 @@ class Collector:
         if captured_ms is None or captured_ms != state.capture_ms:
             state.capture_ms, state.capture_progress_ms = captured_ms, state.progress_ms
             state.doubted.clear()
-        believed, changes = _believed(sample, state, collected.doubts)
+        is_undated = captured_ms is None and sample.medium is not Medium.ELECTRICITY
+        slack_ms = UNDATED_SLACK_MS if is_undated else SLACK_MS
+        if captured_ms is None:
+            state.last_registers = sample.registers
+            state.last_counters |= _counters_of(sample)
+        believed, changes = _believed(sample, state, slack_ms, collected.doubts)
         if not believed.registers:
             return
         at_ms = self._best_time_ms(moment, clock_ms, captured_ms)
@@ -235,7 +249,7 @@ def _last_counters(
 
 
 def _believed(
-    sample: Sample, state: _Meter, doubts: list[Doubt]
+    sample: Sample, state: _Meter, slack_ms: int, doubts: list[Doubt]
 ) -> tuple[Sample, dict[str, Verdict]]:
     """Take out the values that cannot be; name the registers that wrapped or began a new run.
 
@@ -245,7 +259,7 @@ def _believed(
     refused: dict[str, str] = {}
     for register, value in sample.registers.items():
         if register in COUNTERS:
-            verdict = state.watch.judge(register, value, state.capture_progress_ms)
+            verdict = state.watch.judge(register, value, state.capture_progress_ms, slack_ms)
             if verdict is HOLDS:
                 continue
             if verdict.fault is not None:
@@ -263,6 +277,27 @@ def _believed(
             doubts.append(Doubt(sample.meter, register, value, reason))
     registers = {name: v for name, v in sample.registers.items() if name not in refused}
     return msgspec.structs.replace(sample, registers=registers), changes
+
+
+def _is_heard_again(state: _Meter | None, sample: Sample) -> bool:
+    """Tell whether a telegram from before comes once more.
+
+    It is the last one, or has an older clock and no counter higher: a clock that was set back tells
+    counters that go on.
+    """
+    clock_ms, last_ms = sample.meter_time_ms, state.last_meter_clock_ms if state else None
+    if state is None or clock_ms is None or last_ms is None or clock_ms > last_ms:
+        return False
+    if clock_ms == last_ms:
+        return sample.registers == state.last_registers
+    counters = _counters_of(sample)
+    return bool(counters) and all(
+        value <= state.last_counters.get(name, -1) for name, value in counters.items()
+    )
+
+
+def _counters_of(sample: Sample) -> dict[str, int]:
+    return {name: value for name, value in sample.registers.items() if name in COUNTERS}
 
 
 def _has_counter(sample: Sample) -> bool:
@@ -313,8 +348,7 @@ def _due(state: _Meter, heard: Heard) -> Iterable[Heard]:
 
 def _due_slowly(state: _Meter, heard: Heard) -> Iterable[Heard]:
     """Say whether a gas, water or heat meter heard by itself is to be logged."""
-    registers = heard.sample.registers
-    counters = {name: value for name, value in registers.items() if name in COUNTERS}
+    counters = _counters_of(heard.sample)
     bucket = _bucket(heard.sample.medium, heard.at_ms)
     if heard.changes or bucket != state.logged_bucket or counters != state.logged_counters:
         state.logged_bucket, state.logged_counters = bucket, counters

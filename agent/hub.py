@@ -4,6 +4,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -63,6 +64,14 @@ class LinkState:
     hint: str = ""
 
 
+class Latest(NamedTuple):
+    """What a meter said last, when by the machine's clock, and how long since the time before."""
+
+    heard: Heard
+    monotonic_ms: int
+    rhythm_ms: int
+
+
 class Hub:
     """Everything one hub process holds; the methods here only pass things on."""
 
@@ -96,7 +105,7 @@ class Hub:
         )
         self.session: Session | None = None
         self.links = {meter.link: LinkState() for meter in config.meters}
-        self.latest: dict[str, tuple[Heard, int]] = {}
+        self.latest: dict[str, Latest] = {}
         self.tariffs = TariffShelf(log, config.tariff_electricity_file, config.tariff_gas_file)
         self._live_sent_ms: dict[str, int] = {}
         self._meter_tells_time = False
@@ -295,7 +304,9 @@ class Hub:
 
     def _note_heard(self, heard: Heard) -> None:
         sample, now_ms = heard.sample, self.machine.monotonic_ms()
-        self.latest[sample.meter] = (heard, now_ms)
+        before = self.latest.get(sample.meter)
+        rhythm_ms = now_ms - before.monotonic_ms if before else 0
+        self.latest[sample.meter] = Latest(heard, now_ms, rhythm_ms)
         may_send = self.config.uplink_live and self.consent.now is Granularity.LIVE
         sent_ms = self._live_sent_ms.get(sample.meter, -LIVE_INTERVAL_MS)
         if self.uplink is not None and may_send and now_ms - sent_ms >= LIVE_INTERVAL_MS:

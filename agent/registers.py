@@ -30,6 +30,10 @@ MAX_HEAT_MJ_PER_HOUR = 1_000
 SLACK_MS = 60_000
 """Every bound allows a minute more: a meter's clock ticks whole seconds and its display lags."""
 
+UNDATED_SLACK_MS = MS_PER_HOUR
+"""A gas, water or heat register whose own capture time is not told steps by what went through since
+it was read, up to an hour ago, however often it is repeated in between."""
+
 CONSISTENT_SAMPLES = 6
 """So many refused readings, each going on from the one before, convince: the meter means it."""
 
@@ -103,8 +107,10 @@ class CounterWatch:
         """Go on from what the log says of a register."""
         self._counters[register] = _Counter(value, at_ms, modulus)
 
-    def judge(self, register: str, value: int, at_ms: int) -> Verdict:
+    def judge(self, register: str, value: int, at_ms: int, slack_ms: int = SLACK_MS) -> Verdict:
         """Decide on a counter's value read at `at_ms`, a time that never goes back.
+
+        It may have been read up to `slack_ms` before.
 
         A reading that a meter repeats is judged at the time it was first heard: then it gets the
         verdict it got, and however often it is repeated, it counts once.
@@ -115,7 +121,7 @@ class CounterWatch:
         if known is None:
             self._counters[register] = _Counter(value, at_ms)
             return HOLDS
-        bound = self._bound(at_ms - known.at_ms)
+        bound = self._bound(at_ms - known.at_ms + slack_ms)
         if known.value <= value <= known.value + bound:
             known.value, known.at_ms, known.suspects = value, at_ms, 0
             return HOLDS
@@ -125,12 +131,14 @@ class CounterWatch:
                 known.value, known.at_ms, known.suspects = value, at_ms, 0
                 known.modulus = modulus
                 return Verdict(modulus=modulus)
-        return self._suspect(register, known, value, at_ms)
+        return self._suspect(register, known, value, at_ms, slack_ms)
 
-    def _suspect(self, register: str, known: _Counter, value: int, at_ms: int) -> Verdict:
+    def _suspect(
+        self, register: str, known: _Counter, value: int, at_ms: int, slack_ms: int
+    ) -> Verdict:
         if value == 0:
             return Verdict(Fault.ZERO)
-        bound = self._bound(at_ms - known.suspect_at_ms)
+        bound = self._bound(at_ms - known.suspect_at_ms + slack_ms)
         goes_on = known.suspects and known.suspect <= value <= known.suspect + bound
         if not goes_on:
             known.suspects = 1
@@ -143,7 +151,7 @@ class CounterWatch:
         return Verdict(is_new_run=True)
 
     def _bound(self, elapsed_ms: int) -> int:
-        elapsed_ms = max(elapsed_ms, 0) + SLACK_MS
+        elapsed_ms = max(elapsed_ms, SLACK_MS)
         if self._medium is Medium.GAS:
             return MAX_GAS_L_PER_HOUR * elapsed_ms // MS_PER_HOUR
         if self._medium is Medium.WATER:

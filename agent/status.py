@@ -1,8 +1,7 @@
 """Reads the hub's state into what the display shows. Decides nothing."""
 
-from agent.collector import Heard
 from agent.home.inputs import HomeInputs, HubState, MeterState
-from agent.hub import Hub
+from agent.hub import Hub, Latest
 from agent.rows import LogRow
 from shared.ranges import count
 from shared.readings import Medium
@@ -18,8 +17,8 @@ def read_home_inputs(hub: Hub) -> HomeInputs:
         is_clock_trusted=hub.ledger.is_trusted(hub.boot, monotonic_ms),
         clock_source=believed.source if believed else "machine",
         meters=[
-            _meter_state(hub, heard, hub.machine.monotonic_ms() - heard_ms)
-            for heard, heard_ms in hub.latest.values()
+            _meter_state(hub, latest, hub.machine.monotonic_ms() - latest.monotonic_ms)
+            for latest in hub.latest.values()
         ],
         electricity_slots=hub.history.usage("import_mwh", Medium.ELECTRICITY),
         export_slots=hub.history.usage("export_mwh", Medium.ELECTRICITY),
@@ -30,10 +29,17 @@ def read_home_inputs(hub: Hub) -> HomeInputs:
     )
 
 
-def _meter_state(hub: Hub, heard: Heard, age_ms: int) -> MeterState:
-    sample = heard.sample
-    role = hub.role_of(sample.meter)
-    return MeterState(sample.meter, sample.medium, heard.at_ms, age_ms, sample.registers, role)
+def _meter_state(hub: Hub, latest: Latest, age_ms: int) -> MeterState:
+    sample = latest.heard.sample
+    return MeterState(
+        sample.meter,
+        sample.medium,
+        latest.heard.at_ms,
+        age_ms,
+        sample.registers,
+        hub.role_of(sample.meter),
+        latest.rhythm_ms,
+    )
 
 
 def _hub_state(hub: Hub) -> HubState:

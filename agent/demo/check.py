@@ -7,7 +7,6 @@ is what the hub's log holds.
 """
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -33,9 +32,21 @@ class Truth(msgspec.Struct, frozen=True):
     taken_at_ms: int
     registers: dict[str, int]
     must_log: bool = True
+    doubtful: tuple[str, ...] = ()
+    """Registers that the meter displayed and never measured: a hub may leave them out."""
+
+    def is_told_by(self, registers: dict[str, int]) -> bool:
+        """Tell whether these registers are what was displayed, but for doubtful ones left out."""
+        missing = self.registers.keys() - registers.keys()
+        return registers.items() <= self.registers.items() and missing <= set(self.doubtful)
+
+    def certain_registers(self) -> dict[str, int]:
+        """Return what the meter displayed and measured."""
+        return {name: v for name, v in self.registers.items() if name not in self.doubtful}
 
 
-Key = tuple[str, int, tuple[tuple[str, int], ...]]
+Place = tuple[str, int]
+"""A meter, and when a sample of it was taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,38 +84,63 @@ def check_demo(stage: Stage) -> Summary:
         decoded = int(log.fact("telegrams_decoded") or 0)
     finally:
         log.close()
-    truth = _read_oracle(stage) if stage.oracle_path.exists() else held
-    stored = Counter(_read_stored(stage))
-    must = {_key(sample) for sample in truth if sample.must_log}
-    may = {_key(sample) for sample in truth}
+    truth = list(_read_oracle(stage)) if stage.oracle_paths else held
+    displayed, stored = _by_place(truth), _by_place(_read_stored(stage))
     served, difference_mwh = _compare_served(stage, truth)
     return Summary(
         decoded=decoded,
         logged=len(held),
-        stored=sum(stored.values()),
+        stored=sum(map(len, stored.values())),
         served=served,
-        lost=len(must - stored.keys()),
-        duplicated=sum(stored.values()) - len(stored),
-        altered=len(stored.keys() - may),
+        lost=_count_lost(displayed, stored),
+        duplicated=sum(len(copies) - len(_different(copies)) for copies in stored.values()),
+        altered=_count_altered(displayed, stored),
         energy_difference_mwh=difference_mwh,
     )
 
 
-def _key(sample: Truth) -> Key:
-    return sample.meter, sample.taken_at_ms, tuple(sorted(sample.registers.items()))
+def _by_place(samples: Iterable[Truth]) -> dict[Place, list[Truth]]:
+    places: dict[Place, list[Truth]] = {}
+    for sample in samples:
+        places.setdefault((sample.meter, sample.taken_at_ms), []).append(sample)
+    return places
 
 
-def _read_oracle(stage: Stage) -> list[Truth]:
+def _different(copies: list[Truth]) -> set[tuple[tuple[str, int], ...]]:
+    return {tuple(sorted(one.registers.items())) for one in copies}
+
+
+def _count_lost(displayed: dict[Place, list[Truth]], stored: dict[Place, list[Truth]]) -> int:
+    """Count what must be logged and is told by no stored sample of that meter and time."""
+    return sum(
+        not any(must.is_told_by(one.registers) for one in stored.get(place, ()))
+        for place, shown in displayed.items()
+        for must in shown
+        if must.must_log
+    )
+
+
+def _count_altered(displayed: dict[Place, list[Truth]], stored: dict[Place, list[Truth]]) -> int:
+    """Count the different stored samples that no meter ever displayed."""
+    return sum(
+        not any(shown.is_told_by(dict(registers)) for shown in displayed.get(place, ()))
+        for place, copies in stored.items()
+        for registers in _different(copies)
+    )
+
+
+def _read_oracle(stage: Stage) -> Iterable[Truth]:
     decode = msgspec.json.Decoder(Truth).decode
-    with stage.oracle_path.open("rb") as lines:
-        return [decode(line) for line in lines]
+    for path in stage.oracle_paths:
+        with path.open("rb") as lines:
+            yield from map(decode, lines)
 
 
-def _read_stored(stage: Stage) -> Iterable[Key]:
+def _read_stored(stage: Stage) -> Iterable[Truth]:
     decode = msgspec.json.Decoder(Truth).decode
     process = stage.cloud("samples")
     for line in process.stdout or ():
-        yield _key(decode(line))
+        yield decode(line)
     if process.wait():
         raise RuntimeError(f"hearthlink cloud samples ended with status {process.returncode}")
 
@@ -144,11 +180,11 @@ def _at_boundaries(samples: list[Truth]) -> Iterable[tuple[int, dict[str, int]]]
     asked = 0
     for sample in samples:
         while sample.taken_at_ms > boundary_ms and asked < MAX_BOUNDARIES:
-            yield boundary_ms, last.registers
+            yield boundary_ms, last.certain_registers()
             boundary_ms += SLOT_MS
             asked += 1
         last = sample
-    yield last.taken_at_ms, last.registers
+    yield last.taken_at_ms, last.certain_registers()
 
 
 def _registers_at(stage: Stage, meter: str, at_ms: int) -> dict[str, int]:

@@ -29,7 +29,15 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--replay", type=Path, metavar="FILE", help="feed this P1 capture instead")
     parser.add_argument("--history-days", type=float, default=14, help="days played before now")
     parser.add_argument("--seed", type=int, default=1, help="which household")
-    parser.add_argument("--protocol", default="p1", help="what the meter speaks (default p1)")
+    parser.add_argument(
+        "--protocol",
+        default="p1",
+        help="what the meter speaks (default p1), or 'mixed': electricity by ZigBee, gas by a "
+        "Glow's broker and a solar meter's P1 port in one home",
+    )
+    parser.add_argument(
+        "--faults", metavar="SPEC", help="what goes wrong at the meter: see docs/how-to/simulate.md"
+    )
     parser.add_argument("--zone", default="Europe/London", help="time zone of a replayed meter")
     parser.add_argument(
         "--page-port", type=int, default=DEFAULT_PAGE_PORT, help="port of the display"

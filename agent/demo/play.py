@@ -8,7 +8,8 @@ import time
 import urllib.error
 from typing import Any
 
-from agent.demo.stage import TARIFFS, Stage
+from agent.demo.files import TARIFFS
+from agent.demo.stage import Stage
 from shared.errors import OperatorError
 from shared.ranges import subtract
 
@@ -21,14 +22,14 @@ STALL_S = 120.0
 def play_demo(stage: Stage, seconds: float | None) -> None:
     """Play until `seconds` after the start (but never before the history is stored), or Ctrl-C."""
     started = time.monotonic()
-    if stage.meter is not None:
-        _play_history(stage)
+    _play_history(stage)
     _await_stored(stage)
     _give_tariffs(stage)
     _say_where_to_look(stage)
     try:
         while seconds is None or time.monotonic() - started < seconds:
             _show_status(stage)
+            stage.hear_out()
             time.sleep(1.0)
             stage.check_running()
     except KeyboardInterrupt:
@@ -37,26 +38,30 @@ def play_demo(stage: Stage, seconds: float | None) -> None:
 
 
 def _play_history(stage: Stage) -> None:
-    """Follow the simulated meter's own count of what it has emitted."""
-    output = stage.meter.stdout if stage.meter else None
-    if output is None:
-        return
-    os.set_blocking(output.fileno(), False)
+    """Follow each simulated source's own count of what it has emitted, until all have played."""
+    told: dict[int, dict[str, Any]] = {}
+    playing = [simulation.stdout for simulation in stage.simulations if simulation.stdout]
+    for output in playing:
+        os.set_blocking(output.fileno(), False)
     moved = time.monotonic()
-    while True:
-        line = output.readline()
-        if line:
-            progress = json.loads(line)
-            moved = time.monotonic()
-            _show_bar("history", progress["emitted"], progress["total"])
-            if progress["phase"] != "history":
-                break
-            continue
+    while playing:
+        for output in list(playing):
+            while line := output.readline():
+                moved = time.monotonic()
+                told[output.fileno()] = progress = json.loads(line)
+                if progress["phase"] != "history":
+                    playing.remove(output)
+                    break
+        _show_bar("history", _sum(told, "emitted"), _sum(told, "total"))
         stage.check_running()
         if time.monotonic() - moved > STALL_S:
             raise OperatorError("the history has stopped moving", hint=f"see {stage.state}")
         time.sleep(POLL_S)
     _clear_line()
+
+
+def _sum(told: dict[int, dict[str, Any]], name: str) -> int:
+    return sum(progress.get(name, 0) for progress in told.values())
 
 
 def _await_stored(stage: Stage) -> None:

@@ -15,9 +15,14 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
+from agent.demo.files import write_hub_files
+from agent.demo.glow_broker import glow_topics, write_glow_broker_config
+from agent.demo.sources import Source, check_faults, home_of
+from firmware_bridge.meters.keys import KEY_BYTES
 from shared.errors import OperatorError
 
 THING = "demo-hub"
+GLOW_BROKER = "glow-broker"
 HOST = "127.0.0.1"
 MARK = ".hearthlink-demo"
 SIMULATED_ZONE = "Europe/London"
@@ -27,46 +32,15 @@ START_S = 30.0
 STOP_S = 20.0
 POLL_S = 0.1
 
-TARIFFS: dict[str, dict[str, Any]] = {
-    "electricity": {
-        "name": "Demo day and night",
-        "currency": "GBP",
-        "versions": [
-            {
-                "version": "demo-1",
-                "starts_on": "2010-01-01",
-                "standing_millionths_per_day": 532_100,
-                "vat_permille": 50,
-                "prices": {
-                    "kind": "time-of-use",
-                    "base_name": "day",
-                    "base_price_millionths_per_kwh": 276_800,
-                    "bands": [
-                        {
-                            "name": "night",
-                            "from_minute": 30,
-                            "to_minute": 450,
-                            "price_millionths_per_kwh": 132_400,
-                        }
-                    ],
-                },
-            }
-        ],
-    },
-    "gas": {
-        "name": "Demo gas",
-        "currency": "GBP",
-        "versions": [
-            {
-                "version": "demo-1",
-                "starts_on": "2010-01-01",
-                "standing_millionths_per_day": 298_800,
-                "vat_permille": 50,
-                "prices": {"kind": "flat", "price_millionths_per_kwh": 59_900},
-            }
-        ],
-    },
-}
+
+def find_mosquitto() -> str:
+    """Find the broker; raise OperatorError where it is not installed."""
+    found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+    if found is None:
+        raise OperatorError(
+            "mosquitto, the broker, is not installed", hint="apt install mosquitto, or make demo"
+        )
+    return found
 
 
 class Stage:
@@ -79,12 +53,13 @@ class Stage:
         self.token = secrets.token_urlsafe(24)
         self.page_url = f"http://{HOST}:{chosen.page_port}"
         self.api_url = f"http://{HOST}:{chosen.api_port}"
-        self.oracle_path = self.state / "oracle.jsonl"
+        self.sources = {} if chosen.replay else home_of(chosen.protocol)
         self.hub_database = self.state / "hub" / "hub.sqlite"
         self._processes: dict[str, subprocess.Popen[str]] = {}
 
     def __enter__(self) -> Self:
         self._check_ports()
+        check_faults(self.chosen.faults, self.sources)
         self._prepare_folder()
         try:
             self._start_all()
@@ -94,13 +69,18 @@ class Stage:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        for name in ("meter", "hub", "ingest", "api", "broker"):
+        for name in (*self.sources, "hub", "ingest", "api", "broker", GLOW_BROKER):
             self.stop(name)
 
     @property
-    def meter(self) -> "subprocess.Popen[str] | None":
-        """The simulated meter; None in a replay."""
-        return self._processes.get("meter")
+    def oracle_paths(self) -> list[Path]:
+        """What each simulated source writes down; none in a replay."""
+        return [self.state / f"{name}.oracle.jsonl" for name in self.sources]
+
+    @property
+    def simulations(self) -> "list[subprocess.Popen[str]]":
+        """The simulated sources that run; none in a replay."""
+        return [self._processes[name] for name in self.sources if name in self._processes]
 
     def _check_ports(self) -> None:
         ports = (
@@ -136,21 +116,17 @@ class Stage:
         for name in ("api", "ingest"):
             self.start(name, self._command("cloud", name), self._cloud_environment(name))
         self._await_url("api", f"{self.api_url}/v1/health")
-        link = (
-            f"replay:{self.chosen.replay.absolute()}" if self.chosen.replay else self._start_meter()
-        )
-        self._write_hub_files(link)
-        config = str(self.state / "hub.toml")
-        self.start("hub", self._command("run", "--config", config))
+        meters = [self._start_source(name, source) for name, source in self.sources.items()]
+        if self.chosen.replay:
+            capture = f"replay:{self.chosen.replay.absolute()}"
+            meters = [{"protocol": self.chosen.protocol, "link": capture}]
+        ports = {"broker": self.chosen.broker_port, "page": self.chosen.page_port}
+        config = write_hub_files(self.state, THING, meters, self.zone, ports)
+        self.start("hub", self._command("run", "--config", str(config)))
         self._await_url("hub", f"{self.page_url}/healthz")
 
     def _start_broker(self) -> None:
-        broker = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
-        if broker is None:
-            raise OperatorError(
-                "mosquitto, the broker, is not installed",
-                hint="apt install mosquitto, or make demo",
-            )
+        broker = find_mosquitto()
         fleet = ["--state", str(self.state / "fleet")]
         self._run("fleet", "init", *fleet)
         self._run("fleet", "issue", THING, *fleet)
@@ -175,61 +151,51 @@ class Stage:
             "HEARTHLINK_CLOUD_ZONE": self.zone,
         }
 
-    def _start_meter(self) -> str:
-        port = self.state / "meter"
+    def _start_source(self, name: str, source: Source) -> dict[str, Any]:
+        """Start what simulates a source; return the hub's table for it."""
+        keys = (secrets.token_hex(KEY_BYTES), secrets.token_hex(KEY_BYTES))
+        port = self.state / name
+        topics = self._start_glow_broker() if "{topics}" in source.link else ""
+        faults = [f"--faults={self.chosen.faults}"] if self.chosen.faults else []
         self.start(
-            "meter",
+            name,
             self._command(
                 "simulate",
-                f"--link=pty:{port}",
-                f"--protocol={self.chosen.protocol}",
+                f"--link={source.played_on.format(path=port, topics=topics)}",
                 f"--seed={self.chosen.seed}",
                 f"--history-days={self.chosen.history_days}",
-                f"--oracle={self.oracle_path}",
+                f"--oracle={self.state / name}.oracle.jsonl",
                 "--json",
+                *source.play_options(keys),
+                *faults,
             ),
             output=subprocess.PIPE,
         )
-        self._await("meter", port.exists)
-        return str(port)
+        if not topics:
+            self._await(name, port.exists)
+        return source.table(source.link.format(path=port, topics=topics), keys)
 
-    def _write_hub_files(self, link: str) -> None:
-        for medium, tariff in TARIFFS.items():
-            (self.state / f"{medium}-tariff.json").write_text(json.dumps(tariff, indent=2))
-        things = self.state / "fleet" / "things"
-        settings: dict[str, dict[str, Any]] = {
-            "hub": {
-                "thing": THING,
-                "state_dir": str(self.state / "hub"),
-                "clock": "meter",
-                "zone": self.zone,
-            },
-            "meter": {"link": link, "protocol": self.chosen.protocol},
-            "log": {"commit_window_s": 1},
-            "uplink": {
-                "host": "localhost",
-                "port": self.chosen.broker_port,
-                "ca_file": str(self.state / "fleet" / "ca.crt"),
-                "certificate_file": str(things / f"{THING}.crt"),
-                "key_file": str(things / f"{THING}.key"),
-                "frame_interval_s": 5,
-                "backlog_frames_per_s": 100,
-                "start_delay_s": 0,
-                "live": True,
-            },
-            "page": {"port": self.chosen.page_port},
-            "consent": {"granularity": "live"},
-            "tariff": {
-                "electricity_file": str(self.state / "electricity-tariff.json"),
-                "gas_file": str(self.state / "gas-tariff.json"),
-            },
-        }
-        (self.state / "hub.toml").write_text(_to_toml(settings))
+    def _start_glow_broker(self) -> str:
+        """Start the plain broker a Glow needs, on a free port; return where it publishes."""
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            port = int(probe.getsockname()[1])
+        config = write_glow_broker_config(self.state, port)
+        self.start(GLOW_BROKER, [find_mosquitto(), "-c", str(config)])
+        self._await_port(GLOW_BROKER, port)
+        return glow_topics(port)
+
+    def hear_out(self) -> None:
+        """Read on what the simulations say: a full pipe would stop them."""
+        for simulation in self.simulations:
+            if simulation.stdout is not None:
+                simulation.stdout.readlines()
 
     def end_readings(self) -> None:
-        """Stop the meter, then the hub, which commits, sends and waits for its receipts."""
-        if self.meter is not None:
-            self.stop("meter")
+        """Stop the sources, then the hub, which commits, sends and waits for its receipts."""
+        for name in self.sources:
+            self.stop(name)
+        if self.sources:
             time.sleep(1.0)
         self.stop("hub")
 
@@ -339,12 +305,3 @@ class Stage:
             if time.monotonic() > deadline:
                 raise OperatorError(f"{name} did not start", hint=f"see {self.state / name}.log")
             time.sleep(POLL_S)
-
-
-def _to_toml(settings: dict[str, dict[str, Any]]) -> str:
-    """Write sections of plain values; JSON's texts, numbers and truth values are TOML's."""
-    lines = []
-    for section, values in settings.items():
-        lines.append(f"[{section}]")
-        lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
-    return "\n".join(lines) + "\n"

@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from agent.home.inputs import HomeInputs, HubState, MeterState
-from agent.home.power import STALE_AFTER_MS
+from agent.home.power import is_silent
 from agent.home.words import format_age, format_clock, format_count, format_span
 from shared.readings import Medium
 from shared.units import MS_PER_SECOND
@@ -61,7 +61,7 @@ def _meter_line(inputs: HomeInputs) -> HealthLine:
         return HealthLine(
             "Meter", "fault", "none heard yet", "Check the cable to the meter and its port"
         )
-    silent = [meter for meter in electric if meter.age_ms > STALE_AFTER_MS]
+    silent = [meter for meter in electric if is_silent(meter)]
     if not silent:
         return HealthLine("Meter", "good", f"heard {format_age(_oldest_ms(electric))}", "")
     text = f"silent for {format_span(_oldest_ms(silent))}"

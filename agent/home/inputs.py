@@ -19,7 +19,8 @@ class MeterState:
 
     `taken_at_ms` is the time of its latest sample (for gas, of the gas meter's own capture);
     `age_ms` how long ago the hub last heard the meter, by the monotonic clock; `registers` the
-    latest values by canonical name; `role` what it stands for in the home's totals.
+    latest values by canonical name; `role` what it stands for in the home's totals; `rhythm_ms`
+    how far apart it was heard the last two times, 0 where it was heard once.
     """
 
     meter: str
@@ -28,6 +29,7 @@ class MeterState:
     age_ms: int
     registers: Mapping[str, int]
     role: Role = Role.SUPPLY
+    rhythm_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,9 @@ from shared.units import MS_PER_SECOND, round_half_even
 STALE_AFTER_MS = 60 * MS_PER_SECOND
 """Six of the slowest electricity telegrams (one in 10 s): after that the number is history."""
 
+SLOWEST_STALE_AFTER_MS = 15 * 60 * MS_PER_SECOND
+"""However seldom a meter speaks that must be asked, a quarter of an hour is not now."""
+
 PHASES = (1, 2, 3)
 
 
@@ -57,7 +60,7 @@ def view_power(inputs: HomeInputs) -> PowerView:
         return _missing(scale, "no power reported" if heard else "no meter heard yet")
     net_w = sum(powers_w)
     age_ms = max(meter.age_ms for meter, power in reporting if power is not None)
-    if age_ms > STALE_AFTER_MS:
+    if all(map(is_silent, heard)):
         return _stale(inputs, scale, net_w, age_ms)
     return _fresh(inputs, scale, net_w, age_ms)
 
@@ -67,7 +70,7 @@ def generation_in_words(inputs: HomeInputs) -> str:
     made_w = [
         -power_w
         for meter in inputs.meters
-        if meter.role is Role.GENERATION and meter.age_ms <= STALE_AFTER_MS
+        if meter.role is Role.GENERATION and not is_silent(meter)
         if (power_w := net_power_w(meter.registers)) is not None
     ]
     return f"Own generation now: {' '.join(split_power(sum(made_w)))}" if made_w else ""
@@ -80,7 +83,13 @@ def electricity_meters(meters: Sequence[MeterState]) -> list[MeterState]:
         for meter in meters
         if meter.medium is Medium.ELECTRICITY and meter.role is Role.SUPPLY
     ]
-    return [meter for meter in electric if meter.age_ms <= STALE_AFTER_MS] or electric
+    return [meter for meter in electric if not is_silent(meter)] or electric
+
+
+def is_silent(meter: MeterState) -> bool:
+    """Tell whether an electricity meter has missed two of its own turns, a minute at the least."""
+    patience_ms = min(5 * meter.rhythm_ms // 2, SLOWEST_STALE_AFTER_MS)
+    return meter.age_ms > max(STALE_AFTER_MS, patience_ms)
 
 
 def net_power_w(registers: Mapping[str, int]) -> int | None:

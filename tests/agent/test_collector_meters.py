@@ -211,3 +211,27 @@ def test_a_replays_meters_are_believed_however_far_apart() -> None:
     home = Collector(100).offer(decoded, moment(0))
 
     assert [one.at_ms - START_MS for one in replay.to_log + home.to_log] == [-behind_ms, 0]
+
+
+def test_a_gas_register_may_step_by_what_an_hour_burns() -> None:
+    """A broker repeats the last half hour's register every ten seconds, then it steps at once."""
+    collector = Collector(100)
+    steps = [500_000, 500_000, 500_000 + 2_000, 500_000 + 2_000, 500_000 + 4_000]
+
+    made = [gas_alone(collector, n * 10_000, gas_l) for n, gas_l in enumerate(steps, start=1)]
+
+    assert made == [1, 0, 1, 0, 1]
+
+
+def test_a_telegram_heard_once_more_is_set_aside() -> None:
+    """An older clock and no counter higher is a repetition; a clock set back tells more energy."""
+    collector = Collector(100)
+    electricity_then(collector, 20_000, 10**9 + 50)
+    electricity_then(collector, 40_000, 10**9 + 90)
+
+    again = collector.offer(Telegram((sample(10**9 + 50, START_MS + 20_000),)), moment(41_000))
+    set_back = collector.offer(Telegram((sample(10**9 + 95, START_MS + 30_000),)), moment(50_000))
+
+    assert [doubt.reason for doubt in again.doubts] == ["replayed"]
+    assert again.heard == again.to_log == []
+    assert len(set_back.to_log) == 1

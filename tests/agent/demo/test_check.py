@@ -33,6 +33,7 @@ def line_of(sample: Truth) -> str:
             "taken_at_ms": sample.taken_at_ms,
             "registers": sample.registers,
             "must_log": True,
+            "doubtful": sample.doubtful,
         }
     )
 
@@ -50,10 +51,19 @@ class StandIn(Stage):
 
     def __init__(self, folder: Path, emitted: list[Truth], stored: list[Truth]) -> None:
         super().__init__(
-            Namespace(state=folder, page_port=1, api_port=2, broker_port=3, replay=None, zone="UTC")
+            Namespace(
+                state=folder,
+                page_port=1,
+                api_port=2,
+                broker_port=3,
+                replay=None,
+                zone="UTC",
+                protocol="p1",
+            )
         )
         self.stored = stored
-        self.oracle_path.write_text("\n".join(map(line_of, emitted)) + "\n")
+        folder.mkdir(exist_ok=True)
+        self.oracle_paths[0].write_text("\n".join(map(line_of, emitted)) + "\n")
         self.hub_database.parent.mkdir()
         log = Log(self.hub_database)
         meter_log = log.meter_log(METER, Medium.ELECTRICITY)
@@ -122,3 +132,20 @@ def test_a_register_served_wrongly_is_an_energy_difference(
     summary = check_demo(StandIn(tmp_path, emitted, emitted[:-1]))
 
     assert (summary.energy_difference_mwh, summary.is_whole()) == (1_000, False)
+
+
+def test_a_doubtful_register_may_be_left_out_and_no_other(
+    tmp_path: Path, emitted: list[Truth]
+) -> None:
+    """What was displayed and never measured is no loss; a measured register is."""
+    at_ms, shown = emitted[9].taken_at_ms, {**emitted[9].registers, "export_mwh": 0}
+    doubtful = Truth(METER, at_ms, shown, doubtful=("export_mwh",))
+    measured = Truth(METER, at_ms, shown)
+    without = Truth(METER, at_ms, emitted[9].registers)
+    stored = [*emitted[:9], without, *emitted[10:]]
+
+    left_out = check_demo(StandIn(tmp_path / "1", [*emitted[:9], doubtful, *emitted[10:]], stored))
+    lost = check_demo(StandIn(tmp_path / "2", [*emitted[:9], measured, *emitted[10:]], stored))
+
+    assert left_out.is_whole()
+    assert (lost.lost, lost.altered) == (1, 1)

@@ -130,3 +130,12 @@ def test_a_plug_is_not_counted_twice() -> None:
     plug = MeterState("P1", Medium.ELECTRICITY, NOW_MS, 1_000, {"power_import_w": 90}, Role.DEVICE)
 
     assert view_power(home_inputs(meters=[electricity_meter(600), plug])).net_w == 600
+
+
+def test_a_meter_that_is_asked_each_minute_is_not_stale_in_between() -> None:
+    """It has its own rhythm; a quarter of an hour is too old whatever the rhythm."""
+    asked = dataclasses.replace(electricity_meter(age_ms=90_000), rhythm_ms=70_000)
+    daily = dataclasses.replace(electricity_meter(age_ms=16 * 60_000), rhythm_ms=24 * 3_600_000)
+
+    assert view_power(home_inputs(meters=[asked])).state == "fresh"
+    assert view_power(home_inputs(meters=[daily])).state == "stale"
