@@ -17,12 +17,15 @@ PIP := PIP_REQUIRE_VIRTUALENV=1 $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 CHECKED := agent cloud firmware_bridge shared tests
 
-.PHONY: help demo test check format bench clean setup lock reference screenshot tests wheel-tests
+.PHONY: help demo test check format bench soak clean setup lock reference screenshot tests wheel-tests
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.demo-ready ## one household, from simulated meter to API; ARGS="--seconds 60 --json"
+# The radio's libraries are fetched only where a simulated stick is asked for.
+RADIO := $(if $(findstring zigbee,$(ARGS))$(findstring mixed,$(ARGS)),$(VENV)/.zigbee-ready)
+
+demo: $(VENV)/.demo-ready $(RADIO) ## one household, from simulated meter to API; ARGS="--seconds 60 --json"
 	@$(BIN)/hearthlink demo $(ARGS)
 
 test: check tests wheel-tests ## everything: check, all tests with coverage, fast tests on the wheel
@@ -36,6 +39,10 @@ check: $(VENV)/.dev-ready ## format, lint, types, import contracts, documentatio
 
 bench: $(VENV)/.bench-ready ## measure against the peers and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench.run $(ARGS)
+
+soak: $(VENV)/.dev-ready ## the long runs of what CI runs shortly: 100,000 mutations, a million frames
+	$(BIN)/python -m tests.soak.mutations --count 100000
+	$(BIN)/python -m tests.soak.frames --count 1000000
 
 clean: ## remove what was built and measured; .venv and state stay unless named: make clean ALL=1
 	rm -rf build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -80,6 +87,11 @@ $(VENV)/.project: $(BIN)/python requirements/build.lock requirements/agent.lock 
 
 $(VENV)/.demo-ready: $(VENV)/.project packaging/setup.sh
 	@packaging/setup.sh mosquitto
+	@touch $@
+
+$(VENV)/.zigbee-ready: $(VENV)/.project requirements/zigbee.lock
+	@echo "installing the locked dependencies of the ZigBee radio"
+	@$(PIP) install --require-hashes -r requirements/zigbee.lock
 	@touch $@
 
 $(VENV)/.dev-ready: $(VENV)/.project requirements/dev.lock packaging/setup.sh

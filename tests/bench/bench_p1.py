@@ -1,34 +1,23 @@
 """P1 decoding beside dsmr-parser, on the same telegrams of our simulator, and memory on noise."""
 
-import random
-import time
-import tracemalloc
-from collections.abc import Callable
 from importlib import import_module
 from zoneinfo import ZoneInfo
 
 from firmware_bridge.meters.p1 import P1Codec
 from firmware_bridge.simulator.p1_meter import telegrams
+from tests.bench.rates import best_rate, noise_row
 
 ZONE = ZoneInfo("Europe/London")
 START_MS = 1_790_000_000_000
 COUNT = 4_000
 """Half a day of telegrams: no two are alike, so that no cache of whole lines would help."""
 
-ROUNDS = 3
-NOISE_CHUNK_BYTES = 16 * 1024
-NOISE_CHUNKS = 3_200
-"""50 MiB of noise."""
-
-NOISE_LIMIT_KIB = 256.0
-
 
 def measure() -> list[dict[str, object]]:
     """Return the rows of the benchmark page."""
     content = [telegram for telegram, _ in telegrams(1, START_MS, START_MS + COUNT * 10_000)]
-    ours = _best_rate(content, _decode_ours)
-    theirs = _best_rate(content[: COUNT // 8], _decode_theirs)
-    peak_kib = _noise_peak_kib()
+    ours = best_rate(content, _decode_ours)
+    theirs = best_rate(content[: COUNT // 8], _decode_theirs)
     return [
         {
             "name": "P1 decoding, framing and checksum included",
@@ -40,31 +29,8 @@ def measure() -> list[dict[str, object]]:
             "target": 5,
             "note": f"{len(content[0])} byte DSMR 5 telegrams of the simulator, one core",
         },
-        {
-            "name": "P1 peak memory over 50 MiB of noise",
-            "ours": round(peak_kib, 1),
-            "unit": "KiB",
-            "peer": "limit",
-            "theirs": NOISE_LIMIT_KIB,
-            "ratio": round(NOISE_LIMIT_KIB / peak_kib, 1),
-            "target": 1,
-            "note": "traced allocations, 16 KiB reads",
-        },
+        noise_row("P1", P1Codec(ZONE)),
     ]
-
-
-def _best_rate(content: list[bytes], decode: Callable[[list[bytes]], int]) -> float:
-    """Return the best of a few rounds: the machine is shared, its slow moments are not ours."""
-    best_s = min(_timed(content, decode) for _ in range(ROUNDS))
-    return len(content) / best_s
-
-
-def _timed(content: list[bytes], decode: Callable[[list[bytes]], int]) -> float:
-    start_s = time.perf_counter()
-    found = decode(content)
-    took_s = time.perf_counter() - start_s
-    assert found == len(content)
-    return took_s
 
 
 def _decode_ours(content: list[bytes]) -> int:
@@ -84,16 +50,3 @@ def _decode_theirs(content: list[bytes]) -> int:
             parser.parse(whole)
             found += 1
     return found
-
-
-def _noise_peak_kib() -> float:
-    """Return the most that was ever allocated while noise came, with what it answered dropped."""
-    draw = random.Random(1)
-    noise = [draw.randbytes(NOISE_CHUNK_BYTES) for _ in range(16)]
-    codec = P1Codec(ZONE)
-    tracemalloc.start()
-    for number in range(NOISE_CHUNKS):
-        codec.feed(noise[number % len(noise)])
-    _, peak_bytes = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    return peak_bytes / 1024

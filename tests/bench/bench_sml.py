@@ -1,25 +1,17 @@
 """SML decoding beside pysml and smllib, on the same files of our simulator, and memory on noise."""
 
-import random
-import time
 import tracemalloc
-from collections.abc import Callable
 from importlib import import_module
 
 from firmware_bridge.meters.codec import Telegram
 from firmware_bridge.meters.sml import SmlCodec
 from firmware_bridge.simulator.sml_meter import telegrams
+from tests.bench.rates import best_rate, noise_row
 
 START_MS = 1_790_000_000_000
 COUNT = 4_000
 """Half a day of files: no two are alike, so that no cache of whole lines would help."""
 
-ROUNDS = 3
-NOISE_CHUNK_BYTES = 16 * 1024
-NOISE_CHUNKS = 3_200
-"""50 MiB of noise."""
-
-NOISE_LIMIT_KIB = 256.0
 STEADY_FILES = 20_000
 STEADY_LIMIT_KIB = 64.0
 
@@ -27,24 +19,15 @@ STEADY_LIMIT_KIB = 64.0
 def measure() -> list[dict[str, object]]:
     """Return the rows of the benchmark page."""
     content = [telegram for telegram, _ in telegrams(1, START_MS, START_MS + COUNT * 10_000)]
-    ours = _best_rate(content, _decode_ours)
-    pysml = _best_rate(content[: COUNT // 20], _decode_pysml)
-    smllib = _best_rate(content[: COUNT // 8], _decode_smllib)
+    ours = best_rate(content, _decode_ours)
+    pysml = best_rate(content[: COUNT // 20], _decode_pysml)
+    smllib = best_rate(content[: COUNT // 8], _decode_smllib)
     note = f"{len(content[0])} byte files of the simulator, one core"
-    noise_kib, growth_kib = _noise_peak_kib(), _growth_kib(content)
+    growth_kib = _growth_kib(content)
     return [
         _row("SML decoding, framing and checksum included", ours, "pysml", pysml, 5, note),
         _row("SML decoding, the same files", ours, "smllib", smllib, None, note),
-        {
-            "name": "SML peak memory over 50 MiB of noise",
-            "ours": round(noise_kib, 1),
-            "unit": "KiB",
-            "peer": "limit",
-            "theirs": NOISE_LIMIT_KIB,
-            "ratio": round(NOISE_LIMIT_KIB / noise_kib, 1),
-            "target": 1,
-            "note": "traced allocations, 16 KiB reads",
-        },
+        noise_row("SML", SmlCodec()),
         {
             "name": f"SML memory growth over {STEADY_FILES} files",
             "ours": round(growth_kib, 1),
@@ -73,20 +56,6 @@ def _row(
     }
 
 
-def _best_rate(content: list[bytes], decode: Callable[[list[bytes]], int]) -> float:
-    """Return the best of a few rounds: the machine is shared, its slow moments are not ours."""
-    best_s = min(_timed(content, decode) for _ in range(ROUNDS))
-    return len(content) / best_s
-
-
-def _timed(content: list[bytes], decode: Callable[[list[bytes]], int]) -> float:
-    start_s = time.perf_counter()
-    found = decode(content)
-    took_s = time.perf_counter() - start_s
-    assert found == len(content)
-    return took_s
-
-
 def _decode_ours(content: list[bytes]) -> int:
     codec = SmlCodec()
     return sum(isinstance(found, Telegram) for file in content for found in codec.feed(file))
@@ -106,19 +75,6 @@ def _decode_smllib(content: list[bytes]) -> int:
         frame = reader.get_frame()
         found += len(frame.parse_frame()) > 0
     return found
-
-
-def _noise_peak_kib() -> float:
-    """Return the most that was ever allocated while noise came, with what it answered dropped."""
-    draw = random.Random(1)
-    noise = [draw.randbytes(NOISE_CHUNK_BYTES) for _ in range(16)]
-    codec = SmlCodec()
-    tracemalloc.start()
-    for number in range(NOISE_CHUNKS):
-        codec.feed(noise[number % len(noise)])
-    _, peak_bytes = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    return peak_bytes / 1024
 
 
 def _growth_kib(content: list[bytes]) -> float:
