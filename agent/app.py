@@ -57,6 +57,8 @@ def build_hub(config: Config) -> Hub:
         Consent([(0, config.consent_granularity), *choices]),
         clock_error_ms,
         _uplink(config),
+        # The log's own thread: a broker that does not answer must not hold a commit up.
+        writer=ThreadPoolExecutor(max_workers=1, thread_name_prefix="log"),
     )
     if hub.uplink is not None:
         hub.session = _session(hub, hub.uplink)
@@ -146,8 +148,8 @@ async def serve(config: Config) -> None:
     server = _page_server(page)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    # One thread writes the log; more would only bring memory arenas of their own.
-    loop.set_default_executor(ThreadPoolExecutor(max_workers=1, thread_name_prefix="log"))
+    # Names are looked up and brokers connected to here; each thread brings a memory arena.
+    loop.set_default_executor(ThreadPoolExecutor(max_workers=2, thread_name_prefix="links"))
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     _logger.info("display page on http://%s:%d", *listener.getsockname()[:2])

@@ -1,26 +1,27 @@
-"""Decides which samples are logged, and which values are believed. Pure: time comes as arguments.
+"""Follows every meter, and decides which values are believed. Pure: time comes as arguments.
 
-Cadence: every ten seconds, and the last sample before each slot boundary; a sub-meter's sample when
-its own capture time changes; a gas, water or heat meter heard by itself when a counter changes,
-else once a slot. What is not logged stays in memory for the display and for live.
+What is not logged (`cadence.py` says what is) stays in memory for the display and for live.
 """
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
+from agent.cadence import Cadence
+from agent.heard import Heard, Moment, counters_of
 from agent.records import RunChange
-from agent.registers import HOLDS, SLACK_MS, UNDATED_SLACK_MS, CounterWatch, Verdict, join_changes
+from agent.registers import HOLDS, SLACK_MS, UNDATED_SLACK_MS, CounterWatch, Verdict
 from agent.rows import LogRow
-from agent.timekeeping import METER_CLOCK_TOLERANCE_MS, taken_at
+from agent.timekeeping import (
+    MAX_CAPTURE_AGE_MS,
+    MAX_KEPT_AGE_MS,
+    METER_CLOCK_TOLERANCE_MS,
+    taken_at,
+)
 from firmware_bridge.meters.codec import Telegram
-from shared.calendar import slot_of_sample
 from shared.readings import COUNTERS, Medium, Sample
-from shared.units import EARLIEST_PLAUSIBLE_MS, MS_PER_DAY
-
-CADENCE_MS = 10_000
+from shared.units import EARLIEST_PLAUSIBLE_MS, MS_PER_DAY, MS_PER_HOUR
 
 UNKNOWN_ELAPSED_MS = 35 * MS_PER_DAY
 """What has passed where no clock can tell (a meter and a hub without time, after a restart)."""
@@ -38,29 +39,14 @@ MAX_POWER_W = 1_000_000
 """No home's meter passes a megawatt; a larger power is a sentinel or garbage."""
 
 
+SURELY_THERE = 3
+"""Heard so often a serial is a meter's; a garbled one comes once."""
+
+PASSED_AFTER_MS = MS_PER_HOUR
+"""Each serial begins a log, so garbled ones make room for each other this seldom."""
+
 REPLAYED = "replayed"
 """The reason to set a telegram aside that was heard before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """When a telegram was heard: the hub's monotonic time, and its UTC time where believed."""
-
-    boot: int
-    monotonic_ms: int
-    utc_ms: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A sample as heard, with every clock that has a say, its doubted values taken out."""
-
-    sample: Sample
-    moment: Moment
-    meter_clock_ms: int | None
-    captured_at_ms: int | None
-    at_ms: int
-    changes: dict[str, Verdict] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +71,16 @@ class Collected:
 @dataclass(slots=True)
 class _Meter:
     watch: CounterWatch
+    cadence: Cadence
+    times_heard: int = 0
     progress_ms: int = 0
     last_meter_clock_ms: int | None = None
-    last_registers: dict[str, int] = field(default_factory=dict)
-    last_counters: dict[str, int] = field(default_factory=dict)
     last_utc_ms: int | None = None
     last_boot: int = -1
     last_monotonic_ms: int = 0
-    logged_bucket: int | None = None
-    logged_at_ms: int = 0
-    logged_counters: dict[str, int] = field(default_factory=dict)
-    logged_capture_ms: int | None = None
     capture_ms: int | None = None
     capture_progress_ms: int = 0
     doubted: dict[str, int] = field(default_factory=dict)
-    pending: Heard | None = None
 
 
 class Collector:
@@ -135,9 +116,13 @@ class Collector:
         state.last_utc_ms = at_ms if at_ms >= EARLIEST_PLAUSIBLE_MS else None
         state.last_boot = row.boot
         state.last_monotonic_ms = row.monotonic_ms
-        state.logged_bucket = _bucket(medium, at_ms)
-        state.logged_at_ms = at_ms
-        state.logged_capture_ms = state.capture_ms = row.captured_at_ms
+        state.times_heard = SURELY_THERE
+        state.capture_ms = row.captured_at_ms
+        state.cadence.restore(row, at_ms)
+
+    def knows(self, meter: str) -> bool:
+        """Tell whether a meter is followed: it was heard, and there was room."""
+        return meter in self._meters
 
     def offer(self, telegram: Telegram, moment: Moment) -> Collected:
         """Take a telegram heard at `moment`; sub-meters' times hang on the telegram's clock.
@@ -152,15 +137,30 @@ class Collector:
             return collected
         for sample in telegram.samples:
             captured_ms = None if sample is first else sample.meter_time_ms
-            if telegram.is_past and self._is_known(sample):
-                continue
+            if telegram.is_past:
+                if _has_nothing_new(self._meters.get(sample.meter), sample, telegram.is_healing):
+                    continue
+                captured_ms = self._believed_capture(captured_ms, moment, telegram.is_healing)
+                if captured_ms is None and telegram.is_healing:
+                    collected.doubts.append(
+                        Doubt(sample.meter, "clock", sample.meter_time_ms or 0, "bad-time")
+                    )
+                    continue
             self._offer_sample(sample, moment, clock_ms, captured_ms, collected)
         return collected
 
-    def _is_known(self, sample: Sample) -> bool:
-        """Tell whether a kept sample is older than the log's last and so has nothing new."""
-        state = self._meters.get(sample.meter)
-        return state is not None and (sample.meter_time_ms or 0) < state.logged_at_ms
+    def _believed_capture(
+        self, captured_ms: int | None, moment: Moment, is_healing: bool
+    ) -> int | None:
+        """Return a kept sample's own time where it can be; None where it is to be that of now.
+
+        Half hours that are asked for lie up to a week back; a register's last capture is of today.
+        """
+        if captured_ms is None or moment.utc_ms is None:
+            return captured_ms
+        age_ms = moment.utc_ms - captured_ms
+        most_ms = max(MAX_KEPT_AGE_MS if is_healing else MAX_CAPTURE_AGE_MS, self._tolerance_ms)
+        return captured_ms if -self._tolerance_ms <= age_ms <= most_ms else None
 
     def _offer_sample(
         self,
@@ -174,31 +174,27 @@ class Collector:
             collected.doubts.append(Doubt(sample.meter, "meters", MAX_METERS, "too-many-meters"))
             return
         state = self._state(sample.meter, sample.medium)
+        state.times_heard += 1
         said_ms = captured_ms if clock_ms is None else clock_ms
         state.progress_ms += _elapsed_ms(state, moment, said_ms)
         state.last_meter_clock_ms, state.last_utc_ms = said_ms, moment.utc_ms
+        if clock_ms is None and captured_ms is not None and moment.utc_ms is not None:
+            # What the meter kept was true then; the next reading may be of now.
+            state.last_utc_ms = min(moment.utc_ms, captured_ms)
         state.last_boot, state.last_monotonic_ms = moment.boot, moment.monotonic_ms
         if captured_ms is None or captured_ms != state.capture_ms:
             state.capture_ms, state.capture_progress_ms = captured_ms, state.progress_ms
             state.doubted.clear()
         is_undated = captured_ms is None and sample.medium is not Medium.ELECTRICITY
         slack_ms = UNDATED_SLACK_MS if is_undated else SLACK_MS
-        if captured_ms is None:
-            state.last_registers = sample.registers
-            state.last_counters |= _counters_of(sample)
         believed, changes = _believed(sample, state, slack_ms, collected.doubts)
         if not believed.registers:
             return
         at_ms = self._best_time_ms(moment, clock_ms, captured_ms)
         heard = Heard(believed, moment, clock_ms, captured_ms, at_ms, changes)
         collected.heard.append(heard)
-        if captured_ms is None:
-            collected.to_log.extend(_due(state, heard))
-        elif _has_counter(believed) or not _has_counter(sample):
-            collected.to_log.extend(_due_capture(state, heard))
-        for one in collected.to_log:
-            if one.sample.meter == sample.meter:
-                state.logged_at_ms = max(state.logged_at_ms, one.at_ms)
+        if captured_ms is None or heard.counters or not counters_of(sample):
+            collected.to_log.extend(state.cadence.due(heard))
 
     def _best_time_ms(self, moment: Moment, clock_ms: int | None, captured_ms: int | None) -> int:
         if moment.utc_ms is not None:
@@ -206,19 +202,32 @@ class Collector:
         return captured_ms or clock_ms or moment.monotonic_ms
 
     def _make_room(self, moment: Moment) -> bool:
-        """Forget meters not heard for long where there are too many; say whether one more fits."""
-        while len(self._meters) >= MAX_METERS:
-            silences_ms = {name: _silent_ms(state, moment) for name, state in self._meters.items()}
-            longest = max(silences_ms, key=silences_ms.__getitem__)
-            if silences_ms[longest] <= FORGOTTEN_AFTER_MS:
-                return False
-            del self._meters[longest]
+        """Forget a meter where there are too many; say whether one more fits.
+
+        First one that was heard once or twice and no more, as a garbled serial is; then one that
+        has been silent for long.
+        """
+        if len(self._meters) < MAX_METERS:
+            return True
+        silences_ms = {name: _silent_ms(state, moment) for name, state in self._meters.items()}
+        passing = {
+            name: silent_ms
+            for name, silent_ms in silences_ms.items()
+            if self._meters[name].times_heard < SURELY_THERE and silent_ms > PASSED_AFTER_MS
+        }
+        choice = passing or silences_ms
+        longest = max(choice, key=choice.__getitem__)
+        if not passing and silences_ms[longest] <= FORGOTTEN_AFTER_MS:
+            return False
+        del self._meters[longest]
         return True
 
     def _state(self, meter: str, medium: Medium) -> _Meter:
         state = self._meters.get(meter)
         if state is None:
-            state = self._meters[meter] = _Meter(CounterWatch(medium, self._fuse_a))
+            state = self._meters[meter] = _Meter(
+                CounterWatch(medium, self._fuse_a), Cadence(medium)
+            )
         return state
 
 
@@ -280,84 +289,37 @@ def _believed(
 
 
 def _is_heard_again(state: _Meter | None, sample: Sample) -> bool:
-    """Tell whether a telegram from before comes once more.
+    """Tell whether a telegram from before comes once more: an older clock, an older counter.
 
-    It is the last one, or has an older clock and no counter higher: a clock that was set back tells
-    counters that go on.
+    A clock that was set back tells counters that go on, or that stay where nothing is used.
     """
-    clock_ms, last_ms = sample.meter_time_ms, state.last_meter_clock_ms if state else None
-    if state is None or clock_ms is None or last_ms is None or clock_ms > last_ms:
+    if state is None or sample.meter_time_ms is None or state.last_meter_clock_ms is None:
         return False
-    if clock_ms == last_ms:
-        return sample.registers == state.last_registers
-    counters = _counters_of(sample)
-    return bool(counters) and all(
-        value <= state.last_counters.get(name, -1) for name, value in counters.items()
-    )
+    if sample.meter_time_ms >= state.last_meter_clock_ms:
+        return False
+    steps = _steps(state, sample)
+    return bool(steps) and max(steps) <= 0 and min(steps) < 0
 
 
-def _counters_of(sample: Sample) -> dict[str, int]:
-    return {name: value for name, value in sample.registers.items() if name in COUNTERS}
+def _has_nothing_new(state: _Meter | None, sample: Sample, is_healing: bool) -> bool:
+    """Tell whether the log has what a meter kept: no counter higher, and older or lower.
 
-
-def _has_counter(sample: Sample) -> bool:
-    return not COUNTERS.isdisjoint(sample.registers)
-
-
-def _due_capture(state: _Meter, heard: Heard) -> Iterable[Heard]:
-    """Say whether a sub-meter's sample is to be logged: a new capture, or a change in it.
-
-    What was to be the last before its slot's end goes first.
+    There is nothing to heal of a meter that was never heard.
     """
-    if heard.changes or heard.captured_at_ms != state.logged_capture_ms:
-        if state.pending is not None:
-            yield state.pending
-            state.pending = None
-        state.logged_capture_ms = heard.captured_at_ms
-        yield heard
+    if state is None:
+        return is_healing
+    steps = _steps(state, sample)
+    is_older = (sample.meter_time_ms or 0) < state.cadence.last_at_ms
+    return max(steps, default=0) <= 0 and (is_older or min(steps, default=0) < 0)
 
 
-def _counters(heard: Heard) -> frozenset[str]:
-    return COUNTERS.intersection(heard.sample.registers)
-
-
-def _due(state: _Meter, heard: Heard) -> Iterable[Heard]:
-    """Say what of the pending sample and this one is to be logged.
-
-    A meter that tells its power and its registers by turns has the pending one logged too where it
-    holds a counter that this one lacks: energy must not be overwritten by power.
-    """
-    if heard.sample.medium is not Medium.ELECTRICITY:
-        yield from _due_slowly(state, heard)
-        return
-    pending, state.pending = state.pending, None
-    if pending is not None:
-        is_last_of_slot = slot_of_sample(pending.at_ms) < slot_of_sample(heard.at_ms)
-        if is_last_of_slot or not _counters(pending) <= _counters(heard):
-            yield pending
-        elif pending.changes:
-            changes = join_changes(pending.changes, heard.changes)
-            heard = dataclasses.replace(heard, changes=changes)
-    bucket = _bucket(heard.sample.medium, heard.at_ms)
-    if bucket == state.logged_bucket:
-        state.pending = heard
-    else:
-        state.logged_bucket = bucket
-        yield heard
-
-
-def _due_slowly(state: _Meter, heard: Heard) -> Iterable[Heard]:
-    """Say whether a gas, water or heat meter heard by itself is to be logged."""
-    counters = _counters_of(heard.sample)
-    bucket = _bucket(heard.sample.medium, heard.at_ms)
-    if heard.changes or bucket != state.logged_bucket or counters != state.logged_counters:
-        state.logged_bucket, state.logged_counters = bucket, counters
-        yield heard
-
-
-def _bucket(medium: Medium, at_ms: int) -> int:
-    """Number the stretch of time of which the first sample is logged."""
-    return at_ms // CADENCE_MS if medium is Medium.ELECTRICITY else slot_of_sample(at_ms)
+def _steps(state: _Meter, sample: Sample) -> list[int]:
+    """Tell by how much each counter of a sample is above what is believed."""
+    return [
+        value - known
+        for name, value in counters_of(sample).items()
+        if (known := state.watch.last_value(name)) is not None
+    ]
 
 
 def _elapsed_ms(state: _Meter, moment: Moment, clock_ms: int | None) -> int:

@@ -3,14 +3,16 @@
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
 
-from agent.collector import RESTORED_ROWS, Collector, Heard, Moment
+from agent.collector import RESTORED_ROWS, Collector
 from agent.config import Config
 from agent.consent import Consent, Granularity, check_granularity
+from agent.heard import Heard, Moment
 from agent.history import History
 from agent.intake import Committed, Intake
 from agent.log import Log
@@ -48,8 +50,7 @@ MAX_FREED_ROWS = 5_000
 
 ROLES_FACT = "meter_roles"
 
-MAX_ROLES = 256
-"""Meters heard in a hub's life, serials garbled in telegrams without a checksum among them."""
+POWER = ("power_import_", "power_export_")
 
 _logger = logging.getLogger(__name__)
 
@@ -65,11 +66,29 @@ class LinkState:
 
 
 class Latest(NamedTuple):
-    """What a meter said last, when by the machine's clock, and how long since the time before."""
+    """What a meter said last, when by the machine's clock, and the last two pauses before it."""
 
     heard: Heard
     monotonic_ms: int
-    rhythm_ms: int
+    pauses_ms: tuple[int, int] = (0, 0)
+
+    @property
+    def rhythm_ms(self) -> int:
+        """How far apart the meter is heard: two telegrams close together are one turn."""
+        return max(self.pauses_ms)
+
+
+def _follow(before: Latest | None, heard: Heard, now_ms: int) -> Latest:
+    """Take the newest sample; one of energy alone does not take the power of a moment ago away."""
+    if before is None:
+        return Latest(heard, now_ms)
+    if _tells_power(before.heard) and not _tells_power(heard):
+        return before
+    return Latest(heard, now_ms, (before.pauses_ms[1], now_ms - before.monotonic_ms))
+
+
+def _tells_power(heard: Heard) -> bool:
+    return any(name.startswith(POWER) for name in heard.sample.registers)
 
 
 class Hub:
@@ -84,6 +103,7 @@ class Hub:
         consent: Consent,
         read_clock_error_ms: Callable[[], int | None],
         uplink: Uplink | None,
+        writer: Executor | None = None,
     ) -> None:
         self.config = config
         self.clock = clock
@@ -102,6 +122,7 @@ class Hub:
             complete=self._complete_batch,
             on_heard=self._note_heard,
             on_committed=self._pass_on,
+            writer=writer,
         )
         self.session: Session | None = None
         self.links = {meter.link: LinkState() for meter in config.meters}
@@ -110,6 +131,7 @@ class Hub:
         self._live_sent_ms: dict[str, int] = {}
         self._meter_tells_time = False
         self._roles: dict[str, Role] = {}
+        self._heard_as: dict[str, Role] = {}
 
     def now(self) -> Moment:
         """Say what time it is, by every clock the hub believes."""
@@ -123,7 +145,9 @@ class Hub:
 
     def restore(self) -> None:
         """Go on from what the log says: each meter's last rows, the days kept for the page."""
-        self._roles = msgspec.json.decode(self.log.fact(ROLES_FACT) or b"{}", type=dict[str, Role])
+        roles = msgspec.json.decode(self.log.fact(ROLES_FACT) or b"{}", type=dict[str, Role])
+        with_logs = {meter_log.meter for meter_log in self.log.all_logs()}
+        self._roles = {meter: role for meter, role in roles.items() if meter in with_logs}
         self._leave_out()
         self.history.load(self.utc_ms())
         with_rows: dict[str, MeterLog] = {}
@@ -147,20 +171,28 @@ class Hub:
     def take(self, decoded: Iterable[Telegram | Refused], source: MeterConfig) -> None:
         """Take what the codec of one of the configured meters decoded just now."""
         for one in decoded:
+            if isinstance(one, Telegram) and isinstance(self.clock, DrivenClock):
+                self._drive_clock(self.clock, one)
+            self.intake.take(one, self.now(), source.link)
             if isinstance(one, Telegram):
-                if isinstance(self.clock, DrivenClock):
-                    self._drive_clock(self.clock, one)
                 for sample in one.samples:
                     self._note_role(sample.meter, source.role)
-            self.intake.take(one, self.now(), source.link)
 
     def role_of(self, meter: str) -> Role:
         """Say what a meter stands for in the home's totals."""
         return self._roles.get(meter, Role.SUPPLY)
 
     def _note_role(self, meter: str, role: Role) -> None:
-        """Remember what a meter stands for, beyond a restart, so that no total counts it twice."""
-        if self.role_of(meter) is role or len(self._roles) >= MAX_ROLES:
+        """Remember what a meter stands for, beyond a restart, so that no total counts it twice.
+
+        Heard on links of different roles, it is the supply's, or what it was first.
+        """
+        if not self.collector.knows(meter):
+            return
+        if role is not Role.SUPPLY:
+            role = self._heard_as.setdefault(meter, role)
+        self._heard_as[meter] = role
+        if self.role_of(meter) is role:
             return
         self._roles[meter] = role
         self._leave_out()
@@ -304,9 +336,7 @@ class Hub:
 
     def _note_heard(self, heard: Heard) -> None:
         sample, now_ms = heard.sample, self.machine.monotonic_ms()
-        before = self.latest.get(sample.meter)
-        rhythm_ms = now_ms - before.monotonic_ms if before else 0
-        self.latest[sample.meter] = Latest(heard, now_ms, rhythm_ms)
+        self.latest[sample.meter] = _follow(self.latest.get(sample.meter), heard, now_ms)
         may_send = self.config.uplink_live and self.consent.now is Granularity.LIVE
         sent_ms = self._live_sent_ms.get(sample.meter, -LIVE_INTERVAL_MS)
         if self.uplink is not None and may_send and now_ms - sent_ms >= LIVE_INTERVAL_MS:

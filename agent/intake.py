@@ -8,9 +8,11 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from agent.collector import Collected, Collector, Heard, Moment
+from agent.collector import Collected, Collector
+from agent.heard import Heard, Moment
 from agent.log import Log
 from agent.records import Batch, MeterLog, RunChange, Specimen
 from agent.registers import Verdict
@@ -58,12 +60,15 @@ class Intake:
         complete: Callable[[Batch], None],
         on_heard: Callable[[Heard], None],
         on_committed: Callable[[list[Committed]], None],
+        writer: Executor | None = None,
     ) -> None:
+        """Commit in `writer`, a thread that nothing else may hold up; None is the loop's own."""
         self._log = log
         self._collector = collector
         self._complete = complete
         self._on_heard = on_heard
         self._on_committed = on_committed
+        self._writer = writer
         self._batch = Batch()
         self._runs: dict[int, dict[str, str]] = {}
         self._committing = asyncio.Lock()
@@ -92,7 +97,8 @@ class Intake:
         self.counts.refused += 1
         by_reason = self.counts.refused_by_reason
         by_reason[reason] = by_reason.get(reason, 0) + 1
-        specimen = Specimen(moment.utc_ms or moment.monotonic_ms, source, reason, detail, raw)
+        sayable = detail.encode("utf-8", "replace").decode("utf-8")
+        specimen = Specimen(moment.utc_ms or moment.monotonic_ms, source, reason, sayable, raw)
         if len(self._batch.specimens) >= MAX_PENDING_SPECIMENS:
             specimen = Specimen(specimen.at_ms, source, reason, "", b"")
         self._batch.specimens.append(specimen)
@@ -127,12 +133,17 @@ class Intake:
             if batch.is_empty():
                 return True
             try:
-                await asyncio.to_thread(self._log.commit, batch)
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._writer, self._log.commit, batch)
             except sqlite3.Error as error:
                 self.counts.failed_commits += 1
                 _logger.warning("group commit of %d rows failed: %s", len(batch.rows), error)
                 self._batch = _joined(batch, self._batch)
                 return False
+            except BaseException:
+                # Whatever it was, rows that have their sequence are not to be forgotten for it.
+                self._batch = _joined(batch, self._batch)
+                raise
             self.counts.committed += len(batch.rows)
             self._on_committed(_by_meter(batch))
             return True

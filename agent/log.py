@@ -63,9 +63,10 @@ class Log:
             self._db.execute(sql, values)
 
     def close(self) -> None:
-        """Close the file; the WAL is folded back into it."""
-        self._committed.close()
-        self._db.close()
+        """Close the file once a commit under way is done; the WAL is folded back into it."""
+        with self._writing:
+            self._committed.close()
+            self._db.close()
 
     def boot_number(self, boot_id: str) -> int:
         """Number a boot, once and for ever."""

@@ -17,9 +17,13 @@ from agent.hub import Hub
 from agent.meters import MeterConfig
 from firmware_bridge.links import Backoff, LinkEvent, LinkEventKind, chunks, open_link
 from firmware_bridge.meters.catalog import codec_for
+from shared.errors import HearthlinkError
 from shared.units import MS_PER_HOUR, MS_PER_SECOND
 
 CLOCK_CHECK_S = 60.0
+RETRY_S = 60.0
+"""How soon a link is tried again whose settings, files or libraries must be mended first."""
+
 FREE_EVERY_S = MS_PER_HOUR / MS_PER_SECOND
 
 _logger = logging.getLogger(__name__)
@@ -29,12 +33,29 @@ async def run_pipeline(hub: Hub) -> None:
     """Carry readings until cancelled; after a finite link (a replay) has ended, go on sending."""
     async with asyncio.TaskGroup() as group:
         for meter in hub.config.meters:
-            group.create_task(_read_meter(hub, meter), name=f"meter {meter.link}")
+            group.create_task(_keep_reading(hub, meter), name=f"meter {meter.link}")
         group.create_task(hub.intake.commit_every(hub.config.log_commit_window_s), name="commit")
         group.create_task(_watch_clock(hub), name="clock")
         group.create_task(_free_stored(hub), name="free")
         if hub.session is not None:
             group.create_task(hub.session.run(), name="session")
+
+
+async def _keep_reading(hub: Hub, meter: MeterConfig) -> None:
+    """Read one meter for ever; what it cannot go on from ends a hub that has no other meter."""
+    while True:
+        try:
+            await _read_meter(hub, meter)
+        except Exception as error:
+            if len(hub.config.meters) == 1:
+                raise
+            # The loop's boundary: a stick's spoilt database must not silence the meters beside it.
+            _logger.exception("meter link %s cannot be read", meter.link)
+            hint = error.hint if isinstance(error, HearthlinkError) else ""
+            hub.note_link(meter.link, LinkEvent(LinkEventKind.LOST, str(error), hint, RETRY_S))
+            await asyncio.sleep(RETRY_S)
+        else:
+            return
 
 
 async def _read_meter(hub: Hub, meter: MeterConfig) -> None:

@@ -107,6 +107,11 @@ class CounterWatch:
         """Go on from what the log says of a register."""
         self._counters[register] = _Counter(value, at_ms, modulus)
 
+    def last_value(self, register: str) -> int | None:
+        """Return what is believed of a register; None where it was not read yet."""
+        known = self._counters.get(register)
+        return None if known is None else known.value
+
     def judge(self, register: str, value: int, at_ms: int, slack_ms: int = SLACK_MS) -> Verdict:
         """Decide on a counter's value read at `at_ms`, a time that never goes back.
 

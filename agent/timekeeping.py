@@ -23,6 +23,9 @@ ANY_CLOCK_MS = 2**62
 MAX_CAPTURE_AGE_MS = 2 * MS_PER_DAY
 """A sub-meter's capture is hourly or better; an older one is a meter that is no longer heard."""
 
+MAX_KEPT_AGE_MS = 8 * MS_PER_DAY
+"""What a meter kept may be asked for after a week's outage."""
+
 DRIFT_PPM = 50
 """A Pi's crystal, at its worst: uncertainty grows by 4.3 s a day away from a piece."""
 
@@ -188,8 +191,10 @@ def taken_at(
     if captured_at_ms is None:
         return (clock_ms, quality) if is_believed else (hub_utc_ms, quality | Quality.HUB_TIME)
     age_ms = clock_ms - captured_at_ms
-    early_ms = tolerance_ms if meter_clock_ms is None else 0
-    if not -early_ms <= age_ms <= max(MAX_CAPTURE_AGE_MS, tolerance_ms):
+    is_kept = meter_clock_ms is None
+    early_ms = tolerance_ms if is_kept else 0
+    most_ms = max(MAX_KEPT_AGE_MS if is_kept else MAX_CAPTURE_AGE_MS, tolerance_ms)
+    if not -early_ms <= age_ms <= most_ms:
         return hub_utc_ms, quality | Quality.HUB_TIME
     if is_believed:
         return captured_at_ms, quality

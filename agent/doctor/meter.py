@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent.collector import CADENCE_MS
+from agent.cadence import CADENCE_MS
 from agent.config import Config
 from agent.doctor.check import Check, Result
 from agent.doctor.guard import guard

@@ -122,6 +122,9 @@ class MqttLink:
         self._fail(LinkError(f"{self._broker} is closed"))
         self._client.disconnect()
         await asyncio.to_thread(self._client.loop_stop)
+        # The client and this link hold each other by them; its sockets go when it does.
+        self._client.on_connect = self._client.on_subscribe = None
+        self._client.on_disconnect = self._client.on_message = None
 
     def _make_client(self, protocol: MQTTProtocolVersion) -> Client:
         client = Client(

@@ -20,13 +20,15 @@ class Telegram(msgspec.Struct, frozen=True):
     """What one telegram said: one sample per meter in it, electricity first, then each sub-meter.
 
     The first sample's time is the sender's clock, a further one's that of its own capture; where
-    `is_past`, every sample's is (what a meter kept), and the sender's clock is not told. `texts`
-    are the messages the network operator sent to the household's display.
+    `is_past`, every sample's is, and the sender's clock is not told: a register's last capture, or,
+    where `is_healing`, half hours that the meter kept and was asked for. `texts` are the messages
+    the network operator sent to the household's display.
     """
 
     samples: tuple[Sample, ...]
     texts: tuple[str, ...] = ()
     is_past: bool = False
+    is_healing: bool = False
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -53,5 +55,9 @@ class Codec(Protocol):
 
 
 def refuse(reason: str, detail: str, raw: bytes) -> Refused:
-    """Build a refusal whose detail and raw bytes are held to their limits."""
-    return Refused(reason, detail[:MAX_DETAIL_CHARS], bytes(raw[:MAX_REFUSED_BYTES]))
+    """Build a refusal whose detail and raw bytes are held to their limits.
+
+    What is no text (half a surrogate pair, as JSON can say) could not be written down.
+    """
+    sayable = detail[:MAX_DETAIL_CHARS].encode("utf-8", "replace").decode("utf-8")
+    return Refused(reason, sayable, bytes(raw[:MAX_REFUSED_BYTES]))

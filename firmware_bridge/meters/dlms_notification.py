@@ -5,6 +5,8 @@ Owns identity, time and quality of an APDU that `dlms.py` has framed and deciphe
 
 from functools import lru_cache
 
+import msgspec
+
 from firmware_bridge.meters.codec import MAX_DETAIL_CHARS, Refused, Telegram, refuse
 from firmware_bridge.meters.cosem import (
     Dialect,
@@ -27,6 +29,14 @@ from firmware_bridge.meters.dlms_axdr import (
 )
 from firmware_bridge.meters.dlms_positions import encode_obis
 from firmware_bridge.meters.dlms_shapes import Entry, Shape, shape_of
+from firmware_bridge.meters.dlms_submeter import (
+    Fault,
+    Submeter,
+    SubmeterNames,
+    read_submeter,
+    split_by_channel,
+    stamp_alone,
+)
 from firmware_bridge.meters.dlms_time import DATE_TIME_BYTES, CosemTime
 from firmware_bridge.meters.serials import serial_of
 from shared.readings import Medium, Quality, Sample
@@ -77,6 +87,7 @@ class NotificationDecoder:
         self._times = times
         self._translator = Translator()
         self._title, self._serial = "", ""
+        self._names = SubmeterNames()
 
     def decode(self, apdu: bytes, *, title: str = "", checked: bool) -> list[Telegram | Refused]:
         """Return the telegram of one APDU and a refusal for each impossible value in it.
@@ -89,37 +100,53 @@ class NotificationDecoder:
         reading = _Reading(shape_of(body, apdu, start), title)
         if apdu[end:].strip(b"\0"):
             reading.keep_unknown("trailing", apdu[end:].hex())
-        reading.translate(self._translator)
+        reading.translate(self._translator, self._times)
         telegram = self._finish(reading, clock, checked=checked)
         found: list[Telegram | Refused] = [] if telegram is None else [telegram]
         found += [refuse(reason, detail, apdu) for reason, detail in reading.faults]
         return found or [refuse("no-values", "the push list is empty", apdu)]
 
     def _finish(self, reading: "_Reading", clock: bytes, *, checked: bool) -> Telegram | None:
-        if not reading.registers and not reading.unknown and not reading.texts:
+        if not (reading.registers or reading.unknown or reading.texts or reading.submeters):
             return None
-        time_ms = None
+        time_ms = self._time_ms(reading, clock)
+        quality = 0 if checked else int(Quality.UNCHECKED)
+        meter = self._name(reading)
+        own = Sample(
+            meter, Medium.ELECTRICITY, time_ms, reading.registers, quality, reading.unknown
+        )
+        others = [
+            Sample(
+                self._names.name(meter, channel, one),
+                one.medium,
+                one.time_ms,
+                one.registers,
+                quality,
+            )
+            for channel, one in sorted(reading.submeters.items())
+        ]
+        if reading.registers or not others:
+            return Telegram((own, *others), tuple(reading.texts))
+        samples, is_past = stamp_alone(others, time_ms)
+        samples[0] = msgspec.structs.replace(samples[0], unknown=reading.unknown)
+        return Telegram(tuple(samples), tuple(reading.texts), is_past)
+
+    def _time_ms(self, reading: "_Reading", clock: bytes) -> int | None:
+        """Return the meter's clock, the first that tells a time."""
         for raw in (*reading.clocks, clock):
             printed = self._times.read(raw) if len(raw) == DATE_TIME_BYTES else None
             if printed is not None and printed.is_bad:
                 reading.fault("bad-time", f"the meter's clock says {raw.hex()}")
             elif printed is not None and printed.utc_ms is not None:
-                time_ms = printed.utc_ms
-                break
-        sample = Sample(
-            self._name(reading),
-            Medium.ELECTRICITY,
-            time_ms,
-            reading.registers,
-            0 if checked else int(Quality.UNCHECKED),
-            reading.unknown,
-        )
-        return Telegram((sample,), tuple(reading.texts))
+                return printed.utc_ms
+        return None
 
     def _name(self, reading: "_Reading") -> str:
         """Name the meter: short lists leave out the serial that longer ones between them say."""
         serial = reading.serial
         if serial:
+            if serial != self._serial:
+                self._names.forget()
             self._title, self._serial = reading.title, serial
             return serial
         if self._serial and self._title == reading.title:
@@ -140,6 +167,7 @@ class _Reading:
         self._named: dict[bytes, Value] = {}
         self._shape = shape
         self._bare_serial = ""
+        self.submeters: dict[int, Submeter] = {}
 
     @property
     def serial(self) -> str:
@@ -160,13 +188,22 @@ class _Reading:
         if len(self.unknown) < MAX_UNKNOWN:
             self.unknown.setdefault(code[:MAX_UNKNOWN_CHARS], text[:MAX_UNKNOWN_CHARS])
 
-    def translate(self, translator: Translator) -> None:
+    def translate(self, translator: Translator, times: CosemTime) -> None:
         """Read every entry and every value without a code."""
-        for entry in self._shape.entries:
+        entries, channels = split_by_channel(self._shape.entries)
+        for channel, own in channels.items():
+            found = read_submeter(own, times)
+            if isinstance(found, Submeter):
+                self.submeters[channel] = found
+                continue
+            entries += own
+            if isinstance(found, Fault):
+                self.fault(*found)
+        for entry in entries:
             if entry.obis in _SPECIAL_CODES:
                 self._read_special(entry)
         dialect = self._dialect()
-        for entry in self._shape.entries:
+        for entry in entries:
             if entry.obis not in _SPECIAL_CODES:
                 translator.read(entry, dialect, self._numbers)
         for detail in self._numbers.faults:

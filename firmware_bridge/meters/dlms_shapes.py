@@ -19,8 +19,12 @@ from firmware_bridge.meters.dlms_axdr import (
     element_tags,
 )
 from firmware_bridge.meters.dlms_positions import places_of
+from firmware_bridge.meters.dlms_time import DATE_TIME_BYTES
 
-SCALER_UNIT_ATTRIBUTE = 3
+NOT_SAID, SCALER_UNIT_ATTRIBUTE, CAPTURE_TIME_ATTRIBUTE = 0, 3, 5
+READING_GROUPS = bytes((24, 2, 1))
+"""C, D and E of a sub-meter's reading, an extended register: its capture time may stand with it."""
+
 REGISTER_CLASSES = (3, 4)
 PUSH_SETUP_CLASS = 40
 ELECTRICITY, MAX_PAST_PERIOD = 1, 125
@@ -29,12 +33,16 @@ MIN_CAPTURE_OBJECT = 3
 
 
 class Entry(NamedTuple):
-    """One value of a push list; `scaler` and `unit` are None where the list does not say them."""
+    """One value of a push list; `scaler` and `unit` are None where the list does not say them.
+
+    `attribute` is the one the value is of, NOT_SAID where a code alone stands before it.
+    """
 
     obis: bytes
     value: Value
     scaler: int | None = None
     unit: int | None = None
+    attribute: int = NOT_SAID
 
 
 class Shape(NamedTuple):
@@ -80,6 +88,7 @@ def _walk(elements: Sequence[Value], shape: Shape) -> None:
             if element is not None:
                 shape.bare.append(element)
             continue
+        attribute = element.attribute if isinstance(element, Attribute) else NOT_SAID
         value = elements[index]
         index += 1
         if isinstance(value, list) and not _is_scaler_unit(value):
@@ -88,10 +97,21 @@ def _walk(elements: Sequence[Value], shape: Shape) -> None:
         scaler_unit = elements[index] if index < count else None
         if isinstance(scaler_unit, list) and _is_scaler_unit(scaler_unit):
             scaler, unit = scaler_unit
-            shape.entries.append(Entry(obis, value, scaler, unit))  # type: ignore[arg-type]
+            shape.entries.append(Entry(obis, value, scaler, unit, attribute))  # type: ignore[arg-type]
             index += 1
+            if index < count and _is_capture_time(obis, elements[index]):
+                shape.entries.append(
+                    Entry(obis, elements[index], None, None, CAPTURE_TIME_ATTRIBUTE)
+                )
+                index += 1
         else:
-            shape.entries.append(Entry(obis, value))
+            shape.entries.append(Entry(obis, value, None, None, attribute))
+
+
+def _is_capture_time(obis: bytes, value: Value) -> bool:
+    """Tell whether what follows a reading is when a sub-meter was read."""
+    is_submeter = not obis[0] and obis[1] > 0 and obis[2:5] == READING_GROUPS
+    return is_submeter and isinstance(value, bytes) and len(value) == DATE_TIME_BYTES
 
 
 def _obis(element: Value) -> bytes | None:
@@ -109,7 +129,10 @@ def _is_code(six: bytes) -> bool:
 
 
 def _is_scaler_unit(value: list[Value]) -> bool:
-    return len(value) == 2 and type(value[0]) is int and type(value[1]) is int  # noqa: PLR2004
+    """Tell a scaler, a signed byte, and a unit; a greater power of ten would be costly, too."""
+    if len(value) != 2 or type(value[0]) is not int or type(value[1]) is not int:  # noqa: PLR2004
+        return False
+    return -128 <= value[0] <= 127  # noqa: PLR2004 (a signed byte)
 
 
 def _capture_objects(body: list[Value]) -> list[Attribute] | None:
@@ -159,5 +182,5 @@ def _paired(objects: list[Attribute], body: list[Value]) -> Shape:
                 _walk(value, shape)
             continue
         scaler, unit = scales.get(item.obis, (None, None))
-        shape.entries.append(Entry(item.obis, value, scaler, unit))  # type: ignore[arg-type]
+        shape.entries.append(Entry(item.obis, value, scaler, unit, item.attribute))  # type: ignore[arg-type]
     return shape

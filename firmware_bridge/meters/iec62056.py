@@ -148,6 +148,11 @@ class Iec62056Codec(StreamCodec):
         # The bytes that wait are these with their eighth bits, which may be parities.
         content = self._pending[start : bang.start() + 1]
         after = data[bang.end() : bang.end() + 1]
+        if after == b"/":
+            if not is_end and _UNDECIDED.match(data, bang.end()):
+                return start
+            # The next telegram, without a line end between: a whole identification tells it.
+            after = b"" if HEAD.match(data, bang.end()) else after
         if _is_damaged(content, bang[1], after):
             found.append(refuse("bad-crc", "a parity or the checksum is wrong", content))
         else:

@@ -8,8 +8,9 @@ import re
 from zoneinfo import ZoneInfo
 
 from firmware_bridge.meters.civil_time import CivilTime
-from firmware_bridge.meters.codec import Refused, Telegram, refuse
+from firmware_bridge.meters.codec import Telegram, refuse
 from firmware_bridge.meters.dlms_noise import Noise
+from firmware_bridge.meters.framing import Found, StreamCodec
 from firmware_bridge.meters.hdlc import Damaged, Verdict
 from firmware_bridge.meters.mbus_frame import (
     ACK,
@@ -34,9 +35,6 @@ from firmware_bridge.meters.mbus_records import Answer
 MAX_PARTS = 16
 """Frames of one answer; a meter with a year of daily values sends about ten."""
 
-SLICE_BYTES = 16 * 1024
-"""A large chunk is taken in slices, so that its copies are bounded too."""
-
 FIXED_CIS = (0x73, 0x77)
 """The fixed data structure that EN 13757-3 no longer has: two counters without a clear meaning."""
 
@@ -46,53 +44,38 @@ _REQUEST_CIS = frozenset((0x50, 0x51, 0x52, 0x5A, 0x5B))
 
 _START = re.compile(b"[%c%c]" % (LONG_START, SHORT_START))
 
-Found = list[Telegram | Refused]
 
-
-class MbusCodec:
+class MbusCodec(StreamCodec):
     """Decodes what the meters of one bus answer; keeps at most one frame between feeds.
 
     Frames are checked by their sum. `zone` is where the meters' clocks tell the time. The echo of a
     request and a lone acknowledgement are passed over; the latter begins another meter's answer.
     """
 
+    slice_bytes = 16 * 1024
+
     def __init__(self, zone: ZoneInfo) -> None:
+        super().__init__()
         self._library = Library()
         self._civil = CivilTime(zone)
         self._noise = Noise()
         self._is_noisy = False
-        self._pending = b""
         self._answer: Answer | None = None
         self._parts: list[bytes] = []
-
-    def feed(self, chunk: bytes) -> Found:
-        """Take the next bytes; return the telegrams and refusals they complete, in order."""
-        found: Found = []
-        for start in range(0, len(chunk), SLICE_BYTES):
-            self._pending += chunk[start : start + SLICE_BYTES]
-            self._advance(found, is_end=False)
-        if not chunk:
-            self._advance(found, is_end=True)
-            self._flush_noise(found)
-            self._give_up_answer("the stream ended", found)
-        return found
 
     @property
     def pending_bytes(self) -> int:
         """How many bytes wait for the rest of their frame, and of their answer's other frames."""
-        return len(self._pending) + sum(len(part) for part in self._parts)
+        return super().pending_bytes + sum(len(part) for part in self._parts)
 
-    def _advance(self, found: Found, *, is_end: bool) -> None:
-        """Take every frame and all noise that is complete off the pending bytes."""
-        data, place = self._pending, 0
-        while place < len(data):
-            size = self._take(data, place, found, is_end=is_end)
-            if size == 0:
-                break
-            place += size
-        self._pending = data[place:]
+    def _end(self, found: Found) -> None:
+        self._flush_noise(found)
+        self._give_up_answer("the stream ended", found)
 
     def _take(self, data: bytes, place: int, found: Found, *, is_end: bool) -> int:
+        return place + self._take_any(data, place, found, is_end=is_end)
+
+    def _take_any(self, data: bytes, place: int, found: Found, *, is_end: bool) -> int:
         """Take what is at `place`; return its size, 0 while that cannot be told."""
         first = data[place]
         if first == LONG_START:

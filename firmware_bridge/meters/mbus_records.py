@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from firmware_bridge.meters.civil_time import CivilTime
 from firmware_bridge.meters.mbus_frame import Header
 from firmware_bridge.meters.mbus_library import SECOND_TABLE, Coding, Quantity, Record
-from firmware_bridge.meters.mbus_time import utc_ms_of
+from firmware_bridge.meters.mbus_time import TYPE_F_BYTES, utc_ms_of
 from firmware_bridge.meters.mbus_values import NEUTRAL, correction_of, number_of
 from firmware_bridge.meters.mbus_words import (
     FABRICATION_VIF,
@@ -140,9 +140,17 @@ class Answer:
         self._kept = counters | self._kept
 
     def _take_clock(self, record: Record) -> bool:
-        self._time_ms = utc_ms_of(record.data, self._civil)
-        self.has_bad_clock = self._time_ms is None
-        return self._time_ms is not None
+        """Take the meter's clock; without seconds (type F) it stays among the unknown.
+
+        Up to 59 s behind, it would be near enough to the hub's time to be believed, and put a
+        reading on the wrong side of a half hour's end. The hub's own time is better.
+        """
+        time_ms = utc_ms_of(record.data, self._civil)
+        self.has_bad_clock = time_ms is None
+        if time_ms is None or len(record.data) == TYPE_F_BYTES:
+            return False
+        self._time_ms = time_ms
+        return True
 
     def _keep(self, code: str, text: str) -> None:
         """Keep a record that is no register; the second of one code is numbered."""

@@ -31,7 +31,7 @@ _HERTZ = {"Hz": 3}
 _PLAIN = {"": 0}
 _FACTOR = {"": 3}
 _CUBIC_METRES = {"m3": 3, "dm3": 0}
-_JOULES = {"GJ": 3, "MJ": 0}
+_JOULES = {"GJ": 3, "MJ": 0, "J": -6}
 
 
 def _entry(register: str, exponents: dict[str, int]) -> Entry:

@@ -21,6 +21,9 @@ MAX_TRAILER_BYTES = 256
 """Some meters send lines of their own after the end; the EasyMeter's have 108 bytes."""
 
 CRC_DIGITS = 4
+LINE_END_BYTES = 2
+"""After a telegram: a `/` behind them begins the next one even where they are damaged."""
+
 HOLLEY = b"/HLY"
 """Its DTSD545 (Sweden, Hungary) computes CRC16/X25; which byte it prints first is not known."""
 
@@ -39,7 +42,7 @@ class P1Codec(StreamCodec):
     def __init__(self, zone: ZoneInfo) -> None:
         super().__init__()
         self._decoder = TelegramDecoder(zone)
-        self._at_line_start = True
+        self._at_line_start, self._after_end = True, False
         self._trailer_left = 0
 
     def _take(self, data: bytes, place: int, found: Found, *, is_end: bool) -> int:
@@ -50,12 +53,14 @@ class P1Codec(StreamCodec):
 
     def _end(self, found: Found) -> None:
         del found
-        self._at_line_start, self._trailer_left = True, 0
+        self._at_line_start, self._after_end, self._trailer_left = True, False, 0
 
     def _find_start(self, data: bytes, place: int) -> int:
         """Return where the next telegram begins, or -1."""
         if self._at_line_start and data[place] == ord("/"):
             return place
+        if self._after_end and (near := data.find(b"/", place, place + LINE_END_BYTES + 1)) >= 0:
+            return near
         return data.find(b"\n/", place) + 1 or -1
 
     def _skip_noise(
@@ -72,11 +77,11 @@ class P1Codec(StreamCodec):
         while stop - place > MAX_TELEGRAM_BYTES:
             self._report_noise(data[place : place + MAX_TELEGRAM_BYTES], found)
             place += MAX_TELEGRAM_BYTES
-            self._at_line_start = data[place - 1 : place] == b"\n"
+            self._at_line_start, self._after_end = data[place - 1 : place] == b"\n", False
         if start < 0 and not is_end:
             return place
         self._report_noise(data[place:stop], found)
-        self._at_line_start = True
+        self._at_line_start, self._after_end = True, False
         return stop
 
     def _report_noise(self, noise: bytes, found: Found) -> None:
@@ -99,7 +104,7 @@ class P1Codec(StreamCodec):
         if end == len(data) and len(digits) < CRC_DIGITS and not is_end:
             return start
         self._judge(data[start : bang + 1], digits, data[end : end + 1], found)
-        self._at_line_start = True
+        self._at_line_start, self._after_end = True, True
         return end
 
     def _give_up(
@@ -116,7 +121,7 @@ class P1Codec(StreamCodec):
             found.append(
                 refuse("too-long", f"no end within {MAX_TELEGRAM_BYTES} bytes", data[start:limit])
             )
-            self._at_line_start = data[limit - 1 : limit] == b"\n"
+            self._at_line_start, self._after_end = data[limit - 1 : limit] == b"\n", False
             return limit
         if is_end:
             found.append(refuse("truncated", "the stream ended", data[start:]))

@@ -30,6 +30,9 @@ LENGTHS = {0x81: 1, 0x82: 2}
 MIN_CIPHERED_BYTES = 64
 """The shortest telegram with one reading, ciphered, is longer."""
 
+TITLE_END = 10
+"""After the tag, and the system title with its length."""
+
 HEAD_BYTES = 14
 """From the tag to the security control byte, with a length of three bytes."""
 
@@ -83,10 +86,13 @@ class EncryptedP1Codec(StreamCodec):
             return ciphered.size
         found.append(opened)
         # Nothing but the tag checks the length: bytes lost make it reach into the next envelope.
-        place = raw.find(ENVELOPE_START, 1)
-        while place > 0 and not _is_head(raw[place : place + HEAD_BYTES]):
-            place = raw.find(ENVELOPE_START, place + 1)
-        return place if place > 0 else ciphered.size
+        place = raw.find(GENERAL_GLO, 1)
+        while place > 0 and not _may_be_head(raw[place : place + HEAD_BYTES]):
+            place = raw.find(GENERAL_GLO, place + 1)
+        if place < 0:
+            return ciphered.size
+        self._noise.excuse(ciphered.size - place)
+        return place
 
     def _skip(self, data: bytes, place: int, found: Found) -> int:
         """Pass over bytes up to the next one an envelope may begin with, and return its place."""
@@ -100,11 +106,20 @@ def _is_head(head: bytes) -> bool:
     """Tell whether an envelope of a telegram's size and protection begins so."""
     if len(head) < HEAD_BYTES or not head.startswith(ENVELOPE_START):
         return False
-    count = LENGTHS.get(head[10])
+    count = LENGTHS.get(head[TITLE_END])
     if count is None:
         return False
-    size = int.from_bytes(head[11 : 11 + count], "big")
-    return MIN_CIPHERED_BYTES <= size <= MAX_CIPHERED_BYTES and head[11 + count] in CONTROLS
+    first, after = TITLE_END + 1, TITLE_END + 1 + count
+    size = int.from_bytes(head[first:after], "big")
+    return MIN_CIPHERED_BYTES <= size <= MAX_CIPHERED_BYTES and head[after] in CONTROLS
+
+
+def _may_be_head(head: bytes) -> bool:
+    """Tell whether an envelope begins so, or may do once the rest of its head is there."""
+    if len(head) == HEAD_BYTES:
+        return _is_head(head)
+    is_begun = head[:2] == ENVELOPE_START[: len(head)]
+    return is_begun and (len(head) <= TITLE_END or head[TITLE_END] in LENGTHS)
 
 
 def _is_telegram(plain: bytes) -> bool:

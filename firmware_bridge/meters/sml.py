@@ -12,6 +12,7 @@ from fastcrc import crc16
 from firmware_bridge.meters.codec import refuse
 from firmware_bridge.meters.framing import Found, StreamCodec
 from firmware_bridge.meters.sml_list import ListDecoder
+from firmware_bridge.meters.sml_message import are_messages_checked
 
 MAX_FRAME_BYTES = 8_192
 """Real files have up to 1.5 KB; the longest lists of the standard's meters, a few times that."""
@@ -37,8 +38,9 @@ the checksum tells.
 class SmlCodec(StreamCodec):
     """Decodes the byte stream of one SML port; keeps at most MAX_FRAME_BYTES between feeds.
 
-    The checksum is CRC16/X25, or Kermit as some Holley meters have it. A meter's clock counts the
-    seconds since it was switched on: `meter_time_ms` is None unless it sends a true time.
+    The checksum is CRC16/X25, or Holley's Kermit where the messages' own are right, too. A meter's
+    clock counts the seconds since it was switched on: `meter_time_ms` is None unless it sends a
+    true time.
     """
 
     def __init__(self) -> None:
@@ -76,20 +78,23 @@ class SmlCodec(StreamCodec):
     def _judge(self, raw: bytes, found: Found) -> None:
         """Decode a framed file if its checksum holds, else refuse it."""
         covered, printed = raw[:-CHECKSUM_BYTES], raw[-CHECKSUM_BYTES:]
-        if not _is_checked(covered, printed):
+        content = raw[len(START) : -TRAILER_BYTES].replace(ESCAPE + ESCAPE, ESCAPE)
+        if _x25(covered) != printed and not _is_kermit(covered, printed, content):
             detail = f"checksum {printed.hex()}, computed {_x25(covered).hex()}"
             found.append(refuse("bad-crc", detail, raw))
             return
-        content = raw[len(START) : -TRAILER_BYTES].replace(ESCAPE + ESCAPE, ESCAPE)
         found.extend(self._lists.decode(content, raw))
 
 
-def _is_checked(covered: bytes, printed: bytes) -> bool:
-    """Tell whether the checksum is right; Holley's Kermit has been seen high byte first."""
-    if _x25(covered) == printed:
-        return True
+def _is_kermit(covered: bytes, printed: bytes, content: bytes) -> bool:
+    """Tell whether the checksum is right as Holley's, in either order of its bytes.
+
+    To believe that alone of every meter would let more damage through: each message's own checksum
+    must be right, too.
+    """
     kermit = crc16.kermit(covered)
-    return int.from_bytes(printed, "big") == kermit or int.from_bytes(printed, "little") == kermit
+    orders = (int.from_bytes(printed, "big"), int.from_bytes(printed, "little"))
+    return kermit in orders and are_messages_checked(content)
 
 
 def _x25(covered: bytes) -> bytes:

@@ -1,13 +1,15 @@
 """The messages of one SML file: each list response with its entries, the others passed over. Pure.
 
 Owns the shape of messages; what an entry's code and unit mean is `sml_list.py`'s. A message's own
-checksum is not judged: the transport's, which covers it, has been, and some firmware (of Holley and
-Itron) is reported to compute the inner one in ways of its own.
+checksum is judged only where the transport's, which covers it, is not the standard's: some firmware
+(of Holley and Itron) is reported to compute the inner one in ways of its own.
 """
 
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
+
+from fastcrc import crc16
 
 from firmware_bridge.meters.sml_values import (
     LIST,
@@ -85,12 +87,31 @@ def read_messages(data: bytes) -> Iterator[ListResponse | OtherMessage]:
     """
     place = 0
     while True:
-        while place < len(data) and data[place] == 0:
-            place += 1
+        place = _skip_fill(data, place)
         if place == len(data):
             return
         message, place = _read_message(data, place)
         yield message
+
+
+def are_messages_checked(data: bytes) -> bool:
+    """Tell whether every message's own checksum is right: X25 or Kermit, in either byte order."""
+    place = 0
+    is_checked = False
+    try:
+        while (place := _skip_fill(data, place)) < len(data):
+            start = place
+            place = _open_list(data, place, MESSAGE_FIELDS, "a message")
+            for _ in range(MESSAGE_FIELDS - 2):
+                _, place = read_value(data, place)
+            printed, after = read_value(data, place)
+            is_checked = printed in _checksums_of(data[start:place])
+            if not is_checked:
+                return False
+            _, place = read_value(data, after)
+    except MalformedError:
+        return False
+    return is_checked
 
 
 def _read_message(data: bytes, place: int) -> tuple[ListResponse | OtherMessage, int]:
@@ -108,6 +129,18 @@ def _read_message(data: bytes, place: int) -> tuple[ListResponse | OtherMessage,
     for _ in ("checksum", "end of message"):
         _, place = read_value(data, place)
     return message, place
+
+
+def _skip_fill(data: bytes, place: int) -> int:
+    while place < len(data) and data[place] == 0:
+        place += 1
+    return place
+
+
+def _checksums_of(message: bytes) -> tuple[int, ...]:
+    """Return what a message's checksum may be."""
+    both = (crc16.ibm_sdlc(message), crc16.kermit(message))
+    return (*both, *(crc >> 8 | (crc & 0xFF) << 8 for crc in both))
 
 
 def _attention_of(tag: Value, body: Value) -> str:

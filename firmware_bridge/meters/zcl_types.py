@@ -81,7 +81,7 @@ def read_value(kind: int, content: bytes, place: int, depth: int = 0) -> tuple[V
         return take(content, place, _KEY_BYTES), place + _KEY_BYTES
     if kind in (_NO_DATA, _UNKNOWN):
         return None, place
-    raise ZclError("bad-type", f"type 0x{kind:02x} is none of the ZCL's")
+    raise ZclError("bad-value", f"type 0x{kind:02x} is none of the ZCL's")
 
 
 def take(content: bytes, place: int, size: int) -> bytes:

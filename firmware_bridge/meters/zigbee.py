@@ -14,6 +14,7 @@ before it lets a report pass: a hub that has logged the present takes no past an
 import re
 
 from firmware_bridge.meters.codec import Refused, Telegram, refuse
+from firmware_bridge.meters.framing import Found, StreamCodec
 from firmware_bridge.meters.zcl import (
     DEFAULT_ANSWER,
     LAST_GENERAL,
@@ -41,9 +42,6 @@ from shared.readings import Medium, Sample
 MAX_LINE_BYTES = 4_096
 """A fragmented frame has at most some 1,500 bytes, two digits each; the rest is margin."""
 
-SLICE_BYTES = 64 * 1024
-"""A large chunk is taken in slices, so that its copy is bounded too."""
-
 MAX_ENDPOINTS = 16
 """A home has an electricity meter, a hub that mirrors gas, and a few readers and plugs."""
 
@@ -59,60 +57,42 @@ _NO_ZCL = frozenset((0x0000, 0xA1E0))
 _METER_CLUSTERS = {METERING: READINGS, ELECTRICAL_MEASUREMENT: frozenset(MEASUREMENTS)}
 
 
-class ZigbeeCodec:
+class ZigbeeCodec(StreamCodec):
     """Decodes the frames of one radio; keeps one unfinished line and MAX_ENDPOINTS endpoints."""
 
     def __init__(self) -> None:
-        self._pending = b""
+        super().__init__()
         self._is_too_long = False
         self._endpoints: dict[tuple[str, int], MeterEndpoint] = {}
         self._last: MeterEndpoint | None = None
         self._evicted: list[Telegram | Refused] = []
 
-    def feed(self, chunk: bytes) -> list[Telegram | Refused]:
-        """Take the next bytes; return the telegrams and refusals they complete, in order."""
-        found: list[Telegram | Refused] = []
-        if not chunk:
-            self._end(found)
-        for start in range(0, len(chunk), SLICE_BYTES):
-            self._pending += chunk[start : start + SLICE_BYTES]
-            self._advance(found)
-        return found
+    def _take(self, data: bytes, place: int, found: Found, *, is_end: bool) -> int:
+        """Take a line, or of an endless one its limit; one without its end may lack a part."""
+        end = data.find(b"\n", place, place + MAX_LINE_BYTES)
+        if end >= 0:
+            self._take_line(data[place:end], found)
+            return end + 1
+        if len(data) - place >= MAX_LINE_BYTES:
+            block = data[place : place + MAX_LINE_BYTES]
+            found.append(refuse("too-long", f"no end within {MAX_LINE_BYTES} bytes", block))
+            self._is_too_long = True
+            return place + MAX_LINE_BYTES
+        if not is_end:
+            return place
+        if data[place:].strip():
+            found.append(refuse("truncated", "the stream ended within a line", data[place:]))
+        return len(data)
 
-    @property
-    def pending_bytes(self) -> int:
-        """How many bytes wait for the rest of their line."""
-        return len(self._pending)
-
-    def _advance(self, found: list[Telegram | Refused]) -> None:
-        """Take every whole line off the pending bytes, and of an endless one its limit."""
-        data, place = self._pending, 0
-        while True:
-            end = data.find(b"\n", place, place + MAX_LINE_BYTES)
-            if end >= 0:
-                self._take_line(data[place:end], found)
-                place = end + 1
-            elif len(data) - place >= MAX_LINE_BYTES:
-                block = data[place : place + MAX_LINE_BYTES]
-                found.append(refuse("too-long", f"no end within {MAX_LINE_BYTES} bytes", block))
-                self._is_too_long = True
-                place += MAX_LINE_BYTES
-            else:
-                break
-        self._pending = data[place:]
-
-    def _end(self, found: list[Telegram | Refused]) -> None:
-        """Refuse a line without its end, which may lack a part, and forget the endpoints."""
-        rest, self._pending = self._pending, b""
+    def _end(self, found: Found) -> None:
+        """Forget the endpoints: another stream may be of another radio."""
         self._is_too_long = False
-        if rest.strip():
-            found.append(refuse("truncated", "the stream ended within a line", rest))
         for endpoint in self._endpoints.values():
             found.extend(endpoint.close())
         self._endpoints.clear()
         self._last = None
 
-    def _take_line(self, line: bytes, found: list[Telegram | Refused]) -> None:
+    def _take_line(self, line: bytes, found: Found) -> None:
         was_too_long, self._is_too_long = self._is_too_long, False
         if not line.strip():
             return
@@ -236,7 +216,7 @@ class ZigbeeCodec:
             undescribed = (at for at, one in self._endpoints.items() if not one.description.meter)
             oldest = next(undescribed, None)
             if oldest is None:
-                raise ZclError("too-many", f"{MAX_ENDPOINTS} endpoints are followed already")
+                raise ZclError("too-many-meters", f"{MAX_ENDPOINTS} endpoints are followed already")
             self._evicted += self._endpoints.pop(oldest).close()
         self._endpoints[key] = MeterEndpoint(ieee, number, self._is_taken)
         return self._endpoints[key]

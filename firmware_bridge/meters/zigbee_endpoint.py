@@ -137,7 +137,9 @@ class MeterEndpoint:
             if registers and time_ms != now_ms:
                 meter, medium = self.description.meter, self.description.medium
                 telegrams.append(
-                    Telegram((Sample(meter, medium, time_ms, registers),), is_past=True)
+                    Telegram(
+                        (Sample(meter, medium, time_ms, registers),), is_past=True, is_healing=True
+                    )
                 )
         return telegrams
 

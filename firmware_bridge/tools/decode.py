@@ -25,6 +25,7 @@ from firmware_bridge.tools.recording import (
     Recording,
     is_text,
     recordings_of,
+    stream_of,
 )
 from firmware_bridge.tools.summary import summary_document, summary_lines
 from firmware_bridge.tools.tally import HINTS, Tally, describe, sample_document
@@ -152,17 +153,13 @@ def _recognise(
     if not source.head:
         raise OperatorError(f"{source.name} is empty", hint="was the meter connected?")
     found = recognise(recordings_of(source.head), protocols, zone, keys)
-    if found is not None and found.is_certain and found.recording.form is Form.RAW:
-        return found, source.chunks()
+    if found is not None and found.is_certain:
+        return found, stream_of(found.recording.form, source.chunks())
     if not is_text(source.head):
         raw = Recording(Form.RAW, source.head)
         return found or Recognised(protocols[0], raw, 0, is_certain=False), source.chunks()
     console.show_progress(f"{source.name}: reading the text")
     recordings = recordings_of(source.whole())
-    if found is not None and found.is_certain:
-        form = found.recording.form
-        chosen = next((one for one in recordings if one.form is form), recordings[0])
-        return found, in_chunks(chosen.content)
     found = recognise(recordings, protocols, zone, keys) or Recognised(
         protocols[0], recordings[-1], 0, is_certain=False
     )

@@ -5,7 +5,7 @@ taken for bytes. Nothing here raises on content.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -38,28 +38,58 @@ class _Line:
     has_bar: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a dump is written: the base its offsets count in, and whether its words are swapped."""
+
+    base: int
+    is_swapped: bool
+
+
 def read_dump(lines: Sequence[str]) -> bytes | None:
     """Return the bytes of a dump, or None where the lines do not carry fitting offsets."""
+    layout = layout_of(lines)
+    return None if layout is None else b"".join(stream_dump(lines, layout))
+
+
+def layout_of(lines: Iterable[str]) -> Layout | None:
+    """Find how a dump is written; None where the lines do not carry fitting offsets."""
     parsed = [_parse(line) for line in lines]
     base = _base_of(parsed)
-    if base is None:
-        return None
-    is_swapped = _is_swapped(parsed)
-    content = bytearray()
+    return None if base is None else Layout(base, _is_swapped(parsed))
+
+
+def stream_dump(lines: Iterable[str], layout: Layout) -> Iterator[bytes]:
+    """Yield the bytes of a dump row by row, as the lines come."""
+    before = ""
     last: tuple[int, bytes] | None = None
-    for place, line in enumerate(parsed):
-        if line is None or (offset := _number(line.offset, base)) is None:
-            continue
-        if last is not None:
-            content += _repeated(lines[place - 1], last, offset)
-        width = _width(parsed, place, base)
-        row = _bytes_of(line, width, is_swapped=is_swapped)
-        if last is not None and not line.rest and offset < last[0] + len(last[1]):
-            # The closing offset of hexdump: the last word was filled up with a zero.
-            del content[len(content) - (last[0] + len(last[1]) - offset) :]
-        content += row
-        last = (offset, row) if line.rest else None
-    return bytes(content)
+    for text, following in _with_next(lines):
+        line = _parse(text)
+        offset = None if line is None else _number(line.offset, layout.base)
+        if line is not None and offset is not None:
+            # A row is held back until the line after it: hexdump's closing offset may shorten it.
+            if last is not None and not line.rest and last[0] <= offset < last[0] + len(last[1]):
+                last = (last[0], last[1][: offset - last[0]])
+            if last is not None:
+                yield last[1] + _repeated(before, last, offset)
+            width = _width(offset, following, layout.base)
+            last = (offset, _bytes_of(line, width, is_swapped=layout.is_swapped))
+            if not line.rest:
+                last = None
+        before = text
+    if last is not None:
+        yield last[1]
+
+
+def _with_next(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield each line with the one after it, "" after the last."""
+    held: str | None = None
+    for line in lines:
+        if held is not None:
+            yield held, line
+        held = line
+    if held is not None:
+        yield held, ""
 
 
 def _parse(line: str) -> _Line | None:
@@ -114,15 +144,13 @@ def _capacity(rest: str) -> int:
     return min(MAX_LINE_BYTES, sum(len(pair) // 2 for pair in _PAIRS.findall(rest)))
 
 
-def _width(parsed: Sequence[_Line | None], place: int, base: int) -> int | None:
+def _width(offset: int, following: str, base: int) -> int | None:
     """Say how many bytes a line has by the offset after it; None where none tells."""
-    line, following = parsed[place], parsed[place + 1] if place + 1 < len(parsed) else None
-    if line is None or following is None:
+    line = _parse(following)
+    after = None if line is None else _number(line.offset, base)
+    if after is None or not 0 < after - offset <= MAX_LINE_BYTES:
         return None
-    first, second = _number(line.offset, base), _number(following.offset, base)
-    if first is None or second is None or not 0 < second - first <= MAX_LINE_BYTES:
-        return None
-    return second - first
+    return after - offset
 
 
 def _bytes_of(line: _Line, width: int | None, *, is_swapped: bool) -> bytes:

@@ -37,22 +37,26 @@ _WORD = re.compile(r"\w")
 
 def read_lines(lines: Iterable[str]) -> bytes:
     """Join the bytes that lines hold, a byte split by a line's end included."""
-    joined: list[str] = []
+    return b"".join(stream_lines(lines))
+
+
+def stream_lines(lines: Iterable[str]) -> Iterator[bytes]:
+    """Yield the same piece by piece, as the lines come."""
     waiting = ""
     for digits in _digits(lines):
-        if waiting:
+        if waiting and len(digits) % 2:
             # Two odd lines in a row are one text wrapped anywhere; one alone lost a digit.
-            joined.append(waiting if len(digits) % 2 else waiting[:-1])
+            yield bytes.fromhex(waiting + digits)
             waiting = ""
-            if len(joined[-1]) % 2:
-                joined.append(digits)
-                continue
+            continue
+        if waiting:
+            yield bytes.fromhex(waiting[:-1])
+            waiting = ""
         if len(digits) % 2:
             waiting = digits
         else:
-            joined.append(digits)
-    joined.append(waiting[: len(waiting) // 2 * 2])
-    return bytes.fromhex("".join(joined))
+            yield bytes.fromhex(digits)
+    yield bytes.fromhex(waiting[: len(waiting) // 2 * 2])
 
 
 def digits_of(line: str) -> str:

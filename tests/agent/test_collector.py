@@ -8,9 +8,8 @@ from agent.collector import (
     UNKNOWN_ELAPSED_MS,
     Collected,
     Collector,
-    Heard,
-    Moment,
 )
+from agent.heard import Heard, Moment
 from agent.records import RunChange
 from agent.registers import CONSISTENT_SAMPLES, Verdict
 from agent.rows import LogRow
@@ -100,7 +99,8 @@ def test_gas_is_logged_when_its_own_capture_time_changes() -> None:
 
     for after_ms in range(0, 2 * MS_PER_HOUR, 300_000):
         captured_ms = START_MS + after_ms // MS_PER_HOUR * MS_PER_HOUR
-        decoded = gas_telegram(10**9, START_MS + after_ms, 1_000 + after_ms // 60_000, captured_ms)
+        gas_l = 1_000 + (captured_ms - START_MS) // 60_000
+        decoded = gas_telegram(10**9, START_MS + after_ms, gas_l, captured_ms)
         collected = collector.offer(decoded, moment(after_ms))
         rows += [one for one in collected.to_log if one.sample.meter == GAS_METER]
 

@@ -2,7 +2,15 @@
 
 import pytest
 
-from agent.collector import FORGOTTEN_AFTER_MS, MAX_METERS, Collected, Collector, Moment
+from agent.collector import (
+    FORGOTTEN_AFTER_MS,
+    MAX_METERS,
+    PASSED_AFTER_MS,
+    SURELY_THERE,
+    Collected,
+    Collector,
+)
+from agent.heard import Moment
 from agent.registers import CONSISTENT_SAMPLES
 from agent.timekeeping import ANY_CLOCK_MS
 from firmware_bridge.meters.codec import Telegram
@@ -108,7 +116,8 @@ def test_a_submeter_without_counters_is_logged_by_its_captures() -> None:
 def full_collector(heard: Moment) -> Collector:
     collector = Collector(100)
     for number in range(MAX_METERS):
-        collector.offer(Telegram((sample(10**9, meter=f"M-{number}"),)), heard)
+        for _ in range(SURELY_THERE):
+            collector.offer(Telegram((sample(10**9, meter=f"M-{number}"),)), heard)
     return collector
 
 
@@ -235,3 +244,87 @@ def test_a_telegram_heard_once_more_is_set_aside() -> None:
     assert [doubt.reason for doubt in again.doubts] == ["replayed"]
     assert again.heard == again.to_log == []
     assert len(set_back.to_log) == 1
+
+
+def test_garbled_serials_heard_once_make_room_for_a_meter() -> None:
+    """Telegrams without a checksum give many; a meter fitted today is read within the hour."""
+    collector = Collector(100)
+    for number in range(MAX_METERS):
+        collector.offer(Telegram((sample(10**9, meter=f"G-{number}"),)), moment(0))
+
+    at_once = refusals(collector, moment(1_000), "NEW")
+    soon = refusals(collector, moment(PASSED_AFTER_MS + 2_000), "NEW")
+
+    assert (at_once, soon) == (["too-many-meters"], [])
+
+
+def test_a_gas_meter_whose_capture_stands_still_is_read_by_what_it_counts() -> None:
+    """Its clock has stopped, not its register: the rows get the time they were heard."""
+    collector = Collector(100)
+
+    rows = [
+        one
+        for n in range(4)
+        for one in offer_gas(collector, n * MS_PER_HOUR, 0, gas_l=5_000_000 + n * 100).to_log
+        if one.sample.meter == GAS_METER
+    ]
+
+    assert [one.at_ms - START_MS for one in rows] == [n * MS_PER_HOUR for n in range(4)]
+
+
+def healing(collector: Collector, heard_ms: int, captured_ms: int, value_mwh: int) -> Collected:
+    said = sample(value_mwh, START_MS + captured_ms)
+    return collector.offer(Telegram((said,), is_past=True, is_healing=True), moment(heard_ms))
+
+
+def test_half_hours_of_a_week_heal_and_older_ones_are_not_dated_now() -> None:
+    """Three days away: each half hour at its own time; one of ten days ago is set aside."""
+    collector = Collector(100)
+    electricity_then(collector, 1_000, 10**9)
+    back_ms = 3 * MS_PER_DAY
+
+    healed = [
+        healing(collector, back_ms, place * SLOT_MS, 10**9 + place * 10_000)
+        for place in range(1, 3 * 48)
+    ]
+    old = healing(collector, back_ms + 10 * MS_PER_DAY, back_ms + 1, 10**9 + 10_000_000)
+
+    rows = [one for collected in healed for one in collected.to_log]
+    assert [one.at_ms - START_MS for one in rows] == [n * SLOT_MS for n in range(1, 3 * 48)]
+    assert [doubt.reason for doubt in old.doubts] == ["bad-time"]
+    assert old.to_log == []
+
+
+def test_the_reading_after_a_heal_may_have_gained_since_then() -> None:
+    """The newest half hour that was kept is minutes old: what was used since is no spike."""
+    collector = Collector(100)
+    electricity_then(collector, 1_000, 10**9)
+    back_ms = 2 * SLOT_MS + 20 * 60_000
+
+    healing(collector, back_ms, 2 * SLOT_MS, 10**9 + 7_000_000)
+    now = collector.offer(
+        Telegram((sample(10**9 + 7_000_000 + 20 * 7_000_000 // 60, None),)), moment(back_ms)
+    )
+
+    assert now.doubts == []
+
+
+def test_a_meter_never_heard_has_nothing_to_heal() -> None:
+    """Known by another name before, its half hours would be counted twice."""
+    assert healing(Collector(100), SLOT_MS, 0, 10**9) == Collected()
+
+
+def test_an_empty_house_whose_clock_is_set_back_loses_no_slot() -> None:
+    """Nothing is used for an hour, and no counter falls: that is no repetition."""
+    collector = Collector(100)
+    electricity_then(collector, 2 * SLOT_MS, 10**9)
+
+    heard = [
+        collector.offer(
+            Telegram((sample(10**9, START_MS + n * 10_000),)), moment(2 * SLOT_MS + n * 10_000)
+        )
+        for n in range(1, 360)
+    ]
+
+    assert sum(len(collected.doubts) for collected in heard) == 0
+    assert sum(len(collected.to_log) for collected in heard) > 350

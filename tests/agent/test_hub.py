@@ -413,3 +413,27 @@ def test_a_solar_meter_stands_beside_the_homes_totals_after_a_restart_too(tmp_pa
     again.take(solar[:1], again.config.meters[0])
     assert again.history.usage("export_mwh", Medium.ELECTRICITY) != {}
     again.log.close()
+
+
+def test_a_meter_on_links_of_two_roles_is_the_supplys(tmp_path: Path) -> None:
+    """A plug table that names the supply's meter too must not take it out of the totals."""
+    tables = [{"link": "replay:a", "role": "device"}, {"link": "replay:b"}]
+    hub = hub_in(tmp_path, hub_clock="meter", meter=tables)
+
+    for n in range(1, 40):
+        said = [telegram(10**9 + n * 10, START_MS + n * 1_000)]
+        hub.take(said, hub.config.meters[n % 2])
+
+    assert hub.role_of(METER) is Role.SUPPLY
+    hub.log.close()
+
+
+def test_energy_alone_does_not_take_power_off_the_page(tmp_path: Path) -> None:
+    """A meter that tells both by turns has its power shown, at the rhythm of its turns."""
+    hub = hub_in(tmp_path, hub_clock="meter")
+
+    take(hub, [telegram(10**9, START_MS, power_import_w=500)])
+    take(hub, [telegram(10**9 + 10, START_MS + 1_000)])
+
+    assert hub.latest[METER].heard.sample.registers["power_import_w"] == 500
+    hub.log.close()

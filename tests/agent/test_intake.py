@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from agent import intake as intake_module
-from agent.collector import MAX_METERS, Collector, Heard, Moment
+from agent.collector import MAX_METERS, Collector
+from agent.heard import Heard, Moment
 from agent.intake import (
     MAX_PENDING_ROWS,
     MAX_PENDING_SPECIMENS,
@@ -244,3 +245,13 @@ def test_garbled_serials_do_not_start_logs_for_ever(desk: Desk) -> None:
 
     assert len(desk.log.meters) == MAX_METERS
     assert desk.intake.counts.refused_by_reason == {"too-many-meters": 5}
+
+
+def test_what_cannot_be_written_down_is_set_aside_in_what_can(desk: Desk) -> None:
+    """Half a surrogate pair, as JSON can say: counted, readable, and no row is lost for it."""
+    desk.intake.set_aside(
+        Moment(BOOT, 0, START_MS), "link", "unknown-message", "it has \ud800", b"raw"
+    )
+
+    assert asyncio.run(desk.intake.commit())
+    assert desk.log.quarantine_counts() == {"unknown-message": 1}

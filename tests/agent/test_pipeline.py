@@ -16,6 +16,7 @@ from agent.uplink.sender import SessionHooks, SessionRules
 from agent.uplink.session import Session
 from firmware_bridge.links import LinkEvent, LinkEventKind
 from firmware_bridge.simulator.oracle import OracleLine
+from shared.errors import OperatorError
 from shared.units import MS_PER_HOUR
 from tests.support.fakes import FakeCloud, FakeUplink
 from tests.support.hubs import config_in, link_of, simulated, sound_rows
@@ -155,4 +156,29 @@ def test_a_telegram_cut_by_a_lost_link_is_not_glued_to_the_next(
     assert hub.intake.counts.telegrams == 1
     assert sum(hub.intake.counts.refused_by_reason.values()) == 1
     assert link_of(hub).times_lost == 1
+    hub.log.close()
+
+
+def test_a_link_that_cannot_be_read_leaves_the_meters_beside_it(tmp_path: Path) -> None:
+    """A capture that is gone is shown on its link; the other meter's rows are committed."""
+    must = write_capture(tmp_path / "capture.p1")
+    tables = [{"link": f"replay:{tmp_path}/gone"}, {"link": f"replay:{tmp_path}/capture.p1"}]
+    hub = build_hub(config_in(tmp_path, hub_clock="meter", meter=tables))
+
+    asyncio.run(run_until(hub, len(must)))
+
+    gone, read = (hub.links[meter.link] for meter in hub.config.meters)
+    assert (gone.is_open, gone.times_lost, gone.hint) == (False, 1, "give an existing file")
+    assert read.reason
+    hub.log.close()
+
+
+def test_a_hub_with_one_link_ends_where_that_cannot_be_read(tmp_path: Path) -> None:
+    """Whoever starts it is told at once."""
+    hub = build_hub(config_in(tmp_path, meter_link=f"replay:{tmp_path}/gone"))
+
+    with pytest.raises(ExceptionGroup) as caught:
+        asyncio.run(run_pipeline(hub))
+
+    assert caught.group_contains(OperatorError, match="cannot be read")
     hub.log.close()

@@ -93,6 +93,28 @@ def test_telegram_cut_short_by_the_next_costs_only_itself(
     assert reasons_of(found) in (["truncated"], ["noise"])
 
 
+@pytest.mark.parametrize("following", [PUSH, READOUT])
+@pytest.mark.parametrize("size", [1, 50, 100_000])
+def test_push_glued_to_the_next_gives_both(following: bytes, size: int) -> None:
+    """No line end between the `!` and the next identification."""
+    codec, content = Iec62056Codec(ZONE), PUSH[:-2] + following
+
+    found = [one for at in range(0, len(content), size) for one in codec.feed(content[at:][:size])]
+    found += codec.feed(b"")
+
+    assert telegrams_of(found) == telegrams_of(decode(PUSH) + decode(following))
+    assert not reasons_of(found)
+
+
+@pytest.mark.parametrize("after", [b"/", b"/BCD\r\n", b"/!\r\n", b"/E"])
+def test_slash_in_place_of_a_checksum_is_damage(after: bytes) -> None:
+    """Without an identification behind it, it may have been the checksum's first digit."""
+    found = decode(PUSH[:-2] + after)
+
+    assert reasons_of(found)[0] == "bad-crc"
+    assert not telegrams_of(found)
+
+
 def test_block_whose_end_was_lost_ends_where_the_next_session_begins() -> None:
     """ETX and the check character never came."""
     found = decode(READOUT[:-2] + READOUT)

@@ -56,10 +56,11 @@ def test_whole_answer_written_from_the_standard_is_read_exactly() -> None:
 
     assert (sample.meter, sample.medium) == ("EXA-87654321", Medium.WATER)
     assert sample.registers == {"water_l": 1_284_975}
-    assert sample.meter_time_ms == 1_774_092_600_000
+    assert sample.meter_time_ms is None
     assert sample.quality == 0
     assert sample.unknown == {
         "status": "battery low",
+        "date_time_general": "26-03-21 12:30:00",
         "volume_flow.storage5.max": "0.113 m^3/h",
         "error_flags": "0",
     }

@@ -5,13 +5,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from agent.timekeeping import taken_at
 from firmware_bridge.meters.codec import Telegram
 from firmware_bridge.meters.mbus import MbusCodec
 from firmware_bridge.meters.mbus_frame import long_frame
 from firmware_bridge.meters.mbus_records import MAX_UNKNOWN
 from firmware_bridge.meters.mbus_time import printed_date, printed_time
 from firmware_bridge.meters.mbus_words import status_of
-from shared.readings import Medium, Sample
+from shared.readings import Medium, Quality, Sample
 from tests.support.mbus import ELECTRICITY, GAS, HEAT, WATER, answer
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -146,31 +147,40 @@ def test_records_kept_are_bounded_and_the_rest_counted() -> None:
 @pytest.mark.parametrize(
     ("record", "time_ms"),
     [
-        ("046d 1e0c5533", 1_774_092_600_000),
         ("066d 0f1e0c553300", 1_774_092_615_000),
-        ("046d 1e825a3a", 1_792_978_200_000),
-        ("046d 1e82593a", 1_792_888_200_000),
-        ("046d 1e02593a", 1_792_891_800_000),
+        ("066d 4f1e025a3a00", 1_792_978_215_000),
         ("066d 4f1e02593a00", 1_792_888_215_000),
+        ("066d 0f1e02593a00", 1_792_891_815_000),
         ("036d 010203", None),
-        ("046d 1e0c5f32", None),
-        ("046d 1e0cf5f3", None),
+        ("066d 001e0c5f3200", None),
+        ("066d 001e0cf5f300", None),
     ],
-    ids=["F", "I", "wrong flag", "summer", "winter", "I summer", "J", "30 February", "year 127"],
+    ids=["now", "wrong flag", "summer", "winter", "J", "30 February", "year 127"],
 )
 def test_clock_of_the_meter_is_local_time(record: str, time_ms: int | None) -> None:
-    """Types F and I; the summer flag decides the hour that happens twice."""
+    """Type I; the summer flag decides the hour that happens twice."""
     sample = sample_of(answer("0413 01000000" + record, GAS))
 
     assert sample.meter_time_ms == time_ms
 
 
+def test_clock_without_seconds_is_none_but_is_shown() -> None:
+    """Type F is up to 59 s behind: believed, it would count them to the half hour before."""
+    sample = sample_of(answer("0413 01000000 046d 1e0c5533", GAS))
+    hub_ms, shown_ms = 1_774_092_659_000, 1_774_092_600_000
+
+    assert sample.meter_time_ms is None
+    assert sample.unknown == {"date_time_general": "26-03-21 12:30:00"}
+    assert taken_at(hub_ms, sample.meter_time_ms, None, 0) == (hub_ms, Quality.HUB_TIME)
+    assert taken_at(hub_ms, shown_ms, None, 0) == (shown_ms, 0)
+
+
 def test_only_the_first_clock_that_is_one_is_the_meters() -> None:
     """A past one, or a second one, is kept by its code."""
-    sample = sample_of(answer("0413 01000000 046d 1e0c5533 046d 1e0d5533", GAS))
+    sample = sample_of(answer("0413 01000000 066d 0f1e0c553300 066d 0f1e0d553300", GAS))
 
-    assert sample.meter_time_ms == 1_774_092_600_000
-    assert sample.unknown == {"date_time_general": "26-03-21 13:30:00"}
+    assert sample.meter_time_ms == 1_774_092_615_000
+    assert sample.unknown == {"date_time_general": "26-03-21 13:30:15"}
 
 
 def test_hour_that_a_gas_meter_kept_is_a_reading_of_the_past() -> None:

@@ -86,6 +86,19 @@ def test_telegram_glued_to_the_next_gives_both() -> None:
     assert not reasons_of(found)
 
 
+@pytest.mark.parametrize("end", [b"\r", b"\n", b"", b"\rJ", b"J\n", b"JK", b"\r/", b"//"])
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_line_end_damaged_after_a_telegram_does_not_cost_the_next(end: bytes, size: int) -> None:
+    """Its `/` is where it has to be; at worst the two bytes are noise."""
+    codec = P1Codec(ZONE)
+    content = V5[:-2] + end + V5
+
+    found = [one for at in range(0, len(content), size) for one in codec.feed(content[at:][:size])]
+
+    assert telegrams_of(found) == telegrams_of(decode(V5)) * 2
+    assert set(reasons_of(found)) <= {"noise", "truncated"}
+
+
 @pytest.mark.parametrize("cut", [30, 100, 333, 500, 640])
 def test_telegram_cut_short_by_the_next_costs_only_itself(cut: int) -> None:
     """Whether it is cut at a line's end or within one, the next is whole."""

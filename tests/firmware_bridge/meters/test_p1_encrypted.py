@@ -67,6 +67,31 @@ def test_bytes_lost_within_an_envelope_do_not_cost_the_next_one() -> None:
     assert sum(isinstance(entry, Telegram) for entry in found) == 3
 
 
+@pytest.mark.parametrize("count", range(1, 30))
+@pytest.mark.parametrize("size", [1, 700, 100_000])
+def test_few_bytes_lost_cost_no_other_envelope(count: int, size: int) -> None:
+    """The next one's head is cut off where the length reaches to: its rest is waited for."""
+    codec = EncryptedP1Codec(ZONE, KEYS.key, KEYS.authentication_key)
+    content = STREAM[:300] + STREAM[300 + count :]
+
+    found = [one for at in range(0, len(content), size) for one in codec.feed(content[at:][:size])]
+    found += codec.feed(b"")
+
+    assert reasons_of(found) == ["wrong-key"]
+    assert sum(isinstance(entry, Telegram) for entry in found) == 3
+
+
+def test_end_of_a_refused_envelope_that_looks_like_a_start_is_no_noise() -> None:
+    """It was answered for already."""
+    sealed = next(
+        one
+        for counter in range(3_000)
+        if (one := encipher(V5, TITLE, counter, KEYS))[-1] == STREAM[0]
+    )
+
+    assert reasons_of(decode(sealed + STREAM, key=bytes(16))) == ["wrong-key"] * 5
+
+
 def test_stream_that_ends_within_an_envelope_is_truncated() -> None:
     """A pulled cable."""
     assert reasons_of(decode(STREAM[:-5])) == ["truncated"]

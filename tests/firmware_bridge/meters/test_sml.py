@@ -133,6 +133,46 @@ def test_kermit_checksum_is_accepted(order: str) -> None:
     assert telegrams_of(found) == telegrams_of(decode(FRAME))
 
 
+def test_kermit_alone_is_not_believed() -> None:
+    """Of a file whose messages have wrong checksums, it says too little."""
+    content = file_of(entry((1, 8, 0, 255), b"\x62\x07", 30))[:-2]
+
+    found = decode(content + crc16.kermit(content).to_bytes(2, "big"))
+
+    assert reasons_of(found) == ["bad-crc"]
+
+
+@given(st.randoms(use_true_random=False), st.sampled_from(["big", "little"]))
+@settings(max_examples=300, deadline=None)
+def test_damage_that_kermit_would_let_through_is_refused(draw: random.Random, order: str) -> None:
+    """As three damaged files in 65,536 are hurt: both bytes orders of it, beside X25."""
+    content = bytearray(FRAME[:-2])
+    for _ in range(draw.randrange(1, 6)):
+        content[draw.randrange(8, len(content) - 6)] ^= draw.randrange(1, 256)
+    printed = crc16.kermit(bytes(content)).to_bytes(2, "big" if order == "big" else "little")
+
+    found = decode(bytes(content) + printed)
+
+    values = [one.samples[0].registers for one in telegrams_of(found)]
+    assert values in ([], [telegrams_of(decode(FRAME))[0].samples[0].registers])
+
+
+def test_kermit_of_the_messages_is_right_too() -> None:
+    """Where a meter computes all of its checksums so."""
+    content = KNOWN_FRAME[8:-6]
+    messages = bytearray()
+    for one in content.rstrip(b"\x00").split(b"\x63\x00\x00\x00")[:-1]:
+        messages += one + b"\x63" + crc16.kermit(one).to_bytes(2, "big") + b"\x00"
+    last = content[content.rindex(b"\x76\x05") :].split(b"\x63\x00\x00")[0]
+    framed_file = framed(
+        bytes(messages) + last + b"\x63" + crc16.kermit(last).to_bytes(2) + b"\x00"
+    )
+
+    found = decode(framed_file[:-2] + crc16.kermit(framed_file[:-2]).to_bytes(2, "big"))
+
+    assert telegrams_of(found) == telegrams_of(decode(sealed(KNOWN_FRAME)))
+
+
 def test_escaped_escape_is_content() -> None:
     """Four escape bytes in a value are doubled on the line."""
     value = b"\x01" + ESCAPE + b"\x1a\x02"

@@ -65,7 +65,7 @@ def test_what_stands_before_an_unknown_type_is_kept() -> None:
 
     assert found == [Attribute(0, 0, 5)]
     assert fault is not None
-    assert (fault.reason, "0x0001" in fault.detail) == ("bad-type", True)
+    assert (fault.reason, "0x0001" in fault.detail) == ("bad-value", True)
 
 
 @pytest.mark.parametrize("payload", ["0000 20 05 0100 25 0102", "0000 20 05 01", "0000 20 05 0100"])

@@ -120,7 +120,7 @@ def test_type_that_there_is_not_is_refused(kind: int) -> None:
     with pytest.raises(ZclError) as caught:
         read_value(kind, bytes(32), 0)
 
-    assert caught.value.reason == "bad-type"
+    assert caught.value.reason == "bad-value"
 
 
 def test_depth_and_breadth_are_bounded() -> None:

@@ -169,7 +169,7 @@ def test_command_that_is_not_known_is_shown_as_its_payload() -> None:
     ("content", "reason"),
     [
         (line(bytes.fromhex("18010a00002501")), "truncated"),
-        (line(bytes.fromhex("18010a00007701")), "bad-type"),
+        (line(bytes.fromhex("18010a00007701")), "bad-value"),
         (line(bytes.fromhex("180117")), "bad-value"),
         (line(bytes.fromhex("1a0100")), "bad-value"),
         (line(b"\x18"), "truncated"),

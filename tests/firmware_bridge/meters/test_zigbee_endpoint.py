@@ -272,7 +272,7 @@ def test_number_of_endpoints_is_bounded() -> None:
 
     assert [reasons_of(one) for one in strangers] == [[], ["not-described"], ["not-described"]]
     assert reasons_of(last) == ["not-described"]
-    assert reasons_of(refused) == ["too-many"]
+    assert reasons_of(refused) == ["too-many-meters"]
 
 
 def test_single_phase_device_tells_its_total_by_its_phase() -> None:
