@@ -2,7 +2,8 @@
 
 Pure but for the cipher. The oracle's registers are made here from the same display, never by
 reading the bytes back. Sources: IEC 62056-5-3 and -46; the list is of the shape Iskra and Sagemcom
-send in Slovenia and Austria: code, value, scaler and unit, in segments of at most 150 bytes.
+send in Slovenia and Austria: code, value, scaler and unit, in segments of at most 150 bytes. The
+gas meter's reading is an extended register, and has its capture time too.
 """
 
 import struct
@@ -19,6 +20,7 @@ from firmware_bridge.meters.dlms_time import encode_date_time
 from firmware_bridge.simulator.emission import Emission
 from firmware_bridge.simulator.household import LONDON, Display, Household
 from firmware_bridge.simulator.oracle import CadenceOracle, OracleLine, Shown
+from firmware_bridge.simulator.p1_meter import ELECTRICITY_AND_GAS
 from firmware_bridge.simulator.timing import history_times
 from shared.readings import Medium
 
@@ -29,7 +31,8 @@ ADDRESSES = b"\xcf\x02\x23"
 UNNUMBERED, UNNUMBERED_FINAL = b"\x03", b"\x13"
 LLC = b"\xe6\xe7\x00"
 
-WATT, WATT_HOUR, VOLT, AMPERE = 27, 30, 35, 33
+WATT, WATT_HOUR, VOLT, AMPERE, CUBIC_METRE = 27, 30, 35, 33, 13
+GAS_DEVICE = 3
 COUNTER_FROM_MS = 1_704_067_200_000
 """2024-01-01, when the meter was fitted: its invocation counter counts seconds since then."""
 
@@ -50,7 +53,10 @@ class MeterKeys:
 
 
 class DlmsMeter:
-    """A household's electricity meter that pushes DLMS; its serial is fictional."""
+    """A household's electricity meter that pushes DLMS, with its gas meter on M-Bus channel 1.
+
+    Serials are fictional.
+    """
 
     def __init__(
         self,
@@ -58,6 +64,7 @@ class DlmsMeter:
         start_ms: int,
         keys: MeterKeys | None = None,
         *,
+        shows: frozenset[Medium] = ELECTRICITY_AND_GAS,
         household: Household | None = None,
     ) -> None:
         """Begin at `start_ms`; with `keys` every push is encrypted and authenticated."""
@@ -65,17 +72,25 @@ class DlmsMeter:
         self.electricity_id = f"SIM-E-{number:04d}"
         self.system_title = b"SIM" + number.to_bytes(5, "big")
         self._household = household or Household(seed, start_ms, LONDON)
+        self.gas_id = f"SIM-G-{self._household.seed % 10_000:04d}"
+        self._shows_gas = Medium.GAS in shows
         self._keys = keys
 
     def emit(self, time_ms: int) -> Emission:
         """Return the push of one instant, a whole second later than the one before."""
         display = self._household.advance(time_ms)
-        shown = Shown(self.electricity_id, Medium.ELECTRICITY, time_ms, registers_of(display))
+        shown = [Shown(self.electricity_id, Medium.ELECTRICITY, time_ms, registers_of(display))]
+        if self._is_gas_shown(display):
+            gas = {"gas_l": display.gas_l}
+            shown.append(Shown(self.gas_id, Medium.GAS, display.gas_time_ms, gas))
         apdu = self._notification(display)
         if self._keys is not None:
             counter = (time_ms - COUNTER_FROM_MS) // 1_000 & 0xFFFFFFFF
             apdu = encipher(apdu, self.system_title, counter, self._keys)
-        return Emission(frames_of(LLC + apdu), (shown,))
+        return Emission(frames_of(LLC + apdu), tuple(shown))
+
+    def _is_gas_shown(self, display: Display) -> bool:
+        return self._shows_gas and display.is_gas_heard
 
     def _notification(self, display: Display) -> bytes:
         clock = encode_date_time(display.time_ms, LONDON)
@@ -93,13 +108,24 @@ class DlmsMeter:
             _register("1-0:32.7.0", display.voltage_dv, -1, VOLT),
             _register("1-0:31.7.0", display.current_ca, -2, AMPERE),
         ]
+        if self._is_gas_shown(display):
+            objects += self._gas(display)
         invoke = (display.time_ms // 1_000 & 0xFFFFFF).to_bytes(4, "big")
         head = b"\x0f" + invoke + bytes((len(clock),)) + clock
         return head + bytes((2, len(objects))) + b"".join(objects)
 
+    def _gas(self, display: Display) -> list[bytes]:
+        captured = _octets(encode_date_time(display.gas_time_ms, LONDON))
+        reading = _register("0-1:24.2.1", display.gas_l, -3, CUBIC_METRE)
+        return [
+            b"\x02\x02" + _code("0-1:24.1.0") + bytes((17, GAS_DEVICE)),
+            b"\x02\x02" + _code("0-1:96.1.0") + _octets(self.gas_id.encode("ascii")),
+            b"\x02\x04" + reading[2:] + captured,
+        ]
+
 
 def registers_of(display: Display) -> dict[str, int]:
-    """Return every register the push shows, in canonical names and units."""
+    """Return every register of electricity the push shows, in canonical names and units."""
     return {
         "tariff_index": display.tariff,
         "import_t1_mwh": display.import_wh[0] * 1_000,

@@ -96,11 +96,19 @@ def _sml(fitting: Fitting) -> SimulatedMeter:
 
 
 def _dlms(fitting: Fitting) -> SimulatedMeter:
-    return DlmsMeter(fitting.seed, fitting.start_ms, household=fitting.household)
+    return DlmsMeter(
+        fitting.seed, fitting.start_ms, shows=fitting.shows, household=fitting.household
+    )
 
 
 def _dlms_encrypted(fitting: Fitting) -> SimulatedMeter:
-    return DlmsMeter(fitting.seed, fitting.start_ms, fitting.keys, household=fitting.household)
+    return DlmsMeter(
+        fitting.seed,
+        fitting.start_ms,
+        fitting.keys,
+        shows=fitting.shows,
+        household=fitting.household,
+    )
 
 
 def _iec62056(fitting: Fitting) -> SimulatedMeter:
@@ -129,12 +137,18 @@ def _zigbee(fitting: Fitting) -> SimulatedMeter:
 
 METERS: dict[str, SimulatedProtocol] = {
     "dlms": SimulatedProtocol(
-        _dlms, "dlms", checked_span=hdlc_span, modulus_wh=2**32, invalid_wh=2**32 - 1
+        _dlms,
+        "dlms",
+        shows=ELECTRICITY_AND_GAS,
+        checked_span=hdlc_span,
+        modulus_wh=2**32,
+        invalid_wh=2**32 - 1,
     ),
     "dlms-encrypted": SimulatedProtocol(
         _dlms_encrypted,
         "dlms",
         is_encrypted=True,
+        shows=ELECTRICITY_AND_GAS,
         checked_span=hdlc_span,
         modulus_wh=2**32,
         invalid_wh=2**32 - 1,
@@ -147,7 +161,7 @@ METERS: dict[str, SimulatedProtocol] = {
         modulus_wh=2**48,
         invalid_wh=2**48 - 1,
     ),
-    "iec62056": SimulatedProtocol(_iec62056, "iec62056"),
+    "iec62056": SimulatedProtocol(_iec62056, "iec62056", line_end=b"\r\n"),
     "mbus": SimulatedProtocol(
         _mbus,
         "mbus",

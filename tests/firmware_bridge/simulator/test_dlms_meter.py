@@ -65,14 +65,16 @@ def test_household_is_the_same_as_behind_p1() -> None:
 
 
 def test_push_has_a_real_ones_shape() -> None:
-    """Two segments, and nothing of the serial to be read when it is encrypted."""
+    """Three segments, and nothing of the serials to be read when it is encrypted."""
     start_ms = utc_ms(2026, 6, 1, 12)
     plain = DlmsMeter(2_345, start_ms).emit(start_ms + 1_000).telegram
     sealed = DlmsMeter(2_345, start_ms, KEYS).emit(start_ms + 1_000).telegram
 
-    assert plain.count(b"\x7e\x7e") == 1
+    assert plain.count(b"\x7e\x7e") == 2
     assert b"SIM-E-2345" in plain
+    assert b"SIM-G-2345" in plain
     assert b"SIM-E-2345" not in sealed
+    assert b"SIM-G-2345" not in sealed
     assert b"\xdb\x08SIM" in sealed
 
 

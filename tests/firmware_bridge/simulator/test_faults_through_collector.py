@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.collector import Collector, Heard, Moment
+from agent.collector import Collector
+from agent.heard import Heard, Moment
 from firmware_bridge.meters.catalog import codec_for
 from firmware_bridge.meters.codec import Telegram
 from firmware_bridge.simulator.emission import Emission
