@@ -1,9 +1,19 @@
 """What a group commit writes, and what the log is read as: plain records. Pure."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from agent.rows import LogRow
+from shared.frames import GapKind
 from shared.readings import Medium
+
+
+class Hole(NamedTuple):
+    """Sequences of a log that have no row any more, both ends included, and why."""
+
+    first_seq: int
+    last_seq: int
+    kind: GapKind
 
 
 @dataclass(slots=True)
@@ -26,6 +36,10 @@ class RunChange:
     from_seq: int
     run: str
     modulus: int
+
+    def in_log(self, log: int, from_seq: int) -> "RunChange":
+        """Return the same change as another log has it."""
+        return RunChange(log, self.register, from_seq, self.run, self.modulus)
 
 
 @dataclass(frozen=True, slots=True)
