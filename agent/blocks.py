@@ -19,11 +19,8 @@ from shared.frames import COMPRESSION_LEVEL
 BLOCK_ROWS = 360
 """One hour at a row every ten seconds: a P1 meter's 18 registers take 5.5 B a row (measured)."""
 
-MAX_BLOCK_ROWS = 4_096
-"""What thinning may gather in one block: three weeks of openings and closings."""
-
 MAX_UNPACKED_BYTES = 1 << 22
-"""Some 300 rows a register of a block of the most rows and registers, in MessagePack."""
+"""A block of the most registers a sample has, each value of nine bytes, is a tenth of it."""
 
 _HEAD = struct.Struct("<qqqqq")
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agent.collector import Collected, Collector, Heard, Moment
+from agent.database import is_full
 from agent.log import Log
 from agent.records import Batch, MeterLog, RunChange, Specimen
 from agent.registers import Verdict
@@ -58,12 +59,14 @@ class Intake:
         complete: Callable[[Batch], None],
         on_heard: Callable[[Heard], None],
         on_committed: Callable[[list[Committed]], None],
+        on_full: Callable[[], None] = lambda: None,
     ) -> None:
         self._log = log
         self._collector = collector
         self._complete = complete
         self._on_heard = on_heard
         self._on_committed = on_committed
+        self._on_full = on_full
         self._batch = Batch()
         self._runs: dict[int, dict[str, str]] = {}
         self._committing = asyncio.Lock()
@@ -132,6 +135,8 @@ class Intake:
                 self.counts.failed_commits += 1
                 _logger.warning("group commit of %d rows failed: %s", len(batch.rows), error)
                 self._batch = _joined(batch, self._batch)
+                if is_full(error):
+                    self._on_full()
                 return False
             self.counts.committed += len(batch.rows)
             self._on_committed(_by_meter(batch))

@@ -31,10 +31,10 @@ class Log(LogReader):
     sees only what is committed, so that nothing uncommitted can be framed.
     """
 
-    def __init__(self, path: Path, marks: Marks | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         self._db = open_database(path)
         super().__init__(open_reader(path))
-        self._marks = marks
+        self._marks: Marks | None = None
         self._writing = threading.Lock()
         self._writer = Writer(self._db)
         self._started: list[tuple[MeterLog, int | None]] = []
@@ -53,6 +53,10 @@ class Log(LogReader):
         """Run one statement of a room that keeps its own table here, durably."""
         with self._writing:
             self._db.execute(sql, values)
+
+    def use_marks(self, marks: Marks) -> None:
+        """Keep these marks ahead of what is committed from now on."""
+        self._marks = marks
 
     def close(self) -> None:
         """Close the file; the WAL is folded back into it."""
@@ -228,6 +232,13 @@ class Log(LogReader):
                 "DELETE FROM samples WHERE log = ? AND seq BETWEEN ? AND ?", span
             ).rowcount
         return int(packed) + deleted
+
+    def declare_lost(self, log: int, first_seq: int, last_seq: int, reason: str) -> None:
+        """Say of sequences that they will never have a row, so that the cloud stops waiting."""
+        self.write(
+            "INSERT OR REPLACE INTO damaged_ranges VALUES (?, ?, ?, ?)",
+            (log, first_seq, last_seq, reason),
+        )
 
     def put_fact(self, name: str, value: bytes) -> None:
         """Write a small fact, durably."""

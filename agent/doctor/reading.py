@@ -5,12 +5,12 @@ Decides nothing; every function may raise sqlite3.Error.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from agent.config import Config
 from agent.consent import Granularity
-from agent.database import BUSY_TIMEOUT_MS, open_reader
+from agent.database import open_copy
 from agent.reader import LogEntry, LogReader
 from agent.records import Hole
 from agent.rows import LogRow
@@ -29,17 +29,15 @@ CREATE TEMP TABLE damaged_ranges (log, first_seq, last_seq, reason);
 def open_database(path: Path) -> Iterator[sqlite3.Connection]:
     """Open the database for reading; raises OperatorError saying why it cannot be read.
 
-    After a power cut a WAL is left: the last one to close a writable connection would fold it into
-    the file, so that one is opened with mode=ro, which leaves both alone. Without a WAL, mode=ro
-    would leave an empty one behind, and an ordinary connection leaves nothing.
+    It is a copy that is read: a running hub keeps the file to itself, and what a power cut left is
+    left as it is for the hub to go on from.
     """
-    is_unfolded = Path(f"{path}-wal").exists()
-    try:
-        connection = _open_read_only(path) if is_unfolded else open_reader(path)
-    except (sqlite3.Error, OperatorError) as error:
-        said = str(error.__cause__ or error)
-        raise OperatorError(_why_unreadable(path, said), hint=_hint(said)) from error
-    with closing(connection):
+    with ExitStack() as stack:
+        try:
+            connection = stack.enter_context(open_copy(path))
+        except OperatorError as error:
+            said = str(error.__cause__ or error)
+            raise OperatorError(_why_unreadable(path, said), hint=_hint(said)) from error
         _fill_up(connection)
         yield connection
 
@@ -53,27 +51,9 @@ def _fill_up(connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA query_only = ON")
 
 
-def _open_read_only(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None
-    )
-    try:
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
 def _why_unreadable(path: Path, said: str) -> str:
     if "not a database" in said or "malformed" in said:
         return f"{path} is damaged: {said}"
-    if "unable to open" in said or "readonly" in said:
-        return (
-            f"{path} cannot be read here: SQLite must be able to write its two side files beside "
-            f"it even to read, and this folder or disk does not let this user ({said})"
-        )
     return f"{path} cannot be read: {said}"
 
 
