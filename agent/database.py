@@ -37,7 +37,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     The connection may be used from other threads, one at a time. Raises OperatorError where the
     file cannot be opened, is in use by another process or is newer than this program.
     """
-    connection = _connect(path, HUB_VFS)
+    connection = connect(path, HUB_VFS)
     # The size of a page is chosen when the file is made; `hearthlink log compact` changes it.
     connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     connection.execute("PRAGMA journal_mode = WAL")
@@ -51,7 +51,7 @@ def open_database(path: Path) -> sqlite3.Connection:
 
 def open_reader(path: Path) -> sqlite3.Connection:
     """Open the file for reading only, beside the connection of this process that writes it."""
-    connection = _connect(path, HUB_VFS)
+    connection = connect(path, HUB_VFS)
     connection.execute("PRAGMA query_only = ON")
     return connection
 
@@ -72,7 +72,7 @@ def open_copy(path: Path) -> Iterator[sqlite3.Connection]:
                 f"the hub's database {path} cannot be copied to be read: {error}",
                 hint="run as the user that runs the hub, with room for temporary files",
             ) from error
-        with closing(_connect(copy, PLAIN_VFS)) as connection:
+        with closing(connect(copy, PLAIN_VFS)) as connection:
             connection.execute("PRAGMA query_only = ON")
             yield connection
 
@@ -99,7 +99,8 @@ def _wal_header(path: Path) -> bytes:
         return b""
 
 
-def _connect(path: Path, vfs: str) -> sqlite3.Connection:
+def connect(path: Path, vfs: str) -> sqlite3.Connection:
+    """Open a file as it is; raises OperatorError where it cannot be opened or is no database."""
     try:
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?vfs={vfs}",

@@ -183,6 +183,13 @@ class LogReader:
         ).fetchone()
         return int(count)
 
+    def count_loose(self, log: int) -> int:
+        """Count the rows of a log that are not sealed yet."""
+        (count,) = self._committed.execute(
+            "SELECT count(*) FROM samples WHERE log = ?", (log,)
+        ).fetchone()
+        return int(count)
+
     def entries(self) -> list[LogEntry]:
         """List every log, closed ones included."""
         return [

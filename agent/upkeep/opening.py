@@ -11,10 +11,12 @@ from agent.upkeep.salvage import salvage_if_damaged
 
 RENEWED_FACT = "new_log_ids"
 MARKED_FACT = "marked"
+RESTORED_FACT = "restored"
 
 COPIED = "the database is a copy, and its original may still run"
 REWOUND = "the database is older than the sequences this hub has already used"
 SALVAGED = "the database was damaged and salvaged"
+RESTORED = "the database was restored from a backup"
 UNMARKED = "the marks beside the database are gone, so it may be an older copy"
 
 _logger = logging.getLogger(__name__)
@@ -40,22 +42,24 @@ def open_log(path: Path) -> Log:
     marks = Marks(path.parent / MARKS_NAME, place_of(path))
     if known is not None:
         marks.generation = known.generation
-    _renew_ids(log, known, marks.place, is_salvaged=salvage is not None)
+    is_renewed = _renew_ids(log, known, marks.place, is_salvaged=salvage is not None)
     if known is not None and known.place == marks.place:
         marks.certain, marks.reserved = known.certain, known.reserved
     log.use_marks(marks)
     if log.fact(MARKED_FACT) is None:
         log.put_fact(MARKED_FACT, b"1")
-    if known is None:
+    if known is None and not is_renewed:
         marks.settle({one.log_id: one.next_seq for one in log.meters.values()})
     return log
 
 
-def _renew_ids(log: Log, known: Marks | None, place: str, *, is_salvaged: bool) -> None:
-    """Give new ids to the logs whose numbers somebody else may have used or may use."""
+def _renew_ids(log: Log, known: Marks | None, place: str, *, is_salvaged: bool) -> bool:
+    """Give new ids to the logs whose numbers somebody else may have used; say whether any."""
     reason, behind = "", list(log.meters.values())
     if is_salvaged:
         reason = SALVAGED
+    elif log.fact(RESTORED_FACT) is not None:
+        reason = RESTORED
     elif known is None:
         reason = UNMARKED if log.fact(MARKED_FACT) is not None else ""
     elif known.place != place:
@@ -63,12 +67,15 @@ def _renew_ids(log: Log, known: Marks | None, place: str, *, is_salvaged: bool) 
     else:
         reason = REWOUND
         behind = [one for one in behind if known.is_behind(one.log_id, one.next_seq)]
-        for one in behind:
-            log.declare_lost(one.log, one.next_seq, known.certain[one.log_id] - 1, "rewound")
     if not reason or not behind:
-        return
+        return False
     for one in behind:
+        certain = known.certain.get(one.log_id, 0) if known is not None else 0
+        if certain > one.next_seq:
+            log.declare_lost(one.log, one.next_seq, certain - 1, "rewound")
         log.start_log(one.meter, one.medium)
     renewal = Renewal(reason, [one.meter for one in behind])
     log.put_fact(RENEWED_FACT, msgspec.json.encode(renewal))
+    log.write("DELETE FROM facts WHERE name = ?", (RESTORED_FACT,))
     _logger.warning("new log ids for %d meters: %s", len(behind), reason)
+    return True

@@ -1,4 +1,4 @@
-"""SQLite through apsw in the clothes of the standard library's sqlite3, on a disk that a test watches.
+"""SQLite through apsw with the face of the standard library's sqlite3, on a disk that is watched.
 
 The log's own code runs on it unchanged: every write, truncation, sync and deletion of its files is
 recorded in order, so that the disk can be rebuilt as a power cut after any of them leaves it.

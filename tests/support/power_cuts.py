@@ -8,7 +8,6 @@ code and compares. What was acknowledged must be there, whole and once.
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
@@ -41,6 +40,7 @@ SEGMENT_ROWS = 24
 
 CHECKPOINT_PAGES = 24
 SECTOR_BYTES = 512
+MAX_FAULTS = 5
 DISKS = ("none", "all", "subset", "torn")
 """What may be left of writes not synced: nothing, all, any of them, the last one in part."""
 
@@ -94,7 +94,7 @@ def record(seed: int, steps: int, synchronous: str = "FULL") -> Life:
 
     with (
         tempfile.TemporaryDirectory() as folder,
-        mock.patch.object(database, "_connect", connect),
+        mock.patch.object(database, "connect", connect),
         mock.patch.object(database, "WAL_AUTOCHECKPOINT_PAGES", CHECKPOINT_PAGES),
         mock.patch("agent.log.open_reader", lambda path: connect(path, "")),
         mock.patch.object(sealing, "BLOCK_ROWS", SEGMENT_ROWS),
@@ -180,8 +180,6 @@ def _thin(life: Life, log: Log, draw: random.Random) -> None:
     started = len(life.recording)
     Thinner(log, ledger.resolve, ZONE, lambda _: []).thin()
     life.may_go.append((started, set(before) - set(_rows_of(log))))
-
-
 
 
 def _restart(life: Life, log: Log, draw: random.Random) -> None:
@@ -271,40 +269,38 @@ def _left(pending: list[Operation], kind: str, draw: random.Random) -> list[Oper
 
 
 def _judge(life: Life, number: int, path: Path, verdict: Verdict) -> None:
+    """Open what the cut left as the hub does, and compare it with what was asked for."""
     if path.exists() and (damage := why_damaged(path)) is not None:
         verdict.corrupt += 1
         verdict.faults.append(f"after {number}: {damage}")
         return
-    log = Log(path)
-    found = _rows_of(log)
-    log.close()
-    required: dict[Key, LogRow] = {}
-    for at, rows in life.acknowledged:
-        if at <= number:
-            required.update(rows)
-    for at, keys in life.may_go:
-        if at < number:
-            for key in keys:
-                required.pop(key, None)
-    possible: dict[Key, LogRow] = {}
-    for at, rows in life.attempted:
-        if at < number:
-            possible.update(rows)
-            kept = sum(key in found for key in rows)
-            verdict.halves += at == _last(life.attempted, number) and 0 < kept < len(rows)
-    verdict.lost += len(required.keys() - found.keys())
+    found = _recovered(path)
+    gone = {key for at, keys in life.may_go if at < number for key in keys}
+    required = _known(life.acknowledged, number + 1)
+    possible = _known(life.attempted, number)
+    missing = required.keys() - gone - found.keys()
+    verdict.lost += len(missing)
     verdict.invented += len(found.keys() - possible.keys())
     verdict.altered += sum(possible.get(key, row) != row for key, row in found.items())
-    if not verdict.is_sound() and len(verdict.faults) < 5:
-        verdict.faults.append(f"after {number}: {sorted(required.keys() - found.keys())[:3]}")
+    newest = next((rows for at, rows in reversed(life.attempted) if at < number), {})
+    kept = newest.keys() & found.keys()
+    verdict.halves += bool(kept) and not newest.keys() <= found.keys() | gone
+    if not verdict.is_sound() and len(verdict.faults) < MAX_FAULTS:
+        verdict.faults.append(f"after {number}: {sorted(missing)[:3]}")
 
 
-def _last(attempted: list[tuple[int, dict[Key, LogRow]]], number: int) -> int:
-    return max(at for at, _ in attempted if at < number)
+def _known(steps: list[tuple[int, dict[Key, LogRow]]], number: int) -> dict[Key, LogRow]:
+    """Gather the rows of the steps before the operation of this number."""
+    return {key: row for at, rows in steps if at < number for key, row in rows.items()}
 
 
-def lives(seed: int, steps: int) -> Iterator[Life]:
-    """Record one life after another, for ever."""
-    while True:
-        yield record(seed, steps)
-        seed += 1
+def _recovered(path: Path) -> dict[Key, LogRow]:
+    """Read all that is there; the log must also take a commit again."""
+    log = Log(path)
+    found = _rows_of(log)
+    meter_log = log.meter_log("after", Medium.ELECTRICITY)
+    log.commit(Batch(rows=[(meter_log, row_at(1, 0))]))
+    if log.count_rows(meter_log.log) != 1:
+        raise AssertionError(f"the log at {path} takes no rows any more")
+    log.close()
+    return found

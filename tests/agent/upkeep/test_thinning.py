@@ -100,7 +100,7 @@ def test_rows_without_a_time_are_thinned_by_their_boots_half_hours() -> None:
 
 
 def test_the_oldest_detail_goes_first(tmp_path: Path) -> None:
-    """A day at a time from the oldest, to half-hours; then in days from the oldest; then no more."""
+    """From the oldest, a day at a time, to half-hours; then likewise to days; then no more."""
     log, meter_log = sealed_log(tmp_path / "hub.sqlite", 60)
     before = edges(sound_rows(log, meter_log))
     keeper = thinner(log)
