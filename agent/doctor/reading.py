@@ -86,6 +86,16 @@ def read_refused(connection: sqlite3.Connection, log: int) -> list[tuple[int, in
     return LogReader(connection).held_refused(log)
 
 
+def read_fact(connection: sqlite3.Connection, name: str) -> bytes | None:
+    """Read a small fact."""
+    return LogReader(connection).fact(name)
+
+
+def count_rows(connection: sqlite3.Connection, log: int) -> int:
+    """Count the rows a log holds, sealed or not."""
+    return LogReader(connection).count_rows(log)
+
+
 def read_declared(connection: sqlite3.Connection, log: int) -> list[tuple[int, int, str]]:
     """List the ranges that a salvage gave up as damaged, with its reason."""
     return LogReader(connection).declared_damage(log)

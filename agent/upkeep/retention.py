@@ -12,7 +12,7 @@ from agent.log import Log
 from agent.reserve import Reserve
 from agent.rows import LogRow
 from agent.timekeeping import BelievedTime, ClockLedger
-from agent.upkeep.thinning import Thinner
+from agent.upkeep.thinning import Thinner, count_thinned
 from shared.ranges import Range, intersect
 from shared.units import MS_PER_DAY
 
@@ -47,6 +47,9 @@ class Retention:
             log, ledger.resolve, config.hub_zone, lambda log: self._stored(log) or []
         )
         self.reserve = Reserve(config.hub_state_dir)
+        self.thinned = 0
+        """Samples given up to make room, as last counted: the page asks every second."""
+        self._count_thinned()
 
     def free_stored(self, believed: BelievedTime | None) -> int:
         """Delete rows whose retention has passed and that receipts list as stored.
@@ -65,6 +68,7 @@ class Retention:
             stored = self._stored(meter_log.log)
             for span in intersect([held], [held] if stored is None else stored):
                 freed += self._free_old(meter_log.log, span, before_ms)
+        self._count_thinned()
         return freed
 
     def _free_old(self, log: int, span: Range, before_ms: int) -> int:
@@ -95,7 +99,12 @@ class Retention:
             given_up += thinned
             if not thinned:
                 break
+        if given_up:
+            self._count_thinned()
         return given_up
+
+    def _count_thinned(self) -> None:
+        self.thinned = sum(count_thinned(self._log.committed).values())
 
     def make_room(self) -> int:
         """Help a commit that met a full disk: give up the reserve, thin until there is room."""
