@@ -19,6 +19,10 @@ from shared.frames import COMPRESSION_LEVEL
 BLOCK_ROWS = 360
 """One hour at a row every ten seconds: a P1 meter's 18 registers take 5.5 B a row (measured)."""
 
+AS_COMMITTED, EVERY_ROW, HALF_HOURS, DAYS = range(-1, 3)
+"""What is left in a block, its `detail`: a commit's rows before they are sealed with others, every
+row of a segment, or what thinning left of it."""
+
 MAX_UNPACKED_BYTES = 1 << 22
 """A block of the most registers a sample has, each value of nine bytes, is a tenth of it."""
 

@@ -15,7 +15,7 @@ CACHE_KIB = 512
 """The log is appended to and read in order: a larger page cache would hold the unasked for."""
 
 PAGE_BYTES = 1_024
-"""A commit writes whole pages: 13.2 KB of them at this size, 25.5 KB at 4,096 (measured)."""
+"""A commit writes whole pages: 13.2 KB for six rows at this size, 25.5 KB at 4,096 (measured)."""
 
 WAL_AUTOCHECKPOINT_PAGES = 400
 """The WAL is written over from its start in a few hours; a longer one costs more as it grows."""

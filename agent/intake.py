@@ -116,16 +116,20 @@ class Intake:
         """Commit once a window for ever: what a power cut can cost is one window of detail."""
         while True:
             await asyncio.sleep(max(window_s, 0.05))
-            await self.commit()
+            await self.commit(is_packed=True)
 
-    async def commit(self) -> bool:
-        """Write what waits, durably, and hand it on; False where the disk refused it."""
+    async def commit(self, *, is_packed: bool = False) -> bool:
+        """Write what waits, durably, and hand it on; False where the disk refused it.
+
+        A commit that came by its window has time to pack its rows, which spares the card.
+        """
         # A stopping hub cancels whoever waits here; what the disk took must still be handed on.
-        return await asyncio.shield(asyncio.ensure_future(self._commit()))
+        return await asyncio.shield(asyncio.ensure_future(self._commit(is_packed=is_packed)))
 
-    async def _commit(self) -> bool:
+    async def _commit(self, *, is_packed: bool) -> bool:
         async with self._committing:
             batch, self._batch = self._batch, Batch()
+            batch.is_packed = is_packed
             self._complete(batch)
             if batch.is_empty():
                 return True

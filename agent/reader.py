@@ -186,7 +186,9 @@ class LogReader:
     def count_loose(self, log: int) -> int:
         """Count the rows of a log that are not sealed yet."""
         (count,) = self._committed.execute(
-            "SELECT count(*) FROM samples WHERE log = ?", (log,)
+            "SELECT (SELECT count(*) FROM samples WHERE log = ?1) + (SELECT "
+            "coalesce(sum(row_count), 0) FROM blocks WHERE log = ?1 AND detail < 0)",
+            (log,),
         ).fetchone()
         return int(count)
 

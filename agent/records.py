@@ -55,7 +55,10 @@ class Specimen:
 
 @dataclass(slots=True)
 class Batch:
-    """What one group commit writes, all of it or none."""
+    """What one group commit writes, all of it or none.
+
+    `is_packed` has its rows written as blocks, which takes longer and spares the card.
+    """
 
     rows: list[tuple[MeterLog, LogRow]] = field(default_factory=list)
     run_changes: list[RunChange] = field(default_factory=list)
@@ -63,6 +66,7 @@ class Batch:
     days: list[tuple[int, str, str, int, bytes]] = field(default_factory=list)
     folded: dict[int, int] = field(default_factory=dict)
     stored: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
+    is_packed: bool = False
 
     def is_empty(self) -> bool:
         """Tell whether there is nothing to write."""

@@ -1,6 +1,7 @@
--- Full segments of a log, packed: what is in a block is no longer in `samples`, and the other way
--- round. `detail` says what is left of it: 0 every row, 1 half-hours, 2 days; of the sequences from
--- `first_seq` to `last_seq` that a block has no row of, the detail was given up to make room.
+-- Rows of a log, packed: what is in a block is not in `samples`, and the other way round. `detail`
+-- says what of it is left: -1 a commit's rows as they came, 0 every row of a full segment, 1
+-- half-hours, 2 days; of the sequences from `first_seq` to `last_seq` that a block has no row of,
+-- the detail was given up to make room.
 CREATE TABLE blocks (
     log INTEGER NOT NULL,
     first_seq INTEGER NOT NULL,

@@ -7,11 +7,20 @@ is deleted before its block was read again and found equal.
 import sqlite3
 from collections.abc import Sequence
 
-from agent.blocks import BLOCK_ROWS, make_block
+from agent.blocks import AS_COMMITTED, BLOCK_ROWS, make_block
 from agent.log import Log
 from agent.reader import LogReader
 from agent.rows import LogRow
 from shared.errors import BadInputError
+from shared.ranges import Range
+
+LOOSE = """
+SELECT seq, seq, 1 FROM samples WHERE log = ?1 AND seq > ?2
+UNION ALL
+SELECT first_seq, last_seq, row_count FROM blocks
+WHERE log = ?1 AND first_seq > ?2 AND detail = ?3
+ORDER BY 1 LIMIT ?4
+"""
 
 BLOCKS_AT_ONCE = 4
 """What one hold of the log's lock seals: some 40 ms on a small board, then commits may go on."""
@@ -23,41 +32,40 @@ def seal(log: Log, most_blocks: int = BLOCKS_AT_ONCE) -> int:
     for entry in log.entries():
         after_seq = _sealed_to(log.committed, entry.log)
         for _ in range(most_blocks):
-            first_seq = _first_full(log.committed, entry.log, after_seq)
-            if first_seq is None:
+            segment = _first_full(log.committed, entry.log, after_seq)
+            if segment is None:
                 break
-            sealed += _seal_segment(log, entry.log, first_seq)
-            after_seq = first_seq + BLOCK_ROWS - 1
+            sealed += _seal_segment(log, entry.log, segment)
+            after_seq = segment[1]
     return sealed
 
 
 def _sealed_to(connection: sqlite3.Connection, log: int) -> int:
     found = connection.execute(
-        "SELECT max(last_seq) FROM blocks WHERE log = ? AND first_seq = "
-        "(SELECT max(first_seq) FROM blocks WHERE log = ?)",
-        (log, log),
+        "SELECT last_seq FROM blocks WHERE log = ? AND detail > ? ORDER BY first_seq DESC LIMIT 1",
+        (log, AS_COMMITTED),
     ).fetchone()
-    return int(found[0] or 0)
+    return int(found[0]) if found is not None else 0
 
 
-def _first_full(connection: sqlite3.Connection, log: int, after_seq: int) -> int | None:
-    """Find the first of as many rows as a block takes; None where they are fewer.
+def _first_full(connection: sqlite3.Connection, log: int, after_seq: int) -> Range | None:
+    """Find the first rows, loose or as committed, that fill a block; None where they are fewer.
 
-    Damaged rows stay as they are, for their bytes to be looked at; the rest is sealed around them.
+    Damaged ones stay as they are, for their bytes to be looked at; the rest is sealed around them.
     """
-    found = connection.execute(
-        "SELECT min(seq), count(*) FROM "
-        "(SELECT seq FROM samples WHERE log = ? AND seq > ? ORDER BY seq LIMIT ?)",
-        (log, after_seq, BLOCK_ROWS),
-    ).fetchone()
-    return int(found[0]) if found[1] == BLOCK_ROWS else None
+    rows, first_seq = 0, None
+    for first, last, count in connection.execute(LOOSE, (log, after_seq, AS_COMMITTED, BLOCK_ROWS)):
+        first_seq = first if first_seq is None else first_seq
+        rows += count
+        if rows >= BLOCK_ROWS:
+            return int(first_seq), int(last)
+    return None
 
 
-def _seal_segment(log: Log, number: int, first_seq: int) -> int:
+def _seal_segment(log: Log, number: int, segment: Range) -> int:
     sealed = 0
     with log.transaction() as db:
-        last_seq = first_seq + BLOCK_ROWS - 1
-        items = list(LogReader(db).read(number, first_seq, last_seq))
+        items = list(LogReader(db).read(number, *segment))
         for rows in _segments([one for one in items if isinstance(one, LogRow)]):
             sealed += _put_block(db, number, rows)
     return sealed
@@ -83,9 +91,8 @@ def _put_block(db: sqlite3.Connection, log: int, rows: list[LogRow]) -> int:
             return 0
         middle = len(rows) // 2
         return _put_block(db, log, rows[:middle]) + _put_block(db, log, rows[middle:])
+    span = (log, head.first_seq, head.last_seq)
+    db.execute("DELETE FROM samples WHERE log = ? AND seq BETWEEN ? AND ?", span)
+    db.execute("DELETE FROM blocks WHERE log = ? AND first_seq >= ? AND last_seq <= ?", span)
     db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)", (*head, checksum, body))
-    db.execute(
-        "DELETE FROM samples WHERE log = ? AND seq BETWEEN ? AND ?",
-        (log, head.first_seq, head.last_seq),
-    )
     return len(rows)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from agent.blocks import BLOCK_ROWS, make_block
+from agent.blocks import BLOCK_ROWS, DAYS, EVERY_ROW, HALF_HOURS, make_block
 from agent.log import Log
 from agent.reader import LogReader
 from agent.records import Hole, RunChange
@@ -21,8 +21,6 @@ from shared.frames import GapKind
 from shared.ranges import Range, contains
 from shared.readings import COUNTERS
 from shared.units import SLOT_MS
-
-EVERY_ROW, HALF_HOURS, DAYS = range(3)
 
 POLICY = ((HALF_HOURS, True), (HALF_HOURS, False), (DAYS, True), (DAYS, False))
 """What is thinned first: (to what, whether the cloud has it)."""
@@ -69,9 +67,9 @@ class Thinner:
         stored = self.stored(log)
         found: list[Range] = []
         for first_seq, last_seq in self.log.committed.execute(
-            "SELECT first_seq, last_seq FROM blocks WHERE log = ? AND detail < ? "
+            "SELECT first_seq, last_seq FROM blocks WHERE log = ? AND detail >= ? AND detail < ? "
             "ORDER BY first_seq",
-            (log, detail),
+            (log, EVERY_ROW, detail),
         ):
             is_next = not found or first_seq == found[-1][1] + 1
             if contains(stored, first_seq, last_seq) is is_stored and is_next:

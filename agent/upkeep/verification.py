@@ -44,7 +44,7 @@ def describe(reader: LogReader, entry: LogEntry) -> LogState:
     """Count what a log holds without reading it."""
     blocks = reader.committed.execute(
         "SELECT coalesce(sum(row_count), 0), coalesce(sum(last_seq - first_seq + 1), 0) "
-        "FROM blocks WHERE log = ?",
+        "FROM blocks WHERE log = ? AND detail >= 0",
         (entry.log,),
     ).fetchone()
     return LogState(

@@ -119,7 +119,9 @@ def _ours(disk: Disk, commits: int, rows_a_commit: int, wait: Wait) -> float:
     disk.settle()
     before = disk.written_bytes()
     for at in range(1, len(rows), rows_a_commit):
-        log.commit(Batch(rows=[(meter_log, row) for row in rows[at : at + rows_a_commit]]))
+        batch = Batch(rows=[(meter_log, row) for row in rows[at : at + rows_a_commit]])
+        batch.is_packed = True
+        log.commit(batch)
         seal(log)
         wait(disk)
     disk.settle()

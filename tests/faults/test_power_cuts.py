@@ -20,7 +20,7 @@ def test_what_was_acknowledged_survives_a_cut_after_any_write(seed: int) -> None
     verdict = cut_everywhere(life, seed, every=EVERY)
 
     assert verdict.cuts > len(life.recording) // EVERY - 1
-    assert {"commit", "seal", "free", "checkpoint"} <= life.counts.keys()
+    assert {"commit", "seal", "free"} <= life.counts.keys()
     assert verdict.is_sound(), verdict.faults
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from agent.blocks import BLOCK_ROWS
 from agent.log import Log
-from agent.records import Hole
+from agent.records import Batch, Hole
 from agent.rows import LogRow
 from agent.upkeep.sealing import seal
 from shared.frames import GapKind
@@ -156,4 +156,56 @@ def test_sealing_that_breaks_changes_nothing(tmp_path: Path) -> None:
         seal(log)
 
     assert counts(log) == (BLOCK_ROWS, 0)
+    log.close()
+
+
+def test_rows_packed_as_they_were_committed_are_sealed_together(tmp_path: Path) -> None:
+    """Commits by their window write small blocks; a full segment of them becomes one."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 3)
+    rows = rows_every(BLOCK_ROWS + 57, first_seq=4, start_ms=30_000)
+    for start in range(0, len(rows), 6):
+        packed = [(meter_log, row) for row in rows[start : start + 6]]
+        log.commit(Batch(rows=packed, is_packed=True))
+    before = list(log.read(meter_log.log, 1, 9_999))
+    as_committed = counts(log)
+
+    sealed = seal(log)
+
+    assert as_committed == (6, 69)
+    assert sealed == 363
+    assert counts(log) == (3, 10)
+    assert list(log.read(meter_log.log, 1, 9_999)) == before
+    assert [row.seq for row in sound_rows(log, meter_log)] == list(range(1, BLOCK_ROWS + 61))
+    log.close()
+
+
+def test_a_damaged_commit_is_sealed_around(tmp_path: Path) -> None:
+    """A small block that rotted stays where it is; its neighbours are sealed."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 0)
+    rows = rows_every(BLOCK_ROWS)
+    for start in range(0, len(rows), 6):
+        packed = [(meter_log, row) for row in rows[start : start + 6]]
+        log.commit(Batch(rows=packed, is_packed=True))
+    log.write("UPDATE blocks SET checksum = 0 WHERE first_seq = 61", ())
+
+    seal(log)
+
+    holes = [one for one in log.read(meter_log.log, 1, BLOCK_ROWS) if isinstance(one, Hole)]
+    assert holes == [Hole(61, 66, GapKind.DAMAGED)]
+    assert counts(log) == (0, 3)
+    assert seal(log) == 0
+    log.close()
+
+
+def test_rows_that_fit_no_block_are_committed_as_rows(tmp_path: Path) -> None:
+    """A commit is never refused because its rows cannot be packed."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 0)
+    rows = rows_every(6)
+    rows[1] = row_at(2, 0, {"import_mwh": 2**63 - 1})
+    rows[2] = row_at(3, 0, {"import_mwh": -(2**63)})
+
+    log.commit(Batch(rows=[(meter_log, row) for row in rows], is_packed=True))
+
+    assert counts(log) == (6, 0)
+    assert sound_rows(log, meter_log) == rows
     log.close()

@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from agent.blocks import BLOCK_ROWS
+from agent.blocks import BLOCK_ROWS, DAYS, HALF_HOURS
 from agent.log import Log
 from agent.records import Hole, MeterLog, RunChange
 from agent.rows import LogRow
 from agent.timekeeping import ClockLedger, Piece
 from agent.upkeep.sealing import seal
-from agent.upkeep.thinning import DAYS, HALF_HOURS, Thinner, count_thinned, thin_rows
+from agent.upkeep.thinning import Thinner, count_thinned, thin_rows
 from shared.frames import GapKind
 from shared.meterdays import SlotEdges, edges_of
 from shared.ranges import Range
