@@ -246,11 +246,8 @@ class Hub:
         return rows_to_read(self.consent.now)
 
     def free_stored(self) -> int:
-        """Delete rows whose retention has passed and that receipts list as stored."""
-        freed = self.retention.free_stored(self.ledger.at(self.boot, self.clock.monotonic_ms()))
-        self.retention.keep_within_limits()
-        self.retention.reserve.make()
-        return freed
+        """Free what may be freed, keep within the log's limits; return how many rows were freed."""
+        return self.retention.tidy(self.ledger.at(self.boot, self.clock.monotonic_ms()))
 
     def _stored(self, log: int) -> list[Range] | None:
         return self.session.delivery(log).stored_ranges() if self.session else None

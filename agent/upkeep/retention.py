@@ -51,6 +51,13 @@ class Retention:
         """Samples given up to make room, as last counted: the page asks every second."""
         self._count_thinned()
 
+    def tidy(self, believed: BelievedTime | None) -> int:
+        """Do what is due each hour; return how many rows were freed."""
+        freed = self.free_stored(believed)
+        self.keep_within_limits()
+        self.reserve.make()
+        return freed
+
     def free_stored(self, believed: BelievedTime | None) -> int:
         """Delete rows whose retention has passed and that receipts list as stored.
 
