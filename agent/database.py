@@ -25,6 +25,9 @@ WAL_KEPT_BYTES = 4 << 20
 
 COPY_TRIES = 20
 
+MAX_LENGTHENED_BYTES = 1 << 33
+"""A damaged header may claim any size; the file made of it is empty where nothing was."""
+
 PLAIN_VFS, HUB_VFS = "unix", "unix-excl"
 """The hub keeps its database to itself: the WAL's index stays in memory then, which as a file would
 cost the card 14 KB of every commit (measured). Others read a copy (`open_copy`)."""
@@ -57,16 +60,19 @@ def open_reader(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def open_copy(path: Path) -> Iterator[sqlite3.Connection]:
+def open_copy(path: Path, *, is_mended: bool = False) -> Iterator[sqlite3.Connection]:
     """Open what is committed for reading, whether a hub runs or not; the file is only read.
 
     File and WAL are copied as they are and the copy opened, as after a power cut at that moment.
-    Raises OperatorError where they cannot be copied or opened.
+    `is_mended` makes a copy that was cut short as long as it says it is, so that what is left of it
+    can be read. Raises OperatorError where they cannot be copied or opened.
     """
     with tempfile.TemporaryDirectory(prefix="hearthlink-") as folder:
         copy = Path(folder) / path.name
         try:
             _copy_settled(path, copy)
+            if is_mended:
+                _lengthen(copy)
         except OSError as error:
             raise OperatorError(
                 f"the hub's database {path} cannot be copied to be read: {error}",
@@ -91,6 +97,17 @@ def _copy_settled(path: Path, copy: Path) -> None:
     raise OSError(f"it is being written faster than it can be copied, {COPY_TRIES} times")
 
 
+def _lengthen(copy: Path) -> None:
+    """Fill a file up with zeros to the pages its header counts (SQLite file format, 1.3)."""
+    with copy.open("r+b") as file:
+        head = file.read(32)
+        page = int.from_bytes(head[16:18], "big")
+        pages = int.from_bytes(head[28:32], "big")
+        size = (65_536 if page == 1 else page) * pages
+        if copy.stat().st_size < size <= MAX_LENGTHENED_BYTES:
+            file.truncate(size)
+
+
 def _wal_header(path: Path) -> bytes:
     try:
         with Path(f"{path}-wal").open("rb") as file:
@@ -108,6 +125,7 @@ def connect(path: Path, vfs: str) -> sqlite3.Connection:
             isolation_level=None,
             check_same_thread=False,
         )
+        connection.text_factory = _text
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -116,6 +134,11 @@ def connect(path: Path, vfs: str) -> sqlite3.Connection:
             f"the hub's database {path} cannot be opened: {error}", hint=_hint(error)
         ) from error
     return connection
+
+
+def _text(written: bytes) -> str:
+    """Read a text; where its bytes rotted, no single one of them keeps the rest from being read."""
+    return written.decode(errors="replace")
 
 
 def _hint(error: sqlite3.Error) -> str:

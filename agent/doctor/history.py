@@ -55,10 +55,12 @@ def check_ids(connection: sqlite3.Connection) -> Check:
 def judge_ids(salvage: Salvage | None, renewal: Renewal | None) -> Check:
     """Say what happened to the log's file; none of it costs what was acknowledged and stored."""
     if salvage is not None:
-        finding = (
-            f"the database was damaged ({salvage.reason}): {format_count(salvage.rows, 'sample')} "
-            f"salvaged, {salvage.lost:,} lost and declared; the file is kept as {salvage.moved_to}"
-        )
+        came_through = "nothing of it could be read"
+        if salvage.rows or salvage.lost:
+            samples = format_count(salvage.rows, "sample")
+            came_through = f"{samples} salvaged, {salvage.lost:,} lost and declared"
+        finding = f"the database was damaged ({salvage.reason}): {came_through}; "
+        finding += f"the file is kept as {salvage.moved_to}"
         fix = "the card is failing: change it (docs/durability.md); registers carry the energy"
         return Check(IDS, Result.WARNING, finding, fix)
     if renewal is None:

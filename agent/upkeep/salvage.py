@@ -31,8 +31,14 @@ CHECK_S = 20.0
 MAX_BLOCKS = 1 << 20
 """More than a hundred meter-years of hours: where a damaged file cannot say how many it has."""
 
+MAX_FAILURES = 20_000
+"""Ranges of one table that may fail to be read: some thousand damaged pages, past which: a ruin."""
+
 PROGRESS_STEPS = 100_000
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""The second where SQLite's own message quotes bytes that rotted."""
+
 BEFORE_SAMPLES = (
     *("boots", "clock_ledger", "logs", "register_names", "register_runs", "stored_ranges"),
     *("held_ranges", "damaged_ranges", "meter_days", "folded", "quarantine", "quarantine_counts"),
@@ -130,7 +136,7 @@ def _rebuild(path: Path, building: Path, aside: str, reason: str) -> Salvage:
         new.execute("BEGIN IMMEDIATE")
         # Rows may name others that are lost; they are kept all the same.
         new.execute("PRAGMA defer_foreign_keys = ON")
-        with contextlib.suppress(OperatorError), open_copy(path) as old:
+        with contextlib.suppress(OperatorError), open_copy(path, is_mended=True) as old:
             for table in BEFORE_SAMPLES:
                 _copy_table(old, new, table)
             _copy_samples(old, new)
@@ -167,18 +173,19 @@ def _copy_table(old: sqlite3.Connection, new: sqlite3.Connection, table: str) ->
 
 
 def _until_damage(old: sqlite3.Connection, sql: str) -> Iterator[tuple[Any, ...]]:
-    with contextlib.suppress(sqlite3.DatabaseError):
+    with contextlib.suppress(*UNREADABLE):
         yield from old.execute(sql)
 
 
 def _readable(fetch: Callable[[int, int], list[Any]], first: int, last: int) -> Iterator[Any]:
     """Yield what can be read of a range of keys, halving it where a page of it is damaged."""
-    ranges = [(first, last)]
-    while ranges:
+    ranges, failures = [(first, last)], 0
+    while ranges and failures < MAX_FAILURES:
         first, last = ranges.pop()
         try:
             yield from fetch(first, last)
-        except sqlite3.DatabaseError:
+        except UNREADABLE:
+            failures += 1
             if first < last:
                 middle = (first + last) // 2
                 ranges += [(middle + 1, last), (first, middle)]
@@ -220,7 +227,7 @@ def _copy_blocks(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
 
     try:
         (newest,) = old.execute("SELECT max(rowid) FROM blocks NOT INDEXED").fetchone()
-    except sqlite3.DatabaseError:
+    except UNREADABLE:
         newest = MAX_BLOCKS
     for *head, kept, body in _readable(fetch, 1, newest or 0):
         if read_block(BlockHead(*head), body, kept) is not None:

@@ -1,5 +1,6 @@
 """Opening the log: new ids where numbers could name two samples, and only there."""
 
+import random
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,8 @@ import pytest
 from agent.blocks import BLOCK_ROWS
 from agent.log import Log
 from agent.marks import MARKS_NAME, STEP
-from agent.records import Batch, Hole, RunChange
+from agent.reader import LogEntry
+from agent.records import Batch, Hole, MeterLog, RunChange
 from agent.upkeep.opening import (
     COPIED,
     RENEWED_FACT,
@@ -231,3 +233,36 @@ def test_a_salvage_that_was_cut_is_taken_up_again(tmp_path: Path) -> None:
     assert log.count_rows(1) == 30
     assert not (tmp_path / "hub.sqlite.salvaged").exists()
     log.close()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_rots_nothing_is_altered_and_the_hub_goes_on(tmp_path: Path, seed: int) -> None:
+    """Garbage, zeros, flipped bits or a file cut short: what is read is what was written."""
+    path = tmp_path / "hub.sqlite"
+    used(path, 6 * BLOCK_ROWS)
+    starts = range(1, 6 * BLOCK_ROWS, 6)
+    written = {row.seq: row for start in starts for row in rows_every(6, first_seq=start)}
+    draw, content = random.Random(seed), bytearray(path.read_bytes())
+    place = draw.randrange(0, len(content) // 1_024) * 1_024
+    rotten = (
+        content[:place] + draw.randbytes(2_048) + content[place + 2_048 :],
+        content[:place] + bytes(2_048) + content[place + 2_048 :],
+        bytearray(byte ^ (draw.random() < 0.001) for byte in content),
+        content[: max(place, 1_024)],
+    )[seed % 4]
+    path.write_bytes(rotten)
+
+    log = open_log(path)
+    found = [row for one in log.entries() for row in sound_rows(log, meter_log_of(one))]
+    append(log, log.meter_log("after", Medium.ELECTRICITY), rows_every(3))
+    log.close()
+    again = open_log(path)
+
+    assert all(written.get(row.seq) == row for row in found)
+    assert again.count_rows(again.meters["after"].log) == 3
+    again.close()
+
+
+def meter_log_of(entry: LogEntry) -> MeterLog:
+    """Return an entry as the log knows it."""
+    return MeterLog(entry.log, entry.log_id, entry.meter, entry.medium, entry.next_seq)
