@@ -17,11 +17,11 @@ from agent.config import Config
 from agent.consent import Consent, Granularity
 from agent.home.page import create_page, end_events
 from agent.hub import Hub
-from agent.log import Log
 from agent.ntp import clock_error_ms
 from agent.pipeline import run_pipeline
 from agent.status import read_home_inputs
 from agent.timekeeping import ClockLedger
+from agent.upkeep.opening import open_log
 from agent.uplink.mqtt import BrokerAccess, MqttUplink
 from agent.uplink.port import Uplink
 from agent.uplink.sender import SessionHooks, SessionRules
@@ -41,7 +41,7 @@ _logger = logging.getLogger(__name__)
 def build_hub(config: Config) -> Hub:
     """Open the database and wire the parts."""
     config.hub_state_dir.mkdir(mode=STATE_DIR_MODE, parents=True, exist_ok=True)
-    log = Log(config.database_path)
+    log = open_log(config.database_path)
     clock: Clock = (
         DrivenClock(EARLIEST_PLAUSIBLE_MS) if config.hub_clock == "meter" else SystemClock()
     )

@@ -46,6 +46,7 @@ class Config:
     meters: tuple[MeterConfig, ...]
     log_commit_window_s: float
     log_retention_days: int
+    log_max_mb: int
     uplink_host: str
     uplink_port: int
     uplink_ca_file: Path | None

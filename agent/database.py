@@ -1,6 +1,10 @@
 """Opens the hub's SQLite file: pragmas and numbered migrations. Knows no table."""
 
+import shutil
 import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from importlib import resources
 from pathlib import Path
 
@@ -10,7 +14,23 @@ BUSY_TIMEOUT_MS = 5_000
 CACHE_KIB = 512
 """The log is appended to and read in order: a larger page cache would hold the unasked for."""
 
-WAL_AUTOCHECKPOINT_PAGES = 1_000
+PAGE_BYTES = 1_024
+"""A commit writes whole pages: 13.2 KB for six rows at this size, 25.5 KB at 4,096 (measured)."""
+
+WAL_AUTOCHECKPOINT_PAGES = 400
+"""The WAL is written over from its start in a few hours; a longer one costs more as it grows."""
+
+WAL_KEPT_BYTES = 4 << 20
+"""A WAL is kept at its size, because growing costs the file system more than the frames do."""
+
+COPY_TRIES = 20
+
+MAX_LENGTHENED_BYTES = 1 << 33
+"""A damaged header may claim any size; the file made of it is empty where nothing was."""
+
+PLAIN_VFS, HUB_VFS = "unix", "unix-excl"
+"""The hub keeps its database to itself: the WAL's index stays in memory then, which as a file would
+cost the card 14 KB of every commit (measured). Others read a copy (`open_copy`)."""
 
 
 def open_database(path: Path) -> sqlite3.Connection:
@@ -18,10 +38,13 @@ def open_database(path: Path) -> sqlite3.Connection:
 
     NORMAL lost committed rows in 58 of 60 simulated power cuts, FULL in none (DESIGN rule 4).
     The connection may be used from other threads, one at a time. Raises OperatorError where the
-    file cannot be opened or is newer than this program.
+    file cannot be opened, is in use by another process or is newer than this program.
     """
-    connection = _connect(path)
+    connection = connect(path, HUB_VFS)
+    # The size of a page is chosen when the file is made; `hearthlink log compact` changes it.
+    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_AUTOCHECKPOINT_PAGES}")
     connection.execute("PRAGMA foreign_keys = ON")
@@ -30,24 +53,108 @@ def open_database(path: Path) -> sqlite3.Connection:
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
-    """Open the file for reading only, beside the process that writes it."""
-    connection = _connect(path)
+    """Open the file for reading only, beside the connection of this process that writes it."""
+    connection = connect(path, HUB_VFS)
     connection.execute("PRAGMA query_only = ON")
     return connection
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+@contextmanager
+def open_copy(path: Path, *, is_mended: bool = False) -> Iterator[sqlite3.Connection]:
+    """Open what is committed for reading, whether a hub runs or not; the file is only read.
+
+    File and WAL are copied as they are and the copy opened, as after a power cut at that moment.
+    `is_mended` makes a copy that was cut short as long as it says it is, so that what is left of it
+    can be read. Raises OperatorError where they cannot be copied or opened.
+    """
+    with tempfile.TemporaryDirectory(prefix="hearthlink-") as folder:
+        copy = Path(folder) / path.name
+        try:
+            _copy_settled(path, copy)
+            if is_mended:
+                _lengthen(copy)
+        except OSError as error:
+            raise OperatorError(
+                f"the hub's database {path} cannot be copied to be read: {error}",
+                hint="run as the user that runs the hub, with room for temporary files",
+            ) from error
+        with closing(connect(copy, PLAIN_VFS)) as connection:
+            connection.execute("PRAGMA query_only = ON")
+            yield connection
+
+
+def _copy_settled(path: Path, copy: Path) -> None:
+    """Copy file and WAL; again where the WAL was begun anew meanwhile and may not fit the file."""
+    for _ in range(COPY_TRIES):
+        before = _wal_header(path)
+        shutil.copyfile(path, copy)
+        wal, wal_copy = Path(f"{path}-wal"), Path(f"{copy}-wal")
+        wal_copy.unlink(missing_ok=True)
+        if before:
+            shutil.copyfile(wal, wal_copy)
+        if _wal_header(path) == before:
+            return
+    raise OSError(f"it is being written faster than it can be copied, {COPY_TRIES} times")
+
+
+def _lengthen(copy: Path) -> None:
+    """Fill a file up with zeros to the pages its header counts (SQLite file format, 1.3)."""
+    with copy.open("r+b") as file:
+        head = file.read(32)
+        page = int.from_bytes(head[16:18], "big")
+        pages = int.from_bytes(head[28:32], "big")
+        size = (65_536 if page == 1 else page) * pages
+        if copy.stat().st_size < size <= MAX_LENGTHENED_BYTES:
+            file.truncate(size)
+
+
+def _wal_header(path: Path) -> bytes:
     try:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        with Path(f"{path}-wal").open("rb") as file:
+            return file.read(32)
+    except FileNotFoundError:
+        return b""
+
+
+def connect(path: Path, vfs: str) -> sqlite3.Connection:
+    """Open a file as it is; raises OperatorError where it cannot be opened or is no database."""
+    try:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?vfs={vfs}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        connection.text_factory = _text
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as error:
         raise OperatorError(
-            f"the hub's database {path} cannot be opened: {error}",
-            hint="check that its folder exists and is writable by this user, and the disk not full",
+            f"the hub's database {path} cannot be opened: {error}", hint=_hint(error)
         ) from error
     return connection
+
+
+def _text(written: bytes) -> str:
+    """Read a text; where its bytes rotted, no single one of them keeps the rest from being read."""
+    return written.decode(errors="replace")
+
+
+def _hint(error: sqlite3.Error) -> str:
+    if is_locked(error):
+        return "another process has it: is a hub running on this folder? stop that one first"
+    return "check that its folder exists and is writable by this user, and the disk not full"
+
+
+def is_locked(error: BaseException | None) -> bool:
+    """Tell whether an error of SQLite says that another process has the file."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Tell whether an error of SQLite says that the disk is full."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
 
 
 def migrations() -> list[tuple[int, str]]:

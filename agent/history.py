@@ -159,18 +159,27 @@ class History:
         return known
 
     def _sum(self, quantity: str, medium: Medium) -> dict[int, SlotUsage]:
+        counted = {
+            log: self._meters[log]
+            for log, its_medium in self._mediums.items()
+            if its_medium is medium and self._meters[log] not in self._left_out
+        }
         runs: list[dict[int, SlotUsage]] = []
-        for log, its_medium in self._mediums.items():
-            if its_medium is not medium or self._meters[log] in self._left_out:
-                continue
-            registers = {key.register for key in self._edges if key.log == log}
-            parts = set(parts_of(quantity, registers))
-            runs += [
-                usage_of_run(edges, self._modulus(key))
-                for key, edges in self._edges.items()
-                if key.log == log and key.register in parts
-            ]
+        for meter in set(counted.values()):
+            keys = [key for key in self._edges if counted.get(key.log) == meter]
+            parts = set(parts_of(quantity, {key.register for key in keys}))
+            runs += self._usage_of_meter([key for key in keys if key.register in parts])
         return sum_runs(runs)
+
+    def _usage_of_meter(self, keys: Sequence[RunKey]) -> list[dict[int, SlotUsage]]:
+        """Difference a meter's runs, each over all the logs it goes on in: none is a break."""
+        joined: dict[tuple[str, str], SlotEdges] = {}
+        moduli: dict[tuple[str, str], int] = {}
+        for key in keys:
+            run = key[1:]
+            join_into(joined.setdefault(run, {}), self._edges[key])
+            moduli[run] = max(moduli.get(run, 0), self._modulus(key))
+        return [usage_of_run(edges, moduli[run]) for run, edges in joined.items()]
 
     def _modulus(self, key: RunKey) -> int:
         return max(

@@ -22,6 +22,7 @@ from agent.roles import Role
 from agent.rows import LogRow
 from agent.tariffs import TariffShelf
 from agent.timekeeping import ClockLedger, Piece
+from agent.upkeep.retention import Retention
 from agent.uplink.framing import Chunk, Cut, Framer, rows_to_read
 from agent.uplink.port import Channel, Uplink
 from agent.uplink.session import Session
@@ -30,8 +31,7 @@ from firmware_bridge.meters.codec import Refused, Telegram
 from shared.clock import Clock, DrivenClock, SystemClock
 from shared.errors import HearthlinkError, RetryableError
 from shared.protocol import Live, encode_message
-from shared.ranges import Range, intersect
-from shared.units import MS_PER_DAY
+from shared.ranges import Range
 
 CLOUD_TIME_SLACK_MS = 50
 """What a receipt waits in queues beside the half of its round trip."""
@@ -44,9 +44,6 @@ METER_CLOCK_UNCERTAINTY_MS = 1_000
 
 LIVE_INTERVAL_MS = 500
 """A meter speaks once a second; a replay at full speed must not flood the live lane."""
-
-MAX_FREED_ROWS = 5_000
-"""What one deletion takes at the most, so that the log is never locked for long."""
 
 ROLES_FACT = "meter_roles"
 
@@ -123,7 +120,9 @@ class Hub:
             on_heard=self._note_heard,
             on_committed=self._pass_on,
             writer=writer,
+            on_full=self._make_room,
         )
+        self.retention = Retention(log, ledger, config, self._stored)
         self.session: Session | None = None
         self.links = {meter.link: LinkState() for meter in config.meters}
         self.latest: dict[str, Latest] = {}
@@ -288,45 +287,27 @@ class Hub:
         return rows_to_read(self.consent.now)
 
     def free_stored(self) -> int:
-        """Delete rows whose retention has passed and that receipts list as stored.
+        """Free what may be freed, keep within the log's limits; return how many rows were freed."""
+        return self.retention.tidy(self.ledger.at(self.boot, self.clock.monotonic_ms()))
 
-        Without a cloud nobody will ever store them: then retention alone decides. A hub that does
-        not know the time frees nothing: a wrong clock would make everything look old.
-        """
-        believed = self.ledger.at(self.boot, self.clock.monotonic_ms())
-        if believed is None:
-            return 0
-        earliest_ms = believed.utc_ms - believed.uncertainty_ms
-        before_ms = earliest_ms - self.config.log_retention_days * MS_PER_DAY
-        freed = 0
-        for meter_log in self.log.all_logs():
-            held = self.log.held_range(meter_log.log)
-            if held is None:
-                continue
-            session = self.session
-            stored = session.delivery(meter_log.log).stored_ranges() if session else [held]
-            for span in intersect([held], stored):
-                freed += self._free_old(meter_log, span, before_ms)
-        return freed
+    def _stored(self, log: int) -> list[Range] | None:
+        return self.session.delivery(log).stored_ranges() if self.session else None
 
-    def _free_old(self, meter_log: MeterLog, span: Range, before_ms: int) -> int:
-        held = self.log.held_range(meter_log.log, span)
-        if held is None:
-            return 0
-        last_seq = min(held[1], held[0] + MAX_FREED_ROWS - 1)
-        last_old = self._last_before(meter_log, held[0], last_seq, before_ms)
-        return self.log.free(meter_log.log, held[0], last_old)
+    def _make_room(self) -> None:
+        """Act on a disk that is full, before the same rows are written again."""
+        try:
+            given_up = self.retention.make_room()
+        except (sqlite3.Error, OSError) as error:
+            _logger.warning("no room could be made: %s", error)
+        else:
+            _logger.warning("the disk is full: %d samples were thinned to make room", given_up)
 
-    def _last_before(self, meter_log: MeterLog, first_seq: int, last_seq: int, at_ms: int) -> int:
-        """Find the last row before the first young one; damaged and timeless ones go with it."""
-        last = first_seq - 1
-        for row in self.log.read(meter_log.log, first_seq, last_seq):
-            resolved = self.ledger.resolve(row) if isinstance(row, LogRow) else None
-            if resolved is not None and resolved[0] >= at_ms:
-                break
-            if resolved is not None and isinstance(row, LogRow):
-                last = row.seq
-        return last
+    def take_left(self) -> None:
+        """Take in what commands beside the running hub have left for it."""
+        try:
+            self.tariffs.take_left(self.config.hub_state_dir)
+        except HearthlinkError as error:
+            self.intake.set_aside(self.now(), "import", "bad-tariff", error.message, b"")
 
     def _complete_batch(self, batch: Batch) -> None:
         """Add to a group commit what need not be a commit of its own."""

@@ -12,6 +12,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from agent.collector import Collected, Collector
+from agent.database import is_full
 from agent.heard import Heard, Moment
 from agent.log import Log
 from agent.records import Batch, MeterLog, RunChange, Specimen
@@ -61,6 +62,7 @@ class Intake:
         on_heard: Callable[[Heard], None],
         on_committed: Callable[[list[Committed]], None],
         writer: Executor | None = None,
+        on_full: Callable[[], None] = lambda: None,
     ) -> None:
         """Commit in `writer`, a thread that nothing else may hold up; None is the loop's own."""
         self._log = log
@@ -69,6 +71,7 @@ class Intake:
         self._on_heard = on_heard
         self._on_committed = on_committed
         self._writer = writer
+        self._on_full = on_full
         self._batch = Batch()
         self._runs: dict[int, dict[str, str]] = {}
         self._committing = asyncio.Lock()
@@ -119,16 +122,20 @@ class Intake:
         """Commit once a window for ever: what a power cut can cost is one window of detail."""
         while True:
             await asyncio.sleep(max(window_s, 0.05))
-            await self.commit()
+            await self.commit(is_packed=True)
 
-    async def commit(self) -> bool:
-        """Write what waits, durably, and hand it on; False where the disk refused it."""
+    async def commit(self, *, is_packed: bool = False) -> bool:
+        """Write what waits, durably, and hand it on; False where the disk refused it.
+
+        A commit that came by its window has time to pack its rows, which spares the card.
+        """
         # A stopping hub cancels whoever waits here; what the disk took must still be handed on.
-        return await asyncio.shield(asyncio.ensure_future(self._commit()))
+        return await asyncio.shield(asyncio.ensure_future(self._commit(is_packed=is_packed)))
 
-    async def _commit(self) -> bool:
+    async def _commit(self, *, is_packed: bool) -> bool:
         async with self._committing:
             batch, self._batch = self._batch, Batch()
+            batch.is_packed = is_packed
             self._complete(batch)
             if batch.is_empty():
                 return True
@@ -139,6 +146,8 @@ class Intake:
                 self.counts.failed_commits += 1
                 _logger.warning("group commit of %d rows failed: %s", len(batch.rows), error)
                 self._batch = _joined(batch, self._batch)
+                if is_full(error):
+                    self._on_full()
                 return False
             except BaseException:
                 # Whatever it was, rows that have their sequence are not to be forgotten for it.

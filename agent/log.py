@@ -1,33 +1,30 @@
 """The log: every sample that must be kept, durable before anything else may happen to it.
 
 One append-only log per meter, in one SQLite file; one transaction takes everything a group commit
-has to say. Owns the tables of `schema/`; must not decide what is logged, sent or freed.
+has to say. Owns the tables of `schema/`; must not decide what is logged, sent, sealed or freed.
 """
 
 import contextlib
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from agent.database import open_database, open_reader
-from agent.records import Batch, MeterLog, RunChange, Specimen
-from agent.rows import LogRow, Shape, checksum, decode_body, records_of, shape_of
+from agent.marks import Marks
+from agent.reader import LogReader
+from agent.records import Batch, MeterLog
+from agent.rows import LogRow
 from agent.timekeeping import Piece
-from shared.errors import BadInputError
-from shared.frames import LOG_ID_BYTES, MAX_SEQ
-from shared.meterdays import unpack_day
-from shared.ranges import Range
+from agent.writer import Writer
+from shared.frames import LOG_ID_BYTES
 from shared.readings import Medium
 
-MAX_QUARANTINE_ROWS = 500
-"""Whole specimens kept for a look; older ones are dropped, their counts stay."""
 
-MAX_QUARANTINE_BYTES = 8 * 1024
-
-
-class Log:
+class Log(LogReader):
     """The hub's log in its file.
 
     `commit` may run in another thread: writing has a lock, and reading a connection of its own that
@@ -36,37 +33,41 @@ class Log:
 
     def __init__(self, path: Path) -> None:
         self._db = open_database(path)
-        self._committed = open_reader(path)
+        super().__init__(open_reader(path))
+        self._marks: Marks | None = None
         self._writing = threading.Lock()
-        self._numbers: dict[str, int] = {}
-        self._names: dict[int, str] = {}
-        self._shapes: dict[int, Shape] = {}
-        self._read_names()
+        self._writer = Writer(self._db)
         self._started: list[tuple[MeterLog, int | None]] = []
+        self._moved: dict[int, tuple[MeterLog, int]] = {}
         (newest,) = self._db.execute("SELECT max(log) FROM logs").fetchone()
         self._newest_log: int = newest or 0
         self.meters: dict[str, MeterLog] = {
-            row[2]: MeterLog(row[0], row[1], row[2], Medium(row[3]), row[4])
-            for row in self._db.execute(
-                "SELECT log, log_id, meter, medium, next_seq FROM logs WHERE is_open = 1"
-            )
+            one.meter: MeterLog(one.log, one.log_id, one.meter, one.medium, one.next_seq)
+            for one in self.entries()
+            if one.is_open
         }
-
-    @property
-    def committed(self) -> sqlite3.Connection:
-        """A connection that reads what is committed, for rooms with tables of their own here."""
-        return self._committed
+        self.opened_next: dict[int, int] = {one.log: one.next_seq for one in self.meters.values()}
+        """The next sequence of each log as it was opened: the cloud can know of none above it."""
 
     def write(self, sql: str, values: Sequence[object]) -> None:
         """Run one statement of a room that keeps its own table here, durably."""
         with self._writing:
             self._db.execute(sql, values)
 
+    def use_marks(self, marks: Marks) -> None:
+        """Keep these marks ahead of what is committed from now on."""
+        self._marks = marks
+
     def close(self) -> None:
         """Close the file once a commit under way is done; the WAL is folded back into it."""
         with self._writing:
+            if self._marks is not None:
+                self._marks.settle(self._next_seqs())
             self._committed.close()
             self._db.close()
+
+    def _next_seqs(self) -> dict[bytes, int]:
+        return {one.log_id: one.next_seq for one in self.entries() if one.is_open}
 
     def boot_number(self, boot_id: str) -> int:
         """Number a boot, once and for ever."""
@@ -87,13 +88,55 @@ class Log:
         It is written with the next group commit, before its first row. Registers go on in the runs
         they are in: a new log is no anomaly of the meter.
         """
-        self._newest_log += 1
-        log_id = secrets.token_bytes(LOG_ID_BYTES)
-        started = MeterLog(self._newest_log, log_id, meter, medium, 1)
         former = self.meters.get(meter)
+        started = self._new_log(meter, medium, 1)
         self._started.append((started, former.log if former else None))
         self.meters[meter] = started
         return started
+
+    def _new_log(self, meter: str, medium: Medium, next_seq: int) -> MeterLog:
+        self._newest_log += 1
+        log_id = secrets.token_bytes(LOG_ID_BYTES)
+        return MeterLog(self._newest_log, log_id, meter, medium, next_seq)
+
+    def restart_log(self, former: MeterLog, from_seq: int) -> MeterLog:
+        """Go on in a new log, and take the rows from `from_seq` on into it, whose numbers are used.
+
+        Somebody else has sent other rows under them: this database was rewound. Rows that wait for
+        their commit follow, numbered as those that are moved now.
+        """
+        started = self._new_log(former.meter, former.medium, former.next_seq - from_seq + 1)
+        moving = LogReader(self._db)
+        with self.transaction() as db:
+            items = list(moving.read(former.log, from_seq, former.next_seq))
+            before = self._give_back(moving, former, from_seq)
+            self._write_started([(started, former.log)])
+            rows = [
+                (started, _renumbered(one, from_seq)) for one in items if isinstance(one, LogRow)
+            ]
+            self._writer.write_rows([*before, *rows])
+            self._carry_runs_over([(started, former.log)])
+            db.execute(
+                "UPDATE logs SET next_seq = ?, is_open = 0 WHERE log = ?", (from_seq, former.log)
+            )
+        self._moved[former.log] = (started, from_seq)
+        self.meters[former.meter] = started
+        self.opened_next[started.log] = 1
+        return started
+
+    def _give_back(
+        self, reader: LogReader, former: MeterLog, from_seq: int
+    ) -> list[tuple[MeterLog, LogRow]]:
+        """Delete from `from_seq` on; return what a block deleted with it held before that."""
+        span = (former.log, from_seq)
+        (first,) = self._db.execute(
+            "SELECT min(first_seq) FROM blocks WHERE log = ? AND last_seq >= ?", span
+        ).fetchone()
+        kept = reader.read(former.log, first or from_seq, from_seq - 1)
+        before = [(former, row) for row in kept if isinstance(row, LogRow)]
+        self._db.execute("DELETE FROM blocks WHERE log = ? AND last_seq >= ?", span)
+        self._db.execute("DELETE FROM samples WHERE log = ? AND seq >= ?", span)
+        return before
 
     def _write_started(self, started: list[tuple[MeterLog, int | None]]) -> None:
         for one, _ in started:
@@ -115,185 +158,48 @@ class Log:
 
     def commit(self, batch: Batch) -> None:
         """Write a batch durably: when this returns, a power cut takes none of it."""
+        if self._moved:
+            self._follow(batch)
+        if self._marks is not None and batch.rows:
+            self._marks.cover(batch.rows)
         started = list(self._started)
-        with self._transaction():
-            self._write_started(started)
+        with self.transaction():
+            if started:
+                self._write_started(started)
             self._write(batch)
-            self._carry_runs_over(started)
+            if started:
+                self._carry_runs_over(started)
         # Another may have been started meanwhile, in the thread that reads the meter.
         del self._started[: len(started)]
 
+    def _follow(self, batch: Batch) -> None:
+        """Let rows that waited while their log was restarted follow into the new one."""
+        for place, (meter_log, row) in enumerate(batch.rows):
+            target, from_seq = self._moved.get(meter_log.log, (meter_log, 1))
+            if target is not meter_log and row.seq >= from_seq:
+                batch.rows[place] = (target, _renumbered(row, from_seq))
+        for place, change in enumerate(batch.run_changes):
+            moved = self._moved.get(change.log)
+            if moved is not None and change.from_seq >= moved[1]:
+                seq = change.from_seq - moved[1] + 1
+                batch.run_changes[place] = change.in_log(moved[0].log, seq)
+
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
         """Commit what the block wrote, or undo all of it, names included."""
         with self._writing:
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                yield
+                yield self._db
                 self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
-                self._read_names()
+                self._writer.read_names()
                 raise
 
-    def _read_names(self) -> None:
-        self._names = dict(self._db.execute("SELECT number, name FROM register_names"))
-        self._numbers = {name: number for number, name in self._names.items()}
-        self._shapes.clear()
-
     def _write(self, batch: Batch) -> None:
-        if batch.rows:
-            self._write_rows(batch.rows)
-        if batch.run_changes:
-            self._db.executemany(
-                "INSERT OR REPLACE INTO register_runs VALUES (?, ?, ?, ?, ?)",
-                [(c.log, c.register, c.from_seq, c.run, c.modulus) for c in batch.run_changes],
-            )
-        if batch.specimens:
-            self._write_specimens(batch.specimens)
-        if batch.days:
-            self._db.executemany(
-                "INSERT OR REPLACE INTO meter_days VALUES (?, ?, ?, ?, ?)", batch.days
-            )
-            self._db.executemany(
-                "INSERT OR REPLACE INTO folded VALUES (?, ?)", list(batch.folded.items())
-            )
-        for log, ranges in batch.stored.items():
-            self._db.execute("DELETE FROM stored_ranges WHERE log = ?", (log,))
-            self._db.executemany(
-                "INSERT INTO stored_ranges VALUES (?, ?, ?, ?)", [(log, *r) for r in ranges]
-            )
-
-    def _write_rows(self, rows: list[tuple[MeterLog, LogRow]]) -> None:
-        by_log: dict[int, list[LogRow]] = {}
-        for meter_log, row in rows:
-            by_log.setdefault(meter_log.log, []).append(row)
-        for log, its_rows in by_log.items():
-            shape = self._shapes.get(log) or self._new_shape(log, its_rows[0].registers)
-            records = records_of(log, its_rows, shape, self._new_shape)
-            self._db.executemany("INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?)", records)
-            self._db.execute(
-                "UPDATE logs SET next_seq = ? WHERE log = ?", (its_rows[-1].seq + 1, log)
-            )
-
-    def _new_shape(self, log: int, names: Iterable[str]) -> Shape:
-        """Work out the shape of a log's samples anew, numbering registers not seen before."""
-        for name in names:
-            if name not in self._numbers:
-                number = len(self._numbers) + 1
-                self._db.execute("INSERT INTO register_names VALUES (?, ?)", (number, name))
-                self._numbers[name] = number
-                self._names[number] = name
-        shape = self._shapes[log] = shape_of(names, self._numbers)
-        return shape
-
-    def _write_specimens(self, specimens: Sequence[Specimen]) -> None:
-        for one in specimens:
-            self._db.execute(
-                "INSERT INTO quarantine_counts VALUES (?, 1) "
-                "ON CONFLICT (reason) DO UPDATE SET count = count + 1",
-                (one.reason,),
-            )
-        self._db.executemany(
-            "INSERT INTO quarantine (at_ms, source, reason, detail, raw) VALUES (?, ?, ?, ?, ?)",
-            [
-                (one.at_ms, one.source, one.reason, one.detail, one.raw[:MAX_QUARANTINE_BYTES])
-                for one in specimens[-MAX_QUARANTINE_ROWS:]
-            ],
-        )
-        self._db.execute(
-            "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?",
-            (MAX_QUARANTINE_ROWS,),
-        )
-
-    def read(self, log: int, first_seq: int, last_seq: int) -> Iterator[LogRow | Range]:
-        """Yield the rows of a range in order; a row that fails its checksum comes as its range."""
-        rows = self._committed.execute(
-            "SELECT seq, boot, monotonic_ms, meter_clock_ms, captured_at_ms, body, checksum "
-            "FROM samples WHERE log = ? AND seq BETWEEN ? AND ? ORDER BY seq",
-            (log, first_seq, last_seq),
-        ).fetchall()
-        for seq, boot, monotonic_ms, meter_clock_ms, captured_at_ms, body, kept in rows:
-            said = checksum(log, seq, boot, monotonic_ms, meter_clock_ms, captured_at_ms, body)
-            if said != kept:
-                yield (seq, seq)
-                continue
-            try:
-                registers, quality = decode_body(body, self._names)
-            except BadInputError:
-                yield (seq, seq)
-                continue
-            yield LogRow(
-                seq, boot, monotonic_ms, meter_clock_ms, captured_at_ms, registers, quality
-            )
-
-    def last_row(self, log: int) -> LogRow | None:
-        """Read the newest sound row of a log."""
-        newest = self._committed.execute(
-            "SELECT max(seq) FROM samples WHERE log = ?", (log,)
-        ).fetchone()
-        for seq in range(newest[0] or 0, max((newest[0] or 0) - 100, 0), -1):
-            for row in self.read(log, seq, seq):
-                if isinstance(row, LogRow):
-                    return row
-        return None
-
-    def last_closings(self, meter: str) -> dict[tuple[str, str], tuple[int, int]]:
-        """Tell when each register run of a meter was last read, and what it said, in days kept."""
-        closings: dict[tuple[str, str], tuple[int, int]] = {}
-        for register, run, utc_day, edges in self._committed.execute(
-            "SELECT register, run, max(utc_day), edges FROM meter_days JOIN logs USING (log) "
-            "WHERE meter = ? GROUP BY log, register, run",
-            (meter,),
-        ):
-            _, last = max(unpack_day(edges, utc_day).items())
-            closing = (last.closing_at_ms, last.closing)
-            closings[register, run] = max(closing, closings.get((register, run), closing))
-        return closings
-
-    def held_range(self, log: int, within: Range = (0, MAX_SEQ)) -> Range | None:
-        """Say from which sequence to which a log holds rows, within a range of sequences."""
-        first, last = self._committed.execute(
-            # Two look-ups at the ends of the index; min and max in one would walk all of it.
-            "SELECT (SELECT min(seq) FROM samples WHERE log = ?1 AND seq BETWEEN ?2 AND ?3), "
-            "(SELECT max(seq) FROM samples WHERE log = ?1 AND seq BETWEEN ?2 AND ?3)",
-            (log, *within),
-        ).fetchone()
-        return None if first is None else (int(first), int(last))
-
-    def all_logs(self) -> list[MeterLog]:
-        """List every log that holds rows, closed ones included."""
-        return [
-            MeterLog(row[0], row[1], row[2], Medium(row[3]), row[4])
-            for row in self._committed.execute(
-                "SELECT log, log_id, meter, medium, next_seq FROM logs "
-                "WHERE is_open = 1 OR EXISTS (SELECT 1 FROM samples WHERE samples.log = logs.log) "
-                "ORDER BY log"
-            )
-        ]
-
-    def runs(self, log: int) -> list[RunChange]:
-        """List a log's register runs, oldest first."""
-        return [
-            RunChange(log, *row)
-            for row in self._committed.execute(
-                "SELECT register, from_seq, run, modulus FROM register_runs "
-                "WHERE log = ? ORDER BY from_seq",
-                (log,),
-            )
-        ]
-
-    def stored_ranges(self, log: int) -> list[tuple[int, int, int]]:
-        """List what receipts have said is stored: first, last, frame revision."""
-        return [
-            (int(a), int(b), int(r))
-            for a, b, r in self._committed.execute(
-                "SELECT first_seq, last_seq, revision FROM stored_ranges WHERE log = ? "
-                "ORDER BY first_seq",
-                (log,),
-            )
-        ]
+        self._writer.write(batch)
 
     def hold(self, log: int, first_seq: int, last_seq: int, code: str) -> None:
         """Remember that the cloud refused a range twice: it is kept, shown, and not sent again."""
@@ -302,54 +208,42 @@ class Log:
             (log, first_seq, last_seq, code),
         )
 
-    def held_refused(self, log: int) -> list[tuple[int, int, str]]:
-        """List the ranges held because the cloud refused them."""
-        return [
-            (int(a), int(b), str(code))
-            for a, b, code in self._committed.execute(
-                "SELECT first_seq, last_seq, code FROM held_ranges WHERE log = ?", (log,)
-            )
-        ]
-
     def meet_store(self, store_id: str) -> None:
         """Take another store as the cloud, and forget all that receipts of the one before said."""
-        with self._transaction():
-            self._db.execute(
-                "INSERT OR REPLACE INTO facts VALUES ('store_id', ?)", (store_id.encode(),)
-            )
-            self._db.execute("DELETE FROM stored_ranges")
-            self._db.execute("DELETE FROM held_ranges")
+        with self.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO facts VALUES ('store_id', ?)", (store_id.encode(),))
+            db.execute("DELETE FROM stored_ranges")
+            db.execute("DELETE FROM held_ranges")
 
     def free(self, log: int, first_seq: int, last_seq: int) -> int:
-        """Delete a range of rows; the caller has made sure that they are stored and old enough."""
-        with self._writing:
-            return self._db.execute(
-                "DELETE FROM samples WHERE log = ? AND seq BETWEEN ? AND ?",
-                (log, first_seq, last_seq),
+        """Delete a range; the caller has made sure that it is stored and old enough.
+
+        A block goes when the whole of it may. Returns how many rows went.
+        """
+        span = (log, first_seq, last_seq)
+        whole = "WHERE log = ? AND first_seq >= ? AND last_seq <= ?"
+        with self.transaction() as db:
+            (packed,) = db.execute(
+                f"SELECT coalesce(sum(row_count), 0) FROM blocks {whole}",  # noqa: S608 (a constant)
+                span,
+            ).fetchone()
+            db.execute(f"DELETE FROM blocks {whole}", span)  # noqa: S608 (a constant)
+            db.execute(f"DELETE FROM damaged_ranges {whole}", span)  # noqa: S608 (a constant)
+            deleted = db.execute(
+                "DELETE FROM samples WHERE log = ? AND seq BETWEEN ? AND ?", span
             ).rowcount
+        return int(packed) + deleted
 
-    def quarantine_counts(self) -> dict[str, int]:
-        """Count the quarantined input by reason."""
-        return dict(self._committed.execute("SELECT reason, count FROM quarantine_counts"))
-
-    def fact(self, name: str) -> bytes | None:
-        """Read a small fact."""
-        row = self._committed.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return None if row is None else bytes(row[0])
+    def declare_lost(self, log: int, first_seq: int, last_seq: int, reason: str) -> None:
+        """Say of sequences that they will never have a row, so that the cloud stops waiting."""
+        self.write(
+            "INSERT OR REPLACE INTO damaged_ranges VALUES (?, ?, ?, ?)",
+            (log, first_seq, last_seq, reason),
+        )
 
     def put_fact(self, name: str, value: bytes) -> None:
         """Write a small fact, durably."""
         self.write("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
-
-    def clock_pieces(self) -> list[Piece]:
-        """Read the clock ledger, oldest first."""
-        return [
-            Piece(*row)
-            for row in self._committed.execute(
-                "SELECT boot, monotonic_ms, utc_ms, uncertainty_ms, source FROM clock_ledger "
-                "ORDER BY boot, monotonic_ms"
-            )
-        ]
 
     def add_clock_piece(self, piece: Piece) -> None:
         """Keep a piece of the clock ledger, durably."""
@@ -357,3 +251,7 @@ class Log:
             "INSERT OR REPLACE INTO clock_ledger VALUES (?, ?, ?, ?, ?)",
             (piece.boot, piece.monotonic_ms, piece.utc_ms, piece.uncertainty_ms, piece.source),
         )
+
+
+def _renumbered(row: LogRow, from_seq: int) -> LogRow:
+    return msgspec.structs.replace(row, seq=row.seq - from_seq + 1)

@@ -15,6 +15,7 @@ from contextlib import aclosing
 
 from agent.hub import Hub
 from agent.meters import MeterConfig
+from agent.upkeep.sealing import seal
 from firmware_bridge.links import Backoff, LinkEvent, LinkEventKind, chunks, open_link
 from firmware_bridge.meters.catalog import codec_for
 from shared.errors import HearthlinkError
@@ -24,6 +25,7 @@ CLOCK_CHECK_S = 60.0
 RETRY_S = 60.0
 """How soon a link is tried again whose settings, files or libraries must be mended first."""
 
+SEAL_EVERY_S = 60.0
 FREE_EVERY_S = MS_PER_HOUR / MS_PER_SECOND
 
 _logger = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ async def run_pipeline(hub: Hub) -> None:
         group.create_task(hub.intake.commit_every(hub.config.log_commit_window_s), name="commit")
         group.create_task(_watch_clock(hub), name="clock")
         group.create_task(_free_stored(hub), name="free")
+        group.create_task(_seal(hub), name="seal")
         if hub.session is not None:
             group.create_task(hub.session.run(), name="session")
 
@@ -93,12 +96,24 @@ async def _watch_clock(hub: Hub) -> None:
         await asyncio.sleep(CLOCK_CHECK_S)
 
 
+async def _seal(hub: Hub) -> None:
+    """Seal full segments, a few at a time, and take in what commands have left for the hub."""
+    while True:
+        try:
+            while await asyncio.to_thread(seal, hub.log):
+                pass
+            hub.take_left()
+        except (sqlite3.Error, OSError) as error:
+            _logger.warning("nothing could be sealed this time: %s", error)
+        await asyncio.sleep(SEAL_EVERY_S)
+
+
 async def _free_stored(hub: Hub) -> None:
-    """Free what is stored and old enough; what no receipt has listed stays."""
+    """Free what is stored and old enough, and keep within the log's limits."""
     while True:
         try:
             freed = hub.free_stored()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             _logger.warning("nothing could be freed this time: %s", error)
         else:
             _logger.info("freed %d samples past their retention", freed)

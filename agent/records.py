@@ -1,9 +1,19 @@
 """What a group commit writes, and what the log is read as: plain records. Pure."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from agent.rows import LogRow
+from shared.frames import GapKind
 from shared.readings import Medium
+
+
+class Hole(NamedTuple):
+    """Sequences of a log that have no row any more, both ends included, and why."""
+
+    first_seq: int
+    last_seq: int
+    kind: GapKind
 
 
 @dataclass(slots=True)
@@ -27,6 +37,10 @@ class RunChange:
     run: str
     modulus: int
 
+    def in_log(self, log: int, from_seq: int) -> "RunChange":
+        """Return the same change as another log has it."""
+        return RunChange(log, self.register, from_seq, self.run, self.modulus)
+
 
 @dataclass(frozen=True, slots=True)
 class Specimen:
@@ -41,7 +55,10 @@ class Specimen:
 
 @dataclass(slots=True)
 class Batch:
-    """What one group commit writes, all of it or none."""
+    """What one group commit writes, all of it or none.
+
+    `is_packed` has its rows written as blocks, which takes longer and spares the card.
+    """
 
     rows: list[tuple[MeterLog, LogRow]] = field(default_factory=list)
     run_changes: list[RunChange] = field(default_factory=list)
@@ -49,6 +66,7 @@ class Batch:
     days: list[tuple[int, str, str, int, bytes]] = field(default_factory=list)
     folded: dict[int, int] = field(default_factory=dict)
     stored: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
+    is_packed: bool = False
 
     def is_empty(self) -> bool:
         """Tell whether there is nothing to write."""

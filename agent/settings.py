@@ -205,6 +205,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "log.retention_days", 35, "stored samples are kept this long on the hub", whole(35, 3650)
     ),
+    Setting(
+        "log.max_mb",
+        512,
+        "past this size detail is given up, oldest first: ten seconds, half-hours, days",
+        whole(16, 1_000_000),
+    ),
     Setting("uplink.host", "", "the broker's host name; empty: the hub works alone", text),
     Setting("uplink.port", 8883, "the broker's port", whole(1, MAX_PORT)),
     Setting("uplink.ca_file", "", "certificate of the authority that signed the broker's", path),

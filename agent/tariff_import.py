@@ -59,15 +59,30 @@ def _versions(tariff: Tariff) -> list[str]:
 
 
 def _keep_on_hub(chosen: argparse.Namespace, payload: bytes) -> str:
+    from agent.database import is_locked  # noqa: PLC0415
     from agent.log import Log  # noqa: PLC0415
-    from agent.tariffs import TariffShelf  # noqa: PLC0415
+    from agent.tariffs import TariffShelf, left_file  # noqa: PLC0415
 
-    log = Log(load_config(chosen.config).database_path)
+    config = load_config(chosen.config)
+    try:
+        log = Log(config.database_path)
+    except OperatorError as error:
+        if not is_locked(error.__cause__):
+            raise
+        _leave(left_file(config.hub_state_dir, Medium(chosen.medium)), payload)
+        return f"{chosen.medium} (the hub runs and takes it within a minute)"
     try:
         TariffShelf(log, None, None).put(Medium(chosen.medium), payload)
     finally:
         log.close()
     return str(chosen.medium)
+
+
+def _leave(file: Path, payload: bytes) -> None:
+    """Put a whole file where the hub looks for it."""
+    partial = file.with_suffix(".partial")
+    partial.write_bytes(payload)
+    partial.replace(file)
 
 
 def _give_to_cloud(chosen: argparse.Namespace, payload: bytes) -> str:

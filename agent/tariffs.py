@@ -50,6 +50,18 @@ class TariffShelf:
             self._log.put_fact(_fact(medium), payload)
         return tariff
 
+    def take_left(self, folder: Path) -> None:
+        """Take in what `hearthlink tariff import` left for a hub that runs; raises ConfigError.
+
+        The hub keeps its database to itself, so a command beside it can only leave a file.
+        """
+        for medium in Medium:
+            left = left_file(folder, medium)
+            if left.exists():
+                payload = read_bounded(left)
+                left.unlink()
+                self.put(medium, payload)
+
     def take_shadow(self, payload: bytes, mediums: Mapping[str, Medium]) -> None:
         """Take in the tariff shadow, its document or its delta; raises HearthlinkError."""
         try:
@@ -60,6 +72,11 @@ class TariffShelf:
         for meter, tariff in meters.items():
             if meter in mediums and tariff is not None:
                 self.put(mediums[meter], msgspec.json.encode(tariff))
+
+
+def left_file(folder: Path, medium: Medium) -> Path:
+    """Name the file by which a tariff is given to a hub that runs on this state folder."""
+    return folder / f"given-tariff-{medium.value}.json"
 
 
 def read_tariff_file(path: Path) -> Tariff:

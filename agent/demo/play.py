@@ -2,14 +2,15 @@
 
 import json
 import os
-import sqlite3
 import sys
 import time
 import urllib.error
 from typing import Any
 
+from agent.database import open_copy
 from agent.demo.files import TARIFFS
 from agent.demo.stage import Stage
+from agent.reader import LogReader
 from shared.errors import OperatorError
 from shared.ranges import subtract
 
@@ -86,12 +87,13 @@ def _check_patience(stage: Stage, deadline: float) -> None:
 
 def held_ranges(stage: Stage) -> dict[str, tuple[int, int]]:
     """Read from the hub's own database what its logs hold: first and last sequence by log id."""
-    with sqlite3.connect(f"file:{stage.hub_database}?mode=ro", uri=True) as hub:
-        rows = hub.execute(
-            "SELECT hex(log_id), min(seq), max(seq) FROM logs JOIN samples USING (log) GROUP BY log"
-        ).fetchall()
-    hub.close()
-    return {str(log_id).lower(): (int(first), int(last)) for log_id, first, last in rows}
+    with open_copy(stage.hub_database) as connection:
+        reader = LogReader(connection)
+        return {
+            one.log_id.hex(): held
+            for one in reader.entries()
+            if (held := reader.held_range(one.log)) is not None
+        }
 
 
 def _missing(stage: Stage, target: dict[str, tuple[int, int]]) -> int:

@@ -16,7 +16,6 @@ from agent.timekeeping import (
     Piece,
 )
 from shared.clock import Clock
-from shared.frames import MAX_SEQ
 from shared.units import EARLIEST_PLAUSIBLE_MS, MS_PER_SECOND
 
 KERNEL = "kernel clock"
@@ -97,7 +96,7 @@ def read_newest_ms(connection: sqlite3.Connection, ledger: ClockLedger) -> int |
     """Find the newest time that the ledger or a dated sample knows."""
     times_ms = [piece.utc_ms for piece in read_pieces(connection)]
     for entry in read_logs(connection):
-        for row in read_rows(connection, entry.log, MAX_SEQ, NEWEST_ROWS):
+        for row in read_rows(connection, entry.log, NEWEST_ROWS):
             resolved = ledger.resolve(row) if isinstance(row, LogRow) else None
             if resolved is not None:
                 times_ms.append(resolved[0])

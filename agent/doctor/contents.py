@@ -8,6 +8,7 @@ from agent.config import Config
 from agent.consent import Granularity
 from agent.doctor.check import Check, Result
 from agent.doctor.reading import (
+    count_rows,
     read_consent,
     read_held,
     read_ledger,
@@ -64,7 +65,7 @@ def check_log(connection: sqlite3.Connection, config: Config, clock: Clock) -> C
     ledger, samples, meters, ages_ms = read_ledger(connection, config), 0, set(), []
     for entry in read_logs(connection):
         held = read_held(connection, entry.log)
-        samples += count(held)
+        samples += count_rows(connection, entry.log)
         meters.add(entry.meter)
         oldest = read_row(connection, entry.log, held[0][0]) if held else None
         resolved = ledger.resolve(oldest) if oldest else None

@@ -11,6 +11,7 @@ from agent.doctor import (
     certificates,
     clocks,
     contents,
+    history,
     household,
     integrity,
     meter,
@@ -26,7 +27,8 @@ from shared.errors import OperatorError
 from shared.readings import Medium
 
 OF_THE_DATABASE = (
-    *("schema", "integrity", "checksums", "sequence", "log", "backlog", "refused ranges"),
+    *("schema", "integrity", "checksums", "sequence", history.IDS),
+    *("log", history.ROOM, "backlog", "refused ranges"),
     *("quarantine", meter.HEARD, clocks.LEDGER, clocks.SYSTEM),
 )
 """Checks that cannot be made without the database."""
@@ -109,7 +111,9 @@ def check_contents(
         ("integrity", lambda: integrity.check_integrity(connection)),
         ("checksums", lambda: integrity.check_checksums(connection)),
         ("sequence", lambda: integrity.check_sequences(connection)),
+        (history.IDS, lambda: history.check_ids(connection)),
         ("log", lambda: contents.check_log(connection, config, clock)),
+        (history.ROOM, lambda: history.check_room(connection, config)),
         ("backlog", lambda: contents.check_backlog(connection, config, clock)),
         ("refused ranges", lambda: contents.check_refused(connection)),
     ]

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from agent.database import migrations
 from agent.doctor.check import Check, Result
-from agent.doctor.reading import read_held, read_logs, read_rows, read_stored
+from agent.doctor.reading import read_declared, read_held, read_logs, read_rows, read_stored
 from agent.home.words import format_count
-from shared.frames import MAX_SEQ
+from agent.rows import LogRow
+from shared.frames import GapKind
 from shared.ranges import Range, count, subtract, union
 
 CHECKED_ROWS = 5_000
@@ -73,10 +74,14 @@ def check_checksums(connection: sqlite3.Connection) -> Check:
     """Check the newest rows of each log against their checksums."""
     checked, damaged = 0, []
     for entry in read_logs(connection):
-        for row in read_rows(connection, entry.log, MAX_SEQ, CHECKED_ROWS):
-            checked += 1
-            if isinstance(row, int):
-                damaged.append(f"{entry.meter} {row}")
+        declared = [(first, last) for first, last, _ in read_declared(connection, entry.log)]
+        for one in read_rows(connection, entry.log, CHECKED_ROWS):
+            if isinstance(one, LogRow):
+                checked += 1
+            elif one.kind is GapKind.DAMAGED:
+                for first, last in subtract([(one.first_seq, one.last_seq)], declared):
+                    checked += last - first + 1
+                    damaged += [f"{entry.meter} {seq}" for seq in range(last, first - 1, -1)]
     return judge_checksums(checked, damaged)
 
 

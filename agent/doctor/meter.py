@@ -12,9 +12,10 @@ from agent.config import Config
 from agent.doctor.check import Check, Result
 from agent.doctor.guard import guard
 from agent.doctor.network import CONNECT_S, Attempt, Reach, connect, explain
-from agent.doctor.reading import LogEntry, read_boot, read_held, read_ledger, read_logs, read_row
+from agent.doctor.reading import read_boot, read_ledger, read_logs
 from agent.home.power import STALE_AFTER_MS
 from agent.home.words import format_age, format_span
+from agent.reader import LogEntry, LogReader
 from firmware_bridge.links.addresses import (
     capture_and_speed,
     check_address,
@@ -134,8 +135,7 @@ def _age_ms(
     connection: sqlite3.Connection, config: Config, clock: Clock, entry: LogEntry
 ) -> int | None:
     """Tell the newest row's age: within this boot by the monotonic clock, else by the ledger."""
-    held = read_held(connection, entry.log)
-    row = read_row(connection, entry.log, held[-1][1]) if held else None
+    row = LogReader(connection).last_row(entry.log)
     if row is None:
         return None
     if row.boot == read_boot(connection, clock.boot_id):

@@ -38,6 +38,21 @@ def view_health(inputs: HomeInputs) -> list[HealthLine]:
     if hub.held_ranges:
         text = f"{format_count(hub.held_ranges, 'range')} refused by the cloud, kept here"
         lines.append(HealthLine("Held", "fault", text, "Run: hearthlink doctor"))
+    lines += _given_up(hub)
+    return lines
+
+
+def _given_up(hub: HubState) -> list[HealthLine]:
+    """Say what detail is not there any more, and that the energy is."""
+    lines = []
+    if hub.thinned_samples:
+        text = f"{format_count(hub.thinned_samples, 'sample')} given up to make room"
+        hint = "Half-hours or days are left of them; energy is exact. Run: hearthlink doctor"
+        lines.append(HealthLine("Detail", "notice", text, hint))
+    if hub.lost_samples:
+        text = f"{format_count(hub.lost_samples, 'sample')} lost to a damaged disk"
+        hint = "The meter's registers carry the energy. Change the card; run: hearthlink doctor"
+        lines.append(HealthLine("Damage", "notice", text, hint))
     return lines
 
 

@@ -39,7 +39,7 @@ class HubState:
     `oldest_unstored_at_ms` is the time of the oldest sample that no receipt covers; `quarantined`
     counts bad input by its reason; `held_ranges` ranges that the cloud refused and the hub keeps;
     `commit_window_s` how long a sample may wait for the disk; `granularity` says what may leave the
-    home.
+    home; `thinned_samples` were given up to make room, `lost_samples` to a damaged database.
     """
 
     cloud_configured: bool
@@ -52,6 +52,8 @@ class HubState:
     uncommitted_samples: int
     commit_window_s: int
     granularity: str
+    thinned_samples: int = 0
+    lost_samples: int = 0
 
 
 @dataclass(frozen=True, slots=True)

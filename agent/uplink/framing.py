@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from agent.consent import Consent, Granularity
-from agent.records import MeterLog, RunChange
+from agent.records import Hole, MeterLog, RunChange
 from agent.rows import LogRow
 from shared.calendar import day_of, local_date, slot_of_sample, slot_start_ms
 from shared.frames import Frame, Gap, GapKind, frame_of
-from shared.ranges import Range, intersect, subtract
+from shared.ranges import intersect, subtract
 from shared.readings import COUNTERS, StampedSample
 
 FRAME_SAMPLES = 720
@@ -49,7 +49,7 @@ class Chunk(NamedTuple):
 
     first_seq: int
     last_seq: int
-    rows: Iterator[LogRow | Range]
+    rows: Iterator[LogRow | Hole]
     goes_on: bool
 
 
@@ -77,20 +77,21 @@ class Framer:
         a row is passed over, to be framed once it is. `now_ms` decides which slots have ended.
         """
         stamped: list[StampedSample] = []
-        damaged: list[Range] = []
+        holes: list[Hole] = []
         expected = chunk.first_seq
         end_seq = self._end_of_run(chunk.first_seq, chunk.last_seq)
         goes_on = chunk.goes_on and end_seq == chunk.last_seq
         for row in chunk.rows:
-            seq = row.seq if isinstance(row, LogRow) else row[0]
+            seq = row.seq if isinstance(row, LogRow) else row.first_seq
             if seq > end_seq:
                 break
             if seq > expected:
-                damaged.append((expected, seq - 1))
-            expected = seq + 1
+                holes.append(Hole(expected, seq - 1, GapKind.DAMAGED))
             if not isinstance(row, LogRow):
-                damaged.append(row)
+                expected = row.last_seq + 1
+                holes.append(row)
                 continue
+            expected = seq + 1
             time = resolve(row)
             if time is None:
                 if not stamped:
@@ -99,15 +100,15 @@ class Framer:
                 break
             stamped.append(StampedSample(seq, time[0], row.registers, time[1]))
         if expected <= end_seq:
-            damaged.append((expected, end_seq))
+            holes.append(Hole(expected, end_seq, GapKind.DAMAGED))
         groups = list(_groups(stamped, self._consent, self._zone))
         kept, end_seq = _sendable(groups, end_seq, now_ms, goes_on=goes_on)
         if end_seq < chunk.first_seq:
             return Cut(None, end_seq)
-        return Cut(self._frame(chunk.first_seq, end_seq, kept, damaged), end_seq)
+        return Cut(self._frame(chunk.first_seq, end_seq, kept, holes), end_seq)
 
     def _frame(
-        self, first_seq: int, last_seq: int, kept: list[StampedSample], damaged: list[Range]
+        self, first_seq: int, last_seq: int, kept: list[StampedSample], holes: list[Hole]
     ) -> Frame:
         return frame_of(
             self._log.log_id,
@@ -115,7 +116,7 @@ class Framer:
             0,
             kept,
             runs={c.register: (c.run, c.modulus) for c in self._changes if c.from_seq <= first_seq},
-            gaps=_gaps(first_seq, last_seq, [sample.seq for sample in kept], damaged),
+            gaps=_gaps(first_seq, last_seq, [sample.seq for sample in kept], holes),
         )
 
     def _end_of_run(self, first_seq: int, last_seq: int) -> int:
@@ -123,7 +124,7 @@ class Framer:
         return min(starts) - 1 if starts else last_seq
 
 
-def _end_of_unknown(seq: int, rows: Iterator[LogRow | Range], resolve: Resolve) -> int:
+def _end_of_unknown(seq: int, rows: Iterator[LogRow | Hole], resolve: Resolve) -> int:
     """Find the last of a stretch of rows whose time is not known."""
     for row in rows:
         if isinstance(row, LogRow):
@@ -186,13 +187,16 @@ def _counters(sample: StampedSample) -> dict[str, int]:
     return {name: value for name, value in sample.registers.items() if name in COUNTERS}
 
 
-def _gaps(first_seq: int, last_seq: int, kept: list[int], damaged: list[Range]) -> list[Gap]:
-    """Say of every sequence without a sample whether it is damaged or withheld."""
+def _gaps(first_seq: int, last_seq: int, kept: list[int], holes: list[Hole]) -> list[Gap]:
+    """Say of every sequence without a sample whether it is damaged, thinned or withheld."""
     if len(kept) == last_seq - first_seq + 1:
         return []
-    gaps: list[Gap] = []
-    broken = intersect(damaged, [(first_seq, last_seq)])
-    for first, last in subtract([(first_seq, last_seq)], [(seq, seq) for seq in kept]):
-        gaps += [Gap(GapKind.WITHHELD, a, b) for a, b in subtract([(first, last)], broken)]
-        gaps += [Gap(GapKind.DAMAGED, a, b) for a, b in intersect([(first, last)], broken)]
+    missing = subtract([(first_seq, last_seq)], [(seq, seq) for seq in kept])
+    gaps = [
+        Gap(GapKind.WITHHELD, *part)
+        for part in subtract(missing, [(hole.first_seq, hole.last_seq) for hole in holes])
+    ]
+    for kind in (GapKind.DAMAGED, GapKind.THINNED):
+        spans = [(hole.first_seq, hole.last_seq) for hole in holes if hole.kind is kind]
+        gaps += [Gap(kind, *part) for part in intersect(missing, spans)]
     return sorted(gaps, key=lambda gap: gap.first_seq)

@@ -32,6 +32,7 @@ class Delivery:
     timeless: list[Range] = field(default_factory=list)
     receipt_revision: int = -1
     last_framed_ms: int | None = None
+    framed_to: int = 0
 
     def stored_ranges(self) -> list[Range]:
         """List what is stored, whatever its revision."""

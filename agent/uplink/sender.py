@@ -177,6 +177,7 @@ class Sender:
             BACKLOG_ANSWER_MS if is_backlog(newest_ms, self._hooks.utc_ms()) else STEADY_ANSWER_MS
         )
         due_ms = self._hooks.monotonic_ms() + int(answer_ms * self._jitter.uniform(1.0, 1.5))
+        delivery.framed_to = max(delivery.framed_to, frame.last_seq)
         delivery.flights.append(Flight(frame.first_seq, frame.last_seq, due_ms))
         self._in_flight += 1
         self._state.frames_sent += 1

@@ -188,9 +188,14 @@ class Session:
         self._changed_logs.add(meter_log.log)
         current = self._log.meters.get(meter_log.meter)
         newest = max((last for _, last, _ in receipt.stored), default=0)
-        if current is not None and current.log == meter_log.log and newest >= current.next_seq:
+        if current is None or current.log != meter_log.log:
+            return
+        opened_next = self._log.opened_next.get(current.log, 1)
+        unused_seq = max(opened_next, delivery.framed_to + 1)
+        if newest >= unused_seq:
+            # The cloud has what this database never sent: it was rewound, or its card was cloned.
             self.state.rewound_meters.append(meter_log.meter)
-            self._log.start_log(meter_log.meter, meter_log.medium)
+            self._log.restart_log(current, unused_seq)
 
     def _meet_store(self, store_id: str) -> None:
         """Another store (the cloud was restored from a backup): offer all that is held again."""
@@ -198,7 +203,8 @@ class Session:
         self._store_id = store_id
         self._changed_logs.clear()
         for meter_log in self._log.all_logs():
-            self._deliveries[meter_log.log] = Delivery()
+            framed_to = self.delivery(meter_log.log).framed_to
+            self._deliveries[meter_log.log] = Delivery(framed_to=framed_to)
 
     def _find_log(self, log_id: str) -> MeterLog | None:
         for meter_log in self._log.all_logs():

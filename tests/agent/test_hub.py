@@ -5,11 +5,12 @@ from pathlib import Path
 
 from agent.app import build_hub
 from agent.consent import Granularity
-from agent.hub import MAX_FREED_ROWS, Hub
+from agent.hub import Hub
 from agent.records import Batch
 from agent.roles import Role
 from agent.status import read_home_inputs
 from agent.timekeeping import Piece
+from agent.upkeep.retention import MAX_FREED_ROWS
 from agent.uplink.port import Channel
 from agent.uplink.sender import SessionHooks, SessionRules
 from agent.uplink.session import Session
@@ -327,6 +328,7 @@ def test_a_receipt_shows_on_the_page_and_is_kept_with_the_next_commit(tmp_path: 
     hub.session = session_of(hub, uplink)
     take_hours(hub, 1)
     meter_log = hub.log.meters[METER]
+    hub.session.delivery(meter_log.log).framed_to = 60
     uplink.arrive(Channel.RECEIPTS, cloud.receipt(meter_log.log_id.hex(), stored=[(1, 60, 0)]))
     asyncio.run(hub.session._take_events(0.1))
     shown = read_home_inputs(hub).hub

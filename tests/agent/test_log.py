@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.log import MAX_QUARANTINE_BYTES, MAX_QUARANTINE_ROWS, Log
-from agent.records import Batch, RunChange, Specimen
+from agent.log import Log
+from agent.records import Batch, Hole, RunChange, Specimen
 from agent.rows import LogRow
+from agent.writer import MAX_QUARANTINE_BYTES, MAX_QUARANTINE_ROWS
+from shared.frames import GapKind
 from shared.readings import Medium
 from tests.support.hubs import METER, append, log_with, row_at, rows_every, sound_rows
 
@@ -73,7 +75,11 @@ def test_every_flipped_byte_of_a_stored_row_is_found(tmp_path: Path) -> None:
 
         read = list(log.read(meter_log.log, 1, 3))
 
-        assert [row.seq if isinstance(row, LogRow) else row for row in read] == [1, (2, 2), 3]
+        assert [row.seq if isinstance(row, LogRow) else row for row in read] == [
+            1,
+            Hole(2, 2, GapKind.DAMAGED),
+            3,
+        ]
     log.close()
 
 
@@ -86,7 +92,7 @@ def test_sound_checksum_over_an_unknown_register_is_damage(tmp_path: Path) -> No
 
     reopened = Log(path)
 
-    assert list(reopened.read(meter_log.log, 1, 1)) == [(1, 1)]
+    assert list(reopened.read(meter_log.log, 1, 1)) == [Hole(1, 1, GapKind.DAMAGED)]
     assert reopened.last_row(meter_log.log) is None
     reopened.close()
 

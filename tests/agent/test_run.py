@@ -9,13 +9,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from agent.database import open_reader
+from agent.database import open_copy
 from agent.log import Log
+from agent.reader import LogReader
 from shared.units import MS_PER_HOUR
 from tests.support.hubs import simulated, sound_rows
 from tests.support.ports import free_port
@@ -69,10 +70,13 @@ def page_of(port: int) -> str:
 def wait_for_rows(path: Path, count: int) -> None:
     """Wait until the hub has committed so many rows."""
     deadline = time.monotonic() + PATIENCE_S
-    with closing(open_reader(path)) as reader:
-        while reader.execute("SELECT count(*) FROM samples").fetchone()[0] < count:
-            assert time.monotonic() < deadline, "the rows are not there"
-            time.sleep(0.05)
+    found = 0
+    while found < count:
+        assert time.monotonic() < deadline, "the rows are not there"
+        time.sleep(0.1)
+        with open_copy(path) as connection:
+            reader = LogReader(connection)
+            found = sum(reader.count_rows(one.log) for one in reader.entries())
 
 
 def test_a_replay_is_logged_the_page_answers_and_sigterm_ends_it(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`hearthlink tariff import`: into the hub's database, or through the real API into the cloud."""
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from agent.log import Log
 from agent.tariffs import TariffShelf
 from shared.errors import ConfigError, OperatorError
 from shared.readings import Medium
+from tests.support.hubs import hub_in
 from tests.support.way import TOKEN, Way
 
 TARIFF: dict[str, Any] = {
@@ -105,3 +107,42 @@ def test_a_tariff_reaches_the_cloud(tmp_path: Path, file: Path) -> None:
         token.write_text("not the token")
         with pytest.raises(OperatorError, match="refused the tariff"):
             tariff_import.run([*asked, "--api", api])
+
+
+def test_a_running_hub_is_given_the_tariff_as_a_file(
+    tmp_path: Path,
+    file: Path,
+    config: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A hub keeps its database to itself: what is left beside it is taken in once."""
+    locked = sqlite3.OperationalError("database is locked")
+    locked.sqlite_errorcode = sqlite3.SQLITE_BUSY
+
+    def refuse(path: Path) -> Log:
+        raise OperatorError(f"{path} cannot be opened") from locked
+
+    with monkeypatch.context() as running:
+        running.setattr("agent.log.Log", refuse)
+        status = tariff_import.run(["import", str(file), "--config", config])
+    hub = hub_in(tmp_path)
+    hub.take_left()
+
+    assert status == 0
+    assert "within a minute" in capsys.readouterr().out
+    assert hub.tariffs.current(Medium.ELECTRICITY) is not None
+    assert not list(tmp_path.glob("given-tariff*"))
+    hub.log.close()
+
+
+def test_a_bad_file_beside_a_running_hub_is_set_aside(tmp_path: Path) -> None:
+    """Whoever wrote it: the hub counts it and goes on."""
+    hub = hub_in(tmp_path)
+    (tmp_path / "given-tariff-gas.json").write_text("{}")
+
+    hub.take_left()
+
+    assert hub.intake.counts.refused_by_reason == {"bad-tariff": 1}
+    assert not list(tmp_path.glob("given-tariff*"))
+    hub.log.close()

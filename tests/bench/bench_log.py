@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from agent.log import Log
+from agent.marks import MARKS_NAME, Marks
 from agent.records import Batch, MeterLog
 from agent.rows import LogRow
 from firmware_bridge.simulator.p1_meter import telegrams
@@ -29,6 +30,7 @@ def _measure(rows_a_commit: int) -> dict[str, object]:
     raw_s: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         log = Log(Path(folder) / "ours.sqlite")
+        log.use_marks(Marks(Path(folder) / MARKS_NAME, "bench"))
         meter_log = log.meter_log("SIM-E-0001", Medium.ELECTRICITY)
         raw = _RawLog(Path(folder) / "raw.sqlite")
         rows = _rows(COMMITS * rows_a_commit // ROUNDS * ROUNDS)

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from agent.database import open_copy
+from agent.reader import LogReader
 from shared.ranges import subtract
 from tests.support.mosquitto import Broker
 from tests.support.ports import free_port
@@ -182,17 +184,16 @@ class Way:
         path = self.folder / thing / "hub.sqlite"
         if not path.exists():
             return {}
-        hub = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        try:
-            rows = hub.execute(
-                "SELECT hex(log_id), min(seq), max(seq) "
-                "FROM logs JOIN samples USING (log) GROUP BY log"
-            ).fetchall()
-        except sqlite3.OperationalError:
-            return {}
-        finally:
-            hub.close()
-        return {str(log_id).lower(): (int(first), int(last)) for log_id, first, last in rows}
+        with open_copy(path) as connection:
+            reader = LogReader(connection)
+            try:
+                return {
+                    one.log_id.hex(): held
+                    for one in reader.entries()
+                    if (held := reader.held_range(one.log)) is not None
+                }
+            except sqlite3.OperationalError:
+                return {}
 
     def count_stored(self, thing: str) -> int:
         """Count the sequences the API lists as stored for a hub."""

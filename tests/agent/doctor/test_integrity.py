@@ -1,5 +1,6 @@
 """Whether the database is whole, read beside the hub without changing a byte of it."""
 
+import contextlib
 import sqlite3
 from hashlib import sha256
 from pathlib import Path
@@ -20,7 +21,7 @@ from agent.doctor.integrity import (
     judge_schema,
     sequence_fault,
 )
-from agent.doctor.reading import open_database
+from agent.doctor.reading import open_database, read_held
 from agent.log import Log
 from shared.errors import OperatorError
 from tests.support.hubs import log_with
@@ -116,15 +117,41 @@ def test_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
     assert "copy" in caught.value.hint
 
 
-def test_a_disk_that_takes_no_side_files_is_told_in_plain_words(tmp_path: Path) -> None:
-    """SQLite's own text for it is 'unable to open database file'."""
+def test_what_cannot_be_copied_is_told_in_plain_words(tmp_path: Path) -> None:
+    """A copy is read; where none can be made, the system's own text says why."""
     path = tmp_path / "hub.sqlite"
     path.mkdir()
 
-    with pytest.raises(OperatorError, match="side files") as caught, open_database(path):
+    with pytest.raises(OperatorError, match="directory") as caught, open_database(path):
         pass
 
     assert "HEARTHLINK_HUB_STATE_DIR" in caught.value.hint
+
+
+def test_the_database_of_a_running_hub_is_read(tmp_path: Path) -> None:
+    """A hub keeps its file to itself; what it has committed can be looked at all the same."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 30)
+
+    with open_database(tmp_path / "hub.sqlite") as connection:
+        held = read_held(connection, meter_log.log)
+
+    assert held == [(1, 30)]
+    log.close()
+
+
+def test_a_database_of_the_first_schema_is_read(tmp_path: Path) -> None:
+    """Before the hub has brought it up to date, its checks are made all the same."""
+    path = tmp_path / "hub.sqlite"
+    first = Path(__file__).parents[1] / "databases" / "schema_1.sql"
+    with contextlib.closing(sqlite3.connect(path)) as old:
+        old.executescript(first.read_text())
+
+    with open_database(path) as connection:
+        check = check_sequences(connection)
+        schema = check_schema(connection)
+
+    assert check.result is Result.OK
+    assert schema.result is Result.WARNING
 
 
 @pytest.mark.parametrize(
@@ -145,12 +172,14 @@ def test_the_schema_is_read_from_the_file(path: Path) -> None:
     assert check.result is Result.FAULT
 
 
-def test_torn_pages_are_a_fault(path: Path) -> None:
+def test_torn_pages_are_a_fault(tmp_path: Path) -> None:
     """SQLite's quick check finds what a dying card left."""
+    path = tmp_path / "hub.sqlite"
+    log_with(path, 3_000)[0].close()
     size = path.stat().st_size
     with path.open("r+b") as file:
-        file.seek(4096 * 5)
-        file.write(b"\xff" * (size - 4096 * 5))
+        file.seek(size * 3 // 4)
+        file.write(b"\xff" * (size // 4))
 
     with open_database(path) as connection:
         check = guard("integrity", lambda: check_integrity(connection))

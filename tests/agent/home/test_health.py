@@ -117,3 +117,16 @@ def test_quarantine_is_bounded() -> None:
 
     assert len(words) == MAX_REASONS_SHOWN + 1
     assert words[-1] == "and 28 other reasons"
+
+
+def test_detail_that_was_given_up_or_lost_is_told() -> None:
+    """Counted, and that the energy is still there."""
+    ordinary = {found.name for found in view_health(home_inputs())}
+    inputs = home_inputs(hub=hub_state(thinned_samples=1_200, lost_samples=1))
+
+    detail, damage = line(inputs, "Detail"), line(inputs, "Damage")
+
+    assert not {"Detail", "Damage"} & ordinary
+    assert detail.text == "1,200 samples given up to make room"
+    assert "energy is exact" in detail.hint
+    assert damage.text == "1 sample lost to a damaged disk"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.consent import Consent, Granularity, narrowest
-from agent.records import MeterLog, RunChange
+from agent.records import Hole, MeterLog, RunChange
 from agent.rows import LogRow
 from agent.uplink.framing import (
     CLOSED_AFTER_MS,
@@ -38,8 +38,13 @@ def resolve(row: LogRow) -> tuple[int, int] | None:
     return (START_MS + row.monotonic_ms, row.quality) if row.boot == 1 else None
 
 
+def damaged(seq: int) -> Hole:
+    """Say of one sequence that its row is damaged."""
+    return Hole(seq, seq, GapKind.DAMAGED)
+
+
 def cut(
-    rows: Iterable[LogRow | Range],
+    rows: Iterable[LogRow | Hole],
     granularity: Granularity | Consent = EVERYTHING,
     *,
     now_ms: int = LATER_MS,
@@ -63,7 +68,7 @@ def frame_of(*args: object, **options: object) -> Frame:
 
 
 def cut_all(
-    rows: list[LogRow | Range], consent: Consent, now_ms: int, chunk_rows: int
+    rows: list[LogRow | Hole], consent: Consent, now_ms: int, chunk_rows: int
 ) -> list[Frame]:
     """Cut frame after frame, as the session does, until nothing more may leave."""
     frames: list[Frame] = []
@@ -110,7 +115,7 @@ def test_live_sends_as_much_as_ten_seconds() -> None:
 
 def test_damaged_and_missing_rows_are_said_to_be_damaged() -> None:
     """A hole is named, so that it is never asked for again."""
-    rows: list[LogRow | Range] = [*rows_every(2), (3, 3), *rows_every(2, first_seq=5)]
+    rows: list[LogRow | Hole] = [*rows_every(2), damaged(3), *rows_every(2, first_seq=5)]
 
     frame = frame_of(rows, span=(1, 8))
 
@@ -118,6 +123,20 @@ def test_damaged_and_missing_rows_are_said_to_be_damaged() -> None:
     assert [(g.kind, g.first_seq, g.last_seq) for g in frame.gaps] == [
         (GapKind.DAMAGED, 3, 4),
         (GapKind.DAMAGED, 7, 8),
+    ]
+
+
+def test_thinned_rows_are_said_to_be_thinned() -> None:
+    """What was given up to make room is told apart from what consent keeps and what rotted."""
+    thinned = Hole(3, 6, GapKind.THINNED)
+    rows: list[LogRow | Hole] = [*rows_every(2), thinned, *rows_every(2, first_seq=8)]
+
+    frame = frame_of(rows, span=(1, 9))
+
+    assert frame.sequences() == [1, 2, 8, 9]
+    assert [(g.kind, g.first_seq, g.last_seq) for g in frame.gaps] == [
+        (GapKind.THINNED, 3, 6),
+        (GapKind.DAMAGED, 7, 7),
     ]
 
 
@@ -131,7 +150,7 @@ def test_nothing_leaves_where_nothing_is_allowed() -> None:
 
 def test_withheld_and_damaged_are_told_apart() -> None:
     """Inside what consent withholds, a damaged row is still said to be damaged."""
-    rows: list[LogRow | Range] = [*rows_every(3), (4, 4), *rows_every(3, first_seq=5)]
+    rows: list[LogRow | Hole] = [*rows_every(3), damaged(4), *rows_every(3, first_seq=5)]
 
     frame = frame_of(rows, Granularity.HALF_HOURLY)
 
@@ -304,15 +323,15 @@ def span_end_of(granularity: Granularity) -> Callable[[int], int | None]:
 
 
 @st.composite
-def logs(draw: st.DrawFn) -> list[LogRow | Range]:
+def logs(draw: st.DrawFn) -> list[LogRow | Hole]:
     """Rows of rising time with damaged places and stretches of a boot without time among them."""
     at_ms = draw(st.integers(1, SLOT_MS))
-    rows: list[LogRow | Range] = []
+    rows: list[LogRow | Hole] = []
     for seq in range(1, draw(st.integers(2, 60))):
         at_ms += draw(st.sampled_from((10_000, 60_000, SLOT_MS // 4, SLOT_MS, 7 * MS_PER_HOUR)))
         kind = draw(st.sampled_from(("sound",) * 8 + ("damaged", "timeless")))
         if kind == "damaged":
-            rows.append((seq, seq))
+            rows.append(damaged(seq))
         else:
             registers = {"import_mwh": seq, "power_import_w": seq}
             rows.append(row_at(seq, at_ms, registers, boot=1 if kind == "sound" else 2))
@@ -324,7 +343,7 @@ def logs(draw: st.DrawFn) -> list[LogRow | Range]:
     logs(), st.sampled_from(list(Granularity)), st.integers(0, 3 * MS_PER_DAY), st.integers(2, 80)
 )
 def test_frames_cover_wholly_and_leak_nothing(
-    rows: list[LogRow | Range], granularity: Granularity, now_ms: int, chunk_rows: int
+    rows: list[LogRow | Hole], granularity: Granularity, now_ms: int, chunk_rows: int
 ) -> None:
     """Whatever the log, frames cover their ranges; of a span leave its edges, once ended."""
     now_ms += START_MS
@@ -366,6 +385,6 @@ def test_a_sample_is_sent_under_the_narrower_of_then_and_now(
 @pytest.mark.parametrize("granularity", list(Granularity))
 def test_a_chunk_of_damage_alone_is_framed(granularity: Granularity) -> None:
     """A stretch of rotten rows is told of under any consent."""
-    frame = frame_of([(1, 1), (2, 2)], granularity)
+    frame = frame_of([damaged(1), damaged(2)], granularity)
 
     assert [(g.kind, g.first_seq, g.last_seq) for g in frame.gaps] == [(GapKind.DAMAGED, 1, 2)]

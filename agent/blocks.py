@@ -1,0 +1,153 @@
+"""A block: a sealed segment of one log, its rows as columns, deflated, under one checksum. Pure.
+
+A block is whole in itself: register names are in it, so that it can be read without any table.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import msgspec
+
+from agent.rows import LogRow
+from shared.columns import Deltas, WireColumn, from_deltas, from_wire, to_deltas, to_wire
+from shared.errors import BadInputError
+from shared.frames import COMPRESSION_LEVEL
+
+BLOCK_ROWS = 360
+"""One hour at a row every ten seconds: a P1 meter's 18 registers take 5.5 B a row (measured)."""
+
+AS_COMMITTED, EVERY_ROW, HALF_HOURS, DAYS = range(-1, 3)
+"""What is left in a block, its `detail`: a commit's rows before they are sealed with others, every
+row of a segment, or what thinning left of it."""
+
+MAX_UNPACKED_BYTES = 1 << 22
+"""A block of the most registers a sample has, each value of nine bytes, is a tenth of it."""
+
+_HEAD = struct.Struct("<qqqqq")
+
+
+class BlockHead(NamedTuple):
+    """What a block's row says beside its body: which log and sequences, how many rows are left."""
+
+    log: int
+    first_seq: int
+    last_seq: int
+    row_count: int
+    detail: int
+
+
+class _Body(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    seqs: Deltas
+    boots: Deltas
+    heard: Deltas
+    meter_clocks: WireColumn
+    captures: WireColumn
+    qualities: Deltas
+    registers: list[WireColumn]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Body).decode
+
+
+def pack_rows(rows: Sequence[LogRow]) -> bytes:
+    """Pack rows in order of sequence; raises BadInputError where no column can hold them."""
+    names = dict.fromkeys(name for row in rows for name in row.registers)
+    try:
+        body = _encode(
+            _Body(
+                seqs=to_deltas([row.seq for row in rows]),
+                boots=to_deltas([row.boot for row in rows]),
+                heard=to_deltas([row.monotonic_ms for row in rows]),
+                meter_clocks=to_wire("", "", 0, [row.meter_clock_ms for row in rows]),
+                captures=to_wire("", "", 0, [row.captured_at_ms for row in rows]),
+                qualities=to_deltas([row.quality for row in rows]),
+                registers=[
+                    to_wire(name, "", 0, [row.registers.get(name) for row in rows])
+                    for name in names
+                ],
+            )
+        )
+    except OverflowError as error:
+        raise BadInputError(f"two values in a row differ too much: {error}") from error
+    if len(body) > MAX_UNPACKED_BYTES:
+        raise BadInputError(f"a block of {len(rows)} rows is {len(body)} bytes")
+    return zlib.compress(body, COMPRESSION_LEVEL)
+
+
+def unpack_rows(body: bytes) -> list[LogRow]:
+    """Undo `pack_rows`; raises BadInputError where the bytes are no block."""
+    try:
+        inflater = zlib.decompressobj()
+        inflated = inflater.decompress(body, MAX_UNPACKED_BYTES)
+        if not inflater.eof:
+            raise BadInputError(f"block of {len(body)} bytes is cut short or too large")
+        packed = _decode(inflated)
+        return _rows_of(packed)
+    except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+        raise BadInputError(f"block of {len(body)} bytes: {error}") from error
+
+
+def _rows_of(packed: _Body) -> list[LogRow]:
+    seqs = from_deltas(packed.seqs).values
+    count = len(seqs)
+    registers: list[dict[str, int]] = [{} for _ in seqs]
+    for column in packed.registers:
+        for said, value in zip(registers, from_wire(column, count), strict=True):
+            if value is not None:
+                said[column.register] = value
+    return [
+        LogRow(*fields)
+        for fields in zip(
+            seqs,
+            from_deltas(packed.boots).values,
+            from_deltas(packed.heard).values,
+            from_wire(packed.meter_clocks, count),
+            from_wire(packed.captures, count),
+            registers,
+            from_deltas(packed.qualities).values,
+            strict=True,
+        )
+    ]
+
+
+def block_checksum(head: BlockHead, body: bytes) -> int:
+    """CRC-32 over a block's head and body: a block is sound as a whole, or damaged by its range."""
+    return zlib.crc32(body, zlib.crc32(_HEAD.pack(*head)))
+
+
+def read_block(head: BlockHead, body: bytes, checksum: int) -> list[LogRow] | None:
+    """Unpack a block; None where it is damaged, whatever of it rotted."""
+    try:
+        if block_checksum(head, body) != checksum:
+            return None
+        rows = unpack_rows(body)
+    except (BadInputError, TypeError, struct.error):
+        return None
+    return rows if _fits(head, [row.seq for row in rows]) else None
+
+
+def _fits(head: BlockHead, seqs: Sequence[int]) -> bool:
+    rises = all(before < after for before, after in pairwise(seqs))
+    is_within = bool(seqs) and head.first_seq <= seqs[0] and seqs[-1] <= head.last_seq
+    return len(seqs) == head.row_count and rises and is_within
+
+
+def make_block(
+    log: int, rows: Sequence[LogRow], *, detail: int = 0, span: Iterable[int] = ()
+) -> tuple[BlockHead, bytes, int]:
+    """Make a block of rows over a span of sequences (default: theirs): head, body, checksum.
+
+    Raises BadInputError where the rows do not come back as they are: nothing is ever deleted on the
+    word of a block that was not read again.
+    """
+    first_seq, last_seq = tuple(span) or (rows[0].seq, rows[-1].seq)
+    head = BlockHead(log, first_seq, last_seq, len(rows), detail)
+    body = pack_rows(rows)
+    checksum = block_checksum(head, body)
+    if read_block(head, body, checksum) != list(rows):
+        raise BadInputError(f"rows {first_seq} to {last_seq} do not come back from their block")
+    return head, body, checksum

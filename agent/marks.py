@@ -1,0 +1,150 @@
+"""The side file of marks: which sequences may have been used, and where the database lies.
+
+A database that is behind its marks was put back to an older state, and one that lies elsewhere is a
+copy whose original may still run: either goes on under new log ids, so that no number names two
+samples. Written ahead of use in steps, so that a commit need not wait for it. Owns one file.
+"""
+
+import hashlib
+import logging
+import os
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from agent.records import MeterLog
+from agent.rows import LogRow
+
+MARKS_NAME = "log-marks"
+
+STEP = 720
+"""Two hours at ten seconds: twelve small writes a day, and a rewind by more is seen at once."""
+
+SLOT_BYTES = 4_096
+"""The card's own unit: of the two slots a cut can tear one, and the other is whole."""
+
+MAX_MARKS = 100
+"""Logs that fit a slot at 40 B each; a hub has a handful, and a hello carries 64."""
+
+MACHINE_FILES = (
+    "/proc/device-tree/serial-number",
+    "/sys/block/mmcblk0/device/cid",
+    "/sys/class/dmi/id/product_uuid",
+)
+"""What tells one computer or card from its clone, where there is such a thing."""
+
+_logger = logging.getLogger(__name__)
+
+
+class Marks(msgspec.Struct):
+    """The marks of one state folder. `certain` and `reserved` are by log id."""
+
+    path: Path
+    place: str
+    certain: dict[bytes, int] = {}
+    reserved: dict[bytes, int] = {}
+    generation: int = 0
+
+    def cover(self, rows: Iterable[tuple[MeterLog, LogRow]]) -> None:
+        """Make sure that the file reserves these rows' sequences before they are committed."""
+        reserved = self.reserved
+        short = {
+            meter_log.log_id: row.seq
+            for meter_log, row in rows
+            if row.seq >= reserved.get(meter_log.log_id, 0)
+        }
+        if not short:
+            return
+        for log_id, last_seq in short.items():
+            first_seq = min(row.seq for one, row in rows if one.log_id == log_id)
+            self.certain[log_id] = first_seq
+            self.reserved[log_id] = last_seq + STEP
+        self._write()
+
+    def settle(self, next_seqs: Mapping[bytes, int]) -> None:
+        """Say exactly what was used, on the way out."""
+        self.certain = dict(list(next_seqs.items())[-MAX_MARKS:])
+        self.reserved = dict(self.certain)
+        self._write()
+
+    def is_behind(self, log_id: bytes, next_seq: int) -> bool:
+        """Tell whether a log whose next sequence is this one has certainly used later ones."""
+        return next_seq < self.certain.get(log_id, 0)
+
+    def _write(self) -> None:
+        """Overwrite the older of the two slots in place; what a full or dying disk says is told.
+
+        The commit goes on without: it is the rewound card that goes unnoticed then, not a reading.
+        """
+        self.generation += 1
+        for log_id in list(self.reserved)[:-MAX_MARKS]:
+            del self.reserved[log_id]
+            self.certain.pop(log_id, None)
+        body = msgspec.msgpack.encode([self.generation, self.place, self.certain, self.reserved])
+        slot = zlib.crc32(body).to_bytes(4, "big") + len(body).to_bytes(4, "big") + body
+        try:
+            _overwrite(self.path, self.generation % 2 * SLOT_BYTES, slot.ljust(SLOT_BYTES, b"\0"))
+        except OSError as error:
+            _logger.warning("the marks in %s could not be written: %s", self.path, error)
+
+
+def _overwrite(path: Path, offset: int, slot: bytes) -> None:
+    is_new = not path.exists()
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if is_new:
+            os.pwrite(file, bytes(2 * SLOT_BYTES), 0)
+        os.pwrite(file, slot, offset)
+        os.fsync(file) if is_new else os.fdatasync(file)
+    finally:
+        os.close(file)
+    if is_new:
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def read_marks(path: Path) -> Marks | None:
+    """Read the newer sound slot; None where there is none."""
+    try:
+        content = path.read_bytes()[: 2 * SLOT_BYTES]
+    except OSError:
+        return None
+    found = [
+        marks
+        for offset in (0, SLOT_BYTES)
+        if (marks := _read_slot(path, content[offset : offset + SLOT_BYTES])) is not None
+    ]
+    return max(found, key=lambda marks: marks.generation, default=None)
+
+
+def _read_slot(path: Path, slot: bytes) -> Marks | None:
+    kept, length = int.from_bytes(slot[:4], "big"), int.from_bytes(slot[4:8], "big")
+    body = slot[8 : 8 + length]
+    if not length or zlib.crc32(body) != kept:
+        return None
+    try:
+        generation, place, certain, reserved = msgspec.msgpack.decode(
+            body, type=tuple[int, str, dict[bytes, int], dict[bytes, int]]
+        )
+    except msgspec.MsgspecError:
+        return None
+    return Marks(path, place, certain, reserved, generation)
+
+
+def place_of(database: Path) -> str:
+    """Name where a database lies: its file, and the machine and card as far as they tell.
+
+    A file keeps its number when it is renamed, and loses it when it is copied.
+    """
+    told = [str(database.stat().st_ino)]
+    for name in MACHINE_FILES:
+        try:
+            told.append(Path(name).read_text(errors="replace").strip())
+        except OSError:
+            told.append("")
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:32]

@@ -1,0 +1,1 @@
+"""What keeps the log in order over the years: sealing, retention, thinning, salvage, backups."""

@@ -1,0 +1,122 @@
+"""Writes what a group commit has to say into the log's tables, in its caller's transaction.
+
+Numbers registers and knows the shape of each log's rows. Begins and ends no transaction.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+
+from agent.blocks import AS_COMMITTED, make_block
+from agent.records import Batch, MeterLog, Specimen
+from agent.rows import LogRow, Shape, records_of, shape_of
+from shared.errors import BadInputError
+
+LEAST_PACKED_ROWS = 4
+"""Fewer are smaller as rows: a block carries the names of its registers."""
+
+MAX_QUARANTINE_ROWS = 500
+"""Whole specimens kept for a look; older ones are dropped, their counts stay."""
+
+MAX_QUARANTINE_BYTES = 8 * 1024
+
+
+class Writer:
+    """Writes through one connection."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._numbers: dict[str, int] = {}
+        self._shapes: dict[int, Shape] = {}
+        self.read_names()
+
+    def read_names(self) -> None:
+        """Read which register has which number: also after a transaction was undone."""
+        self._numbers = dict(self._db.execute("SELECT name, number FROM register_names"))
+        self._shapes.clear()
+
+    def write(self, batch: Batch) -> None:
+        """Write a batch."""
+        if batch.rows:
+            self.write_rows(batch.rows, is_packed=batch.is_packed)
+        if batch.run_changes:
+            self._db.executemany(
+                "INSERT OR REPLACE INTO register_runs VALUES (?, ?, ?, ?, ?)",
+                [(c.log, c.register, c.from_seq, c.run, c.modulus) for c in batch.run_changes],
+            )
+        if batch.specimens:
+            self._write_specimens(batch.specimens)
+        if batch.days:
+            self._db.executemany(
+                "INSERT OR REPLACE INTO meter_days VALUES (?, ?, ?, ?, ?)", batch.days
+            )
+            self._db.executemany(
+                "INSERT OR REPLACE INTO folded VALUES (?, ?)", list(batch.folded.items())
+            )
+        if batch.stored:
+            self._write_stored(batch.stored)
+
+    def write_rows(
+        self, rows: Sequence[tuple[MeterLog, LogRow]], *, is_packed: bool = False
+    ) -> None:
+        """Write rows, each log's in order of sequence, and count its next sequence on."""
+        by_log: dict[int, list[LogRow]] = {}
+        for meter_log, row in rows:
+            by_log.setdefault(meter_log.log, []).append(row)
+        for log, its_rows in by_log.items():
+            if not is_packed or not self._write_packed(log, its_rows):
+                self._write_loose(log, its_rows)
+            self._db.execute(
+                "UPDATE logs SET next_seq = ? WHERE log = ?", (its_rows[-1].seq + 1, log)
+            )
+
+    def _write_loose(self, log: int, rows: list[LogRow]) -> None:
+        shape = self._shapes.get(log) or self._new_shape(log, rows[0].registers)
+        records = records_of(log, rows, shape, self._new_shape)
+        self._db.executemany("INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?)", records)
+
+    def _write_packed(self, log: int, rows: list[LogRow]) -> bool:
+        """Write rows as one block; False where they are too few or do not fit one."""
+        if len(rows) < LEAST_PACKED_ROWS or rows[-1].seq - rows[0].seq != len(rows) - 1:
+            return False
+        try:
+            head, body, checksum = make_block(log, rows, detail=AS_COMMITTED)
+        except BadInputError:
+            return False
+        self._db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)", (*head, checksum, body))
+        return True
+
+    def _new_shape(self, log: int, names: Iterable[str]) -> Shape:
+        """Work out the shape of a log's samples anew, numbering registers not seen before."""
+        for name in names:
+            if name not in self._numbers:
+                number = len(self._numbers) + 1
+                self._db.execute("INSERT INTO register_names VALUES (?, ?)", (number, name))
+                self._numbers[name] = number
+        shape = self._shapes[log] = shape_of(names, self._numbers)
+        return shape
+
+    def _write_specimens(self, specimens: Sequence[Specimen]) -> None:
+        for one in specimens:
+            self._db.execute(
+                "INSERT INTO quarantine_counts VALUES (?, 1) "
+                "ON CONFLICT (reason) DO UPDATE SET count = count + 1",
+                (one.reason,),
+            )
+        self._db.executemany(
+            "INSERT INTO quarantine (at_ms, source, reason, detail, raw) VALUES (?, ?, ?, ?, ?)",
+            [
+                (one.at_ms, one.source, one.reason, one.detail, one.raw[:MAX_QUARANTINE_BYTES])
+                for one in specimens[-MAX_QUARANTINE_ROWS:]
+            ],
+        )
+        self._db.execute(
+            "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?",
+            (MAX_QUARANTINE_ROWS,),
+        )
+
+    def _write_stored(self, stored: Mapping[int, list[tuple[int, int, int]]]) -> None:
+        for log, ranges in stored.items():
+            self._db.execute("DELETE FROM stored_ranges WHERE log = ?", (log,))
+            self._db.executemany(
+                "INSERT INTO stored_ranges VALUES (?, ?, ?, ?)", [(log, *r) for r in ranges]
+            )

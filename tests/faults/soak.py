@@ -1,0 +1,54 @@
+"""The long form of the power cuts: `python -m tests.faults.soak --cuts 10000 --kills 1000`.
+
+Prints one JSON object; exit status 1 where anything acknowledged was lost, altered or doubled.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.support.kills import kill_often
+from tests.support.power_cuts import Verdict, cut_everywhere, record
+
+STEPS = 200
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Cut and kill as often as is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.soak", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="where the lives begin; default 1")
+    parser.add_argument("--cuts", type=int, default=10_000, help="power cuts, at the least")
+    parser.add_argument("--kills", type=int, default=0, help="processes killed with SIGKILL")
+    chosen = parser.parse_args(arguments)
+    started_s = time.monotonic()
+    total = Verdict()
+    done: dict[str, int] = {}
+    seed = chosen.seed
+    while total.cuts < chosen.cuts:
+        life = record(seed, STEPS)
+        verdict = cut_everywhere(life, seed)
+        for name, value in asdict(verdict).items():
+            setattr(total, name, getattr(total, name) + value)
+        for what, count in life.counts.items():
+            done[what] = done.get(what, 0) + count
+        print(f"seed {seed}: {total.cuts} cuts, {total.lost} lost", file=sys.stderr)
+        seed += 1
+    with tempfile.TemporaryDirectory() as folder:
+        toll = kill_often(Path(folder) / "hub.sqlite", chosen.kills, chosen.seed)
+    report = {
+        "seeds": [chosen.seed, seed - 1],
+        "power_cuts": asdict(total),
+        "done_to_the_log": done,
+        "kills": asdict(toll),
+        "seconds": round(time.monotonic() - started_s),
+    }
+    print(json.dumps(report))
+    return 0 if total.is_sound() and not (toll.lost or toll.doubled) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
