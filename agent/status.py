@@ -57,6 +57,7 @@ def _hub_state(hub: Hub) -> HubState:
         uncommitted_samples=hub.intake.pending_rows,
         commit_window_s=round(hub.config.log_commit_window_s),
         granularity=hub.consent.now.value,
+        backlog_left_ms=session.left_ms() if session else None,
     )
 
 

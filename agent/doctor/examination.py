@@ -102,7 +102,7 @@ def check_contents(
     connection: sqlite3.Connection, config: Config, clock: Clock, *, hub_runs: bool
 ) -> list[Check]:
     """Make the checks that read the database."""
-    path = config.database_path
+    path, address = config.database_path, (config.page_host, config.page_port)
     made: list[tuple[str, Callable[[], Check]]] = [
         ("database", lambda: integrity.check_database(path)),
         ("schema", lambda: integrity.check_schema(connection)),
@@ -110,7 +110,12 @@ def check_contents(
         ("checksums", lambda: integrity.check_checksums(connection)),
         ("sequence", lambda: integrity.check_sequences(connection)),
         ("log", lambda: contents.check_log(connection, config, clock)),
-        ("backlog", lambda: contents.check_backlog(connection, config, clock)),
+        (
+            "backlog",
+            lambda: contents.check_backlog(
+                connection, config, clock, page.ask_left_ms(*address) if hub_runs else None
+            ),
+        ),
         ("refused ranges", lambda: contents.check_refused(connection)),
     ]
     checks = [guard(name, make) for name, make in made]

@@ -34,7 +34,8 @@ class MeterState:
 class HubState:
     """What the hub itself is doing.
 
-    `oldest_unstored_at_ms` is the time of the oldest sample that no receipt covers; `quarantined`
+    `oldest_unstored_at_ms` is the time of the oldest sample that no receipt covers,
+    `backlog_left_ms` how long sending all of them will take at the present pace; `quarantined`
     counts bad input by its reason; `held_ranges` ranges that the cloud refused and the hub keeps;
     `commit_window_s` how long a sample may wait for the disk; `granularity` says what may leave the
     home.
@@ -50,6 +51,7 @@ class HubState:
     uncommitted_samples: int
     commit_window_s: int
     granularity: str
+    backlog_left_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

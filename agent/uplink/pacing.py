@@ -30,11 +30,6 @@ class TokenBucket:
         """Return a token that nothing was sent for."""
         self.tokens = min(self.burst, self.tokens + 1)
 
-    def empty(self, now_ms: int) -> None:
-        """Begin anew without tokens: what was saved up while offline must not leave at once."""
-        self.tokens = 0.0
-        self.filled_at_ms = now_ms
-
 
 MAX_DOUBLINGS = 16
 """Longer than any pause; a number that doubles for months would not stay one."""

@@ -33,15 +33,6 @@ def test_a_clock_that_steps_back_gives_nothing() -> None:
     assert not bucket.take(9_000)
 
 
-def test_an_emptied_bucket_begins_without_a_burst() -> None:
-    """What was saved up while offline does not leave at once."""
-    bucket = TokenBucket(5, 4)
-    bucket.empty(1_000_000)
-
-    assert not bucket.take(1_000_100)
-    assert bucket.take(1_000_200)
-
-
 def test_pauses_double_up_to_the_longest_and_begin_anew() -> None:
     """1, 2, 4 … 60 s, each drawn from its upper half; a success starts over."""
     pauses = Backoff(1, 60, draw=lambda: 1.0)
