@@ -1,6 +1,7 @@
 """One suite for the Uplink port: the fake, paho and awsiotsdk over a real Mosquitto, and HTTPS."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
@@ -24,6 +25,29 @@ PAYLOADS = {
     Channel.LIVE: encode_message(Live("M1", Medium.ELECTRICITY, 1_772_323_200_000, {})),
     Channel.TARIFF_GET: b"{}",
 }
+TARIFF = json.dumps(
+    {
+        "state": {
+            "desired": {
+                "meters": {
+                    "M1": {
+                        "name": "Flat",
+                        "currency": "GBP",
+                        "versions": [
+                            {
+                                "version": "1",
+                                "starts_on": "2026-01-01",
+                                "standing_millionths_per_day": 1,
+                                "vat_permille": 50,
+                                "prices": {"kind": "flat", "price_millionths_per_kwh": 245_000},
+                            }
+                        ],
+                    }
+                }
+            }
+        }
+    }
+).encode()
 STAGES: dict[str, Callable[[], Stage]] = {
     "fake": FakeStage,
     "mqtt": lambda: MosquittoStage(UplinkKind.MQTT),
@@ -151,6 +175,31 @@ def test_receipts_arrive(stage: Stage) -> None:
     asyncio.run(scenario())
 
 
+def test_the_tariff_arrives_when_it_is_asked_for(stage: Stage) -> None:
+    """What the household pays reaches its hub as the shadow's document."""
+
+    async def scenario() -> None:
+        stage.up()
+        stage.listen()
+        async with started(stage) as events:
+            await until(has(events, Connected))
+            stage.uplink.publish(Channel.HELLO, HELLO)
+            await until(lambda: stage.received(Channel.HELLO) == [HELLO])
+            stage.set_tariff(TARIFF)
+            stage.uplink.publish(Channel.TARIFF_GET, b"{}")
+            await until(lambda: any(is_tariff(event) for event in events))
+        (arrived, *_) = [one for one in events if isinstance(one, Arrived) and is_tariff(one)]
+        desired = json.loads(arrived.payload)["state"]["desired"]
+        assert desired["meters"]["M1"]["name"] == "Flat"
+
+    asyncio.run(scenario())
+
+
+def is_tariff(event: Event) -> bool:
+    """Tell a tariff among events."""
+    return isinstance(event, Arrived) and event.channel is Channel.TARIFF
+
+
 def test_it_comes_back_after_the_connection_broke(stage: Stage) -> None:
     """A lost connection is told of; when the network is back, so is the uplink."""
 
@@ -204,6 +253,25 @@ def test_a_stop_says_offline_with_the_connections_own_id(kind: UplinkKind) -> No
         asyncio.run(scenario())
     finally:
         stage.close()
+
+
+@pytest.mark.slow
+def test_live_alone_is_sent_at_most_once(mosquitto: MosquittoStage) -> None:
+    """A lost live sample is not worth a second try; frames and hellos are acknowledged."""
+
+    async def scenario() -> None:
+        mosquitto.up()
+        mosquitto.listen()
+        async with started(mosquitto) as events:
+            await until(has(events, Connected))
+            for channel, payload in PAYLOADS.items():
+                assert mosquitto.uplink.publish(channel, payload)
+            await until(lambda: all(mosquitto.received(channel) for channel in PAYLOADS))
+
+    asyncio.run(scenario())
+
+    heard = {topic.rpartition("/")[2]: qos for topic, qos in mosquitto.qualities.items()}
+    assert heard == {"status": 1, "frames": 1, "hello": 1, "live": 0, "get": 1}
 
 
 @pytest.mark.slow

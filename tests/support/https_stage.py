@@ -1,5 +1,6 @@
 """The HTTPS uplink against the real API over TLS, which a test starts, kills and listens at."""
 
+import json
 import shutil
 import tempfile
 import threading
@@ -16,11 +17,15 @@ from agent.uplink.https import HttpsUplink
 from agent.uplink.port import Channel, Uplink
 from cloud.app import create_app
 from cloud.fleet.authority import Authority
+from cloud.households.repository import DEFAULT_HOUSEHOLD
 from cloud.ingest.hubs import HubDoor
 from cloud.ingest.service import Addressed, IngestService
+from cloud.scope import Scope
+from cloud.tariffs.repository import put_tariff
 from shared import hubrequests
 from shared.clock import Clock, SystemClock
 from shared.protocol import Status, decode_receipt, decode_status
+from shared.tariffs import decode_tariff
 from tests.support.cloud import config_in
 from tests.support.ports import free_port
 from tests.support.stages import THING
@@ -95,6 +100,14 @@ class HttpsStage:
     def send_receipt(self, payload: bytes) -> None:
         """Answer the next hello with it."""
         self._receipts.append(payload)
+
+    def set_tariff(self, document: bytes) -> None:
+        """Set the document's tariffs, as an app does at the API."""
+        meters: dict[str, Any] = json.loads(document)["state"]["desired"]["meters"]
+        with self.app.state.parts.database.writing() as connection:
+            for meter, tariff in meters.items():
+                decoded = decode_tariff(json.dumps(tariff).encode())
+                put_tariff(connection, Scope.of(DEFAULT_HOUSEHOLD), meter, decoded, 0)
 
     def received(self, channel: Channel) -> list[bytes]:
         """List the bodies that were answered with success on the channel's path."""

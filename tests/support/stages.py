@@ -39,6 +39,9 @@ class Stage(Protocol):
     def send_receipt(self, payload: bytes) -> None:
         """Send the hub a receipt, at the latest in answer to what it says next."""
 
+    def set_tariff(self, document: bytes) -> None:
+        """Let there be a tariff, whose shadow is this document, for a hub that asks."""
+
     def received(self, channel: Channel) -> list[bytes]:
         """List what has arrived in the cloud."""
 
@@ -74,6 +77,10 @@ class FakeStage:
         """Let it arrive."""
         self.fake.arrive(Channel.RECEIPTS, payload)
 
+    def set_tariff(self, document: bytes) -> None:
+        """Let it arrive."""
+        self.fake.arrive(Channel.TARIFF, document)
+
     def received(self, channel: Channel) -> list[bytes]:
         """List what was published."""
         return [payload for kind, payload in self.fake.published if kind is channel]
@@ -107,6 +114,8 @@ class MosquittoStage:
         self._client: Client | None = None
         self._ready = threading.Event()
         self._got: list[tuple[str, bytes]] = []
+        self._tariff: bytes | None = None
+        self.qualities: dict[str, int] = {}
 
     def up(self) -> None:
         """Start the broker, or start it again on its port."""
@@ -141,8 +150,16 @@ class MosquittoStage:
     def _note_ready(self, *_rest: Any) -> None:
         self._ready.set()
 
-    def _keep(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
+    def _keep(self, client: Client, _userdata: Any, message: MQTTMessage) -> None:
         self._got.append((message.topic, bytes(message.payload)))
+        self.qualities[message.topic] = message.qos
+        asked = topics.shadow_get(THING, topics.TARIFF_SHADOW)
+        if message.topic == asked and self._tariff is not None:
+            client.publish(f"{asked}/accepted", self._tariff, qos=1)
+
+    def set_tariff(self, document: bytes) -> None:
+        """Answer whoever asks with it."""
+        self._tariff = document
 
     def send_receipt(self, payload: bytes) -> None:
         """Publish to the hub's receipts."""
