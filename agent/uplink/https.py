@@ -34,6 +34,9 @@ MAX_QUEUED = 64
 MAX_LIVE = 8
 """Live samples waiting, one of each meter of a large home; an older one makes room."""
 
+MAX_TIME_DIGITS = 15
+"""Milliseconds until the year 33658; a longer number is no time."""
+
 PARTING_S_MAX = 3.0
 """How long saying offline may take."""
 
@@ -149,7 +152,8 @@ class HttpsUplink:
         """Post signed; where the cloud says that our clock is off, once more by the cloud's."""
         answer = await self._post_signed(path, payload)
         told = answer.headers.get(hubrequests.TIME_FIELD, "")
-        if answer.status != HTTPStatus.UNAUTHORIZED or not told.isdecimal():
+        is_time = told.isdecimal() and len(told) <= MAX_TIME_DIGITS
+        if answer.status != HTTPStatus.UNAUTHORIZED or not is_time:
             return answer
         self._behind_ms = int(told) - self._clock.utc_ms()
         return await self._post_signed(path, payload)

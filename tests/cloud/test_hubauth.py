@@ -1,10 +1,16 @@
 """Who may send as a hub over HTTPS: whoever the fleet's authority vouches for, now."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from fastapi import HTTPException
 
+from cloud import hubauth
 from cloud.hubauth import BURST_REQUESTS, MAX_REQUESTS_PER_S, HubGate, HubRequest
 from shared import hubrequests
 from shared.clock import DrivenClock
@@ -170,6 +176,56 @@ def test_services_and_the_server_are_no_hubs(gate: HubGate, fleet: Fleet) -> Non
     for signer, reason in ((service, "not a hub"), (server, "not a client's")):
         headers = fleet.headers("", FRAMES_PATH, BODY, signer=signer)
         assert reason in refusal(gate, request(headers))
+
+
+@pytest.mark.parametrize(
+    ("curve", "is_a_clients", "reason"),
+    [
+        (ec.SECP256R1(), False, "not a client's"),
+        (ec.SECP384R1(), True, "no EC key on P-256"),
+    ],
+)
+def test_certificates_of_the_authority_for_another_use_are_refused(
+    gate: HubGate, fleet: Fleet, curve: ec.EllipticCurve, is_a_clients: bool, reason: str
+) -> None:
+    """What else the authority has signed speaks for no hub."""
+    headers = fleet.headers("hub-1", FRAMES_PATH, BODY)
+    made = certificate_of(fleet, curve, is_a_clients=is_a_clients)
+    headers[hubrequests.CERTIFICATE_FIELD] = hubrequests.byte_sequence(made)
+
+    assert reason in refusal(gate, request(headers))
+
+
+def certificate_of(fleet: Fleet, curve: ec.EllipticCurve, *, is_a_clients: bool) -> bytes:
+    """Let the fleet's authority sign a certificate it would not issue by itself."""
+    root = x509.load_pem_x509_certificate(fleet.authority.certificate.read_bytes())
+    start = datetime.fromtimestamp(NOW_MS / 1000, UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hub-1")]))
+        .issuer_name(root.subject)
+        .public_key(ec.generate_private_key(curve).public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start - timedelta(days=1))
+        .not_valid_after(start + timedelta(days=1))
+    )
+    if is_a_clients:
+        builder = builder.add_extension(
+            x509.BasicConstraints(ca=False, path_length=None), critical=True
+        ).add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+    made = builder.sign(fleet.authority._root_key(), hashes.SHA256())
+    return made.public_bytes(serialization.Encoding.DER)
+
+
+def test_no_more_hubs_are_watched_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pace of a fleet of any size is remembered in bounded memory."""
+    monkeypatch.setattr(hubauth, "MAX_HUBS_WATCHED", 3)
+    pace = hubauth._Pace()
+
+    for number in range(10):
+        assert pace.takes(f"hub-{number}", 0)
+
+    assert list(pace._buckets) == ["hub-7", "hub-8", "hub-9"]
 
 
 def test_an_expired_certificate_is_refused(gate: HubGate, fleet: Fleet, clock: DrivenClock) -> None:

@@ -24,11 +24,17 @@ MQTT_CONNECT = 0x10
 PROTOCOL = b"\x00\x04MQTT\x05"
 """Name and version; a byte of flags and the keepalive follow (MQTT 5 §3.1.2)."""
 
+CONNACK = b"\x20\x03\x00\x00\x00"
+CONNACK_REFUSED = b"\x20\x03\x00\x87\x00"
+SUBACK_REFUSED = b"\x90\x06\x00\x01\x00\x87\x01\x01"
+"""Of packet 1, the first that a connection numbers; the receipts' topic is asked for first."""
+
 
 class GreetedServer:
     """A TLS server that notes what a client asks for and the first packet it sends."""
 
-    def __init__(self, authority: Authority) -> None:
+    def __init__(self, authority: Authority, *answers: bytes) -> None:
+        self._answers = answers
         self.server_name: str | None = None
         self.protocol: str | None = None
         self.first = b""
@@ -58,6 +64,9 @@ class GreetedServer:
             self.protocol = secured.selected_alpn_protocol()
             secured.settimeout(JOIN_S)
             self.first = secured.recv(4_096)
+            for answer in self._answers:
+                secured.sendall(answer)
+                secured.recv(4_096)
 
 
 def access_to(tmp_path: Path, port: int) -> tuple[Authority, CloudAccess]:
@@ -96,6 +105,39 @@ def test_it_asks_for_mqtt_by_alpn_on_443_and_names_the_server(
     keepalive = server.first.partition(PROTOCOL)[2][1:3]
     assert int.from_bytes(keepalive, "big") == KEEPALIVE_S
     assert isinstance(events[0], Disconnected)
+
+
+@pytest.mark.parametrize(
+    ("answers", "reason"),
+    [
+        ([CONNACK_REFUSED], "refused the connection"),
+        ([CONNACK, SUBACK_REFUSED], "refused to let hub-1 hear hearthlink/v1/hub-1/receipts"),
+        ([CONNACK, b"\x00"], "did not take the subscriptions"),
+    ],
+)
+def test_a_broker_that_refuses_is_told_of(
+    tmp_path: Path, answers: list[bytes], reason: str
+) -> None:
+    """A policy that does not let the hub in, or hear its receipts, must not look like a network."""
+    authority, _ = access_to(tmp_path, 1)
+    server = GreetedServer(authority, *answers)
+    _, access = access_to(tmp_path, server.port)
+
+    async def scenario() -> Event:
+        uplink = AwsUplink("hub-1", access)
+        events: list[Event] = []
+        await uplink.start(events.append)
+        async with asyncio.timeout(JOIN_S):
+            while not events:  # noqa: ASYNC110 (told from the runtime's thread)
+                await asyncio.sleep(0.01)
+        await uplink.stop()
+        return events[0]
+
+    event = asyncio.run(scenario())
+    server.join()
+
+    assert isinstance(event, Disconnected)
+    assert reason in event.reason
 
 
 def test_on_another_port_it_asks_for_no_protocol(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 """The HTTPS uplink: live first, a clock that is wrong, a cloud that refuses."""
 
 import asyncio
+import ssl
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from agent.uplink.access import CloudAccess
 from agent.uplink.https import MAX_LIVE, MAX_QUEUED, HttpsUplink
 from agent.uplink.port import Arrived, Channel, Connected, Disconnected, Event, Undelivered
 from cloud.fleet.authority import Authority
@@ -96,7 +99,7 @@ def test_a_hub_of_another_fleet_is_refused_with_the_reason(stage: HttpsStage) ->
     other = Authority(stage.directory / "other", SystemClock())
     other.prepare()
     rogue = other.issue(THING)
-    access = stage.access.__class__(
+    access = CloudAccess(
         "localhost", stage.port, stage.access.ca_file, rogue.certificate, rogue.key
     )
     uplink = HttpsUplink(THING, access, SystemClock())
@@ -137,3 +140,54 @@ def test_a_refused_message_takes_what_waits_behind_it_along(stage: HttpsStage) -
     assert refused.channel is Channel.HELLO
     assert "HTTP 400" in refused.reason
     assert stage.received(Channel.FRAMES) == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "reason"),
+    [
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"], "no answer of the cloud's"),
+        ([b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 6\r\n\r\n<html>"], "HTTP 502"),
+        (
+            [b"HTTP/1.1 401 No\r\nHearthlink-Time-Ms: " + b"9" * 5_000 + b"\r\n\r\n"],
+            "refused the hub",
+        ),
+    ],
+)
+def test_what_a_strange_proxy_answers_is_told_of(
+    tmp_path: Path, answers: list[bytes], reason: str
+) -> None:
+    """Anything may stand between hub and cloud; its words end a try, never the uplink."""
+    authority = Authority(tmp_path / "fleet", SystemClock())
+    authority.prepare()
+    hub = authority.issue(THING)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(authority.server.certificate, authority.server.key)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+            await reader.readexactly(length)
+            writer.write(answers[0])
+            if b"401" in answers[0]:
+                writer.close()
+                return
+
+    async def scenario() -> list[Event]:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+        port = server.sockets[0].getsockname()[1]
+        access = CloudAccess("localhost", port, hub.authority, hub.certificate, hub.key)
+        uplink = HttpsUplink(THING, access, SystemClock())
+        events: list[Event] = []
+        await uplink.start(events.append)
+        async with asyncio.timeout(PATIENCE_S):
+            while not any(isinstance(event, Disconnected) for event in events):
+                uplink.publish(Channel.HELLO, HELLO)
+                await asyncio.sleep(0.01)
+        await uplink.stop()
+        server.close()
+        return events
+
+    events = asyncio.run(scenario())
+
+    (first, *_) = [event for event in events if isinstance(event, Disconnected)]
+    assert reason in first.reason
