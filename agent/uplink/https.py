@@ -101,7 +101,7 @@ class HttpsUplink:
         try:
             answer = await self._say_status(online=True)
             if answer.status != HTTPStatus.OK:
-                return f"{self._exchange.address} refused the hub: {_explain(answer)}"
+                raise self._refusal(answer)
             succeeded()
             self._is_up = True
             self._deliver(Connected())
@@ -129,6 +129,9 @@ class HttpsUplink:
 
     async def _send(self, channel: Channel, payload: bytes) -> None:
         answer = await self._post(PATHS[channel], payload)
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            # Who the hub is will not be believed in five seconds either: that calls for longer.
+            raise self._refusal(answer)
         if answer.status == HTTPStatus.OK and channel is Channel.TARIFF_GET:
             self._deliver(Arrived(Channel.TARIFF, answer.body))
         elif answer.status == HTTPStatus.OK and channel in ANSWERED:
@@ -137,6 +140,9 @@ class HttpsUplink:
             # The session sends all of it again, after its pause: what waits here would come twice.
             self._queue.clear()
             self._deliver(Undelivered(channel, f"the cloud did not take it: {_explain(answer)}"))
+
+    def _refusal(self, answer: Answer) -> RetryableError:
+        return RetryableError(f"{self._exchange.address} refused the hub: {_explain(answer)}")
 
     def _hand_over(self, answer: Answer) -> None:
         try:

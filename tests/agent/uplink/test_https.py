@@ -11,6 +11,8 @@ from agent.uplink.access import CloudAccess
 from agent.uplink.https import MAX_LIVE, MAX_QUEUED, HttpsUplink
 from agent.uplink.port import Arrived, Channel, Connected, Disconnected, Event, Undelivered
 from cloud.fleet.authority import Authority
+from cloud.hubauth import HubGate
+from cloud.ingest.hubs import HubDoor
 from shared.clock import DrivenClock, SystemClock
 from shared.protocol import Hello, Live, encode_message
 from shared.readings import Medium
@@ -116,6 +118,29 @@ def test_a_hub_of_another_fleet_is_refused_with_the_reason(stage: HttpsStage) ->
     assert isinstance(event, Disconnected)
     assert "HTTP 401" in event.reason
     assert "not of the fleet's authority" in event.reason
+
+
+def test_a_hub_that_is_no_longer_believed_is_disconnected(stage: HttpsStage) -> None:
+    """A certificate that stops being good calls for the growing pauses, not for a re-send."""
+    other = Authority(stage.directory / "other", SystemClock())
+    other.prepare()
+
+    async def scenario() -> list[Event]:
+        events: list[Event] = []
+        await stage.uplink.start(events.append)
+        await until(events, Connected)
+        door: HubDoor = stage.app.state.hub_door
+        gate = HubGate(str(other.certificate), SystemClock())
+        stage.app.state.hub_door = HubDoor(gate, door.ingest)
+        stage.uplink.publish(Channel.HELLO, HELLO)
+        await until(events, Disconnected)
+        await stage.uplink.stop()
+        return events
+
+    (_, event) = asyncio.run(scenario())
+
+    assert isinstance(event, Disconnected)
+    assert "HTTP 401" in event.reason
 
 
 def test_a_refused_message_takes_what_waits_behind_it_along(stage: HttpsStage) -> None:
