@@ -48,14 +48,22 @@ class Way:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
-        if not self._is_https:
-            self.broker.start()
-        self.start_api()
-        for number in range(1, self._workers + 1):
-            self.start_worker(number)
+        try:
+            if not self._is_https:
+                self.broker.start()
+            self.start_api()
+            for number in range(1, self._workers + 1):
+                self.start_worker(number)
+        except BaseException:
+            # A `with` block that was never entered is never left: nobody else would end them.
+            self._end()
+            raise
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        self._end()
+
+    def _end(self) -> None:
         for name in list(self._processes):
             self.stop(name)
         self.broker.stop()
