@@ -22,7 +22,8 @@ from agent.pipeline import run_pipeline
 from agent.status import read_home_inputs
 from agent.timekeeping import ClockLedger
 from agent.upkeep.opening import open_log
-from agent.uplink.mqtt import BrokerAccess, MqttUplink
+from agent.uplink.access import CloudAccess
+from agent.uplink.kinds import UplinkKind
 from agent.uplink.port import Uplink
 from agent.uplink.sender import SessionHooks, SessionRules
 from agent.uplink.session import Session
@@ -68,17 +69,41 @@ def build_hub(config: Config) -> Hub:
 
 
 def _uplink(config: Config) -> Uplink | None:
-    certificate, key, ca = (
-        config.uplink_certificate_file,
-        config.uplink_key_file,
-        config.uplink_ca_file,
-    )
-    if not config.uplink_host or certificate is None or key is None or ca is None:
+    certificate, key = config.uplink_certificate_file, config.uplink_key_file
+    if not config.uplink_host or certificate is None or key is None:
         return None
-    access = BrokerAccess(
-        config.uplink_host, config.uplink_port, ca, certificate, key, config.uplink_frames_prefix
+    access = CloudAccess(
+        config.uplink_host,
+        config.uplink_port,
+        config.uplink_ca_file,
+        certificate,
+        key,
+        config.uplink_frames_prefix,
     )
-    return MqttUplink(config.hub_thing, access)
+    return open_uplink(config.uplink_kind, config.hub_thing, access)
+
+
+def open_uplink(kind: UplinkKind, thing: str, access: CloudAccess) -> Uplink:
+    """Make the transport of this kind; only its own library is loaded, each weighs megabytes.
+
+    Raises OperatorError where the certificate files do not fit or the library is not installed.
+    """
+    if kind is UplinkKind.HTTPS:
+        from agent.uplink.https import HttpsUplink  # noqa: PLC0415  # only where it is wanted
+
+        return HttpsUplink(thing, access, SystemClock())
+    if kind is UplinkKind.AWS:
+        try:
+            from agent.uplink.aws import AwsUplink  # noqa: PLC0415  # as above
+        except ModuleNotFoundError as error:
+            raise OperatorError(
+                f"uplink.kind = 'aws' needs the package {error.name}, which is not installed",
+                hint="pip install 'hearthlink[agent,aws]', or set uplink.kind = \"mqtt\"",
+            ) from error
+        return AwsUplink(thing, access)
+    from agent.uplink.mqtt import MqttUplink  # noqa: PLC0415  # as above
+
+    return MqttUplink(thing, access)
 
 
 def _session(hub: Hub, uplink: Uplink) -> Session:

@@ -19,6 +19,7 @@ from agent.meters import (
 from agent.roles import Role
 from agent.settings import SETTINGS, Setting
 from agent.timekeeping import ANY_CLOCK_MS, METER_CLOCK_TOLERANCE_MS
+from agent.uplink.kinds import UplinkKind
 from shared.errors import ConfigError
 
 ENVIRONMENT_PREFIX = "HEARTHLINK_"
@@ -47,6 +48,7 @@ class Config:
     log_commit_window_s: float
     log_retention_days: int
     log_max_mb: int
+    uplink_kind: UplinkKind
     uplink_host: str
     uplink_port: int
     uplink_ca_file: Path | None
@@ -113,6 +115,7 @@ def read_config(written: Mapping[str, Any], environment: Mapping[str, str], sour
         raise ConfigError(source, sorted(faults))
     chosen["hub_zone"] = ZoneInfo(chosen["hub_zone"])
     chosen["consent_granularity"] = Granularity(chosen["consent_granularity"])
+    chosen["uplink_kind"] = UplinkKind(chosen["uplink_kind"])
     return Config(meters=tuple(meters), **chosen)
 
 
@@ -180,6 +183,7 @@ def _contradictions(chosen: Mapping[str, Any]) -> list[str]:
             f"uplink.{name} = '': name the file, or leave uplink.host empty"
             for name in ("ca_file", "certificate_file", "key_file")
             if chosen.get(f"uplink_{name}", Path()) is None
+            and not (name == "ca_file" and chosen.get("uplink_kind") == UplinkKind.HTTPS)
         ]
     if chosen.get("page_pin") and len(chosen["page_pin"]) < MIN_PIN_CHARS:
         faults.append(f"page.pin: give at least {MIN_PIN_CHARS} characters, or none")

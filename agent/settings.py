@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from agent.consent import Granularity
 from agent.roles import Role
+from agent.uplink.kinds import UplinkKind
 from firmware_bridge.links.addresses import check_address
 from firmware_bridge.meters.catalog import codec_for
 from firmware_bridge.meters.keys import parse_key
@@ -211,9 +212,26 @@ SETTINGS: tuple[Setting, ...] = (
         "past this size detail is given up, oldest first: ten seconds, half-hours, days",
         whole(16, 1_000_000),
     ),
-    Setting("uplink.host", "", "the broker's host name; empty: the hub works alone", text),
-    Setting("uplink.port", 8883, "the broker's port", whole(1, MAX_PORT)),
-    Setting("uplink.ca_file", "", "certificate of the authority that signed the broker's", path),
+    Setting(
+        "uplink.kind",
+        "mqtt",
+        "'mqtt' for a broker, 'aws' for AWS IoT Core, 'https' where networks block MQTT",
+        one_of(*UplinkKind),
+    ),
+    Setting("uplink.host", "", "the cloud's host name; empty: the hub works alone", text),
+    Setting(
+        "uplink.port",
+        8883,
+        "the cloud's port: 8883 for MQTT, 443 for https and for MQTT to AWS (by ALPN)",
+        whole(1, MAX_PORT),
+    ),
+    Setting(
+        "uplink.ca_file",
+        "",
+        "certificate of the authority that signed the cloud's; "
+        "empty with https: those the system trusts",
+        path,
+    ),
     Setting("uplink.certificate_file", "", "the hub's certificate", path),
     Setting("uplink.key_file", "", "the hub's private key, mode 0600", path),
     Setting("uplink.frames_prefix", "", "'$aws/rules/<rule>/' for AWS Basic Ingest", text),

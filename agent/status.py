@@ -68,6 +68,7 @@ def _hub_state(hub: Hub) -> HubState:
             count([declared[:2] for declared in hub.log.declared_damage(meter_log.log)])
             for meter_log in hub.log.all_logs()
         ),
+        backlog_left_ms=session.left_ms() if session else None,
     )
 
 

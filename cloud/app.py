@@ -16,8 +16,11 @@ from cloud.bootstrap import open_database
 from cloud.config import Config
 from cloud.db import Database
 from cloud.households.repository import household_of
+from cloud.hubauth import HubGate
 from cloud.ingest import endpoints as dead_letters
-from cloud.ingest import gateways
+from cloud.ingest import gateways, hubs
+from cloud.ingest.hubbatch import Rules
+from cloud.ingest.service import IngestService
 from cloud.live import LiveFeed
 from cloud.mqtt import BrokerLink, Subscription
 from cloud.parts import Parts
@@ -60,8 +63,9 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
         publish=link.publish if link else None,
         is_connected=lambda: link is not None and link.is_connected,
     )
+    app.state.hub_door = _hub_door(config, database, clock)
     errors.install(app)
-    for feature in (health, gateways, meters, cost, tariffs, dead_letters):
+    for feature in (health, gateways, meters, cost, tariffs, dead_letters, hubs):
         app.include_router(feature.router)
     return app
 
@@ -78,6 +82,14 @@ async def _serving(app: FastAPI, link: BrokerLink | None) -> AsyncIterator[None]
         if link is not None:
             link.stop()
         parts.database.close()
+
+
+def _hub_door(config: Config, database: Database, clock: Clock) -> hubs.HubDoor | None:
+    if not config.hub_ca:
+        return None
+    # An answer costs nothing, so every frame has its receipt at once.
+    rules = Rules(receipt_interval_s=0, window_frames=config.window_frames)
+    return hubs.HubDoor(HubGate(config.hub_ca, clock), IngestService(database, clock, rules))
 
 
 def _household_of(database: Database, thing: str) -> str | None:

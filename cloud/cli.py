@@ -18,6 +18,10 @@ SHUTDOWN_S = 3
 """How long open requests may take to end once asked."""
 
 
+KEEP_ALIVE_S = 75
+"""A connection idle for so long is closed; within it a hub's next request saves a handshake."""
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run one of the cloud's commands and return its exit status.
 
@@ -83,6 +87,9 @@ def _api(config: Config) -> int:
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=SHUTDOWN_S,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            ssl_certfile=config.api_cert or None,
+            ssl_keyfile=config.api_key or None,
         )
     )
     # What is loaded now stays for ever: the collector need not walk it during requests.

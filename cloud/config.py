@@ -31,6 +31,9 @@ class Config:
     api_host: str
     api_port: int
     api_token: str
+    api_cert: str
+    api_key: str
+    hub_ca: str
     broker_host: str
     broker_port: int
     broker_ca: str
@@ -106,6 +109,10 @@ def _database(value: Value) -> str | None:
     return "give an sqlite:/// or postgresql:// URL, or leave it empty"
 
 
+def _file(value: Value) -> str | None:
+    return None if not value or Path(str(value)).is_file() else "no such file"
+
+
 def _group(value: Value) -> str | None:
     text = str(value)
     fits = bool(text) and not set(text) & set("/+#")
@@ -124,6 +131,19 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("api_port", 8000, "Port the API listens on.", _between(1, 65_535)),
     Setting(
         "api_token", "", "Bearer token that callers of the API show; the API needs one.", _token
+    ),
+    Setting(
+        "api_cert",
+        "",
+        "Certificate the API serves HTTPS with (PEM); empty: HTTP, for a proxy before it.",
+        _any,
+    ),
+    Setting("api_key", "", "Private key of that certificate (PEM).", _any),
+    Setting(
+        "hub_ca",
+        "",
+        "The fleet's ca.crt (PEM): hubs it vouches for may send over HTTPS; empty: none may.",
+        _file,
     ),
     Setting("broker_host", "", "MQTT broker; empty runs the API without live power.", _any),
     Setting("broker_port", 8883, "Port of the broker.", _between(1, 65_535)),
@@ -213,17 +233,20 @@ def _accept(setting: Setting, raw: object) -> tuple[Value, str | None]:
 
 
 def _pair_faults(values: Mapping[str, Value]) -> list[str]:
-    """A client certificate is three files: one or two of them connect to nothing."""
-    keys = ("broker_ca", "broker_cert", "broker_key")
-    given = [key for key in keys if values[key]]
-    if given and len(given) < len(keys):
-        return [
-            f"{key} = '': give it too, TLS needs {', '.join(keys)}"
-            for key in keys
-            if key not in given
+    """Files that go together: one or two of them connect to nothing."""
+    faults = []
+    for keys in (("broker_ca", "broker_cert", "broker_key"), ("api_cert", "api_key")):
+        given = [key for key in keys if values[key]]
+        if given and len(given) < len(keys):
+            faults += [
+                f"{key} = '': give it too, TLS needs {', '.join(keys)}"
+                for key in keys
+                if key not in given
+            ]
+            continue
+        faults += [
+            f"{key} = {values[key]!r}: no such file"
+            for key in given
+            if not Path(str(values[key])).is_file()
         ]
-    return [
-        f"{key} = {values[key]!r}: no such file"
-        for key in given
-        if not Path(str(values[key])).is_file()
-    ]
+    return faults

@@ -1,6 +1,6 @@
-"""Checks that the broker is reached and takes the hub's certificate.
+"""Checks that the cloud is reached and takes the hub's certificate.
 
-It sends no MQTT, and so never takes the hub's own connection from it.
+It sends neither MQTT nor HTTP, and so never takes the hub's own connection from it.
 """
 
 import enum
@@ -12,8 +12,13 @@ from typing import NamedTuple
 from agent.config import Config
 from agent.doctor.check import Check, Result
 from agent.doctor.network import CONNECT_S, Reach, connect, explain
+from agent.uplink.kinds import UplinkKind
 
 NAME = "broker"
+
+HTTPS_PORT = 443
+AWS_MQTT = "x-amzn-mqtt-ca"
+"""What AWS IoT Core must be asked for on 443, where HTTPS is spoken otherwise."""
 
 VERDICT_S = 1.0
 """In TLS 1.3 a server judges the client's certificate after the handshake: its alert comes soon."""
@@ -36,17 +41,24 @@ class Answer(NamedTuple):
     detail: str = ""
 
 
-def check_broker(config: Config, ca: Path, certificate: Path, key: Path) -> Check:
-    """Check the way to the broker, each step with its own finding."""
+def check_broker(config: Config, certificate: Path, key: Path) -> Check:
+    """Check the way to the broker or the API, each step with its own finding."""
     host, port = config.uplink_host, config.uplink_port
-    context = ssl.create_default_context(cafile=str(ca))
+    ca = config.uplink_ca_file
+    context = ssl.create_default_context(cafile=None if ca is None else str(ca))
+    if config.uplink_kind is UplinkKind.AWS and port == HTTPS_PORT:
+        context.set_alpn_protocols([AWS_MQTT])
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(certificate, key, "")
     attempt = connect(host, port)
     if attempt.stream is None:
         return judge_unreached(attempt.reach, host, port)
     with attempt.stream:
-        return judge_answer(shake_hands(attempt.stream, context, host), host, port)
+        answer = shake_hands(attempt.stream, context, host)
+    if config.uplink_kind is UplinkKind.HTTPS and answer.handshake is Handshake.DONE:
+        # A web server asks for no certificate: the hub's is shown, and judged, in each request.
+        return Check(NAME, Result.OK, f"{host}:{port} speaks TLS as the cloud ({answer.detail})")
+    return judge_answer(answer, host, port)
 
 
 def shake_hands(stream: socket.socket, context: ssl.SSLContext, host: str) -> Answer:

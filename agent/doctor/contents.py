@@ -54,10 +54,14 @@ REFUSALS = {
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What no receipt has named yet; `oldest_age_ms` is None where its time is not known."""
+    """What no receipt has named yet; `oldest_age_ms` is None where its time is not known.
+
+    `left_ms` is how long the running hub says that sending it will take, where it knows.
+    """
 
     samples: int
     oldest_age_ms: int | None
+    left_ms: int | None = None
 
 
 def check_log(connection: sqlite3.Connection, config: Config, clock: Clock) -> Check:
@@ -86,7 +90,9 @@ def check_log(connection: sqlite3.Connection, config: Config, clock: Clock) -> C
     return Check("log", Result.OK, finding)
 
 
-def check_backlog(connection: sqlite3.Connection, config: Config, clock: Clock) -> Check:
+def check_backlog(
+    connection: sqlite3.Connection, config: Config, clock: Clock, left_ms: int | None = None
+) -> Check:
     """Check that what is committed also gets stored in the cloud."""
     ledger, samples, ages_ms = read_ledger(connection, config), 0, []
     for entry in read_logs(connection):
@@ -99,7 +105,8 @@ def check_backlog(connection: sqlite3.Connection, config: Config, clock: Clock) 
         if resolved:
             ages_ms.append(clock.utc_ms() - resolved[0])
     granularity = read_consent(connection) or config.consent_granularity
-    return judge_backlog(config, granularity, Waiting(samples, max(ages_ms, default=None)))
+    waiting_now = Waiting(samples, max(ages_ms, default=None), left_ms)
+    return judge_backlog(config, granularity, waiting_now)
 
 
 def judge_backlog(config: Config, granularity: Granularity, waiting: Waiting) -> Check:
@@ -116,6 +123,9 @@ def judge_backlog(config: Config, granularity: Granularity, waiting: Waiting) ->
         finding = f"{samples} wait until their time is known"
         return Check(name, Result.WARNING, finding, "see the checks 'clock ledger', 'kernel clock'")
     finding = f"{samples} not stored yet, the oldest {format_span(waiting.oldest_age_ms)} old"
+    if waiting.left_ms is not None:
+        left = format_span(waiting.left_ms)
+        return Check(name, Result.OK, f"{finding}: being sent, {left} left at this pace")
     if waiting.oldest_age_ms > ordinary_wait_ms(config, granularity):
         return Check(name, Result.WARNING, finding, fix)
     return Check(name, Result.OK, f"{finding}: the ordinary flow")

@@ -104,7 +104,7 @@ def check_contents(
     connection: sqlite3.Connection, config: Config, clock: Clock, *, hub_runs: bool
 ) -> list[Check]:
     """Make the checks that read the database."""
-    path = config.database_path
+    path, address = config.database_path, (config.page_host, config.page_port)
     made: list[tuple[str, Callable[[], Check]]] = [
         ("database", lambda: integrity.check_database(path)),
         ("schema", lambda: integrity.check_schema(connection)),
@@ -114,7 +114,12 @@ def check_contents(
         (history.IDS, lambda: history.check_ids(connection)),
         ("log", lambda: contents.check_log(connection, config, clock)),
         (history.ROOM, lambda: history.check_room(connection, config)),
-        ("backlog", lambda: contents.check_backlog(connection, config, clock)),
+        (
+            "backlog",
+            lambda: contents.check_backlog(
+                connection, config, clock, page.ask_left_ms(*address) if hub_runs else None
+            ),
+        ),
         ("refused ranges", lambda: contents.check_refused(connection)),
     ]
     checks = [guard(name, make) for name, make in made]
@@ -132,16 +137,11 @@ def check_contents(
 
 def check_uplink(config: Config, clock: Clock) -> list[Check]:
     """Make the checks of the way to the cloud."""
-    ca, certificate, key = (
-        config.uplink_ca_file,
-        config.uplink_certificate_file,
-        config.uplink_key_file,
-    )
-    if not config.uplink_host or ca is None or certificate is None or key is None:
+    certificate, key = config.uplink_certificate_file, config.uplink_key_file
+    if not config.uplink_host or certificate is None or key is None:
         finding = "uplink.host is empty: the hub works on its own"
         return [Check(name, Result.ABSENT, finding) for name in OF_THE_UPLINK]
     issue = certificates.ISSUE.format(thing=config.hub_thing)
-    renew = "renew the authority (hearthlink fleet init), then every hub's certificate"
     now_ms = clock.utc_ms()
     made: list[tuple[str, Callable[[], Check]]] = [
         (certificates.FILES, lambda: certificates.check_files(config)),
@@ -151,13 +151,19 @@ def check_uplink(config: Config, clock: Clock) -> list[Check]:
             certificates.EXPIRY,
             lambda: certificates.check_expiry(certificates.EXPIRY, certificate, now_ms, issue),
         ),
-        (
-            certificates.AUTHORITY,
-            lambda: certificates.check_expiry(certificates.AUTHORITY, ca, now_ms, renew),
-        ),
-        (broker.NAME, lambda: broker.check_broker(config, ca, certificate, key)),
+        (certificates.AUTHORITY, lambda: check_authority(config, now_ms)),
+        (broker.NAME, lambda: broker.check_broker(config, certificate, key)),
     ]
     return [guard(name, make) for name, make in made]
+
+
+def check_authority(config: Config, now_ms: int) -> Check:
+    """Check how long the authority's certificate is valid yet, where one is named."""
+    if config.uplink_ca_file is None:
+        finding = "uplink.ca_file is empty: the authorities that the system trusts are asked"
+        return Check(certificates.AUTHORITY, Result.ABSENT, finding)
+    renew = "renew the authority (hearthlink fleet init), then every hub's certificate"
+    return certificates.check_expiry(certificates.AUTHORITY, config.uplink_ca_file, now_ms, renew)
 
 
 def check_household(

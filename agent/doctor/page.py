@@ -14,6 +14,9 @@ ANSWER_S = 5.0
 """The page answers in milliseconds; a Pi at its busiest within this."""
 
 MAX_ANSWER_BYTES = 4_096
+MAX_VIEW_BYTES = 1024 * 1024
+"""A view with every half hour of a day, and reasons and notices in words, has 10 KB."""
+
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 (looked up)
 """What to ask where the page listens on every address."""
 
@@ -30,6 +33,14 @@ class Listener(enum.StrEnum):
 class _Health(msgspec.Struct):
     status: str
     viewers: int
+
+
+class _Backlog(msgspec.Struct):
+    left_ms: int | None
+
+
+class _View(msgspec.Struct):
+    backlog: _Backlog
 
 
 class Found(NamedTuple):
@@ -58,6 +69,19 @@ def probe_page(host: str, port: int, patience_s: float = ANSWER_S) -> Found:
     except msgspec.MsgspecError:
         return Found(Listener.OTHER, "it answers, but not as a hub does")
     return Found(Listener.HUB)
+
+
+def ask_left_ms(host: str, port: int, patience_s: float = ANSWER_S) -> int | None:
+    """Ask a running hub how long its backlog will take; None where it does not say."""
+    connection = http.client.HTTPConnection(EVERY_ADDRESS.get(host, host), port, timeout=patience_s)
+    try:
+        connection.request("GET", "/view.json", headers={"Host": "localhost"})
+        answer = connection.getresponse().read(MAX_VIEW_BYTES)
+        return msgspec.json.decode(answer, type=_View).backlog.left_ms
+    except (http.client.HTTPException, OSError, msgspec.MsgspecError):
+        return None
+    finally:
+        connection.close()
 
 
 def judge_page(found: Found, host: str, port: int, run_command: str) -> Check:

@@ -7,6 +7,7 @@ import msgspec
 from agent.home.inputs import HomeInputs, HubState, MeterState
 from agent.home.power import is_silent
 from agent.home.words import format_age, format_clock, format_count, format_span
+from shared.protocol import BACKLOG_AGE_MS
 from shared.readings import Medium
 from shared.units import MS_PER_SECOND
 
@@ -25,13 +26,36 @@ class HealthLine(msgspec.Struct, frozen=True):
     hint: str
 
 
+class Backlog(msgspec.Struct, frozen=True):
+    """What waits for the cloud: samples, how far back they reach, how long they will yet take.
+
+    `left_ms` is known only while a backlog is being sent.
+    """
+
+    samples: int
+    behind_ms: int | None
+    left_ms: int | None
+
+
+def view_backlog(inputs: HomeInputs) -> Backlog:
+    """Measure what waits; the newest samples, whose frame's turn is yet to come, wait too."""
+    hub = inputs.hub
+    if not hub.cloud_configured or not hub.backlog_samples:
+        return Backlog(0, None, None)
+    behind_ms = None
+    if hub.oldest_unstored_at_ms is not None:
+        behind_ms = max(0, inputs.now_ms - hub.oldest_unstored_at_ms)
+    is_draining = behind_ms is not None and behind_ms > BACKLOG_AGE_MS and hub.cloud_connected
+    return Backlog(hub.backlog_samples, behind_ms, hub.backlog_left_ms if is_draining else None)
+
+
 def view_health(inputs: HomeInputs) -> list[HealthLine]:
     """Say how the hub is: meter, cloud, backlog, clock, and what a power cut would cost."""
     hub = inputs.hub
     lines = [
         _meter_line(inputs),
         _cloud_line(hub, inputs.now_ms),
-        _backlog_line(hub, inputs.now_ms),
+        _backlog_line(hub, view_backlog(inputs)),
         _clock_line(inputs),
         _disk_line(hub),
     ]
@@ -102,14 +126,17 @@ def _cloud_line(hub: HubState, now_ms: int) -> HealthLine:
     )
 
 
-def _backlog_line(hub: HubState, now_ms: int) -> HealthLine:
+def _backlog_line(hub: HubState, backlog: Backlog) -> HealthLine:
     if not hub.cloud_configured:
         return HealthLine("Waiting", "off", "nothing to send: no cloud set up", "")
-    if not hub.backlog_samples:
+    if not backlog.samples:
         return HealthLine("Waiting", "good", "nothing waits to be stored", "")
-    text = format_count(hub.backlog_samples, "sample")
-    if hub.oldest_unstored_at_ms is not None:
-        text += f" over {format_span(now_ms - hub.oldest_unstored_at_ms)}"
+    text = format_count(backlog.samples, "sample")
+    if backlog.behind_ms is not None and backlog.left_ms is not None:
+        span, left = format_span(backlog.behind_ms), format_span(backlog.left_ms)
+        text += f", {span} behind, {left} left"
+    elif backlog.behind_ms is not None:
+        text += f" over {format_span(backlog.behind_ms)}"
     return HealthLine("Waiting", "good" if hub.cloud_connected else "notice", text, "")
 
 

@@ -36,7 +36,8 @@ class MeterState:
 class HubState:
     """What the hub itself is doing.
 
-    `oldest_unstored_at_ms` is the time of the oldest sample that no receipt covers; `quarantined`
+    `oldest_unstored_at_ms` is the time of the oldest sample that no receipt covers,
+    `backlog_left_ms` how long sending all of them will take at the present pace; `quarantined`
     counts bad input by its reason; `held_ranges` ranges that the cloud refused and the hub keeps;
     `commit_window_s` how long a sample may wait for the disk; `granularity` says what may leave the
     home; `thinned_samples` were given up to make room, `lost_samples` to a damaged database.
@@ -54,6 +55,7 @@ class HubState:
     granularity: str
     thinned_samples: int = 0
     lost_samples: int = 0
+    backlog_left_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,13 @@ import msgspec
 
 from agent.home.energy import HalfHour, UsageView, view_half_hours, view_usage
 from agent.home.gas import GasView, view_gas
-from agent.home.health import HealthLine, quarantine_in_words, view_health
+from agent.home.health import (
+    Backlog,
+    HealthLine,
+    quarantine_in_words,
+    view_backlog,
+    view_health,
+)
 from agent.home.inputs import HomeInputs
 from agent.home.money import CostView, view_cost
 from agent.home.power import PowerView, generation_in_words, view_power
@@ -37,6 +43,7 @@ class HomeView(msgspec.Struct, frozen=True):
     half_hours: list[HalfHour]
     gas: GasView | None
     health: list[HealthLine]
+    backlog: Backlog
     quarantine: list[str]
     granularity: str
     granularity_text: str
@@ -59,6 +66,7 @@ def build_view(inputs: HomeInputs) -> HomeView:
         half_hours=view_half_hours(inputs),
         gas=view_gas(inputs),
         health=view_health(inputs),
+        backlog=view_backlog(inputs),
         quarantine=quarantine_in_words(inputs.hub),
         granularity=inputs.hub.granularity,
         granularity_text=granularity_in_words(inputs.hub.granularity),

@@ -6,19 +6,17 @@ paho runs its own network thread; every callback is handed to the event loop and
 import asyncio
 import contextlib
 import secrets
-import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from agent.uplink.port import Arrived, Channel, Connected, Disconnected, Event, Undelivered
+from agent.uplink.access import CloudAccess, client_context
+from agent.uplink.lanes import heard_topics, judge_puback, qos_of, sent_topics
+from agent.uplink.port import Arrived, Channel, Connected, Disconnected, Event
 from shared import topics
-from shared.errors import OperatorError
 from shared.protocol import Status, encode_message
 
 KEEPALIVE_S = 30
@@ -30,26 +28,12 @@ MAX_QUEUED_MESSAGES = 64
 """paho's own queue: the session keeps far fewer frames in flight."""
 
 MAX_INFLIGHT_MESSAGES = 20
-NO_MATCHING_SUBSCRIBERS = 0x10
-FIRST_FAILURE = 0x80
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerAccess:
-    """Where the broker is, and the files that prove each side to the other."""
-
-    host: str
-    port: int
-    ca_file: Path
-    certificate_file: Path
-    key_file: Path
-    frames_prefix: str = ""
 
 
 class MqttUplink:
     """One MQTT connection of one thing."""
 
-    def __init__(self, thing: str, access: BrokerAccess) -> None:
+    def __init__(self, thing: str, access: CloudAccess) -> None:
         self._thing = topics.check_thing(thing)
         self._access = access
         self._connection_id = ""
@@ -57,17 +41,8 @@ class MqttUplink:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sent: dict[int, Channel] = {}
         self._client = self._make_client()
-        self._topics = {
-            Channel.FRAMES: topics.frames(thing, access.frames_prefix),
-            Channel.LIVE: topics.live(thing),
-            Channel.HELLO: topics.hello(thing),
-            Channel.TARIFF_GET: topics.shadow_get(thing, topics.TARIFF_SHADOW),
-        }
-        self._channels = {
-            topics.receipts(thing): Channel.RECEIPTS,
-            topics.shadow_get_accepted(thing, topics.TARIFF_SHADOW): Channel.TARIFF,
-            topics.shadow_delta(thing, topics.TARIFF_SHADOW): Channel.TARIFF,
-        }
+        self._topics = sent_topics(thing, access.frames_prefix)
+        self._channels = heard_topics(thing)
 
     async def start(self, deliver: Callable[[Event], None]) -> None:
         """Begin connecting; a broker that is away is tried again with growing pauses."""
@@ -82,7 +57,7 @@ class MqttUplink:
         """Publish at the channel's quality of service; False while not connected."""
         if not self._client.is_connected():
             return False
-        qos = topics.LIVE_QOS if channel is Channel.LIVE else topics.FRAMES_QOS
+        qos = qos_of(channel)
         told = self._client.publish(self._topics[channel], payload, qos=qos)
         if told.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             return False
@@ -101,12 +76,13 @@ class MqttUplink:
         client = Client(
             CallbackAPIVersion.VERSION2, client_id=self._thing, protocol=MQTTProtocolVersion.MQTTv5
         )
-        client.tls_set_context(_tls_context(self._access))
+        client.tls_set_context(client_context(self._access))
         client.reconnect_delay_set(RECONNECT_S_MIN, RECONNECT_S_MAX)
         client.max_queued_messages_set(MAX_QUEUED_MESSAGES)
         client.max_inflight_messages_set(MAX_INFLIGHT_MESSAGES)
         client.on_pre_connect = self._on_pre_connect
         client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
@@ -130,6 +106,9 @@ class MqttUplink:
             return
         client.subscribe([(topic, 1) for topic in self._channels])
         self._say_status(online=True)
+
+    def _on_subscribe(self, *_: Any) -> None:
+        # Sooner, what the cloud says at once would be missed.
         self._tell(Connected())
 
     def _on_connect_fail(self, _client: Client, _userdata: Any) -> None:
@@ -150,12 +129,9 @@ class MqttUplink:
         self, _client: Client, _userdata: Any, mid: int, reason: ReasonCode, _props: Any
     ) -> None:
         channel = self._sent.pop(mid, None)
-        if channel not in (Channel.FRAMES, Channel.HELLO):
-            return
-        if reason.value == NO_MATCHING_SUBSCRIBERS:
-            self._tell(Undelivered(channel, "the broker is up, but no ingest listens"))
-        elif reason.value >= FIRST_FAILURE:
-            self._tell(Undelivered(channel, f"the broker refused a message: {reason}"))
+        fault = judge_puback(channel, reason.value, str(reason), self._access.frames_prefix)
+        if fault is not None:
+            self._tell(fault)
 
     def _say_status(self, *, online: bool) -> None:
         self._client.publish(
@@ -167,17 +143,3 @@ class MqttUplink:
         with contextlib.suppress(RuntimeError):
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._deliver, event)
-
-
-def _tls_context(access: BrokerAccess) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=str(access.ca_file))
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(access.certificate_file, access.key_file)
-    except (OSError, ssl.SSLError) as error:
-        raise OperatorError(
-            f"the certificate files {access.ca_file}, {access.certificate_file}, "
-            f"{access.key_file} cannot be used: {error}",
-            hint="check that they exist, are readable by this user, and belong together",
-        ) from error
-    return context

@@ -13,6 +13,7 @@ import sqlite3
 from agent.log import Log
 from agent.records import MeterLog
 from agent.uplink.ledger import Delivery
+from agent.uplink.pacing import Progress
 from agent.uplink.port import Arrived, Channel, Connected, Disconnected, Event, Undelivered, Uplink
 from agent.uplink.sender import Sender, SessionHooks, SessionRules, SessionState
 from shared.errors import BadInputError
@@ -25,7 +26,7 @@ from shared.protocol import (
     decode_receipt,
     encode_message,
 )
-from shared.ranges import Range
+from shared.ranges import Range, count
 from shared.units import MS_PER_MINUTE, MS_PER_SECOND
 
 MAX_EVENTS = 1_000
@@ -36,6 +37,9 @@ TICK_S = 1.0
 HELLO_ANSWER_MS = 20 * MS_PER_SECOND
 PAUSED_ASK_MS = 10 * MS_PER_MINUTE
 """A hub whose window is 0 sends nothing to be answered: it asks whether that still holds."""
+
+PROGRESS_NOTED_MS = MS_PER_SECOND
+"""Counting what is left asks the database; a drain brings hundreds of receipts a second."""
 
 UNDELIVERED_PAUSE_MS = 5 * MS_PER_SECOND
 
@@ -63,6 +67,8 @@ class Session:
         self._not_before_ms = 0
         self._jitter = random.Random()  # noqa: S311 (spreads load, guards no secret)
         self.state = SessionState()
+        self.progress = Progress()
+        self._progress_noted_ms = 0
         self._sender = Sender(log, uplink, rules, hooks, self.state)
 
     def deliver(self, event: Event) -> None:
@@ -100,6 +106,10 @@ class Session:
             for meter_log in self._log.all_logs()
             if (held := self._log.held_range(meter_log.log)) is not None
         ]
+
+    def left_ms(self) -> int | None:
+        """Estimate how long the backlog will take; None where nothing is known of its pace."""
+        return self.progress.left_ms(self._hooks.monotonic_ms())
 
     def delivery(self, log: int) -> Delivery:
         """Show one log's delivery, read from the database at first."""
@@ -158,6 +168,7 @@ class Session:
         self.state.disconnect_reason = reason
         self._hello_sent_ms = None
         self._is_answered = False
+        self.progress.forget()
         for delivery in self._deliveries.values():
             delivery.flights.clear()
 
@@ -186,6 +197,7 @@ class Session:
         for first_seq, last_seq, code in delivery.apply(receipt):
             self._log.hold(meter_log.log, first_seq, last_seq, code)
         self._changed_logs.add(meter_log.log)
+        self._note_progress(now_ms)
         current = self._log.meters.get(meter_log.meter)
         newest = max((last for _, last, _ in receipt.stored), default=0)
         if current is None or current.log != meter_log.log:
@@ -196,6 +208,11 @@ class Session:
             # The cloud has what this database never sent: it was rewound, or its card was cloned.
             self.state.rewound_meters.append(meter_log.meter)
             self._log.restart_log(current, unused_seq)
+
+    def _note_progress(self, now_ms: int) -> None:
+        if now_ms - self._progress_noted_ms >= PROGRESS_NOTED_MS:
+            self._progress_noted_ms = now_ms
+            self.progress.note(now_ms, sum(count(ranges) for _, ranges in self.unstored()))
 
     def _meet_store(self, store_id: str) -> None:
         """Another store (the cloud was restored from a backup): offer all that is held again."""

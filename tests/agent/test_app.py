@@ -3,11 +3,17 @@
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
-from agent.app import build_hub, serve
+import pytest
+
+from agent.app import build_hub, open_uplink, serve
 from agent.log import Log
+from agent.uplink.access import CloudAccess
+from agent.uplink.kinds import UplinkKind
 from agent.uplink.port import Channel
+from shared.errors import OperatorError
 from shared.units import MS_PER_MINUTE
 from tests.support.hubs import config_in, simulated, sound_rows
 from tests.support.mosquitto import Broker
@@ -55,6 +61,20 @@ def test_it_serves_until_sigterm_and_keeps_what_it_read(tmp_path: Path) -> None:
     log.close()
     assert rows == sum(line.must_log for _, lines in telegrams for line in lines)
     assert decoded == str(len(telegrams)).encode()
+
+
+def test_aws_without_its_library_is_an_operators_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever installed the hub alone is told what to install, not shown a traceback."""
+    monkeypatch.setitem(sys.modules, "awscrt", None)
+    monkeypatch.delitem(sys.modules, "agent.uplink.aws", raising=False)
+    access = CloudAccess("localhost", 1, tmp_path, tmp_path, tmp_path)
+
+    with pytest.raises(OperatorError, match="awscrt") as caught:
+        open_uplink(UplinkKind.AWS, "hub", access)
+
+    assert "[agent,aws]" in caught.value.hint
 
 
 def test_a_hub_with_a_broker_has_a_session(tmp_path: Path) -> None:

@@ -119,6 +119,22 @@ def test_what_contradicts_itself_is_named() -> None:
     assert "123" not in faults[1]
 
 
+@pytest.mark.parametrize(("kind", "count"), [("mqtt", 3), ("aws", 3), ("https", 2)])
+def test_https_may_leave_the_authority_to_the_system(kind: str, count: int) -> None:
+    """A broker's authority must be named; a public web server's the system knows."""
+    faults = faults_of({**LINK, "uplink": {"host": "cloud", "kind": kind}})
+
+    assert len(faults) == count
+    assert any("ca_file" in fault for fault in faults) is not (kind == "https")
+
+
+def test_an_unknown_kind_of_uplink_is_a_fault() -> None:
+    """What there is to choose from is told."""
+    assert faults_of({**LINK, "uplink": {"kind": "pigeon"}}) == [
+        "uplink.kind = 'pigeon': give one of mqtt, aws, https"
+    ]
+
+
 def test_an_empty_state_folder_is_a_fault() -> None:
     """The hub must write somewhere."""
     assert faults_of({**LINK, "hub": {"state_dir": ""}}) == ["hub.state_dir = '': name a folder"]

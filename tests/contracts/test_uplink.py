@@ -1,186 +1,73 @@
-"""One suite for the Uplink port, run on the fake and over a real Mosquitto."""
+"""One suite for the Uplink port: the fake, paho and awsiotsdk over a real Mosquitto, and HTTPS."""
 
 import asyncio
-import socket
-import ssl
-import threading
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Any, Protocol
 
 import pytest
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from agent.uplink.mqtt import BrokerAccess, MqttUplink
-from agent.uplink.port import (
-    Arrived,
-    Channel,
-    Connected,
-    Disconnected,
-    Event,
-    Undelivered,
-    Uplink,
-)
-from shared import topics
+from agent.app import open_uplink
+from agent.uplink.access import CloudAccess
+from agent.uplink.kinds import UplinkKind
+from agent.uplink.port import Arrived, Channel, Connected, Disconnected, Event, Undelivered
 from shared.errors import OperatorError
-from shared.protocol import decode_status
-from tests.support.fakes import FakeUplink
-from tests.support.mosquitto import Broker
+from shared.protocol import Hello, Live, LogState, Receipt, encode_message
+from shared.readings import Medium
+from tests.support.https_stage import HttpsStage
+from tests.support.stages import PATIENCE_S, FakeStage, MosquittoStage, Stage
 
-THING = "hub-contract"
-PATIENCE_S = 15.0
-
-
-class Stage(Protocol):
-    """A transport, and the other end of it in the test's hands."""
-
-    uplink: Uplink
-
-    def up(self) -> None:
-        """Let the network be there."""
-
-    def down(self) -> None:
-        """Take the network away without warning."""
-
-    def listen(self) -> None:
-        """Let somebody in the cloud listen to the hub."""
-
-    def send_receipt(self, payload: bytes) -> None:
-        """Send the hub a receipt."""
-
-    def received(self, channel: Channel) -> list[bytes]:
-        """List what has arrived in the cloud."""
-
-    def close(self) -> None:
-        """Stop the other end."""
-
-
-class FakeStage:
-    """The fake uplink, which plays the network itself."""
-
-    def __init__(self) -> None:
-        self.fake = FakeUplink()
-        self.uplink: Uplink = self.fake
-        self.fake.undelivered_reason = "nobody listens"
-        self._is_up = False
-
-    def up(self) -> None:
-        """Connect now, or as soon as the uplink is started."""
-        self._is_up = True
-        asyncio.get_running_loop().call_soon(self.fake.connect)
-
-    def down(self) -> None:
-        """Break the connection."""
-        self.fake.lose()
-
-    def listen(self) -> None:
-        """Take messages from now on."""
-        self.fake.undelivered_reason = None
-
-    def send_receipt(self, payload: bytes) -> None:
-        """Let it arrive."""
-        self.fake.arrive(Channel.RECEIPTS, payload)
-
-    def received(self, channel: Channel) -> list[bytes]:
-        """List what was published."""
-        return [payload for kind, payload in self.fake.published if kind is channel]
-
-    def close(self) -> None:
-        """Nothing runs."""
-
-
-class MosquittoStage:
-    """The MQTT uplink over a real broker, with an ingest's certificate at the other end."""
-
-    def __init__(self, frames_prefix: str = "") -> None:
-        self.broker = Broker()
-        credentials = self.broker.issue(THING)
-        access = BrokerAccess(
-            self.broker.host,
-            self.broker.port,
-            credentials.authority,
-            credentials.certificate,
-            credentials.key,
-            frames_prefix,
-        )
-        self.uplink: Uplink = MqttUplink(THING, access)
-        self._client: Client | None = None
-        self._ready = threading.Event()
-        self._got: list[tuple[str, bytes]] = []
-
-    def up(self) -> None:
-        """Start the broker, or start it again on its port."""
-        self.broker.start()
-
-    def down(self) -> None:
-        """Kill the broker."""
-        self.broker.kill()
-
-    def listen(self) -> None:
-        """Subscribe to all that hubs say, and wait until the broker has confirmed it."""
-        client = Client(
-            CallbackAPIVersion.VERSION2, "contract-cloud", protocol=MQTTProtocolVersion.MQTTv5
-        )
-        client.tls_set_context(self.broker.tls_context(self.broker.service()))
-        client.on_connect = self._subscribe
-        client.on_subscribe = self._note_ready
-        client.on_message = self._keep
-        client.reconnect_delay_set(1, 1)
-        client.connect(self.broker.host, self.broker.port)
-        client.loop_start()
-        self._client = client
-        assert self._ready.wait(PATIENCE_S)
-
-    def _subscribe(self, client: Client, *_rest: Any) -> None:
-        client.subscribe([(topic, 1) for topic in topics.CLOUD_BRANCHES])
-
-    def _note_ready(self, *_rest: Any) -> None:
-        self._ready.set()
-
-    def _keep(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
-        self._got.append((message.topic, bytes(message.payload)))
-
-    def send_receipt(self, payload: bytes) -> None:
-        """Publish to the hub's receipts."""
-        assert self._client is not None
-        self._client.publish(topics.receipts(THING), payload, qos=1).wait_for_publish(PATIENCE_S)
-
-    def received(self, channel: Channel) -> list[bytes]:
-        """List what came on the channel's topic."""
-        names = {
-            Channel.FRAMES: topics.frames(THING),
-            Channel.LIVE: topics.live(THING),
-            Channel.HELLO: topics.hello(THING),
-            Channel.TARIFF_GET: topics.shadow_get(THING, topics.TARIFF_SHADOW),
+LOG_ID = bytes(range(16)).hex()
+HELLO = encode_message(Hello("1.0", 1, [LogState(LOG_ID, "M1", 1, 9)]))
+PAYLOADS = {
+    Channel.FRAMES: bytes(range(256)),
+    Channel.HELLO: HELLO,
+    Channel.LIVE: encode_message(Live("M1", Medium.ELECTRICITY, 1_772_323_200_000, {})),
+    Channel.TARIFF_GET: b"{}",
+}
+TARIFF = json.dumps(
+    {
+        "state": {
+            "desired": {
+                "meters": {
+                    "M1": {
+                        "name": "Flat",
+                        "currency": "GBP",
+                        "versions": [
+                            {
+                                "version": "1",
+                                "starts_on": "2026-01-01",
+                                "standing_millionths_per_day": 1,
+                                "vat_permille": 50,
+                                "prices": {"kind": "flat", "price_millionths_per_kwh": 245_000},
+                            }
+                        ],
+                    }
+                }
+            }
         }
-        return [payload for topic, payload in self._got if topic == names[channel]]
-
-    def statuses(self) -> list[tuple[str, bool]]:
-        """List the statuses heard: connection id, online."""
-        found = [decode_status(p) for topic, p in self._got if topic == topics.status(THING)]
-        return [(one.connection_id, one.online) for one in found]
-
-    def close(self) -> None:
-        """Disconnect and stop the broker."""
-        if self._client is not None:
-            self._client.disconnect()
-            self._client.loop_stop()
-        self.broker.__exit__(None, None, None)
+    }
+).encode()
+STAGES: dict[str, Callable[[], Stage]] = {
+    "fake": FakeStage,
+    "mqtt": lambda: MosquittoStage(UplinkKind.MQTT),
+    "aws": lambda: MosquittoStage(UplinkKind.AWS),
+    "https": HttpsStage,
+}
 
 
-@pytest.fixture(params=["fake", pytest.param("mosquitto", marks=pytest.mark.slow)])
+@pytest.fixture(params=["fake", *(pytest.param(one, marks=pytest.mark.slow) for one in UplinkKind)])
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     """Each transport with its other end."""
-    made: Stage = FakeStage() if request.param == "fake" else MosquittoStage()
+    made = STAGES[request.param]()
     yield made
     made.close()
 
 
-@pytest.fixture
-def mosquitto() -> Iterator[MosquittoStage]:
-    """The MQTT uplink over a real broker."""
-    made = MosquittoStage()
+@pytest.fixture(params=[UplinkKind.MQTT, UplinkKind.AWS])
+def mosquitto(request: pytest.FixtureRequest) -> Iterator[MosquittoStage]:
+    """Each MQTT uplink over a real broker."""
+    made = MosquittoStage(request.param)
     yield made
     made.close()
 
@@ -213,7 +100,7 @@ def test_it_connects_and_says_so(stage: Stage) -> None:
 
     async def scenario() -> None:
         stage.up()
-        early = stage.uplink.publish(Channel.HELLO, b"early")
+        early = stage.uplink.publish(Channel.HELLO, HELLO)
         async with started(stage) as events:
             await until(has(events, Connected))
         assert not early
@@ -221,9 +108,7 @@ def test_it_connects_and_says_so(stage: Stage) -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize(
-    "channel", [Channel.FRAMES, Channel.HELLO, Channel.LIVE, Channel.TARIFF_GET]
-)
+@pytest.mark.parametrize("channel", list(PAYLOADS))
 def test_what_is_published_arrives_as_it_is(stage: Stage, channel: Channel) -> None:
     """Bytes go through unchanged, on the channel they were meant for."""
 
@@ -232,21 +117,37 @@ def test_what_is_published_arrives_as_it_is(stage: Stage, channel: Channel) -> N
         stage.listen()
         async with started(stage) as events:
             await until(has(events, Connected))
-            assert stage.uplink.publish(channel, bytes(range(256)))
-            await until(lambda: stage.received(channel) == [bytes(range(256))])
+            assert stage.uplink.publish(channel, PAYLOADS[channel])
+            await until(lambda: stage.received(channel) == [PAYLOADS[channel]])
             assert not has(events, Undelivered)()
 
     asyncio.run(scenario())
 
 
+def test_many_messages_all_arrive_in_order(stage: Stage) -> None:
+    """A window of frames handed over at once is taken, and none is lost on a good connection."""
+
+    async def scenario() -> None:
+        stage.up()
+        stage.listen()
+        frames = [bytes([number]) * 1_000 for number in range(16)]
+        async with started(stage) as events:
+            await until(has(events, Connected))
+            assert all(stage.uplink.publish(Channel.FRAMES, frame) for frame in frames)
+            await until(lambda: len(stage.received(Channel.FRAMES)) == len(frames))
+        assert stage.received(Channel.FRAMES) == frames
+
+    asyncio.run(scenario())
+
+
 def test_a_message_that_nobody_hears_comes_back_as_undelivered(stage: Stage) -> None:
-    """A broker without a subscriber says so: it counts as offline."""
+    """A cloud that is there but cannot take anything says so: it counts as offline."""
 
     async def scenario() -> None:
         stage.up()
         async with started(stage) as events:
             await until(has(events, Connected))
-            stage.uplink.publish(Channel.HELLO, b"anyone?")
+            stage.uplink.publish(Channel.HELLO, HELLO)
             await until(has(events, Undelivered))
         (undelivered,) = [one for one in events if isinstance(one, Undelivered)]
         assert undelivered.channel is Channel.HELLO
@@ -257,19 +158,46 @@ def test_a_message_that_nobody_hears_comes_back_as_undelivered(stage: Stage) -> 
 
 def test_receipts_arrive(stage: Stage) -> None:
     """What the cloud says to this hub comes as an event, unchanged."""
+    receipt = encode_message(Receipt("store-1", LOG_ID, 7, [(1, 9, 0)], [], 16, 1_772_323_200_000))
 
     async def scenario() -> None:
         stage.up()
         stage.listen()
         async with started(stage) as events:
             await until(has(events, Connected))
-            stage.send_receipt(b"stored")
+            stage.send_receipt(receipt)
+            stage.uplink.publish(Channel.HELLO, HELLO)
             await until(has(events, Arrived))
         assert [one for one in events if isinstance(one, Arrived)] == [
-            Arrived(Channel.RECEIPTS, b"stored")
+            Arrived(Channel.RECEIPTS, receipt)
         ]
 
     asyncio.run(scenario())
+
+
+def test_the_tariff_arrives_when_it_is_asked_for(stage: Stage) -> None:
+    """What the household pays reaches its hub as the shadow's document."""
+
+    async def scenario() -> None:
+        stage.up()
+        stage.listen()
+        async with started(stage) as events:
+            await until(has(events, Connected))
+            stage.uplink.publish(Channel.HELLO, HELLO)
+            await until(lambda: stage.received(Channel.HELLO) == [HELLO])
+            stage.set_tariff(TARIFF)
+            stage.uplink.publish(Channel.TARIFF_GET, b"{}")
+            await until(lambda: any(is_tariff(event) for event in events))
+        (arrived, *_) = [one for one in events if isinstance(one, Arrived) and is_tariff(one)]
+        desired = json.loads(arrived.payload)["state"]["desired"]
+        assert desired["meters"]["M1"]["name"] == "Flat"
+
+    asyncio.run(scenario())
+
+
+def is_tariff(event: Event) -> bool:
+    """Tell a tariff among events."""
+    return isinstance(event, Arrived) and event.channel is Channel.TARIFF
 
 
 def test_it_comes_back_after_the_connection_broke(stage: Stage) -> None:
@@ -286,7 +214,7 @@ def test_it_comes_back_after_the_connection_broke(stage: Stage) -> None:
             stage.up()
             await until(has(events, Connected))
             assert not taken
-            assert stage.uplink.publish(Channel.HELLO, b"back")
+            assert stage.uplink.publish(Channel.HELLO, HELLO)
 
     asyncio.run(scenario())
 
@@ -304,21 +232,46 @@ def test_nothing_is_taken_after_the_stop(stage: Stage) -> None:
 
 
 @pytest.mark.slow
-def test_a_stop_says_offline_with_the_connections_own_id(mosquitto: MosquittoStage) -> None:
+@pytest.mark.parametrize("kind", list(UplinkKind))
+def test_a_stop_says_offline_with_the_connections_own_id(kind: UplinkKind) -> None:
     """Online and offline name one connection, so that a late one of another is ignored."""
+    stage = STAGES[kind]()
+
+    async def scenario() -> None:
+        stage.up()
+        stage.listen()
+        async with started(stage) as events:
+            await until(has(events, Connected))
+            await until(lambda: len(stage.statuses()) == 1)
+        await until(lambda: len(stage.statuses()) == 2)
+        online, offline = stage.statuses()
+        assert online.connection_id
+        assert offline.connection_id == online.connection_id
+        assert (online.online, offline.online) == (True, False)
+
+    try:
+        asyncio.run(scenario())
+    finally:
+        stage.close()
+
+
+@pytest.mark.slow
+def test_live_alone_is_sent_at_most_once(mosquitto: MosquittoStage) -> None:
+    """A lost live sample is not worth a second try; frames and hellos are acknowledged."""
 
     async def scenario() -> None:
         mosquitto.up()
         mosquitto.listen()
         async with started(mosquitto) as events:
             await until(has(events, Connected))
-            await until(lambda: len(mosquitto.statuses()) == 1)
-        await until(lambda: len(mosquitto.statuses()) == 2)
-        ((connection, _), _) = mosquitto.statuses()
-        assert connection
-        assert mosquitto.statuses() == [(connection, True), (connection, False)]
+            for channel, payload in PAYLOADS.items():
+                assert mosquitto.uplink.publish(channel, payload)
+            await until(lambda: all(mosquitto.received(channel) for channel in PAYLOADS))
 
     asyncio.run(scenario())
+
+    heard = {topic.rpartition("/")[2]: qos for topic, qos in mosquitto.qualities.items()}
+    assert heard == {"status": 1, "frames": 1, "hello": 1, "live": 0, "get": 1}
 
 
 @pytest.mark.slow
@@ -331,23 +284,20 @@ def test_a_death_lets_the_last_will_speak(mosquitto: MosquittoStage) -> None:
         async with started(mosquitto) as events:
             await until(has(events, Connected))
             await until(lambda: len(mosquitto.statuses()) == 1)
-            assert isinstance(mosquitto.uplink, MqttUplink)
-            connection = mosquitto.uplink._client.socket()
-            assert isinstance(connection, ssl.SSLSocket)
-            connection.shutdown(socket.SHUT_RDWR)
+            mosquitto.cut()
             await until(lambda: len(mosquitto.statuses()) == 3)
-            (first, second) = dict.fromkeys(one for one, _ in mosquitto.statuses())
-            assert sorted(mosquitto.statuses()) == sorted(
-                [(first, True), (first, False), (second, True)]
-            )
+            said = [(one.connection_id, one.online) for one in mosquitto.statuses()]
+            (first, second) = dict.fromkeys(connection for connection, _ in said)
+            assert sorted(said) == sorted([(first, True), (first, False), (second, True)])
 
     asyncio.run(scenario())
 
 
 @pytest.mark.slow
-def test_a_foreign_topic_is_refused() -> None:
+@pytest.mark.parametrize("kind", [UplinkKind.MQTT, UplinkKind.AWS])
+def test_a_foreign_topic_is_refused(kind: UplinkKind) -> None:
     """The broker's access list holds a hub to its own topics; the refusal is told."""
-    stage = MosquittoStage(frames_prefix="elsewhere/")
+    stage = MosquittoStage(kind, frames_prefix="elsewhere/")
 
     async def scenario() -> None:
         stage.up()
@@ -366,15 +316,29 @@ def test_a_foreign_topic_is_refused() -> None:
 
 
 @pytest.mark.slow
-def test_a_broker_that_is_away_is_told_of() -> None:
-    """Without a broker the uplink goes on trying, and says where."""
-    stage = MosquittoStage()
+@pytest.mark.parametrize("kind", [UplinkKind.MQTT, UplinkKind.AWS])
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_frames_go_to_a_rule_of_basic_ingest(kind: UplinkKind, *, is_heard: bool) -> None:
+    """Nobody can subscribe to a rule's topic: that none does is no sign of being offline."""
+    stage = MosquittoStage(kind, frames_prefix="$aws/rules/ingest/")
+    stage.broker.allow("pattern write $aws/rules/ingest/hearthlink/v1/%u/frames")
 
     async def scenario() -> None:
+        stage.up()
+        if is_heard:
+            stage.broker.allow("user cloud-ingest", "topic read $aws/rules/#")
+            stage.broker.restart()
+            stage.listen()
         async with started(stage) as events:
-            await until(has(events, Disconnected))
-        (first, *_) = [one for one in events if isinstance(one, Disconnected)]
-        assert str(stage.broker.port) in first.reason
+            await until(has(events, Connected))
+            assert stage.uplink.publish(Channel.FRAMES, b"frame")
+            stage.uplink.publish(Channel.TARIFF_GET, b"{}")
+            if is_heard:
+                await until(lambda: stage.received(Channel.FRAMES) == [b"frame"])
+            stage.uplink.publish(Channel.HELLO, HELLO)
+            await until(lambda: is_heard or has(events, Undelivered)())
+        undelivered = [one.channel for one in events if isinstance(one, Undelivered)]
+        assert undelivered == ([] if is_heard else [Channel.HELLO])
 
     try:
         asyncio.run(scenario())
@@ -383,12 +347,33 @@ def test_a_broker_that_is_away_is_told_of() -> None:
 
 
 @pytest.mark.slow
-def test_certificates_that_do_not_fit_are_an_operators_error(mosquitto: MosquittoStage) -> None:
+@pytest.mark.parametrize("kind", list(UplinkKind))
+def test_a_cloud_that_is_away_is_told_of(kind: UplinkKind) -> None:
+    """Without a cloud the uplink goes on trying, and says where."""
+    stage = STAGES[kind]()
+
+    async def scenario() -> None:
+        async with started(stage) as events:
+            await until(has(events, Disconnected))
+        (first, *_) = [one for one in events if isinstance(one, Disconnected)]
+        assert str(stage.port) in first.reason
+
+    try:
+        asyncio.run(scenario())
+    finally:
+        stage.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", list(UplinkKind))
+def test_certificates_that_do_not_fit_are_an_operators_error(kind: UplinkKind) -> None:
     """A key of another certificate is named before anything is tried."""
-    mine, other = mosquitto.broker.issue("hub-a"), mosquitto.broker.issue("hub-b")
-    access = BrokerAccess("localhost", 1, mine.authority, mine.certificate, other.key)
+    stage = MosquittoStage()
+    mine, other = stage.broker.issue("hub-a"), stage.broker.issue("hub-b")
+    access = CloudAccess("localhost", 1, mine.authority, mine.certificate, other.key)
 
     with pytest.raises(OperatorError, match="cannot be used") as caught:
-        MqttUplink("hub-a", access)
+        open_uplink(kind, "hub-a", access)
 
+    stage.close()
     assert "belong together" in caught.value.hint

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from cloud.fleet.authority import Authority, Credentials
-from cloud.fleet.broker import write_broker_config
+from cloud.fleet.broker import ACCESS_LIST_NAME, write_broker_config
 from shared.clock import SystemClock
 from tests.support.ports import free_port
 
@@ -57,6 +57,11 @@ class Broker:
     def service(self, name: str = "cloud-ingest") -> Credentials:
         """Find the credentials of one of the cloud's services."""
         return self.authority.credentials(name)
+
+    def allow(self, *lines: str) -> None:
+        """Add lines to the access list; a broker that runs reads them when it is restarted."""
+        path = self.directory / ACCESS_LIST_NAME
+        path.write_text("\n".join([path.read_text(), *lines, ""]))
 
     def tls_context(self, credentials: Credentials) -> ssl.SSLContext:
         """Build a client context that trusts this broker and shows `credentials`."""

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sqlite3
+import ssl
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from typing import Any, Self
 
 from agent.database import open_copy
 from agent.reader import LogReader
+from agent.uplink.kinds import UplinkKind
 from shared.ranges import subtract
 from tests.support.mosquitto import Broker
 from tests.support.ports import free_port
@@ -26,28 +28,52 @@ POLL_S = 0.1
 
 
 class Way:
-    """Broker, API and ingest workers; hubs and meters are started by the test."""
+    """Broker, API and ingest workers; hubs and meters are started by the test.
 
-    def __init__(self, folder: Path, workers: int = 1, zone: str = "Europe/London") -> None:
+    With `kind` HTTPS the API serves TLS and takes what hubs send, and no broker runs.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        workers: int = 1,
+        zone: str = "Europe/London",
+        kind: UplinkKind = UplinkKind.MQTT,
+    ) -> None:
         self.folder = folder
         self.zone = zone
         self.broker = Broker(folder / "fleet")
         self.api_port = free_port()
-        self._workers = workers
+        self.kind = kind
+        self._is_https = kind is UplinkKind.HTTPS
+        self._workers = 0 if self._is_https else workers
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
-        self.broker.start()
-        self.start("api", "cloud", "api", environment=self._cloud("cloud-api"))
-        self.until(self._answers, "the API answers")
-        for number in range(1, self._workers + 1):
-            self.start_worker(number)
+        try:
+            if not self._is_https:
+                self.broker.start()
+            self.start_api()
+            for number in range(1, self._workers + 1):
+                self.start_worker(number)
+        except BaseException:
+            # A `with` block that was never entered is never left: nobody else would end them.
+            self._end()
+            raise
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        self._end()
+
+    def _end(self) -> None:
         for name in list(self._processes):
             self.stop(name)
         self.broker.stop()
+
+    def start_api(self) -> None:
+        """Start the API, and return once it answers."""
+        self.start("api", "cloud", "api", environment=self._cloud("cloud-api"))
+        self.until(self._answers, "the API answers")
 
     def start_worker(self, number: int) -> None:
         """Start an ingest worker."""
@@ -56,7 +82,7 @@ class Way:
 
     def _cloud(self, service: str) -> dict[str, str]:
         credentials = self.broker.service(service)
-        settings = {
+        settings: dict[str, object] = {
             "state_dir": self.folder / "cloud",
             "api_port": self.api_port,
             "api_token": TOKEN,
@@ -67,6 +93,15 @@ class Way:
             "broker_key": credentials.key,
             "zone": self.zone,
         }
+        if self._is_https:
+            for name in ("host", "ca", "cert", "key"):
+                del settings[f"broker_{name}"]
+            server = self.broker.authority.server
+            settings |= {
+                "api_cert": server.certificate,
+                "api_key": server.key,
+                "hub_ca": credentials.authority,
+            }
         return {f"HEARTHLINK_CLOUD_{key.upper()}": str(value) for key, value in settings.items()}
 
     def start_hub(self, thing: str, link: str, **settings: object) -> None:
@@ -79,8 +114,9 @@ class Way:
             "hub_zone": self.zone,
             "meter_link": link,
             "log_commit_window_s": 0.5,
+            "uplink_kind": self.kind,
             "uplink_host": self.broker.host,
-            "uplink_port": self.broker.port,
+            "uplink_port": self.api_port if self._is_https else self.broker.port,
             "uplink_ca_file": credentials.authority,
             "uplink_certificate_file": credentials.certificate,
             "uplink_key_file": credentials.key,
@@ -161,10 +197,13 @@ class Way:
 
     def get(self, path: str) -> Any:
         """Read JSON from the API."""
+        scheme = "https" if self._is_https else "http"
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.api_port}{path}", headers={"Authorization": f"Bearer {TOKEN}"}
+            f"{scheme}://127.0.0.1:{self.api_port}{path}",
+            headers={"Authorization": f"Bearer {TOKEN}"},
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        context = ssl.create_default_context(cafile=self.broker.ca) if self._is_https else None
+        with urllib.request.urlopen(request, timeout=10, context=context) as answer:
             return json.load(answer)
 
     def stored_samples(self) -> Iterator[dict[str, Any]]:

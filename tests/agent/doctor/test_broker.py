@@ -1,5 +1,6 @@
 """The way to the broker: each step that can fail has its own finding."""
 
+import dataclasses
 import socket
 import ssl
 import threading
@@ -20,6 +21,7 @@ from agent.doctor.broker import (
 )
 from agent.doctor.check import Check, Result
 from agent.doctor.network import Reach, connect
+from agent.uplink.kinds import UplinkKind
 from cloud.fleet.authority import Authority, Credentials
 from shared.clock import SystemClock
 from tests.support.hubs import config_in
@@ -73,7 +75,7 @@ def tls_server(
 def check_with(folder: Path, port: int, shown: Credentials, ca: Path) -> Check:
     """Check a broker at this port of loopback, showing these credentials."""
     config = config_for(folder, port, shown, ca)
-    return check_broker(config, ca, shown.certificate, shown.key)
+    return check_broker(config, shown.certificate, shown.key)
 
 
 def config_for(folder: Path, port: int, shown: Credentials, ca: Path) -> Config:
@@ -100,6 +102,19 @@ def test_a_broker_of_this_fleet_takes_the_hub(
 
     assert check.result is Result.OK
     assert version.name.replace("_", ".") in check.finding
+
+
+def test_over_https_the_server_is_what_is_checked(tmp_path: Path, authority: Authority) -> None:
+    """A web server asks for no certificate: nothing is said of whether it takes the hub's."""
+    hub = authority.issue("hub")
+    with tls_server(authority, ssl.TLSVersion.TLSv1_3) as port:
+        config = dataclasses.replace(
+            config_for(tmp_path, port, hub, authority.certificate), uplink_kind=UplinkKind.HTTPS
+        )
+        check = check_broker(config, hub.certificate, hub.key)
+
+    assert check.result is Result.OK
+    assert "speaks TLS as the cloud" in check.finding
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

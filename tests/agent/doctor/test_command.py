@@ -147,6 +147,26 @@ def test_a_hub_with_a_cloud_is_examined_outwards(tmp_path: Path) -> None:
     assert checks["page"].result is Result.ABSENT
 
 
+def test_https_may_leave_the_authority_to_the_system(tmp_path: Path) -> None:
+    """A public cloud's certificate is of an authority that the system knows: nothing is missing."""
+    authority = Authority(tmp_path / "fleet", SystemClock())
+    authority.prepare()
+    hub = authority.issue("hub")
+    config = config_in(
+        tmp_path,
+        uplink_kind="https",
+        uplink_host="localhost",
+        uplink_port=free_port(),
+        uplink_certificate_file=str(hub.certificate),
+        uplink_key_file=str(hub.key),
+    )
+
+    checks = {check.name: check for check in examine(config, None, SystemClock())}
+
+    assert checks["authority expiry"].result is Result.ABSENT
+    assert checks["certificate files"].result is Result.OK
+
+
 def test_every_option_is_explained() -> None:
     """The reference is made from this."""
     assert all(action.help for action in build_parser()._actions)

@@ -100,6 +100,16 @@ def test_only_what_waits_too_long_is_a_warning(
     assert check.result is result
 
 
+def test_a_backlog_that_is_being_sent_says_how_long_yet(tmp_path: Path) -> None:
+    """A hub that catches up needs nothing done to it, however far behind it is."""
+    waiting = Waiting(103_680, 12 * 24 * MS_PER_HOUR, 9 * 60_000)
+
+    check = judge_backlog(config_with_cloud(tmp_path), Granularity.TEN_SECONDS, waiting)
+
+    assert check.result is Result.OK
+    assert "the oldest 12 days old: being sent, 9 min left" in check.finding
+
+
 def test_daily_consent_lets_samples_wait_a_day(tmp_path: Path) -> None:
     """A day's opening and closing leave after it has ended."""
     config = config_with_cloud(tmp_path)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from agent.doctor.check import Result
-from agent.doctor.page import Found, Listener, judge_page, probe_page
+from agent.doctor.page import Found, Listener, ask_left_ms, judge_page, probe_page
 from tests.support.ports import free_port
 
 HEALTH = b'HTTP/1.1 200 OK\r\nContent-Length: 27\r\n\r\n{"status":"ok","viewers":0}'
@@ -72,6 +72,29 @@ def test_a_page_that_hangs_is_waited_for_only_so_long() -> None:
 def test_a_free_port_means_that_the_hub_rests() -> None:
     """Nobody listens."""
     assert probe_page("127.0.0.1", free_port()).listener is Listener.NOBODY
+
+
+@pytest.mark.parametrize(
+    ("body", "left_ms"),
+    [
+        (b'{"backlog":{"samples":9,"behind_ms":8,"left_ms":540000},"power":{}}', 540_000),
+        (b'{"backlog":{"samples":9,"behind_ms":8,"left_ms":null}}', None),
+        (b"{}", None),
+        (b"hello", None),
+    ],
+)
+def test_a_running_hub_is_asked_how_long_its_backlog_takes(
+    body: bytes, left_ms: int | None
+) -> None:
+    """It knows its own pace; whatever else answers knows nothing."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    with answering(answer) as port:
+        assert ask_left_ms("127.0.0.1", port) == left_ms
+
+
+def test_a_hub_at_rest_tells_no_pace() -> None:
+    """Nobody listens: nothing is known."""
+    assert ask_left_ms("127.0.0.1", free_port()) is None
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,17 @@
 """The hub's own lines."""
 
+from typing import Any
+
 import pytest
 
-from agent.home.health import MAX_REASONS_SHOWN, HealthLine, quarantine_in_words, view_health
+from agent.home.health import (
+    MAX_REASONS_SHOWN,
+    Backlog,
+    HealthLine,
+    quarantine_in_words,
+    view_backlog,
+    view_health,
+)
 from agent.home.inputs import HomeInputs
 from tests.support.home_inputs import NOW_MS, electricity_meter, home_inputs, hub_state
 
@@ -57,6 +66,50 @@ def test_backlog_is_told_in_samples_and_time() -> None:
 
     assert (waiting.condition, waiting.text) == ("notice", "1,204 samples over 3 h 20 min")
     assert (cloud.condition, cloud.hint) == ("notice", "Readings are kept here and sent later")
+
+
+def test_a_backlog_that_is_being_sent_says_how_long_yet() -> None:
+    """The household reads how far behind the cloud is and when it will have caught up."""
+    hub = hub_state(
+        backlog_samples=103_680,
+        oldest_unstored_at_ms=NOW_MS - 12 * 86_400_000,
+        backlog_left_ms=9 * 60_000 + 4_000,
+    )
+    inputs = home_inputs(hub=hub)
+
+    assert line(inputs, "Waiting").text == "103,680 samples, 12 days behind, 9 min left"
+    assert view_backlog(inputs) == Backlog(103_680, 12 * 86_400_000, 544_000)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"oldest_unstored_at_ms": NOW_MS - 600_000},
+        {"cloud_connected": False},
+        {"oldest_unstored_at_ms": None},
+    ],
+)
+def test_no_end_is_told_of_what_is_no_backlog_or_not_being_sent(changes: dict[str, Any]) -> None:
+    """The newest minutes always wait, and what cannot be sent has no end in sight."""
+    hub = hub_state(
+        **{
+            "backlog_samples": 60,
+            "oldest_unstored_at_ms": NOW_MS - 86_400_000,
+            "backlog_left_ms": 1_000,
+            **changes,
+        }
+    )
+
+    assert view_backlog(home_inputs(hub=hub)).left_ms is None
+    assert "left" not in line(home_inputs(hub=hub), "Waiting").text
+
+
+def test_nothing_waiting_is_no_backlog() -> None:
+    """Neither where all is stored nor where there is no cloud."""
+    alone = hub_state(cloud_configured=False, backlog_samples=99)
+
+    assert view_backlog(home_inputs()) == Backlog(0, None, None)
+    assert view_backlog(home_inputs(hub=alone)) == Backlog(0, None, None)
 
 
 def test_backlog_of_unknown_age_is_told_in_samples() -> None:

@@ -1,6 +1,6 @@
-"""The token bucket: a burst, then a steady rate."""
+"""The token bucket, the pauses between tries, and how long a backlog will take."""
 
-from agent.uplink.pacing import TokenBucket
+from agent.uplink.pacing import Backoff, Progress, TokenBucket
 
 
 def test_a_burst_then_the_rate() -> None:
@@ -31,3 +31,71 @@ def test_a_clock_that_steps_back_gives_nothing() -> None:
         pass
 
     assert not bucket.take(9_000)
+
+
+def test_pauses_double_up_to_the_longest_and_begin_anew() -> None:
+    """1, 2, 4 … 60 s, each drawn from its upper half; a success starts over."""
+    pauses = Backoff(1, 60, draw=lambda: 1.0)
+
+    grown = [pauses.next_s() for _ in range(8)]
+    pauses.reset()
+
+    assert grown == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert pauses.next_s() == 1
+    assert Backoff(1, 60, draw=lambda: 0.0).next_s() == 0.5
+
+
+def test_a_backlog_that_shrinks_steadily_has_a_known_end() -> None:
+    """A thousand rows a second: 60,000 left are gone in a minute."""
+    progress = Progress()
+    for second in range(11):
+        progress.note(second * 1_000, 70_000 - second * 1_000)
+
+    assert progress.left_ms(10_000) == 60_000
+    assert progress.left_ms(12_000) == 58_000
+
+
+def test_the_rate_is_that_of_the_last_minute() -> None:
+    """A drain that has slowed down is not promised at the speed it once had."""
+    progress = Progress()
+    progress.note(0, 1_000_000)
+    for second in range(1, 101):
+        progress.note(1_000 + second * 1_000, 10_000 - second * 10)
+
+    assert progress.left_ms(101_000) == 900_000
+
+
+def test_where_nothing_shrinks_no_end_is_promised() -> None:
+    """Nothing heard, a single receipt, a backlog that grows, a silence of over a minute."""
+    growing, single, silent = Progress(), Progress(), Progress()
+    growing.note(0, 100)
+    growing.note(10_000, 200)
+    single.note(0, 100)
+    silent.note(0, 100)
+    silent.note(10_000, 50)
+
+    assert Progress().left_ms(0) is None
+    assert growing.left_ms(10_000) is None
+    assert single.left_ms(5_000) is None
+    assert silent.left_ms(10_000) == 10_000
+    assert silent.left_ms(80_000) is None
+
+
+def test_after_a_pause_the_rate_is_measured_anew() -> None:
+    """What was before the connection broke says nothing of the one after."""
+    progress = Progress()
+    progress.note(0, 100)
+    progress.note(10_000, 50)
+    progress.forget()
+
+    assert progress.left_ms(10_000) is None
+
+
+def test_many_receipts_in_a_second_are_one_point() -> None:
+    """A drain answers hundreds of frames a second; what is kept stays small."""
+    progress = Progress()
+    for step in range(10_000):
+        progress.note(step * 5, 10_000 - step)
+
+    assert len(progress.seen) <= 61
+    assert progress.left_ms(49_995) == 0
