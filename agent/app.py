@@ -13,19 +13,21 @@ from importlib.metadata import version
 import uvicorn
 from starlette.applications import Starlette
 
-from agent.config import Config
+from agent.config import Config, service_manager
 from agent.consent import Consent, Granularity
 from agent.home.page import create_page, end_events
 from agent.hub import Hub
 from agent.log import Log
+from agent.notify import Notifier
 from agent.ntp import clock_error_ms
 from agent.pipeline import run_pipeline
-from agent.status import read_home_inputs
+from agent.status import in_a_line, read_home_inputs
 from agent.timekeeping import ClockLedger
 from agent.uplink.mqtt import BrokerAccess, MqttUplink
 from agent.uplink.port import Uplink
 from agent.uplink.sender import SessionHooks, SessionRules
 from agent.uplink.session import Session
+from agent.watchdog import Watchdog
 from shared.clock import Clock, DrivenClock, SystemClock
 from shared.errors import OperatorError
 from shared.units import EARLIEST_PLAUSIBLE_MS
@@ -144,6 +146,12 @@ async def serve(config: Config) -> None:
         set_granularity=hub.set_granularity,
     )
     server = _page_server(page)
+    watchdog = Watchdog(
+        Notifier(service_manager()),
+        hub.liveness,
+        describe=lambda: in_a_line(hub),
+        page=listener.getsockname()[:2],
+    )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     # One thread writes the log; more would only bring memory arenas of their own.
@@ -155,7 +163,10 @@ async def serve(config: Config) -> None:
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve(sockets=[listener]), name="page")
             carrying = group.create_task(run_pipeline(hub), name="pipeline")
+            feeding = group.create_task(watchdog.run(), name="watchdog")
             await stop.wait()
+            watchdog.stopping()
+            feeding.cancel()
             carrying.cancel()
             end_events(page)
             server.should_exit = True

@@ -16,6 +16,7 @@ from agent.meters import (
     with_environment,
     written_tables,
 )
+from agent.notify import ServiceManager
 from agent.roles import Role
 from agent.settings import SETTINGS, Setting
 from agent.timekeeping import ANY_CLOCK_MS, METER_CLOCK_TOLERANCE_MS
@@ -31,7 +32,16 @@ UNKNOWN = "no such setting; see docs/reference/settings.md"
 OF_A_METER = [setting for setting in SETTINGS if setting.key.startswith(f"{SECTION}.")]
 OF_THE_HUB = [setting for setting in SETTINGS if setting not in OF_A_METER]
 
-__all__ = ["SETTINGS", "Config", "environment_name", "load_config", "read_config"]
+US_PER_S = 1_000_000
+
+__all__ = [
+    "SETTINGS",
+    "Config",
+    "environment_name",
+    "load_config",
+    "read_config",
+    "service_manager",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,3 +193,17 @@ def _contradictions(chosen: Mapping[str, Any]) -> list[str]:
     if chosen.get("page_pin") and len(chosen["page_pin"]) < MIN_PIN_CHARS:
         faults.append(f"page.pin: give at least {MIN_PIN_CHARS} characters, or none")
     return faults
+
+
+def service_manager(environment: Mapping[str, str] = os.environ) -> ServiceManager:
+    """Read what systemd put into the environment; a watchdog meant for another process is not ours.
+
+    systemd gives its own words (sd_watchdog_enabled(3)); one that cannot be read watches nothing.
+    """
+    address = environment.get("NOTIFY_SOCKET", "")
+    if not address.startswith(("/", "@")):
+        return ServiceManager()
+    watched, interval_us = environment.get("WATCHDOG_PID", ""), environment.get("WATCHDOG_USEC", "")
+    if not interval_us.isdecimal() or watched not in ("", str(os.getpid())):
+        return ServiceManager(address)
+    return ServiceManager(address, int(interval_us) / US_PER_S)

@@ -13,6 +13,7 @@ from agent.config import Config
 from agent.consent import Consent, Granularity, check_granularity
 from agent.history import History
 from agent.intake import Committed, Intake
+from agent.liveness import Liveness
 from agent.log import Log
 from agent.meters import MeterConfig
 from agent.records import Batch, MeterLog
@@ -104,6 +105,7 @@ class Hub:
             on_committed=self._pass_on,
         )
         self.session: Session | None = None
+        self.liveness = Liveness()
         self.links = {meter.link: LinkState() for meter in config.meters}
         self.latest: dict[str, Latest] = {}
         self.tariffs = TariffShelf(log, config.tariff_electricity_file, config.tariff_gas_file)

@@ -12,8 +12,10 @@ import asyncio
 import logging
 import sqlite3
 from contextlib import aclosing
+from functools import partial
 
 from agent.hub import Hub
+from agent.liveness import COMMIT, COMMIT_SLACK_S, meter_bound_s
 from agent.meters import MeterConfig
 from firmware_bridge.links import Backoff, LinkEvent, LinkEventKind, chunks, open_link
 from firmware_bridge.meters.catalog import codec_for
@@ -30,7 +32,9 @@ async def run_pipeline(hub: Hub) -> None:
     async with asyncio.TaskGroup() as group:
         for meter in hub.config.meters:
             group.create_task(_read_meter(hub, meter), name=f"meter {meter.link}")
-        group.create_task(hub.intake.commit_every(hub.config.log_commit_window_s), name="commit")
+        window_s = hub.config.log_commit_window_s
+        answered = partial(hub.liveness.expect, COMMIT, window_s + COMMIT_SLACK_S)
+        group.create_task(hub.intake.commit_every(window_s, answered), name="commit")
         group.create_task(_watch_clock(hub), name="clock")
         group.create_task(_free_stored(hub), name="free")
         if hub.session is not None:
@@ -42,9 +46,12 @@ async def _read_meter(hub: Hub, meter: MeterConfig) -> None:
     codec = codec_for(meter.protocol, hub.config.hub_zone, meter.keys)
     settings = meter.link_settings(hub.config.hub_state_dir)
     interrupted = False
+    part = f"meter {meter.link}"
+    answered = partial(hub.liveness.expect, part, meter_bound_s(meter.link, meter.silence_s))
 
     def note(event: LinkEvent) -> None:
         nonlocal interrupted
+        answered()
         interrupted = interrupted or event.kind is not LinkEventKind.OPENED
         hub.note_link(meter.link, event)
 
@@ -54,13 +61,18 @@ async def _read_meter(hub: Hub, meter: MeterConfig) -> None:
         backoff=Backoff(),
         on_event=note,
     )
+    answered()
     async with aclosing(stream):
         async for chunk in stream:
             if interrupted:
                 interrupted = False
                 hub.take(codec.feed(b""), meter)
             hub.take(codec.feed(chunk), meter)
+            # A full disk keeps the meter waiting; whether the disk answers is the commit's part.
+            hub.liveness.release(part)
             await hub.intake.make_room()
+            answered()
+    hub.liveness.release(part)
     hub.take(codec.feed(b""), meter)
     await hub.intake.commit()
 

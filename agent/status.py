@@ -1,6 +1,7 @@
 """Reads the hub's state into what the display shows. Decides nothing."""
 
 from agent.home.inputs import HomeInputs, HubState, MeterState
+from agent.home.words import format_count
 from agent.hub import Hub, Latest
 from agent.rows import LogRow
 from shared.ranges import count
@@ -76,3 +77,17 @@ def _oldest_unstored_ms(hub: Hub) -> int | None:
                 if resolved is not None:
                     times.append(resolved[0])
     return min(times, default=None)
+
+
+def in_a_line(hub: Hub) -> str:
+    """Say in a line what the hub is doing, for the service manager's status."""
+    opened = sum(link.is_open for link in hub.links.values())
+    session = hub.session
+    cloud = "no cloud set up"
+    if session is not None:
+        cloud = "cloud connected" if session.state.is_connected else "cloud not connected"
+    return (
+        f"{opened} of {format_count(len(hub.links), 'meter link')} open, "
+        f"{hub.intake.counts.committed:,} samples committed, "
+        f"{hub.intake.pending_rows} waiting for the disk, {cloud}"
+    )
