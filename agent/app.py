@@ -58,8 +58,9 @@ def build_hub(config: Config) -> Hub:
         ClockLedger(log.clock_pieces(), config.meter_clock_tolerance_ms),
         Consent([(0, config.consent_granularity), *choices]),
         clock_error_ms,
-        _uplink(config),
+        uplink=None,
     )
+    hub.uplink = _uplink(hub)
     if hub.uplink is not None:
         hub.session = _session(hub, hub.uplink)
     hub.ask_system_clock()
@@ -67,7 +68,8 @@ def build_hub(config: Config) -> Hub:
     return hub
 
 
-def _uplink(config: Config) -> Uplink | None:
+def _uplink(hub: Hub) -> Uplink | None:
+    config = hub.config
     certificate, key, ca = (
         config.uplink_certificate_file,
         config.uplink_key_file,
@@ -76,7 +78,13 @@ def _uplink(config: Config) -> Uplink | None:
     if not config.uplink_host or certificate is None or key is None or ca is None:
         return None
     access = BrokerAccess(
-        config.uplink_host, config.uplink_port, ca, certificate, key, config.uplink_frames_prefix
+        config.uplink_host,
+        config.uplink_port,
+        ca,
+        certificate,
+        key,
+        config.uplink_frames_prefix,
+        hub.certificate_time,
     )
     return MqttUplink(config.hub_thing, access)
 

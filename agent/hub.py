@@ -11,6 +11,7 @@ import msgspec
 from agent.collector import RESTORED_ROWS, Collector, Heard, Moment
 from agent.config import Config
 from agent.consent import Consent, Granularity, check_granularity
+from agent.floor import KnownTime, known_time
 from agent.history import History
 from agent.intake import Committed, Intake
 from agent.liveness import Liveness
@@ -24,6 +25,7 @@ from agent.timekeeping import ClockLedger, Piece
 from agent.uplink.framing import Chunk, Cut, Framer, rows_to_read
 from agent.uplink.port import Channel, Uplink
 from agent.uplink.session import Session
+from agent.vitals import Vitals
 from firmware_bridge.links import LinkEvent, LinkEventKind
 from firmware_bridge.meters.codec import Refused, Telegram
 from shared.clock import Clock, DrivenClock, SystemClock
@@ -106,6 +108,7 @@ class Hub:
         )
         self.session: Session | None = None
         self.liveness = Liveness()
+        self.vitals = Vitals(log, clock.monotonic_ms(), ledger.newest_ms)
         self.links = {meter.link: LinkState() for meter in config.meters}
         self.latest: dict[str, Latest] = {}
         self.tariffs = TariffShelf(log, config.tariff_electricity_file, config.tariff_gas_file)
@@ -120,8 +123,26 @@ class Hub:
         return Moment(self.boot, monotonic_ms, believed.utc_ms if believed else None)
 
     def utc_ms(self) -> int:
-        """Tell the believed time, or the machine's where none is believed yet."""
-        return self.now().utc_ms or self.clock.utc_ms()
+        """Tell the believed time; where none is yet, the machine's, but none before the floor."""
+        return self._best_ms(self.vitals.floor.at)
+
+    def likely_ms(self) -> int:
+        """Tell the same for a screen: there the meter's word counts before the time is known."""
+        return self._best_ms(self.vitals.floor.guess)
+
+    def _best_ms(self, least_ms: Callable[[int], int]) -> int:
+        moment = self.now()
+        if moment.utc_ms is not None or isinstance(self.clock, DrivenClock):
+            return moment.utc_ms or self.clock.utc_ms()
+        return max(self.clock.utc_ms(), least_ms(moment.monotonic_ms))
+
+    def certificate_time(self) -> KnownTime | None:
+        """Say by which time a server's certificate is judged; None for the machine's clock."""
+        if isinstance(self.clock, DrivenClock):
+            return None
+        now_ms = self.clock.monotonic_ms()
+        floor_ms = self.vitals.floor.at(now_ms)
+        return known_time(self.clock.utc_ms(), floor_ms, self.ledger.at(self.boot, now_ms))
 
     def restore(self) -> None:
         """Go on from what the log says: each meter's last rows, the days kept for the page."""
@@ -142,6 +163,8 @@ class Hub:
                 if isinstance(row, LogRow):
                     resolved = self.ledger.resolve(row)
                     at_ms = resolved[0] if resolved else row.meter_clock_ms or row.monotonic_ms
+                    if resolved and not isinstance(self.clock, DrivenClock):
+                        self.vitals.floor.raise_to(resolved[0], self.clock.monotonic_ms())
                     stamped.append((row, at_ms))
             runs, closings = self.log.runs(one.log), self.log.last_closings(one.meter)
             self.collector.restore(one.meter, one.medium, stamped[::-1], runs, closings)
@@ -154,6 +177,10 @@ class Hub:
                     self._drive_clock(self.clock, one)
                 for sample in one.samples:
                     self._note_role(sample.meter, source.role)
+                    if sample.meter_time_ms is not None:
+                        self.vitals.floor.hear_meter(
+                            sample.meter_time_ms, self.clock.monotonic_ms()
+                        )
             self.intake.take(one, self.now(), source.link)
 
     def role_of(self, meter: str) -> Role:
@@ -203,6 +230,8 @@ class Hub:
             return
         if known is None:
             _logger.info("the time is known now, from %s", source)
+        if not isinstance(self.clock, DrivenClock):
+            self.vitals.floor.raise_to(utc_ms - uncertainty_ms, piece.monotonic_ms)
         self.history.catch_up()
 
     def ask_system_clock(self) -> None:
@@ -303,6 +332,8 @@ class Hub:
         self.history.add_days(batch, self.utc_ms())
         if self.session is not None and batch.rows:
             batch.stored = self.session.take_stored()
+        if not isinstance(self.clock, DrivenClock):
+            batch.facts.update(self.vitals.due(self.clock.monotonic_ms()))
 
     def _note_heard(self, heard: Heard) -> None:
         sample, now_ms = heard.sample, self.machine.monotonic_ms()

@@ -188,6 +188,7 @@ def _joined(first: Batch, then: Batch) -> Batch:
         days=first.days + then.days,
         folded={**first.folded, **then.folded},
         stored={**first.stored, **then.stored},
+        facts={**first.facts, **then.facts},
     )
 
 

@@ -158,6 +158,7 @@ class Log:
             self._db.executemany(
                 "INSERT OR REPLACE INTO folded VALUES (?, ?)", list(batch.folded.items())
             )
+        self._db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", batch.facts.items())
         for log, ranges in batch.stored.items():
             self._db.execute("DELETE FROM stored_ranges WHERE log = ?", (log,))
             self._db.executemany(

@@ -13,7 +13,7 @@ def read_home_inputs(hub: Hub) -> HomeInputs:
     monotonic_ms = hub.clock.monotonic_ms()
     believed = hub.ledger.at(hub.boot, monotonic_ms)
     return HomeInputs(
-        now_ms=hub.utc_ms(),
+        now_ms=hub.likely_ms(),
         zone=hub.config.hub_zone,
         is_clock_trusted=hub.ledger.is_trusted(hub.boot, monotonic_ms),
         clock_source=believed.source if believed else "machine",

@@ -106,6 +106,27 @@ class ClockLedger:
         """Take back a piece that could not be kept, so that its source is heard again."""
         self._pieces[piece.boot].remove(piece)
 
+    def bracket(self, boot: int) -> tuple[int | None, int | None]:
+        """Tell between which UTC times a boot lies that never learned its own.
+
+        After the last that an earlier boot knew, before the switching on of the next that knew one;
+        None where there is no such boot.
+        """
+        before = [piece.utc_ms for one in self._pieces if one < boot for piece in self._pieces[one]]
+        after = [
+            piece.utc_ms - piece.monotonic_ms
+            for one in self._pieces
+            if one > boot
+            for piece in self._pieces[one]
+        ]
+        return max(before, default=None), min(after, default=None)
+
+    @property
+    def newest_ms(self) -> int:
+        """Tell the latest time that any piece knows of; 0 where there is none."""
+        pieces = (piece for boot in self._pieces.values() for piece in boot)
+        return max((piece.utc_ms - piece.uncertainty_ms for piece in pieces), default=0)
+
     @property
     def size(self) -> int:
         """Count the pieces: another count says that rows may be dated now that could not be."""

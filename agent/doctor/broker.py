@@ -12,6 +12,7 @@ from typing import NamedTuple
 from agent.config import Config
 from agent.doctor.check import Check, Result
 from agent.doctor.network import CONNECT_S, Reach, connect, explain
+from agent.uplink.tls import KnowTime, client_context, machine_time
 
 NAME = "broker"
 
@@ -36,12 +37,15 @@ class Answer(NamedTuple):
     detail: str = ""
 
 
-def check_broker(config: Config, ca: Path, certificate: Path, key: Path) -> Check:
-    """Check the way to the broker, each step with its own finding."""
+def check_broker(
+    config: Config, ca: Path, certificate: Path, key: Path, know_time: KnowTime = machine_time
+) -> Check:
+    """Check the way to the broker, each step with its own finding.
+
+    Certificates are judged as the hub would judge them, also while the machine's clock is wrong.
+    """
     host, port = config.uplink_host, config.uplink_port
-    context = ssl.create_default_context(cafile=str(ca))
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(certificate, key, "")
+    context = client_context(ca, certificate, key, know_time)
     attempt = connect(host, port)
     if attempt.stream is None:
         return judge_unreached(attempt.reach, host, port)

@@ -21,13 +21,15 @@ from agent.doctor import (
 from agent.doctor.check import Check, Result
 from agent.doctor.guard import guard
 from agent.doctor.reading import open_database, read_consent
+from agent.floor import KnownTime
 from shared.clock import Clock
 from shared.errors import OperatorError
 from shared.readings import Medium
 
 OF_THE_DATABASE = (
     *("schema", "integrity", "checksums", "sequence", "log", "backlog", "refused ranges"),
-    *("quarantine", meter.HEARD, clocks.LEDGER, clocks.SYSTEM),
+    *("quarantine", meter.HEARD, clocks.LEDGER, clocks.SYSTEM, clocks.FLOOR),
+    clocks.UNDATED,
 )
 """Checks that cannot be made without the database."""
 
@@ -58,7 +60,7 @@ def examine(config: Config, config_file: Path | None, clock: Clock) -> list[Chec
         is_heard = any(check.name == meter.HEARD and check.result is Result.OK for check in checks)
         checks += meter.check_links(config, hub_runs=hub_runs, is_heard=is_heard)
         checks += [guard(clocks.KERNEL, clocks.check_kernel)]
-        checks += check_uplink(config, clock)
+        checks += check_uplink(connection, config, clock)
         checks += [page_check, *check_household(connection, config, clock)]
     return checks
 
@@ -122,12 +124,22 @@ def check_contents(
         (meter.HEARD, lambda: meter.check_heard(connection, config, clock, hub_runs=hub_runs)),
         (clocks.LEDGER, lambda: clocks.check_ledger(connection, config, clock)),
         (clocks.SYSTEM, lambda: clocks.check_system(connection, config, clock)),
+        (clocks.FLOOR, lambda: clocks.check_floor(connection, config, clock)),
+        (clocks.UNDATED, lambda: clocks.check_undated(connection, config, clock)),
     ]
     return checks + [guard(name, make) for name, make in made]
 
 
-def check_uplink(config: Config, clock: Clock) -> list[Check]:
+def check_uplink(
+    connection: sqlite3.Connection | None, config: Config, clock: Clock
+) -> list[Check]:
     """Make the checks of the way to the cloud."""
+
+    def know_time() -> KnownTime | None:
+        if connection is None:
+            return None
+        return clocks.read_known_time(connection, config, clock)
+
     ca, certificate, key = (
         config.uplink_ca_file,
         config.uplink_certificate_file,
@@ -151,7 +163,7 @@ def check_uplink(config: Config, clock: Clock) -> list[Check]:
             certificates.AUTHORITY,
             lambda: certificates.check_expiry(certificates.AUTHORITY, ca, now_ms, renew),
         ),
-        (broker.NAME, lambda: broker.check_broker(config, ca, certificate, key)),
+        (broker.NAME, lambda: broker.check_broker(config, ca, certificate, key, know_time)),
     ]
     return [guard(name, make) for name, make in made]
 

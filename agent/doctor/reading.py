@@ -184,6 +184,12 @@ def read_boot(connection: sqlite3.Connection, boot_id: str) -> int | None:
     return None if row is None else int(row[0])
 
 
+def read_fact(connection: sqlite3.Connection, name: str) -> bytes | None:
+    """Read a small fact; None where there is none."""
+    row = connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+    return None if row is None else bytes(row[0])
+
+
 def read_consent(connection: sqlite3.Connection) -> Granularity | None:
     """Read the household's newest choice; None where it has made none."""
     row = connection.execute(

@@ -6,7 +6,6 @@ paho runs its own network thread; every callback is handed to the event loop and
 import asyncio
 import contextlib
 import secrets
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.uplink.port import Arrived, Channel, Connected, Disconnected, Event, Undelivered
+from agent.uplink.tls import KnowTime, client_context, machine_time
 from shared import topics
-from shared.errors import OperatorError
 from shared.protocol import Status, encode_message
 
 KEEPALIVE_S = 30
@@ -44,6 +43,7 @@ class BrokerAccess:
     certificate_file: Path
     key_file: Path
     frames_prefix: str = ""
+    know_time: KnowTime = machine_time
 
 
 class MqttUplink:
@@ -101,7 +101,12 @@ class MqttUplink:
         client = Client(
             CallbackAPIVersion.VERSION2, client_id=self._thing, protocol=MQTTProtocolVersion.MQTTv5
         )
-        client.tls_set_context(_tls_context(self._access))
+        access = self._access
+        client.tls_set_context(
+            client_context(
+                access.ca_file, access.certificate_file, access.key_file, access.know_time
+            )
+        )
         client.reconnect_delay_set(RECONNECT_S_MIN, RECONNECT_S_MAX)
         client.max_queued_messages_set(MAX_QUEUED_MESSAGES)
         client.max_inflight_messages_set(MAX_INFLIGHT_MESSAGES)
@@ -167,17 +172,3 @@ class MqttUplink:
         with contextlib.suppress(RuntimeError):
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._deliver, event)
-
-
-def _tls_context(access: BrokerAccess) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=str(access.ca_file))
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(access.certificate_file, access.key_file)
-    except (OSError, ssl.SSLError) as error:
-        raise OperatorError(
-            f"the certificate files {access.ca_file}, {access.certificate_file}, "
-            f"{access.key_file} cannot be used: {error}",
-            hint="check that they exist, are readable by this user, and belong together",
-        ) from error
-    return context

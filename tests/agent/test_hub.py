@@ -19,6 +19,7 @@ from shared.clock import DrivenClock, SystemClock
 from shared.protocol import decode_live
 from shared.readings import Medium, Sample
 from shared.units import MS_PER_DAY, MS_PER_HOUR
+from tests.support.clocks import StillClock
 from tests.support.fakes import FakeCloud, FakeUplink
 from tests.support.hubs import (
     METER,
@@ -34,23 +35,6 @@ from tests.support.hubs import (
     take,
     telegram,
 )
-
-
-class StillClock:
-    """A machine's clock that a test sets: its boot has a name, its wall time may be wrong."""
-
-    def __init__(self, boot_id: str = "boot", utc_ms: int = 1_000) -> None:
-        self.boot_id = boot_id
-        self.monotonic = 0
-        self.wall_ms = utc_ms
-
-    def monotonic_ms(self) -> int:
-        """Milliseconds since the boot."""
-        return self.monotonic
-
-    def utc_ms(self) -> int:
-        """What the machine takes for the time."""
-        return self.wall_ms
 
 
 def session_of(hub: Hub, uplink: FakeUplink) -> Session:
