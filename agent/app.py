@@ -8,6 +8,7 @@ import socket
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import version
 
 import uvicorn
@@ -18,6 +19,7 @@ from agent.consent import Consent, Granularity
 from agent.home.page import create_page, end_events
 from agent.hub import Hub
 from agent.log import Log
+from agent.measures import render_metrics
 from agent.notify import Notifier
 from agent.ntp import clock_error_ms
 from agent.pipeline import run_pipeline
@@ -152,6 +154,7 @@ async def serve(config: Config) -> None:
         allowed_hosts=config.page_allowed_hosts,
         pin=config.page_pin,
         set_granularity=hub.set_granularity,
+        render_metrics=partial(render_metrics, hub) if config.page_metrics else None,
     )
     server = _page_server(page)
     watchdog = Watchdog(

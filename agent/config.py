@@ -56,6 +56,7 @@ class Config:
     meters: tuple[MeterConfig, ...]
     log_commit_window_s: float
     log_retention_days: int
+    storage_endurance_tb: int
     uplink_host: str
     uplink_port: int
     uplink_ca_file: Path | None
@@ -69,6 +70,7 @@ class Config:
     page_host: str
     page_port: int
     page_allowed_hosts: frozenset[str]
+    page_metrics: bool
     page_pin: str
     consent_granularity: Granularity
     tariff_electricity_file: Path | None

@@ -4,6 +4,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from agent.collector import RESTORED_ROWS, Collector, Heard, Moment
 from agent.config import Config
 from agent.consent import Consent, Granularity, check_granularity
+from agent.disk import read_counter
 from agent.floor import KnownTime, known_time
 from agent.history import History
 from agent.intake import Committed, Intake
@@ -95,6 +97,7 @@ class Hub:
         self.consent = consent
         self.uplink = uplink
         self.machine = SystemClock()
+        self.started_ms = self.machine.monotonic_ms()
         self._read_clock_error_ms = read_clock_error_ms
         self.boot = log.boot_number(clock.boot_id)
         self.history = History(log, ledger)
@@ -108,7 +111,9 @@ class Hub:
         )
         self.session: Session | None = None
         self.liveness = Liveness()
-        self.vitals = Vitals(log, clock.monotonic_ms(), ledger.newest_ms)
+        self.vitals = Vitals(
+            log, clock, partial(read_counter, config.hub_state_dir), ledger.newest_ms
+        )
         self.links = {meter.link: LinkState() for meter in config.meters}
         self.latest: dict[str, Latest] = {}
         self.tariffs = TariffShelf(log, config.tariff_electricity_file, config.tariff_gas_file)
@@ -333,7 +338,7 @@ class Hub:
         if self.session is not None and batch.rows:
             batch.stored = self.session.take_stored()
         if not isinstance(self.clock, DrivenClock):
-            batch.facts.update(self.vitals.due(self.clock.monotonic_ms()))
+            batch.facts.update(self.vitals.due())
 
     def _note_heard(self, heard: Heard) -> None:
         sample, now_ms = heard.sample, self.machine.monotonic_ms()

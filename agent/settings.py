@@ -205,6 +205,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "log.retention_days", 35, "stored samples are kept this long on the hub", whole(35, 3650)
     ),
+    Setting(
+        "storage.endurance_tb",
+        5,
+        "what the state folder's card or disk takes in its life, in terabytes written; "
+        "its maker may say (TBW)",
+        whole(1, 100_000),
+    ),
     Setting("uplink.host", "", "the broker's host name; empty: the hub works alone", text),
     Setting("uplink.port", 8883, "the broker's port", whole(1, MAX_PORT)),
     Setting("uplink.ca_file", "", "certificate of the authority that signed the broker's", path),
@@ -228,6 +235,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("page.host", "127.0.0.1", "address the display page listens on", text),
     Setting("page.port", 8080, "port of the display page", whole(0, MAX_PORT)),
     Setting("page.allowed_hosts", [], "further host names the page answers to", hosts),
+    Setting("page.metrics", False, "serve /metrics, for Prometheus", yes_or_no),
     Setting("page.pin", "", "PIN for changes on the page; empty: the page is read-only", text),
     Setting(
         "consent.granularity",

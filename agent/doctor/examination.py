@@ -17,6 +17,7 @@ from agent.doctor import (
     page,
     quarantine,
     storage,
+    wear,
 )
 from agent.doctor.check import Check, Result
 from agent.doctor.guard import guard
@@ -29,7 +30,7 @@ from shared.readings import Medium
 OF_THE_DATABASE = (
     *("schema", "integrity", "checksums", "sequence", "log", "backlog", "refused ranges"),
     *("quarantine", meter.HEARD, clocks.LEDGER, clocks.SYSTEM, clocks.FLOOR),
-    clocks.UNDATED,
+    *(clocks.UNDATED, wear.NAME),
 )
 """Checks that cannot be made without the database."""
 
@@ -125,6 +126,7 @@ def check_contents(
         (clocks.LEDGER, lambda: clocks.check_ledger(connection, config, clock)),
         (clocks.SYSTEM, lambda: clocks.check_system(connection, config, clock)),
         (clocks.FLOOR, lambda: clocks.check_floor(connection, config, clock)),
+        (wear.NAME, lambda: wear.check_wear(connection, config, clock)),
         (clocks.UNDATED, lambda: clocks.check_undated(connection, config, clock)),
     ]
     return checks + [guard(name, make) for name, make in made]
