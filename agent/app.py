@@ -18,6 +18,7 @@ from agent.config import Config, service_manager
 from agent.consent import Consent, Granularity
 from agent.home.page import create_page, end_events
 from agent.hub import Hub
+from agent.liveness import Parts
 from agent.log import Log
 from agent.measures import render_metrics
 from agent.notify import Notifier
@@ -149,16 +150,18 @@ async def serve(config: Config) -> None:
     """Run the hub until SIGTERM or SIGINT, then commit, send and close."""
     listener = listen(config.page_host, config.page_port)
     hub = build_hub(config)
+    manager = service_manager()
     page = create_page(
         lambda: read_home_inputs(hub),
         allowed_hosts=config.page_allowed_hosts,
         pin=config.page_pin,
         set_granularity=hub.set_granularity,
+        read_parts=lambda: Parts(manager.watchdog_s > 0, hub.liveness.late()),
         render_metrics=partial(render_metrics, hub) if config.page_metrics else None,
     )
     server = _page_server(page)
     watchdog = Watchdog(
-        Notifier(service_manager()),
+        Notifier(manager),
         hub.liveness,
         describe=lambda: in_a_line(hub),
         page=listener.getsockname()[:2],

@@ -51,6 +51,15 @@ class TimeFloor:
         """Take in a time that is surely past; an earlier one than is known changes nothing."""
         self._past_at_zero_ms = max(self._past_at_zero_ms, past_ms - monotonic_ms)
 
+    def correct_to(self, past_ms: int, monotonic_ms: int) -> None:
+        """Take in a time that is believed now; it overrules a floor that it shows to be wrong.
+
+        A time service that once said 2036 must not bar the certificates of today for ever.
+        """
+        if self.at(monotonic_ms) - past_ms > WRONG_BY_MS:
+            self._past_at_zero_ms = past_ms - monotonic_ms
+        self.raise_to(past_ms, monotonic_ms)
+
     def hear_meter(self, meter_ms: int, monotonic_ms: int) -> None:
         """Take in what a meter's clock says now."""
         self._meter_at_zero_ms = meter_ms - monotonic_ms

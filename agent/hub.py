@@ -112,7 +112,7 @@ class Hub:
         self.session: Session | None = None
         self.liveness = Liveness()
         self.vitals = Vitals(
-            log, clock, partial(read_counter, config.hub_state_dir), ledger.newest_ms
+            log, clock, partial(read_counter, config.hub_state_dir), ledger.last_ms
         )
         self.links = {meter.link: LinkState() for meter in config.meters}
         self.latest: dict[str, Latest] = {}
@@ -236,7 +236,7 @@ class Hub:
         if known is None:
             _logger.info("the time is known now, from %s", source)
         if not isinstance(self.clock, DrivenClock):
-            self.vitals.floor.raise_to(utc_ms - uncertainty_ms, piece.monotonic_ms)
+            self.vitals.floor.correct_to(utc_ms - uncertainty_ms, piece.monotonic_ms)
         self.history.catch_up()
 
     def ask_system_clock(self) -> None:

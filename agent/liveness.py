@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 COMMIT = "commit"
 PAGE = "page"
 
@@ -39,6 +41,13 @@ def meter_bound_s(link: str, silence_s: float) -> float:
 class _Part:
     answered_s: float
     bound_s: float
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """How the parts are: the late ones with their seconds, and whether systemd is told."""
+
+    is_watched: bool = False
+    late: dict[str, float] = {}
 
 
 class Liveness:

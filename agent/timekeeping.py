@@ -122,10 +122,16 @@ class ClockLedger:
         return max(before, default=None), min(after, default=None)
 
     @property
-    def newest_ms(self) -> int:
-        """Tell the latest time that any piece knows of; 0 where there is none."""
-        pieces = (piece for boot in self._pieces.values() for piece in boot)
-        return max((piece.utc_ms - piece.uncertainty_ms for piece in pieces), default=0)
+    def last_ms(self) -> int:
+        """Tell the least that the piece believed last says it was; 0 where there is none.
+
+        The last, not the latest: what was believed in error was corrected by a later piece.
+        """
+        boot = max(self._pieces, default=None)
+        if boot is None:
+            return 0
+        last = self._pieces[boot][-1]
+        return last.utc_ms - last.uncertainty_ms
 
     @property
     def size(self) -> int:

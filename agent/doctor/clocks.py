@@ -142,8 +142,8 @@ def judge_system(now_ms: int, newest_ms: int | None, believed: BelievedTime | No
 def read_floor(connection: sqlite3.Connection, clock: Clock) -> TimeFloor:
     """Read the time that has surely passed, as the hub would when it starts."""
     noted = decode_note(read_fact(connection, FACT))
-    newest_ms = ClockLedger(read_pieces(connection)).newest_ms
-    return TimeFloor(clock.monotonic_ms(), noted.past_ms, newest_ms)
+    last_ms = ClockLedger(read_pieces(connection)).last_ms
+    return TimeFloor(clock.monotonic_ms(), noted.past_ms, last_ms)
 
 
 def read_known_time(

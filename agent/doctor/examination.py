@@ -48,8 +48,8 @@ def examine(config: Config, config_file: Path | None, clock: Clock) -> list[Chec
         guard("state folder", lambda: storage.check_folder(config.hub_state_dir)),
         guard("free space", lambda: storage.check_free_space(config.hub_state_dir)),
     ]
-    page_check = guard(page.NAME, lambda: check_page(config, config_file))
-    hub_runs = page_check.result is Result.OK
+    page_checks = check_page(config, config_file)
+    hub_runs = page_checks[0].result is Result.OK
     with ExitStack() as stack:
         opened = _open(config.database_path, stack)
         connection = None if isinstance(opened, Check) else opened
@@ -62,7 +62,7 @@ def examine(config: Config, config_file: Path | None, clock: Clock) -> list[Chec
         checks += meter.check_links(config, hub_runs=hub_runs, is_heard=is_heard)
         checks += [guard(clocks.KERNEL, clocks.check_kernel)]
         checks += check_uplink(connection, config, clock)
-        checks += [page_check, *check_household(connection, config, clock)]
+        checks += [*page_checks, *check_household(connection, config, clock)]
     return checks
 
 
@@ -72,13 +72,23 @@ def check_configuration(config: Config, config_file: Path | None) -> Check:
     return Check("configuration", Result.OK, f"{source}; this hub is {config.hub_thing!r}")
 
 
-def check_page(config: Config, config_file: Path | None) -> Check:
-    """Check who has the page's port; one chosen by the system cannot be known."""
+def check_page(config: Config, config_file: Path | None) -> list[Check]:
+    """Check who has the page's port, and how the hub's parts are.
+
+    A port chosen by the system cannot be known.
+    """
     if not config.page_port:
-        return Check(page.NAME, Result.ABSENT, "page.port is 0: the hub takes any free port")
-    found = page.probe_page(config.page_host, config.page_port)
-    command = "hearthlink run" + (f" --config {config_file}" if config_file else "")
-    return page.judge_page(found, config.page_host, config.page_port, command)
+        finding = "page.port is 0: the hub takes any free port"
+        return [Check(name, Result.ABSENT, finding) for name in (page.NAME, page.PARTS)]
+    found = page.Found(page.Listener.NOBODY)
+
+    def probe() -> Check:
+        nonlocal found
+        found = page.probe_page(config.page_host, config.page_port)
+        command = "hearthlink run" + (f" --config {config_file}" if config_file else "")
+        return page.judge_page(found, config.page_host, config.page_port, command)
+
+    return [guard(page.NAME, probe), page.judge_parts(found)]
 
 
 def _open(path: Path, stack: ExitStack) -> sqlite3.Connection | Check:

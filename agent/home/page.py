@@ -20,6 +20,7 @@ from agent.home.guard import Guard, problem
 from agent.home.inputs import HomeInputs
 from agent.home.pins import PinGate
 from agent.home.view import build_view
+from agent.liveness import Parts
 from agent.metrics import MEDIA_TYPE
 from shared.errors import HearthlinkError
 
@@ -50,8 +51,10 @@ class Page:
         read_inputs: Callable[[], HomeInputs],
         pin: str,
         set_granularity: Callable[[str], None],
+        read_parts: Callable[[], Parts],
     ) -> None:
         self._read_inputs = read_inputs
+        self._read_parts = read_parts
         self._gate = PinGate(pin)
         self._set_granularity = set_granularity
         self._assets = load_assets()
@@ -90,8 +93,9 @@ class Page:
         return EventStream(self.feed)
 
     async def show_health(self, _request: Request) -> Response:
-        """Say that the page answers, and how many are watching."""
-        body = msgspec.json.encode({"status": "ok", "viewers": self.feed.viewers})
+        """Say that the page answers, how many are watching, and which other parts do not answer."""
+        parts = msgspec.structs.asdict(self._read_parts())
+        body = msgspec.json.encode({"status": "ok", "viewers": self.feed.viewers, **parts})
         return Response(body, media_type="application/json", headers=NO_STORE)
 
     async def change_granularity(self, request: Request) -> Response:
@@ -146,6 +150,7 @@ def create_page(
     allowed_hosts: frozenset[str],
     pin: str,
     set_granularity: Callable[[str], None],
+    read_parts: Callable[[], Parts] = Parts,
     render_metrics: Callable[[], bytes] | None = None,
 ) -> Starlette:
     """Make the application.
@@ -153,9 +158,10 @@ def create_page(
     `read_inputs` is called in the event loop at most once a second, and only while someone watches;
     `allowed_hosts` are the names, without port, that the hub answers to beside the loopback's;
     `pin` "" makes the page read only; `set_granularity` raises HearthlinkError for what it refuses;
-    without `render_metrics` there is no `/metrics`.
+    `read_parts` says how the hub's other parts are; without `render_metrics` there is no
+    `/metrics`.
     """
-    page = Page(read_inputs, pin, set_granularity)
+    page = Page(read_inputs, pin, set_granularity, read_parts)
     app = Starlette(
         routes=[
             Route("/", page.show),

@@ -48,6 +48,18 @@ def test_it_rises_and_never_falls() -> None:
     assert floor.at(20_000) == LATER_MS + MS_PER_DAY
 
 
+def test_a_time_believed_now_overrules_a_floor_that_is_days_ahead() -> None:
+    """Less than a day ahead is a meter's clock or a drift, and the floor stays."""
+    floor = TimeFloor(0, LATER_MS)
+
+    floor.correct_to(LATER_MS - WRONG_BY_MS, 0)
+    stays_ms = floor.at(0)
+    floor.correct_to(LATER_MS - WRONG_BY_MS - 1, 0)
+
+    assert stays_ms == LATER_MS
+    assert floor.at(0) == LATER_MS - WRONG_BY_MS - 1
+
+
 @pytest.mark.parametrize(
     ("ahead_ms", "is_believed"),
     [(0, True), (METER_LEAD_MS, True), (METER_LEAD_MS + 1, False), (-1, False)],

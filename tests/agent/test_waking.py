@@ -4,6 +4,7 @@ Each boot has a clock of its own that a test sets; the machine's wall clock stan
 """
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from agent.doctor.clocks import check_floor, check_undated, read_known_time
 from agent.doctor.reading import open_database
 from agent.floor import RELEASED_MS, KnownTime
 from agent.hub import Hub
-from agent.log import Log
+from agent.records import Batch
 from agent.rows import LogRow
 from agent.status import read_home_inputs
 from agent.timekeeping import ClockLedger, Piece
@@ -72,6 +73,26 @@ def test_the_hub_notes_the_time_once_an_hour_with_a_commit(tmp_path: Path) -> No
     assert noted[0] == noted[1]
     assert noted[2] - noted[1] >= NOTE_EVERY_MS
     assert noted[2] <= NOW_MS + clock.monotonic
+    hub.log.close()
+
+
+def test_a_note_that_the_disk_refused_is_written_with_the_next_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk delays it; the hour that follows does not have to pass first."""
+    hub, clock = wake(tmp_path, "first")
+
+    def refuse(_batch: Batch) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as full:
+        full.setattr(hub.log, "commit", refuse)
+        hear(hub, clock, range(1, 2), 0)
+    assert hub.log.fact(FACT) is None
+
+    hear(hub, clock, range(2, 3), WH)
+
+    assert decode_note(hub.log.fact(FACT)).past_ms > 0
     hub.log.close()
 
 
@@ -266,10 +287,26 @@ def test_doctor_tells_the_floor_and_judges_by_it(tmp_path: Path) -> None:
     assert unknown_boot is None
 
 
-def test_the_newest_piece_is_past_by_its_uncertainty(tmp_path: Path) -> None:
-    """Nobody knows it better than it was known then."""
-    log = Log(tmp_path / "hub.sqlite")
+def test_the_last_piece_is_past_by_its_uncertainty() -> None:
+    """Nobody knows it better than it was known then; an error before it does not count."""
+    wrong = Piece(1, 0, NOW_MS + 3_650 * MS_PER_DAY, 10, "ntp")
 
-    assert ClockLedger(log.clock_pieces()).newest_ms == 0
-    assert ClockLedger([Piece(1, 0, NOW_MS, 40, "cloud")]).newest_ms == NOW_MS - 40
-    log.close()
+    assert ClockLedger().last_ms == 0
+    assert ClockLedger([Piece(1, 0, NOW_MS, 40, "cloud")]).last_ms == NOW_MS - 40
+    assert ClockLedger([wrong, Piece(1, 9, NOW_MS, 40, "cloud")]).last_ms == NOW_MS - 40
+    assert ClockLedger([wrong, Piece(2, 0, NOW_MS, 40, "cloud")]).last_ms == NOW_MS - 40
+
+
+def test_a_time_service_that_was_wrong_once_bars_nothing_for_ever(tmp_path: Path) -> None:
+    """It said 2036; the cloud put it right; the next boot in 1970 has a sound floor."""
+    first, clock = wake(tmp_path, "first")
+    first.believe(NOW_MS + 3_650 * MS_PER_DAY, 10, "ntp")
+    hear(first, clock, range(1, 2), 0)
+    first.believe(NOW_MS + clock.monotonic, 10, "cloud")
+    hear(first, clock, range(2, 90), WH)
+    first.log.close()
+
+    second, _ = wake(tmp_path, "second")
+
+    assert NOW_MS + MS_PER_HOUR <= second.utc_ms() <= NOW_MS + 2 * MS_PER_HOUR
+    second.log.close()
