@@ -111,8 +111,13 @@ class Hub:
         )
         self.session: Session | None = None
         self.liveness = Liveness()
+        # A replay's time is another year's: it says nothing of the machine it is played on.
+        self._is_driven = isinstance(clock, DrivenClock)
         self.vitals = Vitals(
-            log, clock, partial(read_counter, config.hub_state_dir), ledger.last_ms
+            log,
+            self.machine if self._is_driven else clock,
+            partial(read_counter, config.hub_state_dir),
+            0 if self._is_driven else ledger.last_ms,
         )
         self.links = {meter.link: LinkState() for meter in config.meters}
         self.latest: dict[str, Latest] = {}
@@ -137,17 +142,16 @@ class Hub:
 
     def _best_ms(self, least_ms: Callable[[int], int]) -> int:
         moment = self.now()
-        if moment.utc_ms is not None or isinstance(self.clock, DrivenClock):
+        if moment.utc_ms is not None or self._is_driven:
             return moment.utc_ms or self.clock.utc_ms()
         return max(self.clock.utc_ms(), least_ms(moment.monotonic_ms))
 
     def certificate_time(self) -> KnownTime | None:
         """Say by which time a server's certificate is judged; None for the machine's clock."""
-        if isinstance(self.clock, DrivenClock):
-            return None
-        now_ms = self.clock.monotonic_ms()
-        floor_ms = self.vitals.floor.at(now_ms)
-        return known_time(self.clock.utc_ms(), floor_ms, self.ledger.at(self.boot, now_ms))
+        clock: Clock = self.machine if self._is_driven else self.clock
+        now_ms = clock.monotonic_ms()
+        believed = None if self._is_driven else self.ledger.at(self.boot, now_ms)
+        return known_time(clock.utc_ms(), self.vitals.floor.at(now_ms), believed)
 
     def restore(self) -> None:
         """Go on from what the log says: each meter's last rows, the days kept for the page."""
@@ -168,7 +172,7 @@ class Hub:
                 if isinstance(row, LogRow):
                     resolved = self.ledger.resolve(row)
                     at_ms = resolved[0] if resolved else row.meter_clock_ms or row.monotonic_ms
-                    if resolved and not isinstance(self.clock, DrivenClock):
+                    if resolved and not self._is_driven:
                         self.vitals.floor.raise_to(resolved[0], self.clock.monotonic_ms())
                     stamped.append((row, at_ms))
             runs, closings = self.log.runs(one.log), self.log.last_closings(one.meter)
@@ -182,7 +186,7 @@ class Hub:
                     self._drive_clock(self.clock, one)
                 for sample in one.samples:
                     self._note_role(sample.meter, source.role)
-                    if sample.meter_time_ms is not None:
+                    if sample.meter_time_ms is not None and not self._is_driven:
                         self.vitals.floor.hear_meter(
                             sample.meter_time_ms, self.clock.monotonic_ms()
                         )
@@ -235,7 +239,7 @@ class Hub:
             return
         if known is None:
             _logger.info("the time is known now, from %s", source)
-        if not isinstance(self.clock, DrivenClock):
+        if not self._is_driven:
             self.vitals.floor.correct_to(utc_ms - uncertainty_ms, piece.monotonic_ms)
         self.history.catch_up()
 
@@ -337,8 +341,7 @@ class Hub:
         self.history.add_days(batch, self.utc_ms())
         if self.session is not None and batch.rows:
             batch.stored = self.session.take_stored()
-        if not isinstance(self.clock, DrivenClock):
-            batch.facts.update(self.vitals.due())
+        batch.facts.update(self.vitals.due())
 
     def _note_heard(self, heard: Heard) -> None:
         sample, now_ms = heard.sample, self.machine.monotonic_ms()

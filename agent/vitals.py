@@ -56,7 +56,7 @@ class Vitals:
         self._clock = clock
         self._read_disk = read_disk
         self._wear = noted.wear
-        self._noted_ms: int | None = None
+        self._noted_past_ms = 0
 
     def wear(self) -> Wear | None:
         """Look at the disk now; None where it cannot be."""
@@ -67,9 +67,9 @@ class Vitals:
         return self._wear
 
     def due(self) -> dict[str, bytes]:
-        """Hand over the note for the next group commit, once an hour."""
-        now_ms = self._clock.monotonic_ms()
-        if self._noted_ms is not None and now_ms - self._noted_ms < NOTE_EVERY_MS:
+        """Hand over the note for the next group commit: once an hour, and when the floor jumps."""
+        past_ms = self.floor.at(self._clock.monotonic_ms())
+        if abs(past_ms - self._noted_past_ms) < NOTE_EVERY_MS:
             return {}
-        self._noted_ms = now_ms
-        return {FACT: msgspec.json.encode(Note(self.floor.at(now_ms), self.wear()))}
+        self._noted_past_ms = past_ms
+        return {FACT: msgspec.json.encode(Note(past_ms, self.wear()))}

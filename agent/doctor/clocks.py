@@ -139,10 +139,11 @@ def judge_system(now_ms: int, newest_ms: int | None, believed: BelievedTime | No
     return Check(SYSTEM, Result.OK, "not behind any time already known")
 
 
-def read_floor(connection: sqlite3.Connection, clock: Clock) -> TimeFloor:
+def read_floor(connection: sqlite3.Connection, config: Config, clock: Clock) -> TimeFloor:
     """Read the time that has surely passed, as the hub would when it starts."""
     noted = decode_note(read_fact(connection, FACT))
-    last_ms = ClockLedger(read_pieces(connection)).last_ms
+    is_driven = config.hub_clock == "meter"
+    last_ms = 0 if is_driven else ClockLedger(read_pieces(connection)).last_ms
     return TimeFloor(clock.monotonic_ms(), noted.past_ms, last_ms)
 
 
@@ -152,12 +153,12 @@ def read_known_time(
     """Read by which time the hub judges certificates now; None for the machine's clock."""
     boot, now_ms = read_boot(connection, clock.boot_id), clock.monotonic_ms()
     believed = None if boot is None else read_ledger(connection, config).at(boot, now_ms)
-    return known_time(clock.utc_ms(), read_floor(connection, clock).at(now_ms), believed)
+    return known_time(clock.utc_ms(), read_floor(connection, config, clock).at(now_ms), believed)
 
 
 def check_floor(connection: sqlite3.Connection, config: Config, clock: Clock) -> Check:
     """Check whether the machine's clock is past the time floor."""
-    floor_ms = read_floor(connection, clock).at(clock.monotonic_ms())
+    floor_ms = read_floor(connection, config, clock).at(clock.monotonic_ms())
     return judge_floor(clock.utc_ms(), floor_ms, config.hub_zone)
 
 

@@ -346,6 +346,7 @@ def test_batches_of_nothing_take_no_receipts_along(tmp_path: Path) -> None:
     hub = hub_in(tmp_path)
     hub.session = session_of(hub, FakeUplink())
     hub.session._changed_logs.add(1)
+    hub.vitals.due()
     batch = Batch()
 
     hub._complete_batch(batch)

@@ -76,6 +76,20 @@ def test_the_hub_notes_the_time_once_an_hour_with_a_commit(tmp_path: Path) -> No
     hub.log.close()
 
 
+def test_a_time_that_becomes_known_is_noted_with_the_next_commit(tmp_path: Path) -> None:
+    """The power may fail again before the hour is over."""
+    hub, clock = wake(tmp_path, "first")
+    hear(hub, clock, range(1, 2), 0)
+    unknown_ms = decode_note(hub.log.fact(FACT)).past_ms
+
+    hub.hear_cloud_time(NOW_MS, 100)
+    hear(hub, clock, range(2, 3), WH)
+
+    assert unknown_ms < NOW_MS - MS_PER_DAY
+    assert decode_note(hub.log.fact(FACT)).past_ms >= NOW_MS
+    hub.log.close()
+
+
 def test_a_note_that_the_disk_refused_is_written_with_the_next_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,14 +172,14 @@ def test_a_meters_clock_is_shown_and_decides_nothing(tmp_path: Path) -> None:
     hub.log.close()
 
 
-def test_a_replay_notes_nothing(tmp_path: Path) -> None:
-    """A capture of another year says nothing of this one."""
+def test_a_replay_says_nothing_of_the_time(tmp_path: Path) -> None:
+    """A capture of another year is no floor of this one."""
     hub = hub_in(tmp_path, hub_clock="meter")
     take(hub, [telegram(KWH, NOW_MS + 1_000 * MS_PER_DAY)])
 
     asyncio.run(hub.intake.commit())
 
-    assert hub.log.fact(FACT) is None
+    assert decode_note(hub.log.fact(FACT)).past_ms < NOW_MS
     assert hub.certificate_time() is None
     hub.log.close()
 
