@@ -8,18 +8,22 @@ import socket
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import version
 
 import uvicorn
 from starlette.applications import Starlette
 
-from agent.config import Config
+from agent.config import Config, service_manager
 from agent.consent import Consent, Granularity
 from agent.home.page import create_page, end_events
 from agent.hub import Hub
+from agent.liveness import Parts
+from agent.measures import render_metrics
+from agent.notify import Notifier
 from agent.ntp import clock_error_ms
 from agent.pipeline import run_pipeline
-from agent.status import read_home_inputs
+from agent.status import in_a_line, read_home_inputs
 from agent.timekeeping import ClockLedger
 from agent.upkeep.opening import open_log
 from agent.uplink.access import CloudAccess
@@ -27,6 +31,7 @@ from agent.uplink.kinds import UplinkKind
 from agent.uplink.port import Uplink
 from agent.uplink.sender import SessionHooks, SessionRules
 from agent.uplink.session import Session
+from agent.watchdog import Watchdog
 from shared.clock import Clock, DrivenClock, SystemClock
 from shared.errors import OperatorError
 from shared.units import EARLIEST_PLAUSIBLE_MS
@@ -57,10 +62,11 @@ def build_hub(config: Config) -> Hub:
         ClockLedger(log.clock_pieces(), config.meter_clock_tolerance_ms),
         Consent([(0, config.consent_granularity), *choices]),
         clock_error_ms,
-        _uplink(config),
+        uplink=None,
         # The log's own thread: a broker that does not answer must not hold a commit up.
         writer=ThreadPoolExecutor(max_workers=1, thread_name_prefix="log"),
     )
+    hub.uplink = _uplink(hub)
     if hub.uplink is not None:
         hub.session = _session(hub, hub.uplink)
     hub.ask_system_clock()
@@ -68,7 +74,8 @@ def build_hub(config: Config) -> Hub:
     return hub
 
 
-def _uplink(config: Config) -> Uplink | None:
+def _uplink(hub: Hub) -> Uplink | None:
+    config = hub.config
     certificate, key = config.uplink_certificate_file, config.uplink_key_file
     if not config.uplink_host or certificate is None or key is None:
         return None
@@ -79,6 +86,7 @@ def _uplink(config: Config) -> Uplink | None:
         certificate,
         key,
         config.uplink_frames_prefix,
+        hub.certificate_time,
     )
     return open_uplink(config.uplink_kind, config.hub_thing, access)
 
@@ -164,13 +172,22 @@ async def serve(config: Config) -> None:
     """Run the hub until SIGTERM or SIGINT, then commit, send and close."""
     listener = listen(config.page_host, config.page_port)
     hub = build_hub(config)
+    manager = service_manager()
     page = create_page(
         lambda: read_home_inputs(hub),
         allowed_hosts=config.page_allowed_hosts,
         pin=config.page_pin,
         set_granularity=hub.set_granularity,
+        read_parts=lambda: Parts(manager.watchdog_s > 0, hub.liveness.late()),
+        render_metrics=partial(render_metrics, hub) if config.page_metrics else None,
     )
     server = _page_server(page)
+    watchdog = Watchdog(
+        Notifier(manager),
+        hub.liveness,
+        describe=lambda: in_a_line(hub),
+        page=listener.getsockname()[:2],
+    )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     # Names are looked up and brokers connected to here; each thread brings a memory arena.
@@ -182,7 +199,10 @@ async def serve(config: Config) -> None:
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve(sockets=[listener]), name="page")
             carrying = group.create_task(run_pipeline(hub), name="pipeline")
+            feeding = group.create_task(watchdog.run(), name="watchdog")
             await stop.wait()
+            watchdog.stopping()
+            feeding.cancel()
             carrying.cancel()
             end_events(page)
             server.should_exit = True

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import faulthandler
 import logging
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ def build_parser() -> argparse.ArgumentParser:
 def run(arguments: Sequence[str]) -> int:
     """Run the hub until it is told to stop."""
     chosen = build_parser().parse_args(arguments)
+    # systemd's watchdog ends a hub that hangs with SIGABRT: the journal then shows where it hung.
+    faulthandler.enable()
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
     from agent.app import serve  # noqa: PLC0415 (keeps --help quick)
 

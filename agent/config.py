@@ -16,6 +16,7 @@ from agent.meters import (
     with_environment,
     written_tables,
 )
+from agent.notify import ServiceManager
 from agent.roles import Role
 from agent.settings import SETTINGS, Setting
 from agent.timekeeping import ANY_CLOCK_MS, METER_CLOCK_TOLERANCE_MS
@@ -32,7 +33,16 @@ UNKNOWN = "no such setting; see docs/reference/settings.md"
 OF_A_METER = [setting for setting in SETTINGS if setting.key.startswith(f"{SECTION}.")]
 OF_THE_HUB = [setting for setting in SETTINGS if setting not in OF_A_METER]
 
-__all__ = ["SETTINGS", "Config", "environment_name", "load_config", "read_config"]
+US_PER_S = 1_000_000
+
+__all__ = [
+    "SETTINGS",
+    "Config",
+    "environment_name",
+    "load_config",
+    "read_config",
+    "service_manager",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,7 @@ class Config:
     log_commit_window_s: float
     log_retention_days: int
     log_max_mb: int
+    storage_endurance_tb: int
     uplink_kind: UplinkKind
     uplink_host: str
     uplink_port: int
@@ -62,6 +73,7 @@ class Config:
     page_host: str
     page_port: int
     page_allowed_hosts: frozenset[str]
+    page_metrics: bool
     page_pin: str
     consent_granularity: Granularity
     tariff_electricity_file: Path | None
@@ -188,3 +200,17 @@ def _contradictions(chosen: Mapping[str, Any]) -> list[str]:
     if chosen.get("page_pin") and len(chosen["page_pin"]) < MIN_PIN_CHARS:
         faults.append(f"page.pin: give at least {MIN_PIN_CHARS} characters, or none")
     return faults
+
+
+def service_manager(environment: Mapping[str, str] = os.environ) -> ServiceManager:
+    """Read what systemd put into the environment; a watchdog meant for another process is not ours.
+
+    systemd gives its own words (sd_watchdog_enabled(3)); one that cannot be read watches nothing.
+    """
+    address = environment.get("NOTIFY_SOCKET", "")
+    if not address.startswith(("/", "@")):
+        return ServiceManager()
+    watched, interval_us = environment.get("WATCHDOG_PID", ""), environment.get("WATCHDOG_USEC", "")
+    if not interval_us.isdecimal() or watched not in ("", str(os.getpid())):
+        return ServiceManager(address)
+    return ServiceManager(address, int(interval_us) / US_PER_S)

@@ -5,20 +5,22 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import NamedTuple
-
-import msgspec
+from functools import partial
 
 from agent.collector import RESTORED_ROWS, Collector
 from agent.config import Config
 from agent.consent import Consent, Granularity, check_granularity
+from agent.disk import read_counter
+from agent.floor import KnownTime, known_time
 from agent.heard import Heard, Moment
 from agent.history import History
 from agent.intake import Committed, Intake
+from agent.latest import Latest, follow
+from agent.liveness import Liveness
 from agent.log import Log
 from agent.meters import MeterConfig
 from agent.records import Batch, MeterLog
-from agent.roles import Role
+from agent.rolebook import RoleBook
 from agent.rows import LogRow
 from agent.tariffs import TariffShelf
 from agent.timekeeping import ClockLedger, Piece
@@ -26,6 +28,7 @@ from agent.upkeep.retention import Retention
 from agent.uplink.framing import Chunk, Cut, Framer, rows_to_read
 from agent.uplink.port import Channel, Uplink
 from agent.uplink.session import Session
+from agent.vitals import Vitals
 from firmware_bridge.links import LinkEvent, LinkEventKind
 from firmware_bridge.meters.codec import Refused, Telegram
 from shared.clock import Clock, DrivenClock, SystemClock
@@ -45,10 +48,6 @@ METER_CLOCK_UNCERTAINTY_MS = 1_000
 LIVE_INTERVAL_MS = 500
 """A meter speaks once a second; a replay at full speed must not flood the live lane."""
 
-ROLES_FACT = "meter_roles"
-
-POWER = ("power_import_", "power_export_")
-
 _logger = logging.getLogger(__name__)
 
 
@@ -60,32 +59,6 @@ class LinkState:
     times_lost: int = 0
     reason: str = ""
     hint: str = ""
-
-
-class Latest(NamedTuple):
-    """What a meter said last, when by the machine's clock, and the last two pauses before it."""
-
-    heard: Heard
-    monotonic_ms: int
-    pauses_ms: tuple[int, int] = (0, 0)
-
-    @property
-    def rhythm_ms(self) -> int:
-        """How far apart the meter is heard: two telegrams close together are one turn."""
-        return max(self.pauses_ms)
-
-
-def _follow(before: Latest | None, heard: Heard, now_ms: int) -> Latest:
-    """Take the newest sample; one of energy alone does not take the power of a moment ago away."""
-    if before is None:
-        return Latest(heard, now_ms)
-    if _tells_power(before.heard) and not _tells_power(heard):
-        return before
-    return Latest(heard, now_ms, (before.pauses_ms[1], now_ms - before.monotonic_ms))
-
-
-def _tells_power(heard: Heard) -> bool:
-    return any(name.startswith(POWER) for name in heard.sample.registers)
 
 
 class Hub:
@@ -109,9 +82,11 @@ class Hub:
         self.consent = consent
         self.uplink = uplink
         self.machine = SystemClock()
+        self.started_ms = self.machine.monotonic_ms()
         self._read_clock_error_ms = read_clock_error_ms
         self.boot = log.boot_number(clock.boot_id)
         self.history = History(log, ledger)
+        self.roles = RoleBook(log, self.history)
         self.collector = Collector(config.hub_fuse_a, config.meter_clock_tolerance_ms)
         self.intake = Intake(
             log,
@@ -124,13 +99,20 @@ class Hub:
         )
         self.retention = Retention(log, ledger, config, self._stored)
         self.session: Session | None = None
+        self.liveness = Liveness()
+        # A replay's time is another year's: it says nothing of the machine it is played on.
+        self._is_driven = isinstance(clock, DrivenClock)
+        self.vitals = Vitals(
+            log,
+            self.machine if self._is_driven else clock,
+            partial(read_counter, config.hub_state_dir),
+            0 if self._is_driven else ledger.last_ms,
+        )
         self.links = {meter.link: LinkState() for meter in config.meters}
         self.latest: dict[str, Latest] = {}
         self.tariffs = TariffShelf(log, config.tariff_electricity_file, config.tariff_gas_file)
         self._live_sent_ms: dict[str, int] = {}
         self._meter_tells_time = False
-        self._roles: dict[str, Role] = {}
-        self._heard_as: dict[str, Role] = {}
 
     def now(self) -> Moment:
         """Say what time it is, by every clock the hub believes."""
@@ -139,15 +121,29 @@ class Hub:
         return Moment(self.boot, monotonic_ms, believed.utc_ms if believed else None)
 
     def utc_ms(self) -> int:
-        """Tell the believed time, or the machine's where none is believed yet."""
-        return self.now().utc_ms or self.clock.utc_ms()
+        """Tell the believed time; where none is yet, the machine's, but none before the floor."""
+        return self._best_ms(self.vitals.floor.at)
+
+    def likely_ms(self) -> int:
+        """Tell the same for a screen: there the meter's word counts before the time is known."""
+        return self._best_ms(self.vitals.floor.guess)
+
+    def _best_ms(self, least_ms: Callable[[int], int]) -> int:
+        moment = self.now()
+        if moment.utc_ms is not None or self._is_driven:
+            return moment.utc_ms or self.clock.utc_ms()
+        return max(self.clock.utc_ms(), least_ms(moment.monotonic_ms))
+
+    def certificate_time(self) -> KnownTime | None:
+        """Say by which time a server's certificate is judged; None for the machine's clock."""
+        clock: Clock = self.machine if self._is_driven else self.clock
+        now_ms = clock.monotonic_ms()
+        believed = None if self._is_driven else self.ledger.at(self.boot, now_ms)
+        return known_time(clock.utc_ms(), self.vitals.floor.at(now_ms), believed)
 
     def restore(self) -> None:
         """Go on from what the log says: each meter's last rows, the days kept for the page."""
-        roles = msgspec.json.decode(self.log.fact(ROLES_FACT) or b"{}", type=dict[str, Role])
-        with_logs = {meter_log.meter for meter_log in self.log.all_logs()}
-        self._roles = {meter: role for meter, role in roles.items() if meter in with_logs}
-        self._leave_out()
+        self.roles.restore()
         self.history.load(self.utc_ms())
         with_rows: dict[str, MeterLog] = {}
         for one in self.log.all_logs():
@@ -163,6 +159,8 @@ class Hub:
                 if isinstance(row, LogRow):
                     resolved = self.ledger.resolve(row)
                     at_ms = resolved[0] if resolved else row.meter_clock_ms or row.monotonic_ms
+                    if resolved and not self._is_driven:
+                        self.vitals.floor.raise_to(resolved[0], self.clock.monotonic_ms())
                     stamped.append((row, at_ms))
             runs, closings = self.log.runs(one.log), self.log.last_closings(one.meter)
             self.collector.restore(one.meter, one.medium, stamped[::-1], runs, closings)
@@ -175,34 +173,12 @@ class Hub:
             self.intake.take(one, self.now(), source.link)
             if isinstance(one, Telegram):
                 for sample in one.samples:
-                    self._note_role(sample.meter, source.role)
-
-    def role_of(self, meter: str) -> Role:
-        """Say what a meter stands for in the home's totals."""
-        return self._roles.get(meter, Role.SUPPLY)
-
-    def _note_role(self, meter: str, role: Role) -> None:
-        """Remember what a meter stands for, beyond a restart, so that no total counts it twice.
-
-        Heard on links of different roles, it is the supply's, or what it was first.
-        """
-        if not self.collector.knows(meter):
-            return
-        if role is not Role.SUPPLY:
-            role = self._heard_as.setdefault(meter, role)
-        self._heard_as[meter] = role
-        if self.role_of(meter) is role:
-            return
-        self._roles[meter] = role
-        self._leave_out()
-        try:
-            self.log.put_fact(ROLES_FACT, msgspec.json.encode(self._roles))
-        except sqlite3.Error as error:
-            _logger.warning("the role of meter %s could not be kept: %s", meter, error)
-
-    def _leave_out(self) -> None:
-        others = {meter for meter, role in self._roles.items() if role is not Role.SUPPLY}
-        self.history.leave_out(frozenset(others))
+                    if self.collector.knows(sample.meter):
+                        self.roles.note(sample.meter, source.role)
+                    if sample.meter_time_ms is not None and not self._is_driven:
+                        self.vitals.floor.hear_meter(
+                            sample.meter_time_ms, self.clock.monotonic_ms()
+                        )
 
     def _drive_clock(self, clock: DrivenClock, telegram: Telegram) -> None:
         """Follow the meter's own time; the machine's only where the meter never tells any."""
@@ -232,6 +208,8 @@ class Hub:
             return
         if known is None:
             _logger.info("the time is known now, from %s", source)
+        if not self._is_driven:
+            self.vitals.floor.correct_to(utc_ms - uncertainty_ms, piece.monotonic_ms)
         self.history.catch_up()
 
     def ask_system_clock(self) -> None:
@@ -314,10 +292,11 @@ class Hub:
         self.history.add_days(batch, self.utc_ms())
         if self.session is not None and batch.rows:
             batch.stored = self.session.take_stored()
+        batch.facts.update(self.vitals.due())
 
     def _note_heard(self, heard: Heard) -> None:
         sample, now_ms = heard.sample, self.machine.monotonic_ms()
-        self.latest[sample.meter] = _follow(self.latest.get(sample.meter), heard, now_ms)
+        self.latest[sample.meter] = follow(self.latest.get(sample.meter), heard, now_ms)
         may_send = self.config.uplink_live and self.consent.now is Granularity.LIVE
         sent_ms = self._live_sent_ms.get(sample.meter, -LIVE_INTERVAL_MS)
         if self.uplink is not None and may_send and now_ms - sent_ms >= LIVE_INTERVAL_MS:

@@ -118,9 +118,15 @@ class Intake:
             or len(self._batch.specimens) >= 2 * MAX_PENDING_SPECIMENS
         )
 
-    async def commit_every(self, window_s: float) -> None:
-        """Commit once a window for ever: what a power cut can cost is one window of detail."""
+    async def commit_every(
+        self, window_s: float, on_answer: Callable[[], None] = lambda: None
+    ) -> None:
+        """Commit once a window for ever: what a power cut can cost is one window of detail.
+
+        `on_answer` is called whenever the disk has answered, be it with a refusal.
+        """
         while True:
+            on_answer()
             await asyncio.sleep(max(window_s, 0.05))
             await self.commit(is_packed=True)
 
@@ -202,6 +208,7 @@ def _joined(first: Batch, then: Batch) -> Batch:
         days=first.days + then.days,
         folded={**first.folded, **then.folded},
         stored={**first.stored, **then.stored},
+        facts={**first.facts, **then.facts},
     )
 
 

@@ -12,8 +12,10 @@ import asyncio
 import logging
 import sqlite3
 from contextlib import aclosing
+from functools import partial
 
 from agent.hub import Hub
+from agent.liveness import COMMIT, COMMIT_SLACK_S, meter_bound_s
 from agent.meters import MeterConfig
 from agent.upkeep.sealing import seal
 from firmware_bridge.links import Backoff, LinkEvent, LinkEventKind, chunks, open_link
@@ -35,8 +37,10 @@ async def run_pipeline(hub: Hub) -> None:
     """Carry readings until cancelled; after a finite link (a replay) has ended, go on sending."""
     async with asyncio.TaskGroup() as group:
         for meter in hub.config.meters:
-            group.create_task(_keep_reading(hub, meter), name=f"meter {meter.link}")
-        group.create_task(hub.intake.commit_every(hub.config.log_commit_window_s), name="commit")
+            group.create_task(_keep_reading(hub, meter), name=_part(meter))
+        window_s = hub.config.log_commit_window_s
+        answered = partial(hub.liveness.expect, COMMIT, window_s + COMMIT_SLACK_S)
+        group.create_task(hub.intake.commit_every(window_s, answered), name="commit")
         group.create_task(_watch_clock(hub), name="clock")
         group.create_task(_free_stored(hub), name="free")
         group.create_task(_seal(hub), name="seal")
@@ -54,6 +58,8 @@ async def _keep_reading(hub: Hub, meter: MeterConfig) -> None:
                 raise
             # The loop's boundary: a stick's spoilt database must not silence the meters beside it.
             _logger.exception("meter link %s cannot be read", meter.link)
+            # It waits to be mended: a hub started anew would find the same.
+            hub.liveness.release(_part(meter))
             hint = error.hint if isinstance(error, HearthlinkError) else ""
             hub.note_link(meter.link, LinkEvent(LinkEventKind.LOST, str(error), hint, RETRY_S))
             await asyncio.sleep(RETRY_S)
@@ -66,9 +72,12 @@ async def _read_meter(hub: Hub, meter: MeterConfig) -> None:
     codec = codec_for(meter.protocol, hub.config.hub_zone, meter.keys)
     settings = meter.link_settings(hub.config.hub_state_dir)
     interrupted = False
+    part = _part(meter)
+    answered = partial(hub.liveness.expect, part, meter_bound_s(meter.link, meter.silence_s))
 
     def note(event: LinkEvent) -> None:
         nonlocal interrupted
+        answered()
         interrupted = interrupted or event.kind is not LinkEventKind.OPENED
         hub.note_link(meter.link, event)
 
@@ -78,15 +87,24 @@ async def _read_meter(hub: Hub, meter: MeterConfig) -> None:
         backoff=Backoff(),
         on_event=note,
     )
+    answered()
     async with aclosing(stream):
         async for chunk in stream:
             if interrupted:
                 interrupted = False
                 hub.take(codec.feed(b""), meter)
             hub.take(codec.feed(chunk), meter)
+            # A full disk keeps the meter waiting; whether the disk answers is the commit's part.
+            hub.liveness.release(part)
             await hub.intake.make_room()
+            answered()
+    hub.liveness.release(part)
     hub.take(codec.feed(b""), meter)
     await hub.intake.commit()
+
+
+def _part(meter: MeterConfig) -> str:
+    return f"meter {meter.link}"
 
 
 async def _watch_clock(hub: Hub) -> None:

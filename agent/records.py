@@ -66,8 +66,10 @@ class Batch:
     days: list[tuple[int, str, str, int, bytes]] = field(default_factory=list)
     folded: dict[int, int] = field(default_factory=dict)
     stored: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
+    facts: dict[str, bytes] = field(default_factory=dict)
     is_packed: bool = False
 
     def is_empty(self) -> bool:
         """Tell whether there is nothing to write."""
-        return not (self.rows or self.specimens or self.days or self.stored or self.run_changes)
+        parts = (self.rows, self.specimens, self.days, self.stored, self.run_changes, self.facts)
+        return not any(parts)

@@ -213,6 +213,13 @@ SETTINGS: tuple[Setting, ...] = (
         whole(16, 1_000_000),
     ),
     Setting(
+        "storage.endurance_tb",
+        5,
+        "what the state folder's card or disk takes in its life, in terabytes written; "
+        "its maker may say (TBW)",
+        whole(1, 100_000),
+    ),
+    Setting(
         "uplink.kind",
         "mqtt",
         "'mqtt' for a broker, 'aws' for AWS IoT Core, 'https' where networks block MQTT",
@@ -252,6 +259,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("page.host", "127.0.0.1", "address the display page listens on", text),
     Setting("page.port", 8080, "port of the display page", whole(0, MAX_PORT)),
     Setting("page.allowed_hosts", [], "further host names the page answers to", hosts),
+    Setting("page.metrics", False, "serve /metrics, for Prometheus", yes_or_no),
     Setting("page.pin", "", "PIN for changes on the page; empty: the page is read-only", text),
     Setting(
         "consent.granularity",

@@ -1,7 +1,9 @@
 """Reads the hub's state into what the display shows. Decides nothing."""
 
 from agent.home.inputs import HomeInputs, HubState, MeterState
-from agent.hub import Hub, Latest
+from agent.home.words import format_count
+from agent.hub import Hub
+from agent.latest import Latest
 from agent.rows import LogRow
 from shared.ranges import count
 from shared.readings import Medium
@@ -12,7 +14,7 @@ def read_home_inputs(hub: Hub) -> HomeInputs:
     monotonic_ms = hub.clock.monotonic_ms()
     believed = hub.ledger.at(hub.boot, monotonic_ms)
     return HomeInputs(
-        now_ms=hub.utc_ms(),
+        now_ms=hub.likely_ms(),
         zone=hub.config.hub_zone,
         is_clock_trusted=hub.ledger.is_trusted(hub.boot, monotonic_ms),
         clock_source=believed.source if believed else "machine",
@@ -37,7 +39,7 @@ def _meter_state(hub: Hub, latest: Latest, age_ms: int) -> MeterState:
         latest.heard.at_ms,
         age_ms,
         sample.registers,
-        hub.role_of(sample.meter),
+        hub.roles.role_of(sample.meter),
         latest.rhythm_ms,
     )
 
@@ -82,3 +84,17 @@ def _oldest_unstored_ms(hub: Hub) -> int | None:
                 if resolved is not None:
                     times.append(resolved[0])
     return min(times, default=None)
+
+
+def in_a_line(hub: Hub) -> str:
+    """Say in a line what the hub is doing, for the service manager's status."""
+    opened = sum(link.is_open for link in hub.links.values())
+    session = hub.session
+    cloud = "no cloud set up"
+    if session is not None:
+        cloud = "cloud connected" if session.state.is_connected else "cloud not connected"
+    return (
+        f"{opened} of {format_count(len(hub.links), 'meter link')} open, "
+        f"{hub.intake.counts.committed:,} samples committed, "
+        f"{hub.intake.pending_rows} waiting for the disk, {cloud}"
+    )

@@ -109,6 +109,33 @@ class ClockLedger:
         """Take back a piece that could not be kept, so that its source is heard again."""
         self._pieces[piece.boot].remove(piece)
 
+    def bracket(self, boot: int) -> tuple[int | None, int | None]:
+        """Tell between which UTC times a boot lies that never learned its own.
+
+        After the last that an earlier boot knew, before the switching on of the next that knew one;
+        None where there is no such boot.
+        """
+        before = [piece.utc_ms for one in self._pieces if one < boot for piece in self._pieces[one]]
+        after = [
+            piece.utc_ms - piece.monotonic_ms
+            for one in self._pieces
+            if one > boot
+            for piece in self._pieces[one]
+        ]
+        return max(before, default=None), min(after, default=None)
+
+    @property
+    def last_ms(self) -> int:
+        """Tell the least that the piece believed last says it was; 0 where there is none.
+
+        The last, not the latest: what was believed in error was corrected by a later piece.
+        """
+        boot = max(self._pieces, default=None)
+        if boot is None:
+            return 0
+        last = self._pieces[boot][-1]
+        return last.utc_ms - last.uncertainty_ms
+
     @property
     def size(self) -> int:
         """Count the pieces: another count says that rows may be dated now that could not be."""

@@ -52,6 +52,8 @@ class Writer:
             self._db.executemany(
                 "INSERT OR REPLACE INTO folded VALUES (?, ?)", list(batch.folded.items())
             )
+        if batch.facts:
+            self._db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", batch.facts.items())
         if batch.stored:
             self._write_stored(batch.stored)
 

@@ -13,6 +13,7 @@ from agent.config import Config
 from agent.doctor.check import Check, Result
 from agent.doctor.network import CONNECT_S, Reach, connect, explain
 from agent.uplink.kinds import UplinkKind
+from agent.uplink.tls import KnowTime, client_context, machine_time
 
 NAME = "broker"
 
@@ -41,15 +42,20 @@ class Answer(NamedTuple):
     detail: str = ""
 
 
-def check_broker(config: Config, certificate: Path, key: Path) -> Check:
-    """Check the way to the broker or the API, each step with its own finding."""
+def check_broker(
+    config: Config, certificate: Path, key: Path, know_time: KnowTime = machine_time
+) -> Check:
+    """Check the way to the broker or the API, each step with its own finding.
+
+    Certificates are judged as the hub would judge them, also while the machine's clock is wrong.
+    """
     host, port = config.uplink_host, config.uplink_port
-    ca = config.uplink_ca_file
-    context = ssl.create_default_context(cafile=None if ca is None else str(ca))
-    if config.uplink_kind is UplinkKind.AWS and port == HTTPS_PORT:
+    is_aws = config.uplink_kind is UplinkKind.AWS
+    # The AWS SDK brings a TLS of its own, which goes by the machine's clock alone.
+    judged_by = machine_time if is_aws else know_time
+    context = client_context(config.uplink_ca_file, certificate, key, judged_by)
+    if is_aws and port == HTTPS_PORT:
         context.set_alpn_protocols([AWS_MQTT])
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(certificate, key, "")
     attempt = connect(host, port)
     if attempt.stream is None:
         return judge_unreached(attempt.reach, host, port)

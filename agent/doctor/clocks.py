@@ -1,11 +1,22 @@
 """Checks the clocks: the kernel's word on NTP, the ledger, the machine's time against the log."""
 
 import sqlite3
+from zoneinfo import ZoneInfo
 
 from agent.config import Config
 from agent.doctor.check import Check, Result
-from agent.doctor.reading import read_boot, read_ledger, read_logs, read_pieces, read_rows
-from agent.home.words import format_span
+from agent.doctor.reading import (
+    count_boot_rows,
+    read_boot,
+    read_fact,
+    read_ledger,
+    read_logs,
+    read_pieces,
+    read_rows,
+    read_undated_boots,
+)
+from agent.floor import KnownTime, TimeFloor, known_time
+from agent.home.words import format_count, format_span
 from agent.ntp import clock_error_ms
 from agent.rows import LogRow
 from agent.timekeeping import (
@@ -15,15 +26,22 @@ from agent.timekeeping import (
     ClockLedger,
     Piece,
 )
+from agent.vitals import FACT, decode_note
+from shared.calendar import to_local
 from shared.clock import Clock
 from shared.units import EARLIEST_PLAUSIBLE_MS, MS_PER_SECOND
 
 KERNEL = "kernel clock"
 LEDGER = "clock ledger"
 SYSTEM = "system clock"
+FLOOR = "time floor"
+UNDATED = "undated samples"
 NEWEST_ROWS = 20
 """Rows looked at for the newest known time: one of them is sound and dated where any is."""
 
+KEEP_TIME = (
+    "nothing for these; for the next power cut let the machine keep the time (wrong-clock.md)"
+)
 SET_TIME = "sudo timedatectl set-ntp true, and see that this machine reaches the internet"
 
 
@@ -111,7 +129,7 @@ def judge_system(now_ms: int, newest_ms: int | None, believed: BelievedTime | No
     if newest_ms is not None and now_ms < newest_ms - METER_CLOCK_TOLERANCE_MS:
         finding = (
             f"the clock is {format_span(newest_ms - now_ms)} behind the newest reading; "
-            "certificates may seem not valid yet"
+            "until it is right, certificates are judged by the time floor"
         )
         return Check(SYSTEM, Result.FAULT, finding, SET_TIME)
     if believed is not None:
@@ -120,6 +138,72 @@ def judge_system(now_ms: int, newest_ms: int | None, believed: BelievedTime | No
             finding = f"the clock is {format_span(off_ms)} off what {believed.source} says"
             return Check(SYSTEM, Result.WARNING, finding, SET_TIME)
     return Check(SYSTEM, Result.OK, "not behind any time already known")
+
+
+def read_floor(connection: sqlite3.Connection, config: Config, clock: Clock) -> TimeFloor:
+    """Read the time that has surely passed, as the hub would when it starts."""
+    noted = decode_note(read_fact(connection, FACT))
+    is_driven = config.hub_clock == "meter"
+    last_ms = 0 if is_driven else ClockLedger(read_pieces(connection)).last_ms
+    return TimeFloor(clock.monotonic_ms(), noted.past_ms, last_ms)
+
+
+def read_known_time(
+    connection: sqlite3.Connection, config: Config, clock: Clock
+) -> KnownTime | None:
+    """Read by which time the hub judges certificates now; None for the machine's clock."""
+    boot, now_ms = read_boot(connection, clock.boot_id), clock.monotonic_ms()
+    believed = None if boot is None else read_ledger(connection, config).at(boot, now_ms)
+    return known_time(clock.utc_ms(), read_floor(connection, config, clock).at(now_ms), believed)
+
+
+def check_floor(connection: sqlite3.Connection, config: Config, clock: Clock) -> Check:
+    """Check whether the machine's clock is past the time floor."""
+    floor_ms = read_floor(connection, config, clock).at(clock.monotonic_ms())
+    return judge_floor(clock.utc_ms(), floor_ms, config.hub_zone)
+
+
+def judge_floor(now_ms: int, floor_ms: int, zone: ZoneInfo) -> Check:
+    """Say what the floor is, and whether it is what the hub goes by."""
+    finding = f"it cannot be before {_stamp(floor_ms, zone)}"
+    if now_ms >= floor_ms - METER_CLOCK_TOLERANCE_MS:
+        return Check(FLOOR, Result.OK, finding)
+    finding += (
+        ", but the machine's clock says so: until the time is known, a certificate is refused only "
+        "if it had expired by then"
+    )
+    return Check(FLOOR, Result.WARNING, finding, SET_TIME)
+
+
+def check_undated(connection: sqlite3.Connection, config: Config, clock: Clock) -> Check:
+    """Count the samples of boots that never learned the time, but for the one that may yet."""
+    current = read_boot(connection, clock.boot_id)
+    logs = read_logs(connection)
+    counted = [
+        (boot, sum(count_boot_rows(connection, entry.log, boot) for entry in logs))
+        for boot in read_undated_boots(connection)
+        if boot != current
+    ]
+    boots = [(boot, samples) for boot, samples in counted if samples]
+    return judge_undated(boots, read_ledger(connection, config), config.hub_zone)
+
+
+def judge_undated(boots: list[tuple[int, int]], ledger: ClockLedger, zone: ZoneInfo) -> Check:
+    """Say how many samples have no time, and where they lie; `boots` pairs number and samples."""
+    if not boots:
+        return Check(UNDATED, Result.OK, "none")
+    finding = f"{format_count(sum(samples for _, samples in boots), 'sample')} taken "
+    after_ms, before_ms = ledger.bracket(boots[0][0])[0], ledger.bracket(boots[-1][0])[1]
+    if after_ms is not None:
+        finding += f"after {_stamp(after_ms, zone)} "
+    if before_ms is not None:
+        finding += f"before {_stamp(before_ms, zone)} "
+    finding += "by a machine that did not learn the time; no energy is lost"
+    return Check(UNDATED, Result.WARNING, finding, KEEP_TIME)
+
+
+def _stamp(at_ms: int, zone: ZoneInfo) -> str:
+    return f"{to_local(at_ms, zone):%Y-%m-%d %H:%M}"
 
 
 def _seconds(span_ms: int) -> str:

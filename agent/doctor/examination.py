@@ -18,10 +18,12 @@ from agent.doctor import (
     page,
     quarantine,
     storage,
+    wear,
 )
 from agent.doctor.check import Check, Result
 from agent.doctor.guard import guard
 from agent.doctor.reading import open_database, read_consent
+from agent.floor import KnownTime
 from shared.clock import Clock
 from shared.errors import OperatorError
 from shared.readings import Medium
@@ -29,7 +31,8 @@ from shared.readings import Medium
 OF_THE_DATABASE = (
     *("schema", "integrity", "checksums", "sequence", history.IDS),
     *("log", history.ROOM, "backlog", "refused ranges"),
-    *("quarantine", meter.HEARD, clocks.LEDGER, clocks.SYSTEM),
+    *("quarantine", meter.HEARD, clocks.LEDGER, clocks.SYSTEM, clocks.FLOOR),
+    *(wear.NAME, clocks.UNDATED),
 )
 """Checks that cannot be made without the database."""
 
@@ -47,8 +50,8 @@ def examine(config: Config, config_file: Path | None, clock: Clock) -> list[Chec
         guard("state folder", lambda: storage.check_folder(config.hub_state_dir)),
         guard("free space", lambda: storage.check_free_space(config.hub_state_dir)),
     ]
-    page_check = guard(page.NAME, lambda: check_page(config, config_file))
-    hub_runs = page_check.result is Result.OK
+    page_checks = check_page(config, config_file)
+    hub_runs = page_checks[0].result is Result.OK
     with ExitStack() as stack:
         opened = _open(config.database_path, stack)
         connection = None if isinstance(opened, Check) else opened
@@ -60,8 +63,8 @@ def examine(config: Config, config_file: Path | None, clock: Clock) -> list[Chec
         is_heard = any(check.name == meter.HEARD and check.result is Result.OK for check in checks)
         checks += meter.check_links(config, hub_runs=hub_runs, is_heard=is_heard)
         checks += [guard(clocks.KERNEL, clocks.check_kernel)]
-        checks += check_uplink(config, clock)
-        checks += [page_check, *check_household(connection, config, clock)]
+        checks += check_uplink(connection, config, clock)
+        checks += [*page_checks, *check_household(connection, config, clock)]
     return checks
 
 
@@ -71,13 +74,23 @@ def check_configuration(config: Config, config_file: Path | None) -> Check:
     return Check("configuration", Result.OK, f"{source}; this hub is {config.hub_thing!r}")
 
 
-def check_page(config: Config, config_file: Path | None) -> Check:
-    """Check who has the page's port; one chosen by the system cannot be known."""
+def check_page(config: Config, config_file: Path | None) -> list[Check]:
+    """Check who has the page's port, and how the hub's parts are.
+
+    A port chosen by the system cannot be known.
+    """
     if not config.page_port:
-        return Check(page.NAME, Result.ABSENT, "page.port is 0: the hub takes any free port")
-    found = page.probe_page(config.page_host, config.page_port)
-    command = "hearthlink run" + (f" --config {config_file}" if config_file else "")
-    return page.judge_page(found, config.page_host, config.page_port, command)
+        finding = "page.port is 0: the hub takes any free port"
+        return [Check(name, Result.ABSENT, finding) for name in (page.NAME, page.PARTS)]
+    found = page.Found(page.Listener.NOBODY)
+
+    def probe() -> Check:
+        nonlocal found
+        found = page.probe_page(config.page_host, config.page_port)
+        command = "hearthlink run" + (f" --config {config_file}" if config_file else "")
+        return page.judge_page(found, config.page_host, config.page_port, command)
+
+    return [guard(page.NAME, probe), page.judge_parts(found)]
 
 
 def _open(path: Path, stack: ExitStack) -> sqlite3.Connection | Check:
@@ -131,12 +144,23 @@ def check_contents(
         (meter.HEARD, lambda: meter.check_heard(connection, config, clock, hub_runs=hub_runs)),
         (clocks.LEDGER, lambda: clocks.check_ledger(connection, config, clock)),
         (clocks.SYSTEM, lambda: clocks.check_system(connection, config, clock)),
+        (clocks.FLOOR, lambda: clocks.check_floor(connection, config, clock)),
+        (wear.NAME, lambda: wear.check_wear(connection, config, clock)),
+        (clocks.UNDATED, lambda: clocks.check_undated(connection, config, clock)),
     ]
     return checks + [guard(name, make) for name, make in made]
 
 
-def check_uplink(config: Config, clock: Clock) -> list[Check]:
+def check_uplink(
+    connection: sqlite3.Connection | None, config: Config, clock: Clock
+) -> list[Check]:
     """Make the checks of the way to the cloud."""
+
+    def know_time() -> KnownTime | None:
+        if connection is None:
+            return None
+        return clocks.read_known_time(connection, config, clock)
+
     certificate, key = config.uplink_certificate_file, config.uplink_key_file
     if not config.uplink_host or certificate is None or key is None:
         finding = "uplink.host is empty: the hub works on its own"
@@ -152,7 +176,7 @@ def check_uplink(config: Config, clock: Clock) -> list[Check]:
             lambda: certificates.check_expiry(certificates.EXPIRY, certificate, now_ms, issue),
         ),
         (certificates.AUTHORITY, lambda: check_authority(config, now_ms)),
-        (broker.NAME, lambda: broker.check_broker(config, certificate, key)),
+        (broker.NAME, lambda: broker.check_broker(config, certificate, key, know_time)),
     ]
     return [guard(name, make) for name, make in made]
 

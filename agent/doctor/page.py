@@ -1,4 +1,7 @@
-"""Checks the display page: whether the hub serves it, or its port is free, or another's."""
+"""Checks the display page: whether the hub serves it, or its port is free, or another's.
+
+Through it the hub is asked whether its other parts answer.
+"""
 
 import enum
 import http.client
@@ -7,8 +10,10 @@ from typing import NamedTuple
 import msgspec
 
 from agent.doctor.check import Check, Result
+from agent.liveness import Parts
 
 NAME = "page"
+PARTS = "watchdog"
 
 ANSWER_S = 5.0
 """The page answers in milliseconds; a Pi at its busiest within this."""
@@ -17,6 +22,10 @@ MAX_ANSWER_BYTES = 4_096
 MAX_VIEW_BYTES = 1024 * 1024
 """A view with every half hour of a day, and reasons and notices in words, has 10 KB."""
 
+LATE_FIX = (
+    "commit: the disk hangs, see dmesg; a meter's link: unplug its adapter and plug it in again; "
+    "then start the hub anew"
+)
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 (looked up)
 """What to ask where the page listens on every address."""
 
@@ -33,6 +42,8 @@ class Listener(enum.StrEnum):
 class _Health(msgspec.Struct):
     status: str
     viewers: int
+    is_watched: bool = False
+    late: dict[str, float] = {}
 
 
 class _Backlog(msgspec.Struct):
@@ -48,6 +59,7 @@ class Found(NamedTuple):
 
     listener: Listener
     detail: str = ""
+    parts: Parts = Parts()
 
 
 def probe_page(host: str, port: int, patience_s: float = ANSWER_S) -> Found:
@@ -65,10 +77,10 @@ def probe_page(host: str, port: int, patience_s: float = ANSWER_S) -> Found:
     finally:
         connection.close()
     try:
-        msgspec.json.decode(answer, type=_Health)
+        health = msgspec.json.decode(answer, type=_Health)
     except msgspec.MsgspecError:
         return Found(Listener.OTHER, "it answers, but not as a hub does")
-    return Found(Listener.HUB)
+    return Found(Listener.HUB, parts=Parts(health.is_watched, health.late))
 
 
 def ask_left_ms(host: str, port: int, patience_s: float = ANSWER_S) -> int | None:
@@ -99,3 +111,19 @@ def judge_page(found: Found, host: str, port: int, run_command: str) -> Check:
         return Check(NAME, Result.FAULT, finding, fix)
     finding = f"{address} is another program's: {found.detail}"
     return Check(NAME, Result.FAULT, finding, f"stop it, or {choose}")
+
+
+def judge_parts(found: Found) -> Check:
+    """Say whether the hub's parts answer it, and whether anybody would start it anew."""
+    if found.listener is not Listener.HUB:
+        return Check(PARTS, Result.ABSENT, "the hub does not run, so it cannot be asked")
+    if found.parts.late:
+        late = ", ".join(f"{part} for {since:.0f} s" for part, since in found.parts.late.items())
+        finding = f"no answer from {late}"
+        if found.parts.is_watched:
+            finding += "; systemd starts the hub anew"
+        return Check(PARTS, Result.FAULT, finding, LATE_FIX)
+    if not found.parts.is_watched:
+        finding = "all parts answer; nobody would start the hub anew if one did not"
+        return Check(PARTS, Result.ABSENT, finding)
+    return Check(PARTS, Result.OK, "all parts answer, and systemd watches over them")

@@ -5,7 +5,7 @@ the PIN. It sets no cookie and asks nothing of any other machine.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 from starlette.applications import Starlette
@@ -20,6 +20,8 @@ from agent.home.guard import Guard, problem
 from agent.home.inputs import HomeInputs
 from agent.home.pins import PinGate
 from agent.home.view import build_view
+from agent.liveness import Parts
+from agent.metrics import MEDIA_TYPE
 from shared.errors import HearthlinkError
 
 MAX_BODY_BYTES = 1_024
@@ -49,8 +51,10 @@ class Page:
         read_inputs: Callable[[], HomeInputs],
         pin: str,
         set_granularity: Callable[[str], None],
+        read_parts: Callable[[], Parts],
     ) -> None:
         self._read_inputs = read_inputs
+        self._read_parts = read_parts
         self._gate = PinGate(pin)
         self._set_granularity = set_granularity
         self._assets = load_assets()
@@ -89,8 +93,9 @@ class Page:
         return EventStream(self.feed)
 
     async def show_health(self, _request: Request) -> Response:
-        """Say that the page answers, and how many are watching."""
-        body = msgspec.json.encode({"status": "ok", "viewers": self.feed.viewers})
+        """Say that the page answers, how many are watching, and which other parts do not answer."""
+        parts = msgspec.structs.asdict(self._read_parts())
+        body = msgspec.json.encode({"status": "ok", "viewers": self.feed.viewers, **parts})
         return Response(body, media_type="application/json", headers=NO_STORE)
 
     async def change_granularity(self, request: Request) -> Response:
@@ -145,14 +150,18 @@ def create_page(
     allowed_hosts: frozenset[str],
     pin: str,
     set_granularity: Callable[[str], None],
+    read_parts: Callable[[], Parts] = Parts,
+    render_metrics: Callable[[], bytes] | None = None,
 ) -> Starlette:
     """Make the application.
 
     `read_inputs` is called in the event loop at most once a second, and only while someone watches;
     `allowed_hosts` are the names, without port, that the hub answers to beside the loopback's;
-    `pin` "" makes the page read only; `set_granularity` raises HearthlinkError for what it refuses.
+    `pin` "" makes the page read only; `set_granularity` raises HearthlinkError for what it refuses;
+    `read_parts` says how the hub's other parts are; without `render_metrics` there is no
+    `/metrics`.
     """
-    page = Page(read_inputs, pin, set_granularity)
+    page = Page(read_inputs, pin, set_granularity, read_parts)
     app = Starlette(
         routes=[
             Route("/", page.show),
@@ -161,11 +170,19 @@ def create_page(
             Route("/healthz", page.show_health),
             Route("/static/{build}/{name}", page.show_asset),
             Route("/granularity", page.change_granularity, methods=["POST"]),
-        ],
+        ]
+        + ([Route("/metrics", _metrics_of(render_metrics))] if render_metrics else []),
         middleware=[Middleware(Guard, allowed_hosts=allowed_hosts)],
     )
     app.state.feed = page.feed
     return app
+
+
+def _metrics_of(render_metrics: Callable[[], bytes]) -> Callable[[Request], Awaitable[Response]]:
+    async def show_metrics(_request: Request) -> Response:
+        return Response(render_metrics(), media_type=MEDIA_TYPE, headers=NO_STORE)
+
+    return show_metrics
 
 
 def end_events(app: Starlette) -> None:

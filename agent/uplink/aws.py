@@ -15,7 +15,7 @@ from typing import Any
 from awscrt import io, mqtt5  # type: ignore[import-untyped]  # it ships no types
 from awscrt.exceptions import AwsCrtError  # type: ignore[import-untyped]  # as above
 
-from agent.uplink.access import CloudAccess, client_context
+from agent.uplink.access import CloudAccess
 from agent.uplink.keeper import Keeper
 from agent.uplink.lanes import FIRST_FAILURE, heard_topics, judge_puback, qos_of, sent_topics
 from agent.uplink.port import Arrived, Channel, Connected, Event
@@ -56,7 +56,7 @@ class AwsUplink:
         self._thing = topics.check_thing(thing)
         self._access = access
         # The runtime names no file: what does not fit is found out, and named, before.
-        client_context(access)
+        access.tls_context()
         self._topics = sent_topics(thing, access.frames_prefix)
         self._channels = heard_topics(thing)
         self._deliver: Callable[[Event], None] = lambda _event: None

@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from agent.uplink.access import CloudAccess, client_context
+from agent.uplink.access import CloudAccess
 from agent.uplink.exchange import Answer, Exchange
 from agent.uplink.keeper import Keeper
 from agent.uplink.port import Arrived, Channel, Connected, Event, Undelivered
@@ -63,7 +63,7 @@ class HttpsUplink:
         check_thing(thing)
         self._clock = clock
         self._ask_s = ask_s
-        self._exchange = Exchange(access.host, access.port, client_context(access))
+        self._exchange = Exchange(access.host, access.port, access.tls_context())
         self._signer = Signer(access)
         self._behind_ms = 0
         self._connection_id = ""

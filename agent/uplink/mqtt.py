@@ -13,7 +13,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from agent.uplink.access import CloudAccess, client_context
+from agent.uplink.access import CloudAccess
 from agent.uplink.lanes import heard_topics, judge_puback, qos_of, sent_topics
 from agent.uplink.port import Arrived, Channel, Connected, Disconnected, Event
 from shared import topics
@@ -76,7 +76,7 @@ class MqttUplink:
         client = Client(
             CallbackAPIVersion.VERSION2, client_id=self._thing, protocol=MQTTProtocolVersion.MQTTv5
         )
-        client.tls_set_context(client_context(self._access))
+        client.tls_set_context(self._access.tls_context())
         client.reconnect_delay_set(RECONNECT_S_MIN, RECONNECT_S_MAX)
         client.max_queued_messages_set(MAX_QUEUED_MESSAGES)
         client.max_inflight_messages_set(MAX_INFLIGHT_MESSAGES)

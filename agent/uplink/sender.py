@@ -58,6 +58,7 @@ class SessionState:
     is_connected: bool = False
     disconnect_reason: str = ""
     last_receipt_ms: int | None = None
+    receipts: int = 0
     frames_sent: int = 0
     frames_overdue: int = 0
     messages_dropped: int = 0

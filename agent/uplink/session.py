@@ -184,6 +184,7 @@ class Session:
     def _take_receipt(self, receipt: Receipt) -> None:
         now_ms = self._hooks.monotonic_ms()
         self.state.last_receipt_ms = now_ms
+        self.state.receipts += 1
         self._window_frames = receipt.window_frames
         if self._hello_sent_ms is not None and not self._is_answered:
             self._is_answered = True

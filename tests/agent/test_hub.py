@@ -20,6 +20,7 @@ from shared.clock import DrivenClock, SystemClock
 from shared.protocol import decode_live
 from shared.readings import Medium, Sample
 from shared.units import MS_PER_DAY, MS_PER_HOUR
+from tests.support.clocks import StillClock
 from tests.support.fakes import FakeCloud, FakeUplink
 from tests.support.hubs import (
     METER,
@@ -35,23 +36,6 @@ from tests.support.hubs import (
     take,
     telegram,
 )
-
-
-class StillClock:
-    """A machine's clock that a test sets: its boot has a name, its wall time may be wrong."""
-
-    def __init__(self, boot_id: str = "boot", utc_ms: int = 1_000) -> None:
-        self.boot_id = boot_id
-        self.monotonic = 0
-        self.wall_ms = utc_ms
-
-    def monotonic_ms(self) -> int:
-        """Milliseconds since the boot."""
-        return self.monotonic
-
-    def utc_ms(self) -> int:
-        """What the machine takes for the time."""
-        return self.wall_ms
 
 
 def session_of(hub: Hub, uplink: FakeUplink) -> Session:
@@ -364,6 +348,7 @@ def test_batches_of_nothing_take_no_receipts_along(tmp_path: Path) -> None:
     hub = hub_in(tmp_path)
     hub.session = session_of(hub, FakeUplink())
     hub.session._changed_logs.add(1)
+    hub.vitals.due()
     batch = Batch()
 
     hub._complete_batch(batch)
@@ -410,7 +395,7 @@ def test_a_solar_meter_stands_beside_the_homes_totals_after_a_restart_too(tmp_pa
 
     again = hub_in(tmp_path, hub_clock="meter", meter=tables)
 
-    assert again.role_of("S1") is Role.GENERATION
+    assert again.roles.role_of("S1") is Role.GENERATION
     assert again.history.usage("export_mwh", Medium.ELECTRICITY) == {}
     again.take(solar[:1], again.config.meters[0])
     assert again.history.usage("export_mwh", Medium.ELECTRICITY) != {}
@@ -426,7 +411,7 @@ def test_a_meter_on_links_of_two_roles_is_the_supplys(tmp_path: Path) -> None:
         said = [telegram(10**9 + n * 10, START_MS + n * 1_000)]
         hub.take(said, hub.config.meters[n % 2])
 
-    assert hub.role_of(METER) is Role.SUPPLY
+    assert hub.roles.role_of(METER) is Role.SUPPLY
     hub.log.close()
 
 

@@ -173,6 +173,35 @@ def test_a_link_that_cannot_be_read_leaves_the_meters_beside_it(tmp_path: Path) 
     hub.log.close()
 
 
+def test_a_link_that_cannot_be_read_is_not_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits to be mended: the watchdog must not end the hub for it, nor the meters beside it."""
+
+    async def break_down(*_args: object, **_options: object) -> AsyncGenerator[bytes, None]:
+        yield b""
+        raise OperatorError("spoilt", hint="mend it")
+
+    monkeypatch.setattr(pipeline_module, "chunks", break_down)
+    monkeypatch.setattr(pipeline_module, "meter_bound_s", lambda _link, _silence_s: -1.0)
+    tables = [{"link": f"replay:{tmp_path}/{name}"} for name in "ab"]
+    hub = build_hub(config_in(tmp_path, hub_clock="meter", meter=tables))
+
+    async def scenario() -> dict[str, float]:
+        task = asyncio.create_task(run_pipeline(hub))
+        async with asyncio.timeout(20):
+            while not all(link.times_lost for link in hub.links.values()):  # noqa: ASYNC110 (bounded)
+                await asyncio.sleep(0.01)
+        late = hub.liveness.late()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        return late
+
+    assert asyncio.run(scenario()) == {}
+    hub.log.close()
+
+
 def test_a_hub_with_one_link_ends_where_that_cannot_be_read(tmp_path: Path) -> None:
     """Whoever starts it is told at once."""
     hub = build_hub(config_in(tmp_path, meter_link=f"replay:{tmp_path}/gone"))

@@ -20,6 +20,7 @@ from agent.reader import LogReader
 from shared.units import MS_PER_HOUR
 from tests.support.hubs import simulated, sound_rows
 from tests.support.ports import free_port
+from tests.support.service_manager import FakeManager
 
 pytestmark = pytest.mark.slow
 
@@ -112,6 +113,32 @@ def test_a_replay_is_logged_the_page_answers_and_sigterm_ends_it(tmp_path: Path)
     assert status == 0, errors
     assert "<html" in page
     assert found == expected
+
+
+def test_a_hub_that_hangs_is_not_fed_and_leaves_a_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frozen, it says nothing; ended as systemd ends it (SIGABRT), it writes where it stood."""
+    (tmp_path / "capture").touch()
+    port = free_port()
+    with FakeManager(is_abstract=True) as systemd:
+        monkeypatch.setenv("NOTIFY_SOCKET", systemd.address)
+        monkeypatch.setenv("WATCHDOG_USEC", "300000")
+        with running(write_config(tmp_path, port, f"replay:{tmp_path / 'capture'}")) as process:
+            systemd.wait_for("READY=1")
+            systemd.wait_for("WATCHDOG=1")
+            process.send_signal(signal.SIGSTOP)
+            time.sleep(0.2)
+            systemd.lines()
+            time.sleep(1.0)
+            while_frozen = systemd.lines()
+            process.send_signal(signal.SIGCONT)
+            process.send_signal(signal.SIGABRT)
+            _, errors = process.communicate(timeout=PATIENCE_S)
+
+    assert while_frozen == []
+    assert process.returncode == -signal.SIGABRT
+    assert "Fatal Python error: Aborted" in errors
 
 
 def test_a_port_that_is_taken_is_named_with_the_way_out(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Write docs/reference/ from the code: `python -m tests.docs.generate`, or `make reference`.
 
-Owns the pages topics, registers, commands and settings; the other pages of that folder are
+Owns the pages topics, registers, commands, settings and metrics; the other pages of that folder are
 written by hand. It runs no command: each one is stopped as soon as it asks for its arguments.
 """
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from agent.metrics import METRICS
 from shared import topics
 from shared.readings import REGISTERS
 
@@ -38,6 +39,7 @@ def render_pages() -> dict[str, str]:
     """Render every generated page, by file name."""
     return {
         "commands.md": commands_page(),
+        "metrics.md": metrics_page(),
         "registers.md": registers_page(),
         "settings.md": settings_page(),
         "topics.md": topics_page(),
@@ -80,6 +82,25 @@ def registers_page() -> str:
     for kind in REGISTERS.values():
         counter, medium = "yes" if kind.is_counter else "no", kind.medium or "any"
         lines.append(f"| `{kind.name}` | {kind.unit} | {counter} | {medium} |")
+    return _page(lines)
+
+
+def metrics_page() -> str:
+    """Render a row for each metric, in the order of `/metrics`."""
+    lines = _head(
+        "Metrics",
+        "`http://HUB:8080/metrics` in Prometheus's text format, where `page.metrics` is true "
+        "([how](../how-to/metrics.md)). It answers to the same names as the page, "
+        "`page.allowed_hosts`. No meter's serial, no reading and no key is in it, but the links' "
+        "addresses are. Counters begin anew when the hub starts, but for "
+        "`hearthlink_disk_written_bytes_total`, which is noted once an hour. A metric without a "
+        "value is absent: the cloud's where none is set up, the disk's where there is none to "
+        "count.",
+        ("metric", "kind", "labels", "meaning"),
+    )
+    for metric in METRICS:
+        labels = ", ".join(f"`{label}`" for label in metric.labels) or "–"
+        lines.append(f"| `{metric.name}` | {metric.kind} | {labels} | {_cell(metric.help)} |")
     return _page(lines)
 
 

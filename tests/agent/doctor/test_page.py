@@ -8,7 +8,16 @@ from contextlib import contextmanager
 import pytest
 
 from agent.doctor.check import Result
-from agent.doctor.page import Found, Listener, ask_left_ms, judge_page, probe_page
+from agent.doctor.page import (
+    LATE_FIX,
+    Found,
+    Listener,
+    ask_left_ms,
+    judge_page,
+    judge_parts,
+    probe_page,
+)
+from agent.liveness import Parts
 from tests.support.ports import free_port
 
 HEALTH = b'HTTP/1.1 200 OK\r\nContent-Length: 27\r\n\r\n{"status":"ok","viewers":0}'
@@ -113,3 +122,41 @@ def test_each_listener_has_its_result_and_fix(listener: Listener, result: Result
     assert check.result is result
     assert fix in check.fix
     assert bool(check.fix) is bool(fix)
+
+
+def test_a_hub_says_which_of_its_parts_are_late() -> None:
+    """What /healthz says of them is heard."""
+    body = b'{"status":"ok","viewers":0,"is_watched":true,"late":{"commit":95.2}}'
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
+
+    with answering(head + body) as port:
+        found = probe_page("127.0.0.1", port)
+
+    assert found.parts == Parts(is_watched=True, late={"commit": 95.2})
+
+
+@pytest.mark.parametrize(
+    ("found", "result", "words"),
+    [
+        (Found(Listener.NOBODY), Result.ABSENT, "does not run"),
+        (Found(Listener.HUB), Result.ABSENT, "nobody would start"),
+        (Found(Listener.HUB, parts=Parts(is_watched=True)), Result.OK, "systemd watches"),
+        (
+            Found(Listener.HUB, parts=Parts(is_watched=True, late={"commit": 95.2})),
+            Result.FAULT,
+            "commit for 95 s; systemd starts",
+        ),
+        (
+            Found(Listener.HUB, parts=Parts(late={"meter a": 200.0, "commit": 95.0})),
+            Result.FAULT,
+            "meter a for 200 s, commit for 95 s",
+        ),
+    ],
+)
+def test_the_parts_are_judged_through_the_page(found: Found, result: Result, words: str) -> None:
+    """Late is a fault; unwatched is merely not set up."""
+    check = judge_parts(found)
+
+    assert check.result is result
+    assert words in check.finding
+    assert check.fix == (LATE_FIX if result is Result.FAULT else "")

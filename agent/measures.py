@@ -1,0 +1,72 @@
+"""Reads the hub's state into the numbers of `/metrics`. Decides nothing."""
+
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from agent import metrics
+from agent.hub import Hub
+from agent.metrics import Measured
+from agent.wear import bytes_a_day, days_left
+from shared.ranges import count
+from shared.units import MS_PER_DAY, MS_PER_SECOND
+
+SECONDS_PER_DAY = MS_PER_DAY // MS_PER_SECOND
+
+
+def render_metrics(hub: Hub) -> bytes:
+    """Write down every number of one instant."""
+    return metrics.render([*_of_the_process(hub), *_of_the_cloud(hub), *_of_the_disk(hub)])
+
+
+def _of_the_process(hub: Hub) -> Iterator[Measured]:
+    counts = hub.intake.counts
+    yield Measured(metrics.BUILD, 1, (version("hearthlink"),))
+    yield Measured(metrics.UPTIME, (hub.machine.monotonic_ms() - hub.started_ms) / MS_PER_SECOND)
+    yield Measured(metrics.TELEGRAMS, counts.telegrams)
+    for reason, times in sorted(counts.refused_by_reason.items()):
+        yield Measured(metrics.REFUSED, times, (reason,))
+    yield Measured(metrics.ROWS, counts.committed)
+    yield Measured(metrics.FAILED_COMMITS, counts.failed_commits)
+    yield Measured(metrics.PENDING, hub.intake.pending_rows)
+    for link, state in hub.links.items():
+        yield Measured(metrics.LINK_OPEN, state.is_open, (link,))
+        yield Measured(metrics.LINK_LOST, state.times_lost, (link,))
+    yield Measured(metrics.LATE, len(hub.liveness.late()))
+    moment = hub.now()
+    yield Measured(metrics.CLOCK_KNOWN, hub.ledger.is_trusted(hub.boot, moment.monotonic_ms))
+    believed = hub.ledger.at(hub.boot, moment.monotonic_ms)
+    if believed is not None:
+        yield Measured(metrics.CLOCK_UNCERTAINTY, believed.uncertainty_ms / MS_PER_SECOND)
+
+
+def _of_the_cloud(hub: Hub) -> Iterator[Measured]:
+    """A hub without a cloud has no backlog: nobody will ever name its samples."""
+    session = hub.session
+    if session is None:
+        return
+    yield Measured(metrics.BACKLOG, sum(count(ranges) for _, ranges in session.unstored()))
+    yield Measured(metrics.RECEIPTS, session.state.receipts)
+    yield Measured(metrics.UPLINK, session.state.is_connected)
+
+
+def _of_the_disk(hub: Hub) -> Iterator[Measured]:
+    path = hub.config.database_path
+    yield Measured(metrics.DATABASE, _size(path) + _size(Path(f"{path}-wal")))
+    wear = hub.vitals.wear()
+    if wear is None:
+        return
+    device = (wear.device,)
+    yield Measured(metrics.DISK_WRITTEN, wear.written_bytes, device)
+    rate, left = bytes_a_day(wear), days_left(wear, hub.config.storage_endurance_tb)
+    if rate is not None:
+        yield Measured(metrics.DISK_RATE, rate, device)
+    if left is not None:
+        yield Measured(metrics.DISK_LIFE, left * SECONDS_PER_DAY, device)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

@@ -1,0 +1,131 @@
+"""What `/metrics` offers: every metric's name, kind and meaning, and how it is written down. Pure.
+
+Names and units follow Prometheus's conventions (base units, `_total` for what only counts up);
+counters begin anew with the process. The text is the exposition format, version 0.0.4.
+"""
+
+import enum
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Kind(enum.StrEnum):
+    """What a number may do: only count up, or go either way."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+
+
+class Metric(NamedTuple):
+    """One metric, with its labels' names."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+class Measured(NamedTuple):
+    """One number of a metric, with its labels' values in the order of their names."""
+
+    metric: Metric
+    value: float
+    labels: tuple[str, ...] = ()
+
+
+def _counter(name: str, help_: str, *labels: str) -> Metric:
+    return Metric(f"hearthlink_{name}_total", Kind.COUNTER, help_, labels)
+
+
+def _gauge(name: str, help_: str, *labels: str) -> Metric:
+    return Metric(f"hearthlink_{name}", Kind.GAUGE, help_, labels)
+
+
+BUILD = _gauge("build_info", "Always 1; the version is the label.", "version")
+UPTIME = _gauge("uptime_seconds", "Seconds since the hub started.")
+TELEGRAMS = _counter("telegrams", "Telegrams decoded.")
+REFUSED = _counter("refused", "Input set aside, by its reason in doctor.md.", "reason")
+ROWS = _counter("rows_committed", "Samples made durable in the log.")
+FAILED_COMMITS = _counter(
+    "commits_failed", "Group commits that the disk refused; they are retried."
+)
+PENDING = _gauge("rows_pending", "Samples that wait for the next group commit.")
+BACKLOG = _gauge("backlog_rows", "Samples in the log that no receipt has named.")
+RECEIPTS = _counter("receipts", "Receipts heard from the cloud.")
+UPLINK = _gauge("uplink_connected", "1 while the hub is connected to the broker.")
+LINK_OPEN = _gauge("link_open", "1 while a meter's link is open.", "link")
+LINK_LOST = _counter("link_lost", "How often a meter's link was lost or fell silent.", "link")
+LATE = _gauge("parts_late", "Parts that the watchdog gets no answer from; 0 is well.")
+CLOCK_KNOWN = _gauge("clock_known", "1 while the time is known well enough to send samples.")
+CLOCK_UNCERTAINTY = _gauge(
+    "clock_uncertainty_seconds", "How far off the hub's time may be; absent while it knows none."
+)
+DATABASE = _gauge("database_bytes", "Size of the database's file and of its write-ahead log.")
+DISK_WRITTEN = _counter(
+    "disk_written_bytes",
+    "Bytes written to the state folder's whole device by all programs, since it was first seen.",
+    "device",
+)
+DISK_RATE = _gauge(
+    "disk_written_bytes_per_day", "The same in a day, at the rate of the last weeks.", "device"
+)
+DISK_LIFE = _gauge(
+    "disk_life_seconds",
+    "Seconds until the device has taken storage.endurance_tb, at that rate.",
+    "device",
+)
+
+METRICS: tuple[Metric, ...] = (
+    BUILD,
+    UPTIME,
+    TELEGRAMS,
+    REFUSED,
+    ROWS,
+    FAILED_COMMITS,
+    PENDING,
+    BACKLOG,
+    RECEIPTS,
+    UPLINK,
+    LINK_OPEN,
+    LINK_LOST,
+    LATE,
+    CLOCK_KNOWN,
+    CLOCK_UNCERTAINTY,
+    DATABASE,
+    DISK_WRITTEN,
+    DISK_RATE,
+    DISK_LIFE,
+)
+"""Every metric, in the order it is written; the reference is made from this."""
+
+
+def render(measured: Iterable[Measured]) -> bytes:
+    """Write the numbers down, each metric's together below its meaning and kind."""
+    by_metric: dict[str, list[Measured]] = {}
+    for one in measured:
+        by_metric.setdefault(one.metric.name, []).append(one)
+    lines: list[str] = []
+    for metric in METRICS:
+        found = by_metric.get(metric.name)
+        if found:
+            lines.append(f"# HELP {metric.name} {metric.help}")
+            lines.append(f"# TYPE {metric.name} {metric.kind}")
+            lines += [_line(one) for one in found]
+    return "\n".join([*lines, ""]).encode()
+
+
+def _line(one: Measured) -> str:
+    labels = dict(zip(one.metric.labels, one.labels, strict=True))
+    return f"{one.metric.name}{_braced(labels)} {one.value:.15g}"
+
+
+def _braced(labels: Mapping[str, str]) -> str:
+    if not labels:
+        return ""
+    return "{" + ",".join(f'{name}="{_escaped(text)}"' for name, text in labels.items()) + "}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

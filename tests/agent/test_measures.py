@@ -1,0 +1,169 @@
+"""The hub's own numbers, and the address they are served at."""
+
+import asyncio
+import http.client
+from pathlib import Path
+
+import pytest
+
+from agent.app import build_hub
+from agent.disk import DiskCounter
+from agent.home.page import create_page
+from agent.hub import Hub
+from agent.measures import render_metrics
+from agent.metrics import MEDIA_TYPE, METRICS
+from agent.uplink.sender import SessionHooks, SessionRules
+from agent.uplink.session import Session
+from firmware_bridge.links import LinkEvent, LinkEventKind
+from firmware_bridge.meters.codec import Refused
+from shared.units import MS_PER_DAY
+from tests.support.clocks import StillClock
+from tests.support.fakes import FakeUplink
+from tests.support.home_page import Home
+from tests.support.hubs import config_in, hub_in, take, telegram
+from tests.support.webserver import WebServer
+
+
+def values_of(text: bytes) -> dict[str, float]:
+    """Read the exposition back: name and labels as written, and the number."""
+    lines = [line for line in text.decode().splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+def hub_with_disk(directory: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Hub, StillClock]:
+    clock = StillClock()
+    hub = hub_in(directory, clock=clock, storage_endurance_tb=2)
+    monkeypatch.setattr(hub.vitals, "_read_disk", lambda: DiskCounter("mmcblk0", "", 20_000_000))
+    return hub, clock
+
+
+def test_what_went_through_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Telegrams, refusals by reason, samples that wait and then are committed, links."""
+    hub, _ = hub_with_disk(tmp_path, monkeypatch)
+    link = hub.config.meters[0].link
+    hub.note_link(link, LinkEvent(LinkEventKind.LOST, "gone"))
+    hub.note_link(link, LinkEvent(LinkEventKind.OPENED))
+    take(hub, [telegram(1_000), Refused("bad-crc", "", b""), Refused("bad-crc", "", b"")])
+    before = values_of(render_metrics(hub))
+
+    asyncio.run(hub.intake.commit())
+
+    after = values_of(render_metrics(hub))
+    assert before["hearthlink_telegrams_total"] == 1
+    assert before['hearthlink_refused_total{reason="bad-crc"}'] == 2
+    assert (before["hearthlink_rows_pending"], after["hearthlink_rows_pending"]) == (1, 0)
+    assert after["hearthlink_rows_committed_total"] == 1
+    assert after[f'hearthlink_link_open{{link="{link}"}}'] == 1
+    assert after[f'hearthlink_link_lost_total{{link="{link}"}}'] == 1
+    assert after["hearthlink_database_bytes"] > 4_096
+    hub.log.close()
+
+
+def test_a_time_that_is_not_known_has_no_uncertainty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Absent, not zero: a zero would be the best of clocks."""
+    hub, _ = hub_with_disk(tmp_path, monkeypatch)
+    unknown = values_of(render_metrics(hub))
+
+    hub.believe(2_000_000_000_000, 250, "ntp")
+
+    known = values_of(render_metrics(hub))
+    assert unknown["hearthlink_clock_known"] == 0
+    assert "hearthlink_clock_uncertainty_seconds" not in unknown
+    assert known["hearthlink_clock_known"] == 1
+    assert known["hearthlink_clock_uncertainty_seconds"] == 0.25
+    hub.log.close()
+
+
+def test_the_disk_is_counted_and_its_life_foretold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """20 MB in a day onto a card that takes 2 TB: a hundred thousand days less the first."""
+    hub, clock = hub_with_disk(tmp_path, monkeypatch)
+    clock.monotonic = MS_PER_DAY
+
+    values = values_of(render_metrics(hub))
+
+    label = '{device="mmcblk0"}'
+    assert values[f"hearthlink_disk_written_bytes_total{label}"] == 20_000_000
+    assert values[f"hearthlink_disk_written_bytes_per_day{label}"] == 20_000_000
+    assert values[f"hearthlink_disk_life_seconds{label}"] == pytest.approx(99_999 * 86_400)
+    hub.log.close()
+
+
+def test_without_a_disk_or_a_cloud_their_numbers_are_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hub that works alone has no backlog."""
+    hub, _ = hub_with_disk(tmp_path, monkeypatch)
+    monkeypatch.setattr(hub.vitals, "_read_disk", lambda: None)
+
+    names = {name.partition("{")[0] for name in values_of(render_metrics(hub))}
+
+    assert not any("_disk_" in name for name in names)
+    assert "hearthlink_backlog_rows" not in names
+    hub.log.close()
+
+
+def test_with_a_cloud_every_metric_has_a_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is defined that is never written."""
+    hub, clock = hub_with_disk(tmp_path, monkeypatch)
+    clock.monotonic = MS_PER_DAY
+    rules = SessionRules(300, 5, 0, hub.chunk_rows, lambda: hub.ledger.size, hub.cut)
+    hooks = SessionHooks(
+        hub.machine.monotonic_ms, hub.utc_ms, hub.hear_cloud_time, hub.take_tariffs, print
+    )
+    hub.session = Session(hub.log, FakeUplink(), rules, hooks, "1.0")
+    hub.believe(2_000_000_000_000, 250, "ntp")
+    take(hub, [telegram(1_000), Refused("noise", "", b"")])
+    asyncio.run(hub.intake.commit())
+
+    values = values_of(render_metrics(hub))
+
+    assert {name.partition("{")[0] for name in values} == {metric.name for metric in METRICS}
+    assert values["hearthlink_backlog_rows"] == 1
+    assert values["hearthlink_uplink_connected"] == 0
+    hub.log.close()
+
+
+def ask(port: int, host: str) -> tuple[int, str, bytes]:
+    """Ask for /metrics under a name."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/metrics", headers={"Host": host})
+    answer = connection.getresponse()
+    told = (answer.status, answer.getheader("content-type") or "", answer.read())
+    connection.close()
+    return told
+
+
+def test_the_page_serves_them_only_where_asked_and_to_its_own_names() -> None:
+    """Off by default; a foreign Host is refused before anything is read."""
+    home = Home()
+    asked = create_page(
+        home.read,
+        allowed_hosts=frozenset({"hub.home"}),
+        pin="",
+        set_granularity=home.choose,
+        render_metrics=lambda: b"hearthlink_telegrams_total 1\n",
+    )
+
+    with home.serve() as server:
+        by_default = ask(server.port, "hub.home")
+    with WebServer(asked) as server:
+        served = ask(server.port, "hub.home:8080")
+        foreign = ask(server.port, "rebound.example")
+
+    assert by_default[0] == 404
+    assert served == (200, MEDIA_TYPE, b"hearthlink_telegrams_total 1\n")
+    assert foreign[0] == 421
+
+
+def test_the_hub_that_is_built_can_tell_them(tmp_path: Path) -> None:
+    """The real parts together, on the disk that there is."""
+    hub = build_hub(config_in(tmp_path))
+
+    assert values_of(render_metrics(hub))["hearthlink_uptime_seconds"] >= 0
+    hub.log.close()
