@@ -32,8 +32,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--protocol",
         default="p1",
-        help="what the meter speaks (default p1), or 'mixed': electricity by ZigBee, gas by a "
-        "Glow's broker and a solar meter's P1 port in one home",
+        help="what the meter speaks (default p1); 'iec62056-asked' or 'mbus-asked': one that is "
+        "asked, without a history; or 'mixed': electricity by ZigBee, gas by a Glow's broker and a "
+        "solar meter's P1 port in one home",
     )
     parser.add_argument(
         "--faults", metavar="SPEC", help="what goes wrong at the meter: see docs/how-to/simulate.md"

@@ -11,6 +11,7 @@ from agent.database import open_copy
 from agent.demo.files import TARIFFS
 from agent.demo.stage import Stage
 from agent.reader import LogReader
+from firmware_bridge.tools.console import show_progress
 from shared.errors import OperatorError
 from shared.ranges import subtract
 
@@ -35,7 +36,7 @@ def play_demo(stage: Stage, seconds: float | None) -> None:
             stage.check_running()
     except KeyboardInterrupt:
         pass
-    _clear_line()
+    show_progress("")
 
 
 def _play_history(stage: Stage) -> None:
@@ -58,7 +59,7 @@ def _play_history(stage: Stage) -> None:
         if time.monotonic() - moved > STALL_S:
             raise OperatorError("the history has stopped moving", hint=f"see {stage.state}")
         time.sleep(POLL_S)
-    _clear_line()
+    show_progress("")
 
 
 def _sum(told: dict[int, dict[str, Any]], name: str) -> int:
@@ -73,9 +74,9 @@ def _await_stored(stage: Stage) -> None:
         target = held_ranges(stage)
         _check_patience(stage, deadline)
     while left := _missing(stage, target):
-        _show_line(f"{left} samples on their way to the cloud")
+        show_progress(f"{left} samples on their way to the cloud")
         _check_patience(stage, deadline)
-    _clear_line()
+    show_progress("")
 
 
 def _check_patience(stage: Stage, deadline: float) -> None:
@@ -126,11 +127,11 @@ def _show_status(stage: Stage) -> None:
     try:
         view: Any = stage.get(f"{stage.page_url}/view.json")
     except (urllib.error.URLError, OSError, ValueError) as error:
-        _show_line(f"the page does not answer: {error}")
+        show_progress(f"the page does not answer: {error}")
         return
     power, cost = view["power"], view["cost"]
     health = ", ".join(f"{line['name'].lower()} {line['condition']}" for line in view["health"])
-    _show_line(
+    show_progress(
         f"{view['clock_text']}  {power['number']} {power['unit']}  today {cost['text']}  {health}"
     )
 
@@ -138,20 +139,9 @@ def _show_status(stage: Stage) -> None:
 def _show_bar(name: str, done: int, total: int) -> None:
     share = min(done / total, 1.0) if total else 1.0
     filled = int(share * BAR_CELLS)
-    _show_line(
+    show_progress(
         f"{name} [{'#' * filled}{'.' * (BAR_CELLS - filled)}] {share:4.0%}  {done} telegrams"
     )
-
-
-def _show_line(text: str) -> None:
-    """Show a line in place of the last one; where nobody watches a terminal, nothing."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[K{text[:160]}")
-        sys.stderr.flush()
-
-
-def _clear_line() -> None:
-    _show_line("")
 
 
 def _say(text: str) -> None:

@@ -1,14 +1,12 @@
-"""The demo's processes: broker, cloud, hub and simulated meter, started as commands and stopped."""
+"""Everything a demo has running: broker, cloud, hub and simulated sources, in their order."""
 
 import argparse
 import json
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -17,6 +15,7 @@ from typing import Any, Self
 
 from agent.demo.files import write_hub_files
 from agent.demo.glow_broker import glow_topics, write_glow_broker_config
+from agent.demo.processes import Processes, hearthlink, run_hearthlink
 from agent.demo.sources import Source, check_faults, home_of
 from firmware_bridge.meters.keys import KEY_BYTES
 from shared.errors import OperatorError
@@ -27,10 +26,6 @@ HOST = "127.0.0.1"
 MARK = ".hearthlink-demo"
 SIMULATED_ZONE = "Europe/London"
 """Where the simulated household lives; a replayed capture may come from elsewhere."""
-
-START_S = 30.0
-STOP_S = 20.0
-POLL_S = 0.1
 
 
 def find_mosquitto() -> str:
@@ -55,7 +50,7 @@ class Stage:
         self.api_url = f"http://{HOST}:{chosen.api_port}"
         self.sources = {} if chosen.replay else home_of(chosen.protocol)
         self.hub_database = self.state / "hub" / "hub.sqlite"
-        self._processes: dict[str, subprocess.Popen[str]] = {}
+        self._processes = Processes(self.state)
 
     def __enter__(self) -> Self:
         self._check_ports()
@@ -70,7 +65,7 @@ class Stage:
 
     def __exit__(self, *_exception: object) -> None:
         for name in (*self.sources, "hub", "ingest", "api", "broker", GLOW_BROKER):
-            self.stop(name)
+            self._processes.stop(name)
 
     @property
     def oracle_paths(self) -> list[Path]:
@@ -80,7 +75,7 @@ class Stage:
     @property
     def simulations(self) -> "list[subprocess.Popen[str]]":
         """The simulated sources that run; none in a replay."""
-        return [self._processes[name] for name in self.sources if name in self._processes]
+        return self._processes.those_of(self.sources)
 
     def _check_ports(self) -> None:
         ports = (
@@ -114,7 +109,8 @@ class Stage:
     def _start_all(self) -> None:
         self._start_broker()
         for name in ("api", "ingest"):
-            self.start(name, self._command("cloud", name), self._cloud_environment(name))
+            environment = self._cloud_environment(name)
+            self._processes.start(name, hearthlink("cloud", name), environment)
         self._await_url("api", f"{self.api_url}/v1/health")
         meters = [self._start_source(name, source) for name, source in self.sources.items()]
         if self.chosen.replay:
@@ -122,18 +118,18 @@ class Stage:
             meters = [{"protocol": self.chosen.protocol, "link": capture}]
         ports = {"broker": self.chosen.broker_port, "page": self.chosen.page_port}
         config = write_hub_files(self.state, THING, meters, self.zone, ports)
-        self.start("hub", self._command("run", "--config", str(config)))
+        self._processes.start("hub", hearthlink("run", "--config", str(config)))
         self._await_url("hub", f"{self.page_url}/healthz")
 
     def _start_broker(self) -> None:
         broker = find_mosquitto()
         fleet = ["--state", str(self.state / "fleet")]
-        self._run("fleet", "init", *fleet)
-        self._run("fleet", "issue", THING, *fleet)
+        run_hearthlink("fleet", "init", *fleet)
+        run_hearthlink("fleet", "issue", THING, *fleet)
         port = str(self.chosen.broker_port)
-        told = self._run("fleet", "broker-config", *fleet, "--port", port, "--json")
-        self.start("broker", [broker, "-c", json.loads(told)["config"]])
-        self._await_port("broker", self.chosen.broker_port)
+        told = run_hearthlink("fleet", "broker-config", *fleet, "--port", port, "--json")
+        self._processes.start("broker", [broker, "-c", json.loads(told)["config"]])
+        self._processes.wait_for_port("broker", HOST, self.chosen.broker_port)
 
     def _cloud_environment(self, service: str) -> dict[str, str]:
         fleet = self.state / "fleet"
@@ -157,22 +153,21 @@ class Stage:
         port = self.state / name
         topics = self._start_glow_broker() if "{topics}" in source.link else ""
         faults = [f"--faults={self.chosen.faults}"] if self.chosen.faults else []
-        self.start(
+        self._processes.start(
             name,
-            self._command(
+            hearthlink(
                 "simulate",
                 f"--link={source.played_on.format(path=port, topics=topics)}",
                 f"--seed={self.chosen.seed}",
-                f"--history-days={self.chosen.history_days}",
                 f"--oracle={self.state / name}.oracle.jsonl",
                 "--json",
-                *source.play_options(keys),
+                *source.play_options(keys, self.chosen.history_days),
                 *faults,
             ),
             output=subprocess.PIPE,
         )
         if not topics:
-            self._await(name, port.exists)
+            self._processes.wait_for(name, port.exists)
         return source.table(source.link.format(path=port, topics=topics), keys)
 
     def _start_glow_broker(self) -> str:
@@ -181,8 +176,8 @@ class Stage:
             probe.bind((HOST, 0))
             port = int(probe.getsockname()[1])
         config = write_glow_broker_config(self.state, port)
-        self.start(GLOW_BROKER, [find_mosquitto(), "-c", str(config)])
-        self._await_port(GLOW_BROKER, port)
+        self._processes.start(GLOW_BROKER, [find_mosquitto(), "-c", str(config)])
+        self._processes.wait_for_port(GLOW_BROKER, HOST, port)
         return glow_topics(port)
 
     def hear_out(self) -> None:
@@ -194,58 +189,19 @@ class Stage:
     def end_readings(self) -> None:
         """Stop the sources, then the hub, which commits, sends and waits for its receipts."""
         for name in self.sources:
-            self.stop(name)
+            self._processes.stop(name)
         if self.sources:
             time.sleep(1.0)
-        self.stop("hub")
-
-    def start(
-        self,
-        name: str,
-        command: list[str],
-        environment: dict[str, str] | None = None,
-        output: int | None = None,
-    ) -> None:
-        """Start a process whose messages go to a file of its own in the state folder."""
-        log = (self.state / f"{name}.log").open("ab")
-        self._processes[name] = subprocess.Popen(  # noqa: S603 (our own commands and mosquitto)
-            command,
-            env={**os.environ, **(environment or {})},  # noqa: TID251 (passes it on, reads nothing)
-            stdin=subprocess.DEVNULL,
-            stdout=output or log,
-            stderr=log,
-            text=True,
-            start_new_session=True,
-        )
-        log.close()
-
-    def stop(self, name: str) -> None:
-        """Stop a process in its own order: SIGTERM, patience, SIGKILL."""
-        process = self._processes.pop(name, None)
-        if process is None:
-            return
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        try:
-            process.communicate(timeout=STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+        self._processes.stop("hub")
 
     def check_running(self) -> None:
         """Raise OperatorError where a process has ended by itself, with the end of what it said."""
-        for name, process in self._processes.items():
-            if process.poll() is not None:
-                said = (self.state / f"{name}.log").read_text(errors="replace")[-2000:]
-                raise OperatorError(
-                    f"{name} ended with status {process.returncode}:\n{said}",
-                    hint=f"see {self.state / name}.log",
-                )
+        self._processes.check_running()
 
     def cloud(self, *words: str) -> "subprocess.Popen[str]":
         """Start one of the cloud's commands, its output to be read."""
         return subprocess.Popen(  # noqa: S603
-            self._command("cloud", *words),
+            hearthlink("cloud", *words),
             env={**os.environ, **self._cloud_environment("api")},  # noqa: TID251
             stdout=subprocess.PIPE,
             text=True,
@@ -270,17 +226,6 @@ class Stage:
         with urllib.request.urlopen(request, timeout=10):  # noqa: S310
             pass
 
-    def _command(self, *words: str) -> list[str]:
-        return [str(Path(sys.executable).with_name("hearthlink")), *words]
-
-    def _run(self, *words: str) -> str:
-        done = subprocess.run(  # noqa: S603
-            self._command(*words), capture_output=True, text=True, check=False, timeout=START_S
-        )
-        if done.returncode:
-            raise OperatorError(f"hearthlink {' '.join(words)}: {done.stderr.strip()}")
-        return done.stdout
-
     def _await_url(self, name: str, url: str) -> None:
         def answers() -> bool:
             try:
@@ -289,19 +234,4 @@ class Stage:
                 return False
             return True
 
-        self._await(name, answers)
-
-    def _await_port(self, name: str, port: int) -> None:
-        def listens() -> bool:
-            with socket.socket() as probe:
-                return probe.connect_ex((HOST, port)) == 0
-
-        self._await(name, listens)
-
-    def _await(self, name: str, is_ready: Any) -> None:
-        deadline = time.monotonic() + START_S
-        while not is_ready():
-            self.check_running()
-            if time.monotonic() > deadline:
-                raise OperatorError(f"{name} did not start", hint=f"see {self.state / name}.log")
-            time.sleep(POLL_S)
+        self._processes.wait_for(name, answers)

@@ -102,7 +102,7 @@ def judge_device(path: Path, device: Device, others: list[str], *, hub_runs: boo
         return Check(LINK, Result.FAULT, finding, fix)
     if device.holders and not hub_runs:
         finding = f"{path} is in use by {', '.join(device.holders)}, and the hub's page is silent"
-        fix = f"stop that program if it is not the hub; 'fuser {path}' names it"
+        fix = "stop that program if it is not the hub"
         return Check(LINK, Result.WARNING, finding, fix)
     use = f"in use by {', '.join(device.holders)}" if device.holders else "free"
     return Check(LINK, Result.OK, f"{path} is there, {use}")

@@ -14,6 +14,7 @@ from shared.errors import OperatorError
 
 OPTICAL = "optical:"
 MBUS = "mbus:"
+DEVICES = Path("/dev")
 SLOWEST, FASTEST = 0.01, 10_000.0
 
 FORMS = (
@@ -28,8 +29,8 @@ DEFAULTS = LinkSettings()
 async def open_link(address: str, settings: LinkSettings = DEFAULTS) -> Link:
     """Open the byte stream an address names, in one of the FORMS.
 
-    An optical head is asked for a readout once a minute, an M-Bus as its address says; a replay
-    without a speed is read as fast as the reader takes it.
+    An optical head and an M-Bus are asked once a minute or as their address says; a replay without
+    a speed is read as fast as the reader takes it.
 
     Raises LinkError where trying again may help, and OperatorError where the address itself must
     be changed.
@@ -52,9 +53,10 @@ async def open_link(address: str, settings: LinkSettings = DEFAULTS) -> Link:
 async def _open_asking(address: str, settings: LinkSettings) -> Link:
     """Open a link that asks its meters; most hubs have none, so each is imported when needed."""
     if address.startswith(OPTICAL):
-        from firmware_bridge.links.optical import open_optical  # noqa: PLC0415
+        from firmware_bridge.links.optical import head_of, open_optical  # noqa: PLC0415
 
-        return open_optical(device_of(address))
+        path, every_s = head_of(address)
+        return open_optical(path, every_s=every_s)
     if address.startswith(MBUS):
         from firmware_bridge.links.mbus import open_mbus  # noqa: PLC0415
 
@@ -66,6 +68,8 @@ async def _open_asking(address: str, settings: LinkSettings) -> Link:
 
 def check_address(address: str) -> None:
     """Raise OperatorError unless an address has one of the forms `open_link` knows."""
+    if meant := meant_by(address):
+        raise OperatorError(f"link address {address!r} is not known", hint=f"did you mean {meant}?")
     if address.startswith("tcp://"):
         host_and_port(address)
     elif address.startswith(SCHEMES):
@@ -76,10 +80,35 @@ def check_address(address: str) -> None:
         from firmware_bridge.links.mbus import bus_of  # noqa: PLC0415 (most hubs need none)
 
         bus_of(address)
+    elif address.startswith(OPTICAL):
+        from firmware_bridge.links.optical import head_of  # noqa: PLC0415 (most hubs need none)
+
+        head_of(address)
     elif address.startswith(ZIGBEE):
         parse_zigbee_address(address)
     elif not device_of(address).startswith("/"):
         raise OperatorError(f"link address {address!r} is not known", hint=f"use {FORMS}")
+
+
+def meant_by(address: str, folder: Path = DEVICES) -> str:
+    """Return the address that a bare name stands for: a device's, or that of a file; "" for none.
+
+    So `ttyUSB0` is told to be `/dev/ttyUSB0` where there is one, else what lies in this folder.
+    """
+    name = device_of(address)
+    before, _, after = address.partition(name) if name else ("", "", "")
+    if not name or name.startswith("/") or "://" in name:
+        return ""
+    device, beside = folder / name, Path(name)
+    try:
+        if device.is_char_device():
+            return f"{before}{device}{after}"
+        if beside.is_file() and not before:
+            return f"replay:{name}"
+        return f"{before}{beside.absolute()}{after}" if beside.is_char_device() else ""
+    except OSError:
+        # A name too long for a file, or a folder that is closed to this user.
+        return ""
 
 
 def device_of(address: str) -> str:

@@ -186,10 +186,11 @@ def explain_port(path: str, error: OSError) -> LinkError:
             hint=f"join the group {group}, then log in again: sudo usermod -aG {group} $USER",
         )
     if number in (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK) or "lock" in str(error):
-        owners = ", ".join(probe_device(Path(path)).holders) or "another program"
+        owners = ", ".join(probe_device(Path(path)).holders)
+        fix = "stop that program, or read the port where it runs"
         return LinkError(
-            f"serial port {path} is in use by {owners}",
-            hint=f"stop that program, or read the port where it runs; 'fuser {path}' names it",
+            f"serial port {path} is in use by {owners or 'another program'}",
+            hint=fix if owners else f"{fix}; 'fuser {path}' names it",
         )
     return LinkError(
         f"serial port {path} could not be opened: {error}", hint="check that it is a serial port"

@@ -87,13 +87,16 @@ class NotificationDecoder:
         self._times = times
         self._translator = Translator()
         self._title, self._serial = "", ""
+        self._is_understood = False
         self._names = SubmeterNames()
 
     def decode(self, apdu: bytes, *, title: str = "", checked: bool) -> list[Telegram | Refused]:
         """Return the telegram of one APDU and a refusal for each impossible value in it.
 
         `title` is the system title of a meter that encrypts. Raises AxdrError where the bytes are
-        no notification.
+        no notification. A list without a code of the table is a telegram of raw codes. Until one
+        with a register has come it is refused as well, so that it is counted; then it is an alarm,
+        or what else meters push between their readings.
         """
         clock, start = read_head(apdu)
         body, end = read_value(apdu, start)
@@ -104,7 +107,12 @@ class NotificationDecoder:
         telegram = self._finish(reading, clock, checked=checked)
         found: list[Telegram | Refused] = [] if telegram is None else [telegram]
         found += [refuse(reason, detail, apdu) for reason, detail in reading.faults]
-        return found or [refuse("no-values", "the push list is empty", apdu)]
+        self._is_understood = self._is_understood or not reading.says_nothing_known
+        if not found or not (self._is_understood or reading.faults):
+            shown = ", ".join(f"{code} = {text}" for code, text in reading.unknown.items())
+            detail = f"no code is known: {shown}" if shown else "the push list is empty"
+            found.append(refuse("no-values", detail, apdu))
+        return found
 
     def _finish(self, reading: "_Reading", clock: bytes, *, checked: bool) -> Telegram | None:
         if not (reading.registers or reading.unknown or reading.texts or reading.submeters):
@@ -177,6 +185,11 @@ class _Reading:
             if value is not None and (serial := _meter_id(_text_of(value))):
                 return serial
         return _meter_id(self._bare_serial)
+
+    @property
+    def says_nothing_known(self) -> bool:
+        """Whether there is neither a register nor a message in it."""
+        return not (self.registers or self.submeters or self.texts)
 
     def fault(self, reason: str, detail: str) -> None:
         """Note an impossible value."""

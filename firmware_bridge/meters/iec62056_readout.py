@@ -65,7 +65,8 @@ class ReadoutDecoder:
         """Return the telegram and a refusal for each impossible value in it.
 
         `identity` is the meter's identification, "" where none came; `checked` says that the block
-        had a check character and it was right.
+        had a check character and it was right. One that is checked and has no code of the table is
+        a telegram of raw codes, and refused as well, so that it is counted.
         """
         sets, faults = _split(text)
         registers: dict[str, int] = {}
@@ -82,13 +83,15 @@ class ReadoutDecoder:
         refused: list[Telegram | Refused] = [
             refuse(reason, detail, raw) for reason, detail in faults[:MAX_REFUSED_VALUES]
         ]
-        if not registers:
-            shown = ", ".join(f"{code} = {value}" for code, value in _kept(unknown).items())
-            return refused or [refuse("no-values", f"no code is known: {shown or 'none'}", raw)]
+        kept = _kept(unknown)
+        if not registers and not refused:
+            shown = ", ".join(f"{code} = {value}" for code, value in kept.items())
+            refused = [refuse("no-values", f"no code is known: {shown or 'none'}", raw)]
+        if not registers and not (checked and kept):
+            return refused
         medium = medium_of(registers) or Medium.ELECTRICITY
         quality = 0 if checked else int(Quality.UNCHECKED)
-        sample = Sample(meter, medium, time_ms, registers, quality, _kept(unknown))
-        return [Telegram((sample,)), *refused]
+        return [Telegram((Sample(meter, medium, time_ms, registers, quality, kept),)), *refused]
 
 
 _Faults = list[tuple[str, str]]

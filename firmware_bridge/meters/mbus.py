@@ -186,6 +186,9 @@ class MbusCodec(StreamCodec):
             found.append(refuse("no-values", f"{sample.meter} tells no value", raw))
         else:
             found.append(Telegram((sample,), is_past=answer.is_past))
+            if not sample.registers:
+                shown = ", ".join(f"{code} = {text}" for code, text in sample.unknown.items())
+                found.append(refuse("no-values", f"no record is known: {shown}", raw))
         if answer is not None and answer.has_bad_clock:
             found.append(refuse("bad-time", f"the clock of {answer.meter} is not set", raw))
 

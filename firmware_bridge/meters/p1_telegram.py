@@ -59,7 +59,9 @@ class TelegramDecoder:
     def decode(self, raw: bytes, *, checked: bool) -> list[Telegram | Refused]:
         """Return the telegram and a refusal for each impossible value in it.
 
-        `raw` runs from `/` up to `!`; `checked` says that its checksum was there and right.
+        `raw` runs from `/` up to `!`; `checked` says that its checksum was there and right. One
+        that is whole and has no code of the table is a telegram of raw codes, and refused as well,
+        so that it is counted.
         """
         text = raw.decode("latin-1")
         findings = Findings(raw)
@@ -121,10 +123,14 @@ class TelegramDecoder:
                 samples.append(_with_own_name(sample, samples, fallback))
         if samples and findings.unknown:
             samples[0] = msgspec.structs.replace(samples[0], unknown=findings.unknown)
+        if not samples and not findings.texts and not findings.refused:
+            shown = ", ".join(f"{c} = {v}" for c, v in findings.unknown.items())
+            findings.refuse("no-values", f"no code is known: {shown or 'none'}")
+        if not samples and findings.unknown and not quality & Quality.UNCHECKED:
+            time_ms = self._meter_time_ms(findings)
+            unknown = findings.unknown
+            samples.append(Sample(meter, Medium.ELECTRICITY, time_ms, {}, quality, unknown))
         if not samples and not findings.texts:
-            if not findings.refused:
-                shown = ", ".join(f"{c} = {v}" for c, v in findings.unknown.items())
-                findings.refuse("no-values", f"no code is known: {shown or 'none'}")
             return list(findings.refused)
         return [Telegram(tuple(samples), tuple(findings.texts)), *findings.refused]
 

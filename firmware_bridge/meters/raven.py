@@ -20,11 +20,15 @@ MAX_TAG_BYTES = 48
 """The longest tag has 27 bytes."""
 
 _UNDECIDED_BYTES = 128
-_KNOWN = (
-    "BillingPeriodList|BlockPriceDetail|ConnectionStatus|CurrentPeriodUsage|CurrentSummation"
-    "|CurrentSummationDelivered|DeviceInfo|InstantaneousDemand|LastPeriodUsage|MessageCluster"
-    "|MeterInfo|MeterList|NetworkInfo|PriceCluster|ProfileData|ScheduleInfo|TimeCluster|Warning"
-)
+STANZAS = (
+    "BillingPeriodList", "BlockPriceDetail", "ConnectionStatus", "CurrentPeriodUsage",
+    "CurrentSummation", "CurrentSummationDelivered", "DeviceInfo", "InstantaneousDemand",
+    "LastPeriodUsage", "MessageCluster", "MeterInfo", "MeterList", "NetworkInfo", "PriceCluster",
+    "ProfileData", "ScheduleInfo", "TimeCluster", "Warning",
+)  # fmt: skip
+"""What the manual names."""
+
+_KNOWN = "|".join(STANZAS)
 _KNOWN_START = re.compile(rb"<(?:%s)>" % _KNOWN.encode())
 _START = re.compile(rb"<(%s)>|<([A-Z][A-Za-z0-9]{1,39})>\s{0,64}(?=<[A-Z])" % _KNOWN.encode())
 """A known stanza, or any other tag that is followed by another tag and not by a value."""

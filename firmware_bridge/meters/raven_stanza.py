@@ -7,6 +7,7 @@ seconds of UTC since 2000-01-01; `LocalTime` is the only field in local time, an
 
 import html
 import re
+from decimal import Decimal
 from fractions import Fraction
 
 from firmware_bridge.meters.codec import Refused, Telegram, refuse
@@ -28,6 +29,9 @@ DEMAND_BITS_MAX_SHORT = 24
 """Demand of up to six digits is the 24-bit integer of the ZigBee meter; a longer one has 32."""
 
 MAC_DIGITS = 16
+
+MAX_PRICE_DECIMALS = 15
+"""The ZigBee meter's own field for them has four bits."""
 
 UNSET = 0xFFFF_FFFF
 """All ones in 32 bits: a time, a multiplier or a divisor the stick does not know."""
@@ -73,7 +77,7 @@ class StanzaDecoder:
         """Return the telegram of a stanza, or its refusal; `inner` is what lies in its tags.
 
         Prices, times, messages and the stick's own state hold no register: their sample has none,
-        and every field in `unknown`.
+        and every field in `unknown`, as it was told but for the price, which has its decimals.
         """
         refused: list[Telegram | Refused] = []
         try:
@@ -114,7 +118,8 @@ class StanzaDecoder:
         own = _mac(fields, "MeterMacId")
         meter = own or self._last_meter or _mac(fields, "DeviceMacId") or UNNAMED
         time_ms = _time_ms(fields.get("UTCTime", ""))
-        unknown = _unknown(name, {k: v for k, v in fields.items() if k != "MeterMacId" or not own})
+        told = {k: v for k, v in fields.items() if k != "MeterMacId" or not own}
+        unknown = _unknown(name, told | _price(fields) if name == "PriceCluster" else told)
         quality = int(Quality.UNCHECKED)
         return Sample(meter, Medium.ELECTRICITY, time_ms, {}, quality, unknown)
 
@@ -217,6 +222,18 @@ def _unknown(name: str, fields: dict[str, str]) -> dict[str, str]:
     if len(fields) > MAX_UNKNOWN:
         unknown[f"{name}.+"] = f"{len(fields) - MAX_UNKNOWN} more fields"
     return unknown
+
+
+def _price(fields: dict[str, str]) -> dict[str, str]:
+    """Return the price as a decimal number, {} where it is not known; in which currency is told."""
+    price = _HEX.fullmatch(fields.get("Price", ""))
+    digits = _HEX.fullmatch(fields.get("TrailingDigits", ""))
+    if price is None or digits is None:
+        return {}
+    value, decimals = int(price[1], 16), int(digits[1], 16)
+    if value >= UNSET or decimals > MAX_PRICE_DECIMALS:
+        return {}
+    return {"Price": f"{Decimal(value).scaleb(-decimals):f}"}
 
 
 def _texts(name: str, fields: dict[str, str]) -> tuple[str, ...]:

@@ -93,7 +93,8 @@ class ListDecoder:
     def decode(self, data: bytes, raw: bytes) -> list[Telegram | Refused]:
         """Return the telegram of a file and a refusal for each impossible value in it.
 
-        `data` is the file with its escapes taken out, `raw` the frame as it came.
+        `data` is the file with its escapes taken out, `raw` the frame as it came. A file without a
+        code of the table is a telegram of raw codes, and refused as well, so that it is counted.
         """
         meters: dict[str, _Findings] = {}
         refused: list[Telegram | Refused] = []
@@ -112,12 +113,12 @@ class ListDecoder:
             refused.append(refuse("bad-value", error.message, raw))
         samples = tuple(
             Sample(name, Medium.ELECTRICITY, found.time_ms, found.registers, 0, found.unknown)
-            for name, found in meters.items()
-            if found.registers
+            for name, found in sorted(meters.items(), key=lambda one: not one[1].registers)
+            if found.registers or found.unknown
         )
-        if samples:
-            return [Telegram(samples), *refused]
-        return refused or [_without_values(meters, others, raw)]
+        if not any(sample.registers for sample in samples) and not refused:
+            refused = [_without_values(meters, others, raw)]
+        return [Telegram(samples), *refused] if samples else refused
 
     def _read_list(self, response: ListResponse, findings: _Findings) -> None:
         if findings.time_ms is None:

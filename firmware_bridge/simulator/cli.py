@@ -10,21 +10,21 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
 
-from firmware_bridge.links.addresses import host_and_port
 from firmware_bridge.meters.keys import parse_key
+from firmware_bridge.simulator.asked import ASKED, Readouts, play_asked
 from firmware_bridge.simulator.composition import Composition, read_shows
 from firmware_bridge.simulator.dlms_meter import DEMO_AUTHENTICATION_KEY, DEMO_KEY, MeterKeys
 from firmware_bridge.simulator.fault_spec import read_faults
-from firmware_bridge.simulator.meters import METERS
-from firmware_bridge.simulator.play import BATCH, OracleFile, Player, Progress, Script
+from firmware_bridge.simulator.meters import METERS, Fitting
+from firmware_bridge.simulator.openings import LINKS, PTY, open_sink
+from firmware_bridge.simulator.play import BATCH, OracleFile, Player, Progress, Report, Script
 from firmware_bridge.simulator.radio_sink import RadioSink
-from firmware_bridge.simulator.sinks import FileSink, PtySink, Sink, TcpSink
+from firmware_bridge.simulator.sinks import Sink
 from shared.clock import Clock, SystemClock
 from shared.errors import OperatorError
+from shared.units import MS_PER_SECOND
 
 EXIT_OK = 0
-ZIGBEE = "zigbee"
-LINKS = "pty:PATH, tcp://127.0.0.1:PORT, mqtt://127.0.0.1:PORT/TOPIC or file:PATH"
 
 
 def run(arguments: list[str]) -> int:
@@ -43,27 +43,76 @@ def run(arguments: list[str]) -> int:
     with contextlib.ExitStack() as stack:
         stopping = stack.enter_context(_stopped_by_signals())
         file = stack.enter_context(options.oracle.open("wb")) if options.oracle else None
+        if options.asked:
+            return _run_asked(options, clock, OracleFile(file), stopping)
         sink = open_sink(options.link, options.protocol, options.seed)
         stack.callback(sink.close)
         composition = _compose(options, sink)
-        if not options.json:
-            print(f"simulating household {options.seed} on {options.link}", flush=True)
+        _begin(options)
         emitted = Player(
             script,
             clock=clock,
             sink=composition.around(sink),
             oracle=OracleFile(file),
             stopping=stopping,
-            report=_print_json if options.json else _print_line,
+            report=_reporter(options),
             build=composition.build,
             batch=sink.batch if isinstance(sink, RadioSink) else BATCH,
             sleep=sink.wait if isinstance(sink, RadioSink) else time.sleep,
         ).play()
-    if options.json:
-        print(json.dumps({"phase": "ended", "emitted": emitted}), flush=True)
-    else:
-        print(f"ended after {emitted} telegrams", flush=True)
+    _end(options, emitted)
     return EXIT_OK
+
+
+def _run_asked(
+    options: argparse.Namespace,
+    clock: Clock,
+    oracle: OracleFile,
+    stopping: Callable[[], bool],
+) -> int:
+    """Answer as a meter that must be asked, until the end; return 0."""
+    path = _check_asked(options)
+    readouts = Readouts(clock, oracle)
+    start_ms = clock.utc_ms() // MS_PER_SECOND * MS_PER_SECOND
+    port = ASKED[options.protocol](path, Fitting(options.seed, start_ms), readouts)
+    until_ms = options.until_ms
+    with contextlib.closing(port):
+        _begin(options)
+        answered = play_asked(
+            port,
+            readouts,
+            clock=clock,
+            stopping=lambda: stopping() or (until_ms is not None and clock.utc_ms() >= until_ms),
+            report=_reporter(options),
+        )
+    _end(options, answered)
+    return EXIT_OK
+
+
+def _check_asked(options: argparse.Namespace) -> Path:
+    """Return the path of the port; raise OperatorError where the options do not go together."""
+    if options.protocol not in ASKED:
+        raise OperatorError(
+            f"a {options.protocol} meter speaks by itself", hint=f"ask {' or '.join(ASKED)}"
+        )
+    unfit = {
+        "--history-days": options.history_days > 0,
+        "--no-live": not options.live,
+        "--faults": options.faults is not None,
+        "--shows": options.shows is not None,
+        "--no-pin": not options.pin,
+        "--key": options.key is not None or options.auth_key is not None,
+    }
+    if given := [name for name, is_given in unfit.items() if is_given]:
+        raise OperatorError(
+            f"{', '.join(given)}: not with --asked",
+            hint="a meter that is asked says what it shows now, all of it, and nothing before",
+        )
+    if not options.link.startswith(PTY):
+        raise OperatorError(
+            f"nothing can be asked on {options.link!r}", hint="use --link pty:PATH with --asked"
+        )
+    return Path(options.link.removeprefix(PTY))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -73,6 +122,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--protocol", choices=sorted(METERS), default="p1", help="what it speaks")
     parser.add_argument("--link", required=True, help=LINKS)
+    parser.add_argument(
+        "--asked",
+        action="store_true",
+        help="answer when asked instead of pushing (iec62056, mbus; pty:PATH, now alone)",
+    )
     parser.add_argument("--seed", type=int, default=1, help="which household (default 1)")
     parser.add_argument(
         "--shows",
@@ -81,6 +135,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--faults", metavar="SPEC", help="flip=1/2000,stall=30s@1h and so on, or a TOML file"
+    )
+    parser.add_argument(
+        "--pin",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="whether the meter's PIN was entered; without it sml shows whole kilowatt hours alone",
     )
     parser.add_argument("--key", help="hexadecimal key of a meter that encrypts")
     parser.add_argument("--auth-key", help="its authentication key")
@@ -116,6 +176,9 @@ def _compose(options: argparse.Namespace, sink: Sink) -> Composition:
         raise OperatorError(
             f"{options.protocol} does not encrypt", hint=f"give keys with one of: {encrypting}"
         )
+    if not options.pin and not protocol.asks_pin:
+        asking = ", ".join(name for name, one in METERS.items() if one.asks_pin)
+        raise OperatorError(f"{options.protocol} has no PIN", hint=f"use --no-pin with {asking}")
     key = parse_key(options.key, "key") if options.key else DEMO_KEY
     authentication = options.auth_key
     return Composition(
@@ -128,40 +191,8 @@ def _compose(options: argparse.Namespace, sink: Sink) -> Composition:
             else DEMO_AUTHENTICATION_KEY,
         ),
         read_faults(options.faults) if options.faults else None,
+        has_pin=options.pin,
     )
-
-
-def open_sink(link: str, protocol: str = "p1", seed: int = 1) -> Sink:
-    """Open what `--link` names; raise OperatorError where it cannot be.
-
-    ZigBee's pseudo-terminal has a simulated stick at its end.
-    """
-    if link.startswith("pty:") and protocol == ZIGBEE:
-        return _open_stick(Path(link.removeprefix("pty:")), seed)
-    if link.startswith("pty:"):
-        return PtySink(Path(link.removeprefix("pty:")))
-    if link.startswith("file:"):
-        return FileSink(Path(link.removeprefix("file:")))
-    if link.startswith("tcp://"):
-        return TcpSink(*host_and_port(link))
-    if link.startswith("mqtt://"):
-        from firmware_bridge.simulator.mqtt_sink import open_mqtt_sink  # noqa: PLC0415 (paho)
-
-        return open_mqtt_sink(link)
-    raise OperatorError(f"link {link!r} is not known", hint=f"use {LINKS}")
-
-
-def _open_stick(path: Path, seed: int) -> Sink:
-    try:
-        from firmware_bridge.simulator.coprocessor.sink import (  # noqa: PLC0415 (the zigbee extra)
-            StickSink,
-        )
-    except ModuleNotFoundError as error:
-        raise OperatorError(
-            f"simulating a ZigBee stick needs the library {error.name}, which is not installed",
-            hint="pip install 'hearthlink[zigbee]'",
-        ) from error
-    return StickSink(path, seed=seed)
 
 
 class _ShiftedClock:
@@ -206,6 +237,22 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number of seconds above 0")
     return value
+
+
+def _reporter(options: argparse.Namespace) -> Report:
+    return _print_json if options.json else _print_line
+
+
+def _begin(options: argparse.Namespace) -> None:
+    if not options.json:
+        print(f"simulating household {options.seed} on {options.link}", flush=True)
+
+
+def _end(options: argparse.Namespace, emitted: int) -> None:
+    if options.json:
+        print(json.dumps({"phase": "ended", "emitted": emitted}), flush=True)
+    else:
+        print(f"ended after {emitted} telegrams", flush=True)
 
 
 def _print_json(progress: Progress) -> None:

@@ -4,10 +4,11 @@ import dataclasses
 import time
 from collections import deque
 from dataclasses import dataclass
+from fractions import Fraction
 
 from firmware_bridge.simulator.dlms_meter import MeterKeys
 from firmware_bridge.simulator.emission import SimulatedMeter
-from firmware_bridge.simulator.faults import Event, Faults
+from firmware_bridge.simulator.faults import Event, Faults, Rate
 from firmware_bridge.simulator.faulty_line import Delivery, FaultyLine
 from firmware_bridge.simulator.faulty_meter import FaultyMeter
 from firmware_bridge.simulator.faulty_sink import FaultySink
@@ -18,6 +19,7 @@ from shared.errors import OperatorError
 from shared.readings import Medium
 
 SOLAR = "solar"
+PERMILLE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,13 @@ class Composition:
     """What a player needs: how to build the meter, and the sink it sends to."""
 
     def __init__(
-        self, protocol: SimulatedProtocol, shows: Shows, keys: MeterKeys, faults: Faults | None
+        self,
+        protocol: SimulatedProtocol,
+        shows: Shows,
+        keys: MeterKeys,
+        faults: Faults | None,
+        *,
+        has_pin: bool = True,
     ) -> None:
         """Take what is simulated; raise OperatorError where a fault cannot befall it."""
         happenings = () if faults is None else faults.happenings
@@ -72,11 +80,14 @@ class Composition:
         self._shows = shows
         self._keys = keys
         self._faults = faults
+        self._has_pin = has_pin
         self._deliveries: deque[Delivery] = deque()
 
     def build(self, fitting: Fitting) -> SimulatedMeter:
-        """Build the meter with what it shows, its keys and its faults."""
-        fitting = dataclasses.replace(fitting, shows=self._shows.media, keys=self._keys)
+        """Build the meter with what it shows, its keys, its PIN or none, and its faults."""
+        fitting = dataclasses.replace(
+            fitting, shows=self._shows.media, keys=self._keys, has_pin=self._has_pin
+        )
         build = self._build()
         if self._faults is None:
             return build(fitting)
@@ -84,9 +95,19 @@ class Composition:
         return FaultyLine(meter, self._faults, fitting.start_ms, self._protocol, self._deliveries)
 
     def around(self, sink: Sink) -> Sink:
-        """Return the sink with the faults that a script asks of it."""
+        """Return the sink with the faults that a script asks of it.
+
+        Raises OperatorError where a fault is a radio's and this is none.
+        """
         if self._faults is None:
             return sink
+        if isinstance(sink, RadioSink):
+            sink.lose(round(self._faults.rates.get(Rate.AIR, Fraction(0)) * PERMILLE))
+        elif words := self._faults.of_radio():
+            raise OperatorError(
+                f"{', '.join(words)}: only a radio can have such faults",
+                hint="use --protocol zigbee and --link pty:PATH, or leave them out",
+            )
         # A stick works while it waits: its host would give up on one that stands still.
         sleep = sink.wait if isinstance(sink, RadioSink) else time.sleep
         return FaultySink(sink, self._deliveries, sleep)

@@ -10,18 +10,17 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from itertools import pairwise
 from typing import Any
 
 from fastcrc import crc16
 
 from firmware_bridge.meters.dlms_positions import encode_obis
 from firmware_bridge.meters.dlms_time import encode_date_time
-from firmware_bridge.simulator.emission import Emission
+from firmware_bridge.simulator.emission import Emission, history_of, with_oracle
 from firmware_bridge.simulator.household import LONDON, Display, Household
-from firmware_bridge.simulator.oracle import CadenceOracle, OracleLine, Shown
+from firmware_bridge.simulator.oracle import OracleLine, Shown
 from firmware_bridge.simulator.p1_meter import ELECTRICITY_AND_GAS
-from firmware_bridge.simulator.timing import history_times
+from firmware_bridge.simulator.registers import displayed_registers
 from shared.readings import Medium
 
 SEGMENT_BYTES = 150
@@ -126,17 +125,7 @@ class DlmsMeter:
 
 def registers_of(display: Display) -> dict[str, int]:
     """Return every register of electricity the push shows, in canonical names and units."""
-    return {
-        "tariff_index": display.tariff,
-        "import_t1_mwh": display.import_wh[0] * 1_000,
-        "import_t2_mwh": display.import_wh[1] * 1_000,
-        "export_t1_mwh": display.export_wh[0] * 1_000,
-        "export_t2_mwh": display.export_wh[1] * 1_000,
-        "power_import_w": max(0, display.power_w),
-        "power_export_w": max(0, -display.power_w),
-        "voltage_l1_mv": display.voltage_dv * 100,
-        "current_l1_ma": display.current_ca * 10,
-    }
+    return {"tariff_index": display.tariff, **displayed_registers(display)}
 
 
 def frames_of(content: bytes) -> bytes:
@@ -174,24 +163,14 @@ def emissions(
     seed: int, start_ms: int, end_ms: int, cadence_s: int, keys: MeterKeys | None = None
 ) -> Iterator[Emission]:
     """Yield a history's pushes in `[start_ms, end_ms)`."""
-    meter = DlmsMeter(seed, start_ms, keys)
-    for time_ms in history_times(seed, start_ms, cadence_s):
-        if time_ms >= end_ms:
-            return
-        yield meter.emit(time_ms)
+    return history_of(DlmsMeter(seed, start_ms, keys), seed, start_ms, end_ms, cadence_s)
 
 
 def telegrams(
     seed: int, start_ms: int, end_ms: int, cadence_s: int = 10, keys: MeterKeys | None = None
 ) -> Iterator[tuple[bytes, list[OracleLine]]]:
     """Yield each push's bytes with its oracle lines, whose `must_log` is already decided."""
-    oracle = CadenceOracle()
-    last: Emission | None = None
-    for before, after in pairwise(emissions(seed, start_ms, end_ms, cadence_s, keys)):
-        yield before.telegram, oracle.decide(before.shown, after.shown)
-        last = after
-    if last is not None:
-        yield last.telegram, oracle.decide(last.shown, None)
+    return with_oracle(emissions(seed, start_ms, end_ms, cadence_s, keys))
 
 
 def _frame(content: bytes, *, is_last: bool) -> bytes:

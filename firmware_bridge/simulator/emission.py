@@ -1,9 +1,12 @@
-"""What a simulated meter sends at one instant, whatever it speaks. Pure."""
+"""What a simulated meter sends at one instant, whatever it speaks, and in a history. Pure."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
-from firmware_bridge.simulator.oracle import Shown
+from firmware_bridge.simulator.oracle import CadenceOracle, OracleLine, Shown
+from firmware_bridge.simulator.timing import history_times
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +15,8 @@ class Emission:
 
     `is_damaged` says that the bytes do not carry it (none are left, or a fault struck them);
     `doubtful` names the registers whose meter shows what it never measured; `clock_off_ms` is how
-    far the meter's own clock is from the time.
+    far the meter's own clock is from the time. `kept` is what meters keep of the past and tell
+    when they are asked.
     """
 
     telegram: bytes
@@ -20,6 +24,7 @@ class Emission:
     is_damaged: bool = False
     doubtful: tuple[str, ...] = ()
     clock_off_ms: int = 0
+    kept: tuple[Shown, ...] = ()
 
 
 class SimulatedMeter(Protocol):
@@ -27,3 +32,24 @@ class SimulatedMeter(Protocol):
 
     def emit(self, time_ms: int) -> Emission:
         """Return what is sent at an instant, a whole second or more after the one before."""
+
+
+def history_of(
+    meter: SimulatedMeter, seed: int, start_ms: int, end_ms: int, cadence_s: int
+) -> Iterator[Emission]:
+    """Yield what a meter sends in `[start_ms, end_ms)`, in order; `seed` decides what is late."""
+    for time_ms in history_times(seed, start_ms, cadence_s):
+        if time_ms >= end_ms:
+            return
+        yield meter.emit(time_ms)
+
+
+def with_oracle(emissions: Iterable[Emission]) -> Iterator[tuple[bytes, list[OracleLine]]]:
+    """Yield each emission's bytes with its oracle lines, whose `must_log` is already decided."""
+    oracle = CadenceOracle()
+    last: Emission | None = None
+    for before, after in pairwise(emissions):
+        yield before.telegram, oracle.decide(before.shown, after.shown)
+        last = after
+    if last is not None:
+        yield last.telegram, oracle.decide(last.shown, None)

@@ -142,11 +142,18 @@ def _pause(written: _Written) -> Happening | None:
     return Happening(Event(written.word), at_ms, for_ms)
 
 
-def _swap(written: _Written) -> Happening | None:
+def _once(written: _Written) -> Happening | None:
     span = _span(written, ONCE_MS)
     if span is None or written.value is not None or written.length is not None:
         return None
-    return Happening(Event.SWAP, *span)
+    return Happening(Event(written.word), *span)
+
+
+def _leave(written: _Written) -> Happening | None:
+    span = _span(written, ONCE_MS)
+    if span is None or written.value is not None or not span[1]:
+        return None
+    return Happening(Event.LEAVE, *span)
 
 
 def _wrap(written: _Written) -> Happening | None:
@@ -199,7 +206,7 @@ _RATES = frozenset(rate.value for rate in Rate)
 _HAPPENINGS: dict[str, tuple[Callable[[_Written], Happening | None], str]] = {
     "stall": (_pause, "stall=30s@1h: how long the line is silent, and when"),
     "unplug": (_pause, "unplug=10s@2h: how long the cable is out, and when"),
-    "swap": (_swap, "swap@3d: when the meter is exchanged"),
+    "swap": (_once, "swap@3d: when the meter is exchanged"),
     "wrap": (_wrap, "wrap=import (or export, gas): what begins near its last value"),
     "stuck": (_of_quantity(FOR_EVER_MS), "stuck=import@2d+6h (or export, gas)"),
     "glitch": (_of_quantity(ONCE_MS), "glitch=import@2d (or export, gas), +30s if it lasts"),
@@ -208,4 +215,7 @@ _HAPPENINGS: dict[str, tuple[Callable[[_Written], Happening | None], str]] = {
     "clock": (_clock, "clock=+1h@1d, clock=-90s@1d+6h or clock=1970@1d"),
     "drift": (_drift, "drift=+20s/d: what the clock gains a day"),
     "lost": (_lost, "lost=gas@1d+6h: when the gas meter is not heard, and how long"),
+    "reset": (_once, "reset@1h: when the stick resets by itself"),
+    "error": (_once, "error@1h: when the stick reports a fault and falls silent"),
+    "leave": (_leave, "leave@1h+5m: when the devices leave the network, and how long"),
 }

@@ -25,6 +25,7 @@ class Rate(enum.StrEnum):
     REPLAY = "replay"
     GLUE = "glue"
     TRICKLE = "trickle"
+    AIR = "air"
 
 
 class Event(enum.StrEnum):
@@ -42,9 +43,22 @@ class Event(enum.StrEnum):
     RESET_CLOCK = "clock=1970"
     DRIFT = "drift"
     LOST = "lost"
+    RESET = "reset"
+    ERROR = "error"
+    LEAVE = "leave"
+
+
+class RadioFault(enum.StrEnum):
+    """What strikes a simulated stick or the devices behind it, at once."""
+
+    RESET = "reset"
+    ERROR = "error"
+    LEAVE = "leave"
+    REJOIN = "rejoin"
 
 
 LINE_EVENTS = frozenset({Event.STALL, Event.UNPLUG})
+RADIO_EVENTS = frozenset({Event.RESET, Event.ERROR, Event.LEAVE})
 CHANGING = frozenset({Rate.FLIP, Rate.LOSE, Rate.CUT})
 CLOCK_EVENTS = frozenset({Event.CLOCK, Event.RESET_CLOCK, Event.DRIFT})
 
@@ -82,7 +96,17 @@ class Faults:
 
     def on_meter(self) -> tuple[Happening, ...]:
         """What befalls the meter."""
-        return tuple(one for one in self.happenings if one.event not in LINE_EVENTS)
+        elsewhere = LINE_EVENTS | RADIO_EVENTS
+        return tuple(one for one in self.happenings if one.event not in elsewhere)
+
+    def in_air(self) -> tuple[Happening, ...]:
+        """What befalls the radio."""
+        return tuple(one for one in self.happenings if one.event in RADIO_EVENTS)
+
+    def of_radio(self) -> list[str]:
+        """Name the faults that only a radio can have, sorted."""
+        words = {one.event.value for one in self.in_air()}
+        return sorted(words | {Rate.AIR.value for rate in self.rates if rate is Rate.AIR})
 
     def unprovable(self, *, is_checked: bool) -> list[str]:
         """Name the faults after which an oracle cannot say what a hub must hold, sorted.

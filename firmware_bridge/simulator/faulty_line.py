@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from firmware_bridge.simulator.emission import Emission, SimulatedMeter
-from firmware_bridge.simulator.faults import Event, Faults, Rate
+from firmware_bridge.simulator.faults import Event, Faults, RadioFault, Rate
 from firmware_bridge.simulator.meters import SimulatedProtocol
 from shared.units import MS_PER_SECOND
 
@@ -23,11 +23,15 @@ REMEMBERED = 64
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How a telegram leaves: after a silence, after the cable was out, byte by byte."""
+    """How a telegram leaves: after a silence, after the cable was out, byte by byte.
+
+    `strikes` befall the radio before it, in this order.
+    """
 
     stall_s: float = 0.0
     unplug_s: float = 0.0
     is_trickled: bool = False
+    strikes: tuple[RadioFault, ...] = ()
 
 
 AT_ONCE = Delivery()
@@ -54,15 +58,17 @@ class FaultyLine:
         self._rates = {rate: faults.rates.get(rate, Fraction(0)) for rate in Rate}
         self._flips = _Strikes(self._draw, self._rates[Rate.FLIP])
         self._losses = _Strikes(self._draw, self._rates[Rate.LOSE])
-        self._waiting = sorted(faults.on_line(), key=lambda one: one.at_ms)
-        self._out_until_ms = start_ms
+        due = (*faults.on_line(), *faults.in_air())
+        self._waiting = sorted(due, key=lambda one: one.at_ms)
+        self._out_until_ms = self._away_until_ms = start_ms
+        self._is_away = False
         self._sent: deque[bytes] = deque(maxlen=REMEMBERED)
 
     def emit(self, time_ms: int) -> Emission:
-        """Return what leaves at an instant; nothing at all while the cable is out."""
+        """Return what leaves at an instant; nothing while the cable or the devices are out."""
         emission = self._meter.emit(time_ms)
         delivery = self._begin(time_ms)
-        if time_ms < self._out_until_ms:
+        if self._is_away or time_ms < self._out_until_ms:
             self._deliveries.append(delivery)
             return dataclasses.replace(emission, telegram=b"", is_damaged=True)
         content, is_damaged = self._strike(emission.telegram)
@@ -77,17 +83,26 @@ class FaultyLine:
         return dataclasses.replace(emission, telegram=content, is_damaged=is_damaged)
 
     def _begin(self, time_ms: int) -> Delivery:
-        """Begin what is due: a silence, or the cable pulled out for a while."""
+        """Begin what is due: a silence, the cable pulled out for a while, a radio's fault."""
         delivery = AT_ONCE
+        strikes: list[RadioFault] = []
         while self._waiting and self._start_ms + self._waiting[0].at_ms <= time_ms:
             due = self._waiting.pop(0)
             seconds = due.for_ms / MS_PER_SECOND
             if due.event is Event.UNPLUG:
                 self._out_until_ms = time_ms + due.for_ms
                 delivery = dataclasses.replace(delivery, unplug_s=seconds)
-            else:
+            elif due.event is Event.STALL:
                 delivery = dataclasses.replace(delivery, stall_s=seconds)
-        return delivery
+            else:
+                strikes.append(RadioFault(due.event.value))
+                if due.event is Event.LEAVE:
+                    self._is_away = True
+                    self._away_until_ms = max(self._away_until_ms, time_ms + due.for_ms)
+        if self._is_away and time_ms >= self._away_until_ms:
+            self._is_away = False
+            strikes.append(RadioFault.REJOIN)
+        return dataclasses.replace(delivery, strikes=tuple(strikes)) if strikes else delivery
 
     def _strike(self, telegram: bytes) -> tuple[bytes, bool]:
         """Return what is left of a telegram, and whether it was hurt."""

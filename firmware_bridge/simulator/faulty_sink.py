@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from firmware_bridge.simulator.faulty_line import AT_ONCE, Delivery
+from firmware_bridge.simulator.radio_sink import RadioSink
 from firmware_bridge.simulator.sinks import WAIT_S, Sink, Stopping
 
 
@@ -62,6 +63,9 @@ class FaultySink:
 
     def _deliver(self, telegram: bytes, delivery: Delivery, stopping: Stopping) -> bool:
         """Deliver one telegram; tell whether it left whole."""
+        if isinstance(self._sink, RadioSink):
+            for strike in delivery.strikes:
+                self._sink.strike(strike)
         if delivery.unplug_s:
             self._hang_up(delivery.unplug_s, stopping)
         self._wait(delivery.stall_s, stopping)

@@ -8,12 +8,10 @@ a real one do, which is one o'clock in summer.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import pairwise
 
-from firmware_bridge.simulator.emission import Emission
+from firmware_bridge.simulator.emission import Emission, history_of, with_oracle
 from firmware_bridge.simulator.household import LONDON, Display, Household
-from firmware_bridge.simulator.oracle import BUCKET_MS, CadenceOracle, OracleLine, Shown
-from firmware_bridge.simulator.timing import history_times
+from firmware_bridge.simulator.oracle import BUCKET_MS, OracleLine, Shown
 from shared.readings import Medium
 from shared.units import MS_PER_DAY, MS_PER_SECOND
 
@@ -154,21 +152,11 @@ def _stamp(time_ms: int) -> str:
 
 def emissions(seed: int, start_ms: int, end_ms: int, cadence_s: int = 10) -> Iterator[Emission]:
     """Yield what the Glow says in `[start_ms, end_ms)`, in order."""
-    meter = GlowMeter(seed, start_ms)
-    for time_ms in history_times(seed, start_ms, cadence_s):
-        if time_ms >= end_ms:
-            return
-        yield meter.emit(time_ms)
+    return history_of(GlowMeter(seed, start_ms), seed, start_ms, end_ms, cadence_s)
 
 
 def telegrams(
     seed: int, start_ms: int, end_ms: int, cadence_s: int = 10
 ) -> Iterator[tuple[bytes, list[OracleLine]]]:
     """Yield each emission's bytes with its oracle lines, whose `must_log` is already decided."""
-    oracle = CadenceOracle()
-    last: Emission | None = None
-    for before, after in pairwise(emissions(seed, start_ms, end_ms, cadence_s)):
-        yield before.telegram, oracle.decide(before.shown, after.shown)
-        last = after
-    if last is not None:
-        yield last.telegram, oracle.decide(last.shown, None)
+    return with_oracle(emissions(seed, start_ms, end_ms, cadence_s))

@@ -6,13 +6,12 @@ Source: IEC 62056-21:2002; the clock with its season as the VDEW specifications 
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import pairwise
 
 from firmware_bridge.meters.iec62056_dialogue import data_block
-from firmware_bridge.simulator.emission import Emission
+from firmware_bridge.simulator.emission import Emission, history_of, with_oracle
 from firmware_bridge.simulator.household import LONDON, Display, Household
-from firmware_bridge.simulator.oracle import CadenceOracle, OracleLine, Shown
-from firmware_bridge.simulator.timing import history_times
+from firmware_bridge.simulator.oracle import OracleLine, Shown
+from firmware_bridge.simulator.registers import displayed_registers
 from shared.readings import Medium
 from shared.units import MS_PER_SECOND
 
@@ -42,7 +41,9 @@ class Iec62056Meter:
     def emit(self, time_ms: int) -> Emission:
         """Return the telegram of one instant, a whole second later than the one before."""
         display = self._household.advance(time_ms)
-        shown = Shown(self.electricity_id, Medium.ELECTRICITY, time_ms, _registers(display))
+        shown = Shown(
+            self.electricity_id, Medium.ELECTRICITY, time_ms, displayed_registers(display)
+        )
         content = self._content(display)
         if self._checked:
             return Emission(IDENTIFICATION + data_block(content), (shown,))
@@ -66,20 +67,6 @@ class Iec62056Meter:
         ).encode("ascii")
 
 
-def _registers(display: Display) -> dict[str, int]:
-    """Return every register the telegram shows, in canonical names and units."""
-    return {
-        "import_t1_mwh": display.import_wh[0] * 1_000,
-        "import_t2_mwh": display.import_wh[1] * 1_000,
-        "export_t1_mwh": display.export_wh[0] * 1_000,
-        "export_t2_mwh": display.export_wh[1] * 1_000,
-        "power_import_w": max(0, display.power_w),
-        "power_export_w": max(0, -display.power_w),
-        "voltage_l1_mv": display.voltage_dv * 100,
-        "current_l1_ma": display.current_ca * 10,
-    }
-
-
 def _thousandths(value: int) -> str:
     whole, rest = divmod(value, 1_000)
     return f"{whole:06d}.{rest:03d}"
@@ -90,20 +77,11 @@ def emissions(
 ) -> Iterator[Emission]:
     """Yield the telegrams of `[start_ms, end_ms)`, in order."""
     meter = Iec62056Meter(seed, start_ms, checked=checked)
-    for time_ms in history_times(seed, start_ms, cadence_s):
-        if time_ms >= end_ms:
-            return
-        yield meter.emit(time_ms)
+    return history_of(meter, seed, start_ms, end_ms, cadence_s)
 
 
 def telegrams(
     seed: int, start_ms: int, end_ms: int, cadence_s: int = 10, *, checked: bool = False
 ) -> Iterator[tuple[bytes, list[OracleLine]]]:
     """Yield each telegram's bytes with its oracle lines, whose `must_log` is already decided."""
-    oracle = CadenceOracle()
-    last: Emission | None = None
-    for before, after in pairwise(emissions(seed, start_ms, end_ms, cadence_s, checked=checked)):
-        yield before.telegram, oracle.decide(before.shown, after.shown)
-        last = after
-    if last is not None:
-        yield last.telegram, oracle.decide(last.shown, None)
+    return with_oracle(emissions(seed, start_ms, end_ms, cadence_s, checked=checked))

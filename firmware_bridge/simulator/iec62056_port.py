@@ -4,20 +4,17 @@
 it agreed to, as light does: at another speed neither side understands the other.
 """
 
-import contextlib
-import os
 import re
-import select
 import termios
 import time
-import tty
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from firmware_bridge.meters.iec62056_dialogue import BAUD_BY_CHARACTER, BREAK, NAK, START_BAUD
+from firmware_bridge.simulator.asked_port import GARBLED, AskedPort
 from firmware_bridge.simulator.iec62056_meter import IDENTIFICATION
-from firmware_bridge.simulator.sinks import WAIT_S, Stopping
+from firmware_bridge.simulator.sinks import Stopping
 
 MAX_HEARD_BYTES = 256
 """No message to a meter is longer than 32 bytes; a reader at the wrong speed sends garbage."""
@@ -31,7 +28,6 @@ INACTIVITY_S = 1.5
 
 _REQUEST = re.compile(rb"/\?([^\r\n/!]{0,32})!\r\n")
 _SELECT = re.compile(rb"\x060([0-6])0\r\n")
-_GARBLED = bytes(byte ^ 0x2A for byte in range(256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,54 +70,31 @@ class Answers:
         self._heard, self._block, self.baud = b"", b"", START_BAUD
 
 
-class OpticalPort:
+class OpticalPort(AskedPort):
     """A meter in mode C behind a pseudo-terminal linked at `path`."""
 
     def __init__(
         self, path: Path, readout: Callable[[], bytes], *, is_echoing: bool = False
     ) -> None:
-        self._path = path
-        self._is_echoing = is_echoing
+        super().__init__(path, is_echoing=is_echoing)
         self._answers = Answers(readout)
-        self._master, self._slave = os.openpty()
-        tty.setraw(self._slave, termios.TCSANOW)
-        path.unlink(missing_ok=True)
-        path.symlink_to(os.ttyname(self._slave))
         self.bauds: list[int] = []
 
-    def serve(self, stopping: Stopping) -> None:
-        """Answer until told to stop."""
-        heard_s = time.monotonic()
-        while not stopping():
-            ready, _, _ = select.select([self._master], [], [], WAIT_S)
-            if ready:
-                heard_s = time.monotonic()
-                self._take(os.read(self._master, MAX_HEARD_BYTES))
-            elif time.monotonic() - heard_s > INACTIVITY_S:
-                self._answers.forget()
+    def _be_silent(self, seconds: float) -> None:
+        if seconds > INACTIVITY_S:
+            self._answers.forget()
 
-    def close(self) -> None:
-        """Hang up and remove the link."""
-        os.close(self._master)
-        os.close(self._slave)
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
-
-    def _take(self, chunk: bytes) -> None:
-        if self._is_echoing:
-            os.write(self._master, chunk)
+    def _take(self, chunk: bytes, stopping: Stopping) -> None:
         if self._reader_baud() != self._answers.baud:
-            chunk = chunk.translate(_GARBLED)
+            chunk = chunk.translate(GARBLED)
         on_the_way_s = len(chunk) * BITS_PER_BYTE / self._answers.baud
         for reply in self._answers.receive(chunk):
             time.sleep(on_the_way_s + REACTION_S)
             baud = self._reader_baud()
             self.bauds.append(baud)
-            garbled = baud != reply.baud
-            os.write(self._master, reply.content.translate(_GARBLED if garbled else None))
+            is_heard = baud == reply.baud
+            self._say(reply.content.translate(None if is_heard else GARBLED), stopping)
 
     def _reader_baud(self) -> int:
-        """Return the speed the reader has set on its end."""
-        speed = termios.tcgetattr(self._slave)[4]
         known = {getattr(termios, f"B{baud}"): baud for baud in BAUD_BY_CHARACTER.values()}
-        return known.get(speed, 0)
+        return known.get(self._reader_speed(), 0)

@@ -9,14 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
-from itertools import pairwise
 
 from firmware_bridge.meters.mbus_frame import long_frame, manufacturer_code
-from firmware_bridge.simulator.emission import Emission
+from firmware_bridge.simulator.emission import Emission, history_of, with_oracle
 from firmware_bridge.simulator.household import EPOCH, FIRST_DAY_MS, LONDON, Household
-from firmware_bridge.simulator.oracle import CadenceOracle, OracleLine, Shown
+from firmware_bridge.simulator.oracle import OracleLine, Shown
 from firmware_bridge.simulator.profiles import MINUTES, Profile
-from firmware_bridge.simulator.timing import history_times
 from shared.readings import Medium
 from shared.units import MS_PER_DAY, MS_PER_MINUTE, MS_PER_SECOND, round_half_even
 
@@ -196,21 +194,11 @@ def _pour(flow: Profile, start: int, minutes: int, ml: int) -> None:
 
 def emissions(seed: int, start_ms: int, end_ms: int, cadence_s: int = 10) -> Iterator[Emission]:
     """Yield the answers of `[start_ms, end_ms)`, in order."""
-    meter = MbusMeter(seed, start_ms)
-    for time_ms in history_times(seed, start_ms, cadence_s):
-        if time_ms >= end_ms:
-            return
-        yield meter.emit(time_ms)
+    return history_of(MbusMeter(seed, start_ms), seed, start_ms, end_ms, cadence_s)
 
 
 def telegrams(
     seed: int, start_ms: int, end_ms: int, cadence_s: int = 10
 ) -> Iterator[tuple[bytes, list[OracleLine]]]:
     """Yield each answer's bytes with its oracle line, whose `must_log` is already decided."""
-    oracle = CadenceOracle()
-    last: Emission | None = None
-    for before, after in pairwise(emissions(seed, start_ms, end_ms, cadence_s)):
-        yield before.telegram, oracle.decide(before.shown, after.shown)
-        last = after
-    if last is not None:
-        yield last.telegram, oracle.decide(last.shown, None)
+    return with_oracle(emissions(seed, start_ms, end_ms, cadence_s))

@@ -4,11 +4,7 @@
 the bus gives garbage and hears nothing.
 """
 
-import contextlib
-import os
-import select
 import termios
-import tty
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,14 +20,14 @@ from firmware_bridge.meters.mbus_frame import (
     frame_at,
     is_short_frame,
 )
-from firmware_bridge.simulator.sinks import WAIT_S, Stopping
+from firmware_bridge.simulator.asked_port import GARBLED, AskedPort
+from firmware_bridge.simulator.sinks import Stopping
 
 MAX_HEARD_BYTES = 64
 """No request has more than 17 bytes."""
 
 _WILDCARD = 0xF
 _ACKNOWLEDGE = bytes((ACK,))
-_GARBLED = bytes(byte ^ 0x2A for byte in range(256))
 
 Fault = Callable[[bytes], bytes]
 """Changes an answer on its way; b"" loses it."""
@@ -136,7 +132,7 @@ def _mixed(answers: list[bytes]) -> bytes:
     return bytes(answers[0][at] & answers[1][at] for at in range(size))
 
 
-class BusPort:
+class BusPort(AskedPort):
     """The meters of a bus behind a pseudo-terminal linked at `path`."""
 
     def __init__(
@@ -148,41 +144,20 @@ class BusPort:
         is_echoing: bool = False,
         fault: Fault | None = None,
     ) -> None:
-        self._path = path
+        super().__init__(path, is_echoing=is_echoing)
         self._slaves = Slaves(slaves)
         self._speed = getattr(termios, f"B{baud}")
-        self._is_echoing = is_echoing
         self._fault = fault
-        self._master, self._slave = os.openpty()
-        tty.setraw(self._slave, termios.TCSANOW)
-        path.unlink(missing_ok=True)
-        path.symlink_to(os.ttyname(self._slave))
 
     @property
     def requests(self) -> list[bytes]:
         """What the master has asked so far."""
         return self._slaves.requests
 
-    def serve(self, stopping: Stopping) -> None:
-        """Answer until told to stop."""
-        while not stopping():
-            ready, _, _ = select.select([self._master], [], [], WAIT_S)
-            if ready:
-                self._take(os.read(self._master, MAX_HEARD_BYTES))
-
-    def close(self) -> None:
-        """Hang up and remove the link."""
-        os.close(self._master)
-        os.close(self._slave)
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
-
-    def _take(self, chunk: bytes) -> None:
-        if self._is_echoing:
-            os.write(self._master, chunk)
-        is_right = termios.tcgetattr(self._slave)[4] == self._speed
-        answer = self._slaves.receive(chunk if is_right else chunk.translate(_GARBLED))
+    def _take(self, chunk: bytes, stopping: Stopping) -> None:
+        is_right = self._reader_speed() == self._speed
+        answer = self._slaves.receive(chunk if is_right else chunk.translate(GARBLED))
         if self._fault is not None and answer:
             answer = self._fault(answer)
         if answer:
-            os.write(self._master, answer)
+            self._say(answer, stopping)

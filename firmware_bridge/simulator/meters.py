@@ -34,7 +34,7 @@ class Fitting:
     """A meter to be fitted: whose it is, from when on, and what it shows.
 
     `household` is given where the meter hangs on one that is there already (an exchange, a fault);
-    `keys` matter to meters that encrypt.
+    `keys` matter to meters that encrypt, and `has_pin` to those that hide most without.
     """
 
     seed: int
@@ -42,6 +42,7 @@ class Fitting:
     shows: frozenset[Medium] = ELECTRICITY_AND_GAS
     household: Household | None = None
     keys: MeterKeys = field(default_factory=MeterKeys)
+    has_pin: bool = True
 
 
 Build = Callable[[Fitting], SimulatedMeter]
@@ -52,16 +53,17 @@ class SimulatedProtocol:
     """One way the simulated household's meters speak.
 
     `hub_protocol` is what a hub's configuration calls it; `is_encrypted` says that the hub needs
-    the keys. `shows` is what it can show, `always_shows` what it cannot leave out. `checked_span`
-    is None where no checksum guards the bytes; `line_end` is what a telegram can do without at its
-    end. `can_be_exchanged` is False where a new meter would have to be let in first. `modulus_wh`
-    and `invalid_wh` are where its registers begin again at 0, and what stands in one that holds
-    nothing.
+    the keys, `asks_pin` that the meter hides most until its PIN is entered. `shows` is what it can
+    show, `always_shows` what it cannot leave out. `checked_span` is None where no checksum guards
+    the bytes; `line_end` is what a telegram can do without at its end. `can_be_exchanged` is False
+    where a new meter would have to be let in first. `modulus_wh` and `invalid_wh` are where its
+    registers begin again at 0, and what stands in one that holds nothing.
     """
 
     build: Build
     hub_protocol: str
     is_encrypted: bool = False
+    asks_pin: bool = False
     shows: frozenset[Medium] = ELECTRICITY
     always_shows: frozenset[Medium] = ELECTRICITY
     build_solar: Build | None = None
@@ -92,7 +94,13 @@ def _p1_encrypted(fitting: Fitting) -> SimulatedMeter:
 
 def _sml(fitting: Fitting) -> SimulatedMeter:
     # A real one has no clock; one that has can play its history at full speed.
-    return SmlMeter(fitting.seed, fitting.start_ms, has_clock=True, household=fitting.household)
+    return SmlMeter(
+        fitting.seed,
+        fitting.start_ms,
+        has_clock=True,
+        has_pin=fitting.has_pin,
+        household=fitting.household,
+    )
 
 
 def _dlms(fitting: Fitting) -> SimulatedMeter:
@@ -187,7 +195,9 @@ METERS: dict[str, SimulatedProtocol] = {
     "raven": SimulatedProtocol(
         _raven, "raven", line_end=b"\r\n", modulus_wh=2**48, invalid_wh=2**48 - 1
     ),
-    "sml": SimulatedProtocol(_sml, "sml", checked_span=sml_span, invalid_wh=2**32 - 1),
+    "sml": SimulatedProtocol(
+        _sml, "sml", asks_pin=True, checked_span=sml_span, invalid_wh=2**32 - 1
+    ),
     "zigbee": SimulatedProtocol(
         _zigbee,
         "zigbee",

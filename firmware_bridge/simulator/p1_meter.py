@@ -7,14 +7,12 @@ Source: DSMR P1 companion standard 5.0.2, for a single-phase connection with one
 import dataclasses
 from collections.abc import Iterator
 from datetime import date, timedelta
-from itertools import pairwise
 
 from fastcrc import crc16
 
-from firmware_bridge.simulator.emission import Emission
+from firmware_bridge.simulator.emission import Emission, history_of, with_oracle
 from firmware_bridge.simulator.household import LONDON, Display, Household
-from firmware_bridge.simulator.oracle import CadenceOracle, OracleLine, Shown
-from firmware_bridge.simulator.timing import history_times
+from firmware_bridge.simulator.oracle import OracleLine, Shown
 from shared.readings import Medium
 from shared.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND
 
@@ -152,24 +150,14 @@ def electricity_registers(display: Display) -> dict[str, int]:
 
 def emissions(seed: int, start_ms: int, end_ms: int, cadence_s: int) -> Iterator[Emission]:
     """Yield the telegrams of a household from `start_ms` up to, not including, `end_ms`."""
-    meter = P1Meter(seed, start_ms)
-    for time_ms in history_times(seed, start_ms, cadence_s):
-        if time_ms >= end_ms:
-            return
-        yield meter.emit(time_ms)
+    return history_of(P1Meter(seed, start_ms), seed, start_ms, end_ms, cadence_s)
 
 
 def telegrams(
     seed: int, start_ms: int, end_ms: int, cadence_s: int = 10
 ) -> Iterator[tuple[bytes, list[OracleLine]]]:
     """Yield each telegram's bytes with its oracle lines, whose `must_log` is already decided."""
-    oracle = CadenceOracle()
-    last: Emission | None = None
-    for before, after in pairwise(emissions(seed, start_ms, end_ms, cadence_s)):
-        yield before.telegram, oracle.decide(before.shown, after.shown)
-        last = after
-    if last is not None:
-        yield last.telegram, oracle.decide(last.shown, None)
+    return with_oracle(emissions(seed, start_ms, end_ms, cadence_s))
 
 
 def _head(serial: str) -> str:

@@ -74,6 +74,8 @@ class OracleFile:
 
     def push(self, emission: Emission) -> None:
         """Take a telegram that has left, or was lost on its way."""
+        if emission.kept:
+            self._write(lines_beside(emission.kept))
         if emission.is_damaged or emission.clock_off_ms:
             self._write(
                 lines_beside(

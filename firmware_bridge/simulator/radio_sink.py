@@ -2,6 +2,7 @@
 
 from typing import Protocol, runtime_checkable
 
+from firmware_bridge.simulator.faults import RadioFault
 from firmware_bridge.simulator.meters import Build
 
 
@@ -18,3 +19,9 @@ class RadioSink(Protocol):
 
     def wait(self, seconds: float) -> None:
         """Work for so long."""
+
+    def strike(self, fault: RadioFault) -> None:
+        """Let a fault befall the radio, once its host has what was sent."""
+
+    def lose(self, permille: int) -> None:
+        """Lose so many of a thousand frames once devices report; all of them are sent again."""

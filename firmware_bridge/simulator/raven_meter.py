@@ -5,12 +5,10 @@ Source: RAVEn XML API manual 1.27. The meter has no gas.
 """
 
 from collections.abc import Iterator
-from itertools import pairwise
 
-from firmware_bridge.simulator.emission import Emission
+from firmware_bridge.simulator.emission import Emission, history_of, with_oracle
 from firmware_bridge.simulator.household import LONDON, Display, Household
-from firmware_bridge.simulator.oracle import BUCKET_MS, CadenceOracle, OracleLine, Shown
-from firmware_bridge.simulator.timing import history_times
+from firmware_bridge.simulator.oracle import BUCKET_MS, OracleLine, Shown
 from shared.readings import Medium
 from shared.units import EARLIEST_PLAUSIBLE_MS, MS_PER_SECOND
 
@@ -101,21 +99,11 @@ def _stamp(display: Display) -> str:
 
 def emissions(seed: int, start_ms: int, end_ms: int, cadence_s: int = 10) -> Iterator[Emission]:
     """Yield what the stick says in `[start_ms, end_ms)`, in order."""
-    meter = RavenMeter(seed, start_ms)
-    for time_ms in history_times(seed, start_ms, cadence_s):
-        if time_ms >= end_ms:
-            return
-        yield meter.emit(time_ms)
+    return history_of(RavenMeter(seed, start_ms), seed, start_ms, end_ms, cadence_s)
 
 
 def telegrams(
     seed: int, start_ms: int, end_ms: int, cadence_s: int = 10
 ) -> Iterator[tuple[bytes, list[OracleLine]]]:
     """Yield each emission's bytes with its oracle lines, whose `must_log` is already decided."""
-    oracle = CadenceOracle()
-    last: Emission | None = None
-    for before, after in pairwise(emissions(seed, start_ms, end_ms, cadence_s)):
-        yield before.telegram, oracle.decide(before.shown, after.shown)
-        last = after
-    if last is not None:
-        yield last.telegram, oracle.decide(last.shown, None)
+    return with_oracle(emissions(seed, start_ms, end_ms, cadence_s))

@@ -6,14 +6,12 @@ Basiszähler whose PIN was entered, or not.
 """
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 from fastcrc import crc16
 
-from firmware_bridge.simulator.emission import Emission
+from firmware_bridge.simulator.emission import Emission, history_of, with_oracle
 from firmware_bridge.simulator.household import LONDON, Display, Household
-from firmware_bridge.simulator.oracle import CadenceOracle, OracleLine, Shown
-from firmware_bridge.simulator.timing import history_times
+from firmware_bridge.simulator.oracle import OracleLine, Shown
 from shared.readings import Medium
 from shared.units import MS_PER_SECOND
 
@@ -153,24 +151,14 @@ def emissions(
 ) -> Iterator[Emission]:
     """Yield the files of a household from `start_ms` up to, not including, `end_ms`."""
     meter = SmlMeter(seed, start_ms, has_clock=has_clock)
-    for time_ms in history_times(seed, start_ms, cadence_s):
-        if time_ms >= end_ms:
-            return
-        yield meter.emit(time_ms)
+    return history_of(meter, seed, start_ms, end_ms, cadence_s)
 
 
 def telegrams(
     seed: int, start_ms: int, end_ms: int, cadence_s: int = 10, *, has_clock: bool = False
 ) -> Iterator[tuple[bytes, list[OracleLine]]]:
     """Yield each file's bytes with its oracle lines, whose `must_log` is already decided."""
-    oracle = CadenceOracle()
-    last: Emission | None = None
-    shown = emissions(seed, start_ms, end_ms, cadence_s, has_clock=has_clock)
-    for before, after in pairwise(shown):
-        yield before.telegram, oracle.decide(before.shown, after.shown)
-        last = after
-    if last is not None:
-        yield last.telegram, oracle.decide(last.shown, None)
+    return with_oracle(emissions(seed, start_ms, end_ms, cadence_s, has_clock=has_clock))
 
 
 def octets(content: bytes) -> bytes:

@@ -66,10 +66,14 @@ class AirFrame:
 
 @dataclass(frozen=True, slots=True)
 class Aired:
-    """What the devices report by themselves at one instant, and what it shows of each meter."""
+    """What the devices report by themselves at one instant, and what it shows of each meter.
+
+    `kept` is what the meters showed on each half hour since the instant before, and will tell of.
+    """
 
     frames: tuple[AirFrame, ...]
     shown: tuple[Shown, ...]
+    kept: tuple[Shown, ...] = ()
 
 
 @runtime_checkable

@@ -6,12 +6,10 @@ Sources: ZigBee Cluster Library, Smart Energy profile; the ids are those of a UK
 """
 
 from collections.abc import Iterator
-from itertools import pairwise
 
-from firmware_bridge.simulator.emission import Emission
+from firmware_bridge.simulator.emission import Emission, history_of, with_oracle
 from firmware_bridge.simulator.household import LONDON, Display, Household
-from firmware_bridge.simulator.oracle import CadenceOracle, OracleLine, Shown
-from firmware_bridge.simulator.timing import history_times
+from firmware_bridge.simulator.oracle import OracleLine, Shown
 from firmware_bridge.simulator.zigbee_air import (
     BASIC,
     DEVICE_MANAGEMENT,
@@ -90,6 +88,9 @@ class ZigbeeMeter:
         self._now_ms = start_ms
         self._display = self._household.advance(start_ms)
         self._half_hours = HalfHours(start_ms, self._display)
+        self._kept: list[Shown] = []
+        if self._half_hours.last is not None:
+            self._keep(start_ms)
         self._tsn = 0
         self._said_ms = -1
         self._gas_said_ms = -1
@@ -116,7 +117,9 @@ class ZigbeeMeter:
             gas = {"gas_l": self._display.gas_l}
             shown.append(Shown(self.gas_id, Medium.GAS, self._display.gas_time_ms, gas))
         self._said_ms = time_ms
-        return Aired(tuple(frames), tuple(shown))
+        kept = tuple(self._kept)
+        self._kept.clear()
+        return Aired(tuple(frames), tuple(shown), kept)
 
     def answer(
         self, ieee: str, endpoint: int, profile: int, cluster: int, request: bytes
@@ -149,7 +152,8 @@ class ZigbeeMeter:
         if self._described_ms < 0 or time_ms // MS_PER_HOUR != self._described_ms // MS_PER_HOUR:
             self._described_ms = time_ms
             described = self.describe()
-        return Emission(described + b"".join(map(line_of, aired.frames)), aired.shown)
+        telegram = described + b"".join(map(line_of, aired.frames))
+        return Emission(telegram, aired.shown, kept=aired.kept)
 
     def describe(self) -> bytes:
         """Return the lines of what a link is answered that reads every meter's description."""
@@ -161,10 +165,20 @@ class ZigbeeMeter:
         for boundary_ms in range(first_ms, time_ms + 1, SLOT_MS):
             self._display = self._household.advance(boundary_ms)
             self._half_hours.note(boundary_ms, self._display)
+            self._keep(boundary_ms)
             self._now_ms = boundary_ms
         if time_ms > self._now_ms:
             self._display = self._household.advance(time_ms)
             self._now_ms = time_ms
+
+    def _keep(self, time_ms: int) -> None:
+        """Say what the meters that are shown will tell of a half hour."""
+        if Medium.ELECTRICITY in self._shows:
+            energy = _energy_registers(self._display)
+            self._kept.append(Shown(self.electricity_id, Medium.ELECTRICITY, time_ms, energy))
+        if Medium.GAS in self._shows:
+            gas = {"gas_l": self._display.gas_l}
+            self._kept.append(Shown(self.gas_id, Medium.GAS, time_ms, gas))
 
     def _notices(self, time_ms: int) -> list[AirFrame]:
         """Return the price where a quarter of an hour has begun, and at first the message."""
@@ -242,10 +256,16 @@ class ZigbeeMeter:
         return tuple(devices)
 
 
-def _electricity_registers(display: Display) -> dict[str, int]:
+def _energy_registers(display: Display) -> dict[str, int]:
     return {
         "import_mwh": display.import_total_wh * 1_000,
         "export_mwh": display.export_total_wh * 1_000,
+    }
+
+
+def _electricity_registers(display: Display) -> dict[str, int]:
+    return {
+        **_energy_registers(display),
         "power_import_w": max(0, display.power_w),
         "power_export_w": max(0, -display.power_w),
     }
@@ -253,21 +273,11 @@ def _electricity_registers(display: Display) -> dict[str, int]:
 
 def emissions(seed: int, start_ms: int, end_ms: int, cadence_s: int = 10) -> Iterator[Emission]:
     """Yield what the network says in `[start_ms, end_ms)`, in order."""
-    meter = ZigbeeMeter(seed, start_ms)
-    for time_ms in history_times(seed, start_ms, cadence_s):
-        if time_ms >= end_ms:
-            return
-        yield meter.emit(time_ms)
+    return history_of(ZigbeeMeter(seed, start_ms), seed, start_ms, end_ms, cadence_s)
 
 
 def telegrams(
     seed: int, start_ms: int, end_ms: int, cadence_s: int = 10
 ) -> Iterator[tuple[bytes, list[OracleLine]]]:
     """Yield each emission's bytes with its oracle lines, whose `must_log` is already decided."""
-    oracle = CadenceOracle()
-    last: Emission | None = None
-    for before, after in pairwise(emissions(seed, start_ms, end_ms, cadence_s)):
-        yield before.telegram, oracle.decide(before.shown, after.shown)
-        last = after
-    if last is not None:
-        yield last.telegram, oracle.decide(last.shown, None)
+    return with_oracle(emissions(seed, start_ms, end_ms, cadence_s))

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from firmware_bridge.links import Link, LinkSettings, open_link
-from firmware_bridge.links.addresses import check_address
+from firmware_bridge.links.addresses import check_address, device_of
 from firmware_bridge.links.optical import open_optical
 from firmware_bridge.links.port import DEFAULT_BAUD, DEFAULT_FRAMING
 from firmware_bridge.links.replay import TIMING_SUFFIX, Mark
@@ -148,7 +148,7 @@ async def _capture(options: argparse.Namespace) -> int:
 async def _open(options: argparse.Namespace) -> Link:
     if options.ask:
         check_address(options.port)
-        return open_optical(options.port)
+        return open_optical(device_of(options.port))
     settings = LinkSettings(
         options.baud, options.framing, options.username, password_of(options.password)
     )

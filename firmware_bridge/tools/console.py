@@ -1,7 +1,9 @@
 """What the installer's commands say, and where: results to stdout, all else to stderr."""
 
+import curses
 import os
 import sys
+from functools import cache
 
 from shared.clock import SystemClock
 
@@ -38,9 +40,19 @@ def is_watched() -> bool:
     return sys.stderr.isatty()
 
 
+@cache
+def can_replace_lines() -> bool:
+    """Whether the terminal can clear a line; a dumb one (TERM), or one nobody knows, cannot."""
+    try:
+        curses.setupterm(fd=sys.stderr.fileno())
+        return bool(curses.tigetstr("el"))
+    except (curses.error, OSError):
+        return False
+
+
 def show_progress(text: str) -> None:
-    """Show a line in place of the last one; where nobody watches a terminal, nothing."""
-    if is_watched():
+    """Show a line in place of the last one; where nobody watches, or it would stay, nothing."""
+    if is_watched() and can_replace_lines():
         sys.stderr.write(f"\r\x1b[K{text[:MAX_LINE_CHARS]}")
         sys.stderr.flush()
 

@@ -6,8 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 from firmware_bridge.links.addresses import MBUS, OPTICAL
+from firmware_bridge.links.mqtt_address import SCHEMES
 from firmware_bridge.links.port import DEFAULT_FRAMING
-from firmware_bridge.meters.catalog import CODECS
+from firmware_bridge.links.zigbee.address import PREFIX as ZIGBEE
+from firmware_bridge.meters.catalog import CODECS, PortSettings
+from firmware_bridge.meters.left_out import is_left_out
 from firmware_bridge.tools.listening import TEXT_PERCENT, Heard
 from firmware_bridge.tools.recognition import Hearing
 from firmware_bridge.tools.tally import sample_document
@@ -27,6 +30,8 @@ THOUSANDTHS = {
 """The unit people use, and how many decimals it is above the register's."""
 
 PLAIN = {"w": "W", "var": "var"}
+BARE = frozenset({"count", "index"})
+"""Units that are none."""
 
 
 def settings_to_paste(port: str, heard: Heard, hearing: Hearing) -> str:
@@ -50,9 +55,13 @@ def _asking_link(port: str, heard: Heard, hearing: Hearing) -> str:
     """Return the address of the link that asks: a bus, whose speed is in it, or an optical head."""
     if hearing.protocol != "mbus":
         return f"{OPTICAL}{port}"
-    if heard.settings is None or heard.settings == CODECS["mbus"].ports[0]:
+    return _bus_at(port, heard.settings)
+
+
+def _bus_at(port: str, settings: PortSettings | None) -> str:
+    if settings is None or settings == CODECS["mbus"].ports[0]:
         return f"{MBUS}{port}"
-    return f"{MBUS}{port}?baud={heard.settings.baud}"
+    return f"{MBUS}{port}?baud={settings.baud}"
 
 
 def found_lines(port: str, heard: Heard, hearing: Hearing) -> Iterator[str]:
@@ -61,11 +70,12 @@ def found_lines(port: str, heard: Heard, hearing: Hearing) -> Iterator[str]:
     yield f"found {CODECS[hearing.protocol].title}{where}"
     for sample in samples_of(hearing):
         yield f"  meter {sample.meter}, {sample.medium.value}"
-        shown = list(sample.registers.items())
-        for register, value in shown[:MAX_SHOWN_REGISTERS]:
-            yield f"    {register} = {readable(register, value)}"
+        shown = [readable(register, value) for register, value in sample.registers.items()]
+        shown = shown or [f"{code} = {text}" for code, text in sample.unknown.items()]
+        yield from (f"    {line}" for line in shown[:MAX_SHOWN_REGISTERS])
         if len(shown) > MAX_SHOWN_REGISTERS:
             yield f"    and {len(shown) - MAX_SHOWN_REGISTERS} more"
+    yield from (f"  {line}" for line in _advice_on_unknown(port, heard, hearing))
     if hearing.locked is not None:
         yield f"  it encrypts: {hearing.locked.detail}"
         yield "  the network operator gives the household its key on request"
@@ -87,6 +97,7 @@ def found_document(port: str, heard: Heard, hearing: Hearing) -> dict[str, Any]:
         "is_encrypted": hearing.locked is not None,
         "detail": hearing.locked.detail if hearing.locked else "",
         "samples": [sample_document(sample) for sample in samples_of(hearing)],
+        "advice": list(_advice_on_unknown(port, heard, hearing)),
         "toml": settings_to_paste(port, heard, hearing),
     }
 
@@ -125,21 +136,67 @@ def advice_on(port: str, heard: Sequence[Heard]) -> Iterator[str]:
     """Yield what a person on site can do, by what was heard."""
     best = max(heard, key=lambda one: (one.printable_percent, one.size), default=None)
     if best is None or not best.size:
-        yield "is the cable in the meter's port, and is it the cable for this meter?"
-        yield "some ports are off until the network operator switches them on, or a PIN is entered"
-        yield "an optical head must sit on the meter's window, its cable pointing down"
+        yield from _advice_on_silence(port)
         return
     if best.printable_percent >= TEXT_PERCENT:
         yield f"text was heard at {_place(best)}: the meter may speak a dialect that is new to us"
     else:
         yield "only strange bytes were heard: is the signal inverted, or the adapter a poor one?"
         yield "a meter may also speak a protocol that is new to us"
-    options = ""
-    if best.settings is not None:
-        options = f" --baud {best.settings.baud} --framing {best.settings.framing}"
-    yield (
+    yield _how_to_send(port, best)
+
+
+def _advice_on_unknown(port: str, heard: Heard, hearing: Hearing) -> Iterator[str]:
+    """Yield what to do about a meter of which no code is known."""
+    samples = list(samples_of(hearing))
+    codes = [code for sample in samples for code in sample.unknown]
+    if not codes or any(sample.registers for sample in samples):
+        return
+    if all(is_left_out(hearing.protocol, code) for code in codes):
+        yield "no reading has come yet: what it says between readings is understood"
+        return
+    yield "none of its codes is in our table, so the hub would log nothing of it"
+    yield _how_to_send(port, heard)
+
+
+def _how_to_send(port: str, heard: Heard) -> str:
+    settings, options = heard.settings, ""
+    if heard.was_asked and settings in CODECS["mbus"].ports:
+        port = _bus_at(port, settings)
+    elif heard.was_asked:
+        options = " --ask"
+    elif settings is not None:
+        options = f" --baud {settings.baud} --framing {settings.framing}"
+    return (
         f"'hearthlink capture --seconds 60{options} {port} meter.bin' "
         "makes a file to send us, without serials"
+    )
+
+
+def _advice_on_silence(port: str) -> Iterator[str]:
+    """Yield why nothing may have come, by what kind of link it was that said nothing."""
+    if port.startswith(SCHEMES):
+        yield "is this the broker that the display sends to, and the filter one of its topics?"
+        return
+    if port.startswith(ZIGBEE):
+        yield "a stick hears only devices that have joined it; this search knows none"
+        yield _joining(port)
+        return
+    yield "is the cable in the meter's port, and is it the cable for this meter?"
+    yield "some ports are off until the network operator switches them on, or a PIN is entered"
+    yield "an optical head must sit on the meter's window, its cable pointing down"
+    if port.startswith("/"):
+        yield (
+            "several meters on one M-Bus answer all at once: "
+            f"'hearthlink detect \"{MBUS}{port}?addresses=1-9\"' asks one after the other"
+        )
+        yield f"a ZigBee stick says nothing by itself. {_joining(f'{ZIGBEE}{port}')}"
+
+
+def _joining(link: str) -> str:
+    return (
+        f'Give the hub protocol = "zigbee" and link = "{link}", start it, '
+        "and let devices join with 'hearthlink zigbee permit'"
     )
 
 
@@ -150,12 +207,14 @@ def samples_of(hearing: Hearing) -> Iterator[Sample]:
 
 
 def readable(register: str, value: int) -> str:
-    """Write a register's value as people say it: kilowatt-hours, cubic metres, volts."""
-    stem = register.rpartition("_")[2]
-    if stem in THOUSANDTHS:
-        unit, decimals = THOUSANDTHS[stem]
-        return f"{Decimal(value).scaleb(-decimals):,.3f} {unit}"
-    return f"{value:,} {PLAIN.get(stem, '')}".rstrip()
+    """Write a register as people say it: its name without its unit, and the value in theirs."""
+    name, _, unit = register.rpartition("_")
+    if unit in THOUSANDTHS:
+        shown, decimals = THOUSANDTHS[unit]
+        return f"{name} {Decimal(value).scaleb(-decimals):,.3f} {shown}"
+    if unit in PLAIN:
+        return f"{name} {value:,} {PLAIN[unit]}"
+    return f"{name} {value:,}" if unit in BARE else f"{register} {value:,}"
 
 
 def _place(heard: Heard) -> str:

@@ -49,7 +49,7 @@ class Hearing:
     likeness: int = 0
 
     def feed(self, chunk: bytes) -> None:
-        """Let the codec hear more; only the newest telegram of each meter is kept."""
+        """Let the codec hear more; the newest reading of each meter is kept."""
         for found in self.codec.feed(chunk):
             if isinstance(found, Refused):
                 self._refuse(found)
@@ -63,7 +63,11 @@ class Hearing:
 
     def _count(self, telegram: Telegram) -> None:
         for sample in telegram.samples[:1]:
-            if sample.meter in self.newest or len(self.newest) < MAX_METERS:
+            before = self.newest.get(sample.meter)
+            if before is None and len(self.newest) >= MAX_METERS:
+                continue
+            # What a meter says between its readings, such as a price, takes no reading's place.
+            if before is None or _has_registers(telegram) or not _has_registers(before):
                 self.newest[sample.meter] = telegram
         for sample in telegram.samples:
             is_checked = not sample.quality & Quality.UNCHECKED
@@ -86,6 +90,10 @@ class Hearing:
         if self.protocol in TEXT_PROTOCOLS and not is_text(refused.raw):
             return 0
         return LIKENESS.get(refused.reason, 0) * len(refused.raw)
+
+
+def _has_registers(telegram: Telegram) -> bool:
+    return any(sample.registers for sample in telegram.samples)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,17 +22,26 @@ _HEADLESS = re.compile(rb"\A(?:[^<>]*>)?([^<>]*)(?=</)")
 
 _HEX_DIGIT = re.compile(rb"[0-9A-Fa-f]")
 _MAC = re.compile(rb"(?<![0-9A-Fa-f])[0-9A-Fa-f]{12}(?:[0-9A-Fa-f]{4})?(?![0-9A-Fa-f])")
-_TOPIC = re.compile(rb"^[^\s{]+", re.MULTILINE)
+_TOPIC = re.compile(rb'^(?!")[^\s{]+', re.MULTILINE)
 _GLOW = re.compile(
-    rb'("(mpan|mprn|mpxn|eui|gid|\w*mac|serial|\w*serialnumber|deviceid|deviceguid|ssid|ip)"'
+    rb'("(mpan|mprn|mpxn|eui|gid|\w*mac|serial|\w*serialnumber|deviceid|deviceguid|ip)"'
     rb'\s*:\s*"?)([^",}\s][^",}]*)',
     re.IGNORECASE,
 )
+_NETWORK = re.compile(rb'("ssid"\s*:\s*")([^"\n]*)', re.IGNORECASE)
 _ADDRESSES = (b"eui", b"gid", b"mac")
-_SITE = re.compile(rb'"03"\s*:\s*\{[^{}]*\}')
+_SITE = re.compile(rb'"03"\s*:\s*\{[^{}]*')
 _SITE_FIELD = re.compile(rb'("(0[78])"\s*:\s*")([^"]+)')
 """Supply point and serial as the display's cloud has them: attributes 0307 and 0308."""
 
+_GLOW_HEAD = re.compile(rb'\A([^\n]*?)(?=\{|"\w+"\s*:|\n|\Z)')
+"""What a Glow text begins with: a topic, or, where the capture began within a line, the rest of a
+key or a value."""
+
+_WITHIN_JSON = re.compile(rb'[",}]')
+_OBJECT_REST = re.compile(rb"[^{}\n]*")
+_SAID = re.compile(rb'[^\s",:{}]')
+_TELLING_RUN = re.compile(rb"[0-9A-Fa-f]{5,}")
 _CUT_VALUE = re.compile(rb'[:\s]\s*"?([^\s",}]*)$')
 MIN_TELLING_DIGITS = 6
 """Fewer are a word such as "read pending" or "EMPTY", which is worth seeing."""
@@ -105,10 +114,33 @@ def _blot(content: bytes, match: re.Match[bytes]) -> bytes:
 class GlowRule(_LineRule):
     """Redacts messages of a Glow display: its address in the topic, supply points, serials."""
 
+    def __init__(self, names: Pseudonyms) -> None:
+        super().__init__(names)
+        self._is_first = True
+
     def redact(self, block: bytes) -> bytes:
         """Replace them; the topic's own words, which a household may choose, stay."""
+        if not self._is_first:
+            return self._redact_whole(block)
+        self._is_first = False
+        head = _GLOW_HEAD.match(block)
+        return block if head is None else self._redact_headless(head[1], block[head.end() :])
+
+    def _redact_whole(self, block: bytes) -> bytes:
         named = _GLOW.sub(self._replace, _TOPIC.sub(self._replace_topic, block))
+        named = _NETWORK.sub(lambda ssid: ssid[1] + self._names.message(ssid[2]), named)
         return _SITE.sub(lambda site: _SITE_FIELD.sub(self._replace, site[0]), named)
+
+    def _redact_headless(self, head: bytes, rest: bytes) -> bytes:
+        """Redact a topic that may be cut, or blot out what is left of a field whose key is."""
+        if not _WITHIN_JSON.search(head):
+            hidden = _TELLING_RUN.sub(lambda run: self._names.hexadecimal(run[0]), head)
+            return hidden + self._redact_whole(rest)
+        # The fields that follow may be the site's, whose own name the capture lacks.
+        site = _OBJECT_REST.match(rest)
+        end = site.end() if site else 0
+        fields = _SITE_FIELD.sub(self._replace, rest[:end])
+        return _SAID.sub(b".", head) + self._redact_whole(fields + rest[end:])
 
     def redact_rest(self, rest: bytes) -> bytes:
         """Redact the rest, and blot out a topic or a value that was cut off."""

@@ -1,13 +1,15 @@
 """The summary of a decoded file, for people and for JSON. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from firmware_bridge.meters.catalog import CODECS
+from firmware_bridge.meters.left_out import is_left_out
 from firmware_bridge.tools.recognition import Recognised
 from firmware_bridge.tools.tally import HINTS, Tally, rfc3339
 
 MAX_SHOWN_UNKNOWN = 12
+HOW_TO_SEND = "'hearthlink capture PORT FILE' makes a file to send us, without serials"
 
 
 def summary_document(recognised: Recognised, name: str, size: int, tally: Tally) -> dict[str, Any]:
@@ -39,7 +41,7 @@ def summary_lines(recognised: Recognised, name: str, size: int, tally: Tally) ->
             f"{_span(counted.first_ms, counted.last_ms)}"
         )
     yield from _refused_lines(tally)
-    yield from _unknown_lines(tally)
+    yield from _unknown_lines(recognised.protocol, tally)
     for text in tally.texts:
         yield f"  text for the household: {text}"
 
@@ -61,10 +63,21 @@ def _refused_lines(tally: Tally) -> Iterator[str]:
             yield f"            = {HINTS[reason]}"
 
 
-def _unknown_lines(tally: Tally) -> Iterator[str]:
-    if not tally.unknown:
-        return
-    yield f"  read, but not in our table: {len(tally.unknown)}"
-    for code, value in list(tally.unknown.items())[:MAX_SHOWN_UNKNOWN]:
+def _unknown_lines(protocol: str, tally: Tally) -> Iterator[str]:
+    """Yield the codes nobody here knows, which we want to see, then those left out on purpose."""
+    left_out = {code: v for code, v in tally.unknown.items() if is_left_out(protocol, code)}
+    strange = {code: v for code, v in tally.unknown.items() if code not in left_out}
+    if strange:
+        yield f"  read, but not in our table: {len(strange)}"
+        yield from _codes(strange)
+        yield f"            = {HOW_TO_SEND}"
+    if left_out:
+        yield f"  read, and left out on purpose: {len(left_out)}"
+        yield from _codes(left_out)
+
+
+def _codes(shown: Mapping[str, str]) -> Iterator[str]:
+    for code, value in list(shown.items())[:MAX_SHOWN_UNKNOWN]:
         yield f"            {code} = {value}"
-    yield "            = 'hearthlink capture PORT FILE' makes a file to send us, without serials"
+    if len(shown) > MAX_SHOWN_UNKNOWN:
+        yield f"            and {len(shown) - MAX_SHOWN_UNKNOWN} more"

@@ -12,7 +12,9 @@ MAX_METERS = 64
 """One port carries a handful; more are garbled serials."""
 
 MAX_EXAMPLES = 3
-MAX_UNKNOWN = 64
+MAX_UNKNOWN = 256
+"""A display with both fuels tells some 70 fields that are no registers."""
+
 MAX_TEXTS = 16
 SHOWN_BYTES = 16
 """How much of refused bytes an example shows: enough to see what kind they are."""

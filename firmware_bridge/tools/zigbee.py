@@ -131,6 +131,12 @@ class Errand:
         return list(joined.values())
 
     def _list(self) -> int:
+        if not self._folder.is_dir():
+            console.note(
+                f"no hub has run here: there is no folder {self._folder}; "
+                "name the hub's with --state, as hub.state_dir has it"
+            )
+            return EXIT_NOTHING
         try:
             self._ask(door.Request())
             # The request is taken before the list is written.

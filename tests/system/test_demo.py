@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from agent.demo.sources import HOMES
+from firmware_bridge.simulator.oracle import read_lines
 from firmware_bridge.simulator.p1_meter import telegrams
 from tests.support.ports import free_port
 
@@ -152,12 +153,12 @@ def test_replayed_capture_goes_the_whole_way(tmp_path: Path) -> None:
     assert summary["energy_difference_mwh"] == 0
 
 
-def _run_home(home: str, folder: Path, *more: str) -> dict[str, int]:
+def _run_home(home: str, folder: Path, *more: str, seconds: int = 3) -> dict[str, int]:
     """Run the demo of a home for a short while; return its summary."""
     done = subprocess.run(
         [
-            *(COMMAND, "demo", f"--state={folder / 'demo'}", "--history-days=0.2", "--seconds=3"),
-            *("--json", f"--protocol={home}", *more, *_ports()),
+            *(COMMAND, "demo", f"--state={folder / 'demo'}", "--history-days=0.2"),
+            *(f"--seconds={seconds}", "--json", f"--protocol={home}", *more, *_ports()),
         ],
         check=False,
         capture_output=True,
@@ -169,15 +170,21 @@ def _run_home(home: str, folder: Path, *more: str) -> dict[str, int]:
     return summary
 
 
-LEAST_STORED = {"mbus": 30, "zigbee": 280, "mixed": 1_900}
-"""A radio's history comes a telegram a minute, an M-Bus meter's is a row a slot or a change."""
+LEAST_STORED = {"mbus": 30, "mbus-asked": 3, "iec62056-asked": 2, "zigbee": 280, "mixed": 1_900}
+"""A radio's history comes a telegram a minute, an M-Bus meter's is a row a slot or a change; what
+is asked has no history."""
+
+ASKED_SECONDS = 16
+"""Two readouts and more, five seconds apart, beside the start of everything."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("home", [name for name in HOMES if name != "p1"])
 def test_every_home_goes_the_whole_way(tmp_path: Path, home: str) -> None:
     """The same household behind other protocols: nothing lost, doubled or altered."""
-    summary = _run_home(home, tmp_path)
+    is_asked = home.endswith("-asked")
+
+    summary = _run_home(home, tmp_path, seconds=ASKED_SECONDS if is_asked else 3)
 
     for fault in ("lost", "duplicated", "altered", "energy_difference_mwh"):
         assert summary[fault] == 0
@@ -192,3 +199,28 @@ def test_what_goes_wrong_at_the_meter_costs_no_energy(tmp_path: Path) -> None:
     for fault in ("lost", "duplicated", "altered", "energy_difference_mwh"):
         assert summary[fault] == 0
     assert summary["stored"] > 1_500
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spec", ["reset@40m", "error@40m", "air=1/20"])
+def test_what_goes_wrong_at_the_radio_costs_nothing(tmp_path: Path, spec: str) -> None:
+    """The stick resets, fails, or hears badly: every report arrives, once, as it was."""
+    summary = _run_home("zigbee", tmp_path, f"--faults={spec}", "--history-days=0.05")
+
+    for fault in ("lost", "duplicated", "altered", "energy_difference_mwh"):
+        assert summary[fault] == 0
+    assert summary["stored"] >= 70
+
+
+@pytest.mark.slow
+def test_half_hours_are_healed_as_the_meter_displayed_them(tmp_path: Path) -> None:
+    """The devices are away for more than an hour; what they kept of it is asked for and served."""
+    script = "--faults=leave@10m+70m,reset@80m"
+
+    summary = _run_home("zigbee", tmp_path, script, "--history-days=0.07")
+
+    oracle = (tmp_path / "demo" / "meter.oracle.jsonl").read_bytes()
+    must_log = sum(line.must_log for line in read_lines(oracle))
+    for fault in ("lost", "duplicated", "altered", "energy_difference_mwh"):
+        assert summary[fault] == 0
+    assert summary["stored"] >= must_log + 2

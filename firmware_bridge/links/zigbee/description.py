@@ -1,7 +1,7 @@
 """What a device of the network measures, and what is asked of it to understand and to read it.
 
 Identifiers only; sources: ZigBee Cluster Library revision 8 (Basic, Electrical Measurement), Smart
-Energy profile 1.4 (Metering, Price, Prepayment).
+Energy profile 1.4 (Metering, Price, Messaging, Prepayment, Device Management).
 """
 
 from collections.abc import Iterator
@@ -11,8 +11,10 @@ from typing import Any
 from firmware_bridge.links.zigbee import frames
 from firmware_bridge.links.zigbee.clusters import (
     BASIC,
+    DEVICE_MANAGEMENT,
     ELECTRICAL_MEASUREMENT,
     MEASURING,
+    MESSAGING,
     METERING,
     PREPAYMENT,
     PRICE,
@@ -47,11 +49,14 @@ REPORTED: dict[int, tuple[int, ...]] = {
 }
 """What a device is told to report by itself."""
 
-TOLD: dict[int, frames.Request] = {
-    PRICE: frames.get_current_price(),
-    PREPAYMENT: frames.read_attributes((0x0000, 0x0001)),
+TOLD: dict[int, tuple[frames.Request, ...]] = {
+    PRICE: (frames.get_current_price(), frames.get_scheduled_prices()),
+    MESSAGING: (frames.get_last_message(),),
+    PREPAYMENT: (frames.read_attributes((0x0000, 0x0001)),),
+    DEVICE_MANAGEMENT: (frames.read_attributes((0x0101,)),),
 }
-"""What is asked for now and again."""
+"""What is asked for now and again: the price and the next one, the last message, how and with what
+credit is paid, and the supplier's name. A calendar is only taken in when a device sends it."""
 
 ELECTRIC_TYPES = frozenset({0, 7, 8, 9, 10, 11, 13, 14, 15})
 """Metering device types whose own radio is on the mains; a mirror (127 and above) is the hub's."""
@@ -90,7 +95,7 @@ def measuring(device: Any) -> list[Measuring]:
 
 
 def telling(device: Any) -> list[Any]:
-    """List the clusters of a device that can be asked for prices and credit."""
+    """List the clusters of a device that can be asked for prices, messages, credit and supplier."""
     return [cluster for cluster in _servers(device) if cluster.cluster_id in TOLD]
 
 

@@ -1,7 +1,8 @@
 """ZCL frames a link sends, and the ones it makes of what is remembered. Pure.
 
 Only headers and identifiers are known here; what values mean is `meters/zigbee.py`'s. Sources:
-ZigBee Cluster Library revision 8, section 2.4; Smart Energy 1.4, annex D.3.3 (GetProfile).
+ZigBee Cluster Library revision 8, section 2.4; Smart Energy 1.4, annexes D.3.3 (GetProfile), D.4.2
+(Price) and D.5.2 (Messaging).
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ GLOBAL, CLUSTER_COMMAND = 0x00, 0x01
 READ_ATTRIBUTES, READ_ATTRIBUTES_RESPONSE = 0x00, 0x01
 SUCCESS, UNSUPPORTED = 0x00, 0x86
 
-GET_PROFILE, GET_CURRENT_PRICE = 0x00, 0x00
+GET_PROFILE, GET_CURRENT_PRICE, GET_SCHEDULED_PRICES, GET_LAST_MESSAGE = 0x00, 0x00, 0x01, 0x00
 DELIVERED, RECEIVED = 0x00, 0x01
 """Channels of a profile."""
 LATEST = 0
@@ -52,6 +53,17 @@ def get_profile(channel: int, periods: int, end_time_s: int = LATEST) -> Request
 def get_current_price() -> Request:
     """Ask for the price in force, as a device that listens all the time."""
     return Request(GET_CURRENT_PRICE, b"\x01", is_cluster_command=True)
+
+
+def get_scheduled_prices(count: int = 2) -> Request:
+    """Ask for so many prices from now on, the one in force being the first."""
+    from_now = bytes(4)
+    return Request(GET_SCHEDULED_PRICES, from_now + bytes([count]), is_cluster_command=True)
+
+
+def get_last_message() -> Request:
+    """Ask for the message to the household that holds now."""
+    return Request(GET_LAST_MESSAGE, b"", is_cluster_command=True)
 
 
 @dataclass(frozen=True, slots=True)

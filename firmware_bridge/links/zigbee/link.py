@@ -268,8 +268,6 @@ async def open_zigbee(
     stick = parse_zigbee_address(address)
     folder = settings.state_dir
     link = ZigbeeLink(stick.path, folder=folder, clock=clock or SystemClock(), pace=pace)
-    if folder is None:
-        LOGGER.warning("%s: no state folder; devices must join again after a restart", stick.path)
     database = None if folder is None else folder / door.DATABASE_NAME
     baud = stick.baud or settings.baud
     if database is not None:
@@ -279,6 +277,8 @@ async def open_zigbee(
         return make_application(stick, baud=baud, database=database)
 
     await link.begin(await start(make, stick))
+    if folder is None:
+        LOGGER.warning("%s: no state folder; devices must join again after a restart", stick.path)
     return link
 
 

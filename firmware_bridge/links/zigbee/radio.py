@@ -55,7 +55,6 @@ def make_application(address: ZigbeeAddress, *, baud: int, database: Path | None
     to its `watcher`, once it is given one.
     """
     try:
-        import_module("firmware_bridge.links.zigbee.clusters")
         library = import_module(MODULES[address.radio][0])
     except ModuleNotFoundError as error:
         raise OperatorError(

@@ -229,10 +229,11 @@ class DeviceReader:
         return bool(due)
 
     async def _ask_told(self) -> bool:
-        """Ask for prices and credit, where there are any."""
+        """Ask for prices, messages, credit and the supplier, where there are any."""
         clusters = description.telling(self.device)
         for cluster in clusters:
-            await self._ask(cluster, description.TOLD[int(cluster.cluster_id)])
+            for request in description.TOLD[int(cluster.cluster_id)]:
+                await self._ask(cluster, request)
         return bool(clusters)
 
     async def _ask(self, cluster: Any, request: frames.Request) -> Any:

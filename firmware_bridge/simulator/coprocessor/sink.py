@@ -11,10 +11,15 @@ from pathlib import Path
 
 from firmware_bridge.simulator.coprocessor.stick import Stick
 from firmware_bridge.simulator.emission import Emission, SimulatedMeter
+from firmware_bridge.simulator.faults import RadioFault
 from firmware_bridge.simulator.meters import Build, Fitting
 from firmware_bridge.simulator.sinks import WAIT_S, Stopping
 from firmware_bridge.simulator.zigbee_air import AirFrame, SimulatedNetwork, line_of
 from shared.errors import OperatorError
+
+SETTLE_S = 0.5
+"""What the host has acknowledged it must also have read, before its link is lost: the oracle says
+that it arrived. As long again, a host hears that its devices have left."""
 
 REST_S = 0.02
 """How long a frame the host did not take rests before it is tried again."""
@@ -29,7 +34,8 @@ class AirMeter:
     def emit(self, time_ms: int) -> Emission:
         """Return the lines of one instant's reports."""
         aired = self._network.report(time_ms)
-        return Emission(b"".join(line_of(frame) for frame in aired.frames), aired.shown)
+        telegram = b"".join(line_of(frame) for frame in aired.frames)
+        return Emission(telegram, aired.shown, kept=aired.kept)
 
 
 class StickSink:
@@ -41,6 +47,7 @@ class StickSink:
     def __init__(self, path: Path, *, seed: int = 1) -> None:
         self._loop = asyncio.new_event_loop()
         self._rest = b""
+        self._lost_permille = 0
         self.stick = Stick(path, seed=seed)
         try:
             self._loop.run_until_complete(self._plug())
@@ -68,6 +75,17 @@ class StickSink:
         """Let the stick work while the player waits."""
         self._loop.run_until_complete(asyncio.sleep(seconds))
 
+    def strike(self, fault: RadioFault) -> None:
+        """Let a fault befall the stick, or all devices behind it."""
+        self._loop.run_until_complete(self._strike(fault))
+
+    def lose(self, permille: int) -> None:
+        """Lose so many of a thousand frames between host and stick, each way.
+
+        From the first report on: forming a network through losses takes minutes, and is done once.
+        """
+        self._lost_permille = permille
+
     def unplug(self) -> None:
         """Pull the stick out of its port."""
         self._loop.run_until_complete(self._unplug())
@@ -87,6 +105,21 @@ class StickSink:
     async def _unplug(self) -> None:
         self.stick.unplug()
 
+    async def _strike(self, fault: RadioFault) -> None:
+        await asyncio.sleep(SETTLE_S)
+        match fault:
+            case RadioFault.RESET:
+                self.stick.reset()
+            case RadioFault.ERROR:
+                self.stick.error_frame()
+            case RadioFault.LEAVE:
+                for ieee in self.stick.air.devices:
+                    self.stick.leave(ieee)
+                await asyncio.sleep(SETTLE_S)
+            case RadioFault.REJOIN:
+                for ieee in self.stick.air.devices:
+                    self.stick.rejoin(ieee)
+
     async def _send(self, telegrams: Sequence[bytes], stopping: Stopping) -> int:
         for sent, telegram in enumerate(telegrams):
             *lines, self._rest = (self._rest + telegram).split(b"\n")
@@ -104,10 +137,11 @@ class StickSink:
                 self.stick.changed.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.stick.changed.wait(), WAIT_S)
-            elif await self.stick.transmit(frame):
+                continue
+            self.stick.lose(self._lost_permille)
+            if await self.stick.transmit(frame):
                 return True
-            else:
-                await asyncio.sleep(REST_S)
+            await asyncio.sleep(REST_S)
         return False
 
 

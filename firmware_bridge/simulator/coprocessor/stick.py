@@ -5,10 +5,7 @@ Runs in the event loop of whoever opens it. Faults are methods, so that a script
 
 import asyncio
 import contextlib
-import os
 import random
-import termios
-import tty
 from pathlib import Path
 from typing import Any
 
@@ -17,38 +14,14 @@ from bellows import types as t  # type: ignore[import-untyped]
 from firmware_bridge.simulator.coprocessor.air import Air, Packet
 from firmware_bridge.simulator.coprocessor.ash import EXCEEDED, NotTakenError, StickAsh
 from firmware_bridge.simulator.coprocessor.ezsp import Ezsp, default, eui64
+from firmware_bridge.simulator.coprocessor.port import StickPort
 from firmware_bridge.simulator.zigbee_air import AirFrame, SimulatedNetwork
-from shared.errors import OperatorError
-
-READ_BYTES = 4_096
-LOOK_EVERY_S = 0.02
-"""How soon a host that opens the port is noticed; while none does, the kernel can only be asked."""
 
 ANNOUNCE_EVERY_S = 2.0
 """A device whose announcement went unheard repeats it."""
 
 LINK_QUALITY, SIGNAL_DBM = 200, -50
 NO_INDEX = 0xFF
-
-
-class _Port:
-    """The stick's side of the pseudo-terminal, as a transport for ASH."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def write(self, content: bytes) -> None:
-        with contextlib.suppress(BlockingIOError, OSError):
-            os.write(self._descriptor, content)
-
-    def is_closing(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        """The stick closes its descriptors itself."""
-
-    def get_extra_info(self, *_: Any) -> None:
-        return None
 
 
 class Stick:
@@ -58,14 +31,13 @@ class Stick:
         self, path: Path, network: SimulatedNetwork | None = None, *, seed: int = 1
     ) -> None:
         self.air = Air(network)
-        self._path = path
         self._source = random.Random(f"{seed}/stick")  # noqa: S311 (a simulation, no secret)
-        self._master = -1
         self._sends: set[asyncio.Task[None]] = set()
         self._timers: set[asyncio.TimerHandle] = set()
         self.changed = asyncio.Event()
         self.frames_lost_in_air = 0
         self._ash = self._make_ash()
+        self._port = StickPort(path, on_bytes=self._hear, on_gone=self._miss)
         self._ezsp = Ezsp(
             self._send_soon,
             on_unicast=self._unicast,
@@ -75,25 +47,8 @@ class Stick:
 
     def open(self) -> None:
         """Make the pseudo-terminal; raise OperatorError where it cannot be linked at the path."""
-        master, slave = os.openpty()
-        tty.setraw(slave, termios.TCSANOW)
-        os.set_blocking(master, False)
-        name = os.ttyname(slave)
-        # Not held open here: the kernel then tells when the host goes away, as a cable would.
-        os.close(slave)
-        self._master = master
-        try:
-            if self._path.is_symlink():
-                self._path.unlink()
-            self._path.symlink_to(name)
-        except OSError as error:
-            self._let_go()
-            raise OperatorError(
-                f"serial port cannot be linked at {self._path}: {error.strerror}",
-                hint="give a path in an existing folder that holds no file of that name",
-            ) from error
-        self._ash.connection_made(_Port(master))
-        self._look(master)
+        self._port.open()
+        self._ash.connection_made(self._port)
 
     def fit(self, network: SimulatedNetwork) -> None:
         """Put these devices behind the stick, in the place of any before; not while it runs."""
@@ -106,7 +61,6 @@ class Stick:
         self._let_go()
         # Whatever is on its way learns that there is no port; a cancelled send would complain.
         await asyncio.gather(*self._sends, return_exceptions=True)
-        self._path.unlink(missing_ok=True)
 
     async def transmit(self, frame: AirFrame) -> bool:
         """Let a device send a frame; tell whether the host has acknowledged it.
@@ -150,14 +104,13 @@ class Stick:
 
     def stall(self, seconds: float) -> None:
         """Neither listen nor speak for a while."""
-        asyncio.get_running_loop().remove_reader(self._master)
+        self._port.pause()
         self._ash.hold()
         self._after(seconds, self._wake)
 
     def unplug(self) -> None:
         """Take the stick out of its port."""
         self._let_go()
-        self._path.unlink(missing_ok=True)
         self._restarted()
         self._ash = self._make_ash()
 
@@ -207,44 +160,22 @@ class Stick:
         self.air.forget_host()
         self.changed.set()
 
-    def _look(self, master: int) -> None:
-        """Wait until a host has opened the port."""
-        if master != self._master:
-            return
-        try:
-            content = os.read(master, READ_BYTES)
-        except BlockingIOError:
-            content = b""
-        except OSError:
-            self._after(LOOK_EVERY_S, self._look, master)
-            return
-        asyncio.get_running_loop().add_reader(master, self._read, master)
-        if content:
-            self._ash.data_received(content)
-
-    def _read(self, master: int) -> None:
-        try:
-            content = os.read(master, READ_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:
-            asyncio.get_running_loop().remove_reader(master)
-            self._ash.host_gone()
-            self._look(master)
-            return
+    def _hear(self, content: bytes) -> None:
         self._ash.data_received(content)
 
+    def _miss(self) -> None:
+        """The host has closed the port."""
+        self._ash.host_gone()
+
     def _wake(self) -> None:
-        if self._master >= 0:
+        if self._port.is_open:
             self._ash.resume()
-            self._look(self._master)
+            self._port.resume()
 
     def _let_go(self) -> None:
-        master, self._master = self._master, -1
-        if master >= 0:
-            asyncio.get_running_loop().remove_reader(master)
+        if self._port.is_open:
             self._ash.connection_lost(None)
-            os.close(master)
+        self._port.hang_up()
 
     def _send_soon(self, frame: bytes) -> None:
         """Send a frame to the host; one that it does not take is gone, as with a real stick."""

@@ -18,6 +18,7 @@ from shared.readings import Medium
 
 START_MS = 1_772_323_200_000
 METER = "SIM-E-0001"
+HALF_PAST_MS = START_MS + 1_800_000
 
 
 def truth(place: int) -> Truth:
@@ -32,10 +33,15 @@ def line_of(sample: Truth) -> str:
             "meter": sample.meter,
             "taken_at_ms": sample.taken_at_ms,
             "registers": sample.registers,
-            "must_log": True,
+            "must_log": sample.must_log,
             "doubtful": sample.doubtful,
         }
     )
+
+
+def in_order(samples: list[Truth]) -> list[Truth]:
+    """Sort samples by when they were taken."""
+    return sorted(samples, key=lambda one: one.taken_at_ms)
 
 
 class _Process:
@@ -149,3 +155,20 @@ def test_a_doubtful_register_may_be_left_out_and_no_other(
 
     assert left_out.is_whole()
     assert (lost.lost, lost.altered) == (1, 1)
+
+
+def test_a_half_hour_that_was_healed_is_the_truth_at_its_boundary(
+    tmp_path: Path, emitted: list[Truth]
+) -> None:
+    """Nothing that must be there is near it; what the meter kept is what the cloud may serve."""
+    gap = [one for one in emitted if not -900_000 < one.taken_at_ms - HALF_PAST_MS < 900_000]
+    kept = Truth(METER, HALF_PAST_MS, {"import_mwh": 1_180_000}, must_log=False)
+    wrong = Truth(METER, HALF_PAST_MS, {"import_mwh": 1_180_001})
+
+    healed = check_demo(StandIn(tmp_path / "1", in_order([*gap, kept]), in_order([*gap, kept])))
+    unhealed = check_demo(StandIn(tmp_path / "2", in_order([*gap, kept]), gap))
+    altered = check_demo(StandIn(tmp_path / "3", in_order([*gap, kept]), in_order([*gap, wrong])))
+
+    assert healed.is_whole()
+    assert unhealed.is_whole()
+    assert altered.altered == 1

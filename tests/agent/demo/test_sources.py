@@ -28,10 +28,10 @@ def test_only_a_meter_that_encrypts_is_given_keys() -> None:
     """The simulation and the hub get the same two; the others get none."""
     encrypted, plain = HOMES["dlms-encrypted"]["meter"], HOMES["dlms"]["meter"]
 
-    assert encrypted.play_options(KEYS)[-2:] == [f"--key={KEYS[0]}", f"--auth-key={KEYS[1]}"]
+    assert encrypted.play_options(KEYS, 2)[-2:] == [f"--key={KEYS[0]}", f"--auth-key={KEYS[1]}"]
     assert encrypted.table("x", KEYS)["authentication_key"] == KEYS[1]
     assert "key" not in plain.table("x", KEYS)
-    assert not any("key" in option for option in plain.play_options(KEYS))
+    assert not any("key" in option for option in plain.play_options(KEYS, 2))
 
 
 def test_the_mixed_home_has_one_supply_and_a_solar_meter_beside_it() -> None:
@@ -59,3 +59,21 @@ def test_faults_that_prove_nothing_are_refused_before_anything_starts() -> None:
         check_faults("flip=1/1000", HOMES["raven"])
     with pytest.raises(OperatorError, match="clock"):
         check_faults("clock=+1h@1h", HOMES["p1"])
+
+
+def test_a_radios_faults_are_for_a_home_of_radios() -> None:
+    """Another source would end at once; a meter that is asked has no script at all."""
+    check_faults("reset@10m,air=1/5", HOMES["zigbee"])
+
+    with pytest.raises(OperatorError, match="air, reset: glow has no radio"):
+        check_faults("reset@10m,air=1/5", HOMES["mixed"])
+    with pytest.raises(OperatorError, match="that is asked"):
+        check_faults("drop=1/9", HOMES["mbus-asked"])
+
+
+def test_a_meter_that_is_asked_has_no_history() -> None:
+    """It is played now; any other has as many days as the demo is told."""
+    asked, pushing = HOMES["iec62056-asked"]["meter"], HOMES["iec62056"]["meter"]
+
+    assert asked.play_options(KEYS, 14) == ["--protocol=iec62056", "--asked"]
+    assert "--history-days=14" in pushing.play_options(KEYS, 14)

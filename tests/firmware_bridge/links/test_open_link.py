@@ -6,6 +6,8 @@ import errno
 import os
 import socket
 import struct
+import subprocess
+import sys
 import tty
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +24,7 @@ from firmware_bridge.links import (
     open_link,
     tcp,
 )
-from firmware_bridge.links.addresses import check_address
+from firmware_bridge.links.addresses import check_address, meant_by
 from firmware_bridge.links.serial_port import SerialLink, explain_port
 from shared.errors import LinkError, OperatorError
 from tests.support.ports import free_port
@@ -91,6 +93,43 @@ def test_serial_port_in_use_says_so(pty: Pty) -> None:
             await first.close()
 
     asyncio.run(scenario())
+
+
+def test_program_that_holds_a_port_is_named_and_no_command_to_find_it(pty: Pty) -> None:
+    """Only where nobody knows who it is does `fuser` help."""
+    program = "import os, sys, time; os.open(sys.argv[1], os.O_RDWR); print(); time.sleep(60)"
+    words = [sys.executable, "-c", program, str(pty.path)]
+    busy = serial.SerialException(errno.EBUSY, "could not open port")
+
+    nobody = explain_port(str(pty.path), busy)
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        named = explain_port(str(pty.path), busy)
+        holder.kill()
+
+    assert "another program" in nobody.message
+    assert "fuser" in nobody.hint
+    assert f"(process {holder.pid})" in named.message
+    assert "fuser" not in named.hint
+
+
+def test_name_without_its_folder_is_completed(pty: Pty, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device of the machine, or what lies in this folder: a recording, or a port of ours."""
+    here = pty.path.parent
+    monkeypatch.chdir(here)
+    (here / "meter.bin").write_bytes(b"x")
+    (here / "devices").mkdir()
+    (here / "devices/ttyUSB7").symlink_to("/dev/null")
+
+    assert meant_by("ttyUSB7", here / "devices") == str(here / "devices/ttyUSB7")
+    assert meant_by("mbus:ttyUSB7?baud=300", here / "devices").endswith("s/ttyUSB7?baud=300")
+    assert meant_by("port") == str(here / "port")
+    assert meant_by("meter.bin") == "replay:meter.bin"
+    assert [meant_by(name) for name in ("ttyUSB99", "x" * 300, "", "/dev/null", ".")] == [""] * 5
+    for address in ("null", "optical:null", "zigbee:null", "mbus:null"):
+        with pytest.raises(OperatorError, match=r"did you mean .*/dev/null"):
+            check_address(address)
 
 
 def test_missing_serial_port_says_so(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from firmware_bridge.links.optical import OpticalLink, open_optical
+from firmware_bridge.links import open_link
+from firmware_bridge.links.addresses import check_address
+from firmware_bridge.links.optical import LONGEST_READOUT_S, OpticalLink, head_of, open_optical
 from firmware_bridge.meters.codec import Refused, Telegram
 from firmware_bridge.meters.iec62056 import Iec62056Codec
 from firmware_bridge.meters.iec62056_dialogue import (
@@ -19,7 +21,7 @@ from firmware_bridge.meters.iec62056_dialogue import (
 )
 from firmware_bridge.simulator.iec62056_meter import emissions
 from firmware_bridge.simulator.iec62056_port import OpticalPort
-from shared.errors import LinkError
+from shared.errors import LinkError, OperatorError
 from tests.support.optical import ANSWERS, BLOCK, IDENTIFICATION, FakeLine, FastDialogue
 
 LONDON = ZoneInfo("Europe/London")
@@ -143,3 +145,40 @@ def test_missing_port_says_so(tmp_path: Path) -> None:
     """As every serial port does."""
     with pytest.raises(LinkError, match="not there"):
         open_optical(str(tmp_path / "none"))
+
+
+def test_an_address_says_how_often_to_ask() -> None:
+    """Once a minute where it does not."""
+    assert head_of("optical:/dev/ttyUSB0") == ("/dev/ttyUSB0", 60)
+    assert head_of("optical:/dev/ttyUSB0?every_s=10") == ("/dev/ttyUSB0", 10)
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("optical:ttyUSB0", "names no port"),
+        ("optical:/dev/ttyUSB0?every_s=4", "every_s '4' is not usable"),
+        ("optical:/dev/ttyUSB0?every_s=", "every_s '' is not usable"),
+        ("optical:/dev/ttyUSB0?every=10", "'every', which is not known"),
+        ("optical:/dev/ttyUSB0?every_s", "optical:/dev/ttyUSB0?every_s"),
+    ],
+)
+def test_a_wrong_address_is_told_with_what_is_wrong_in_it(address: str, words: str) -> None:
+    """Before anything is opened."""
+    with pytest.raises(OperatorError) as caught:
+        check_address(address)
+
+    assert words in caught.value.message
+    assert caught.value.hint
+
+
+def test_an_open_head_asks_as_often_as_its_address_says(tmp_path: Path, port: OpticalPort) -> None:
+    """The silence watchdog knows it too."""
+    del port
+
+    async def scenario() -> float:
+        link = await open_link(f"optical:{tmp_path / 'head'}?every_s=10")
+        await link.close()
+        return link.longest_pause_s
+
+    assert asyncio.run(scenario()) == 10 + LONGEST_READOUT_S

@@ -49,9 +49,8 @@ def decode(*bodies: bytes, clock: bytes = b"") -> list[Telegram | Refused]:
 
 def sample_of(*bodies: bytes, clock: bytes = b"") -> Sample:
     """Return the last body's only sample."""
-    last = decode(*bodies, clock=clock)[-1]
-    assert isinstance(last, Telegram)
-    (sample,) = last.samples
+    telegrams = [one for one in decode(*bodies, clock=clock) if isinstance(one, Telegram)]
+    (sample,) = telegrams[-1].samples
     return sample
 
 
@@ -271,6 +270,19 @@ def test_current_without_unit_of_an_unknown_maker_is_not_guessed() -> None:
 
     assert not sample.registers
     assert sample.unknown == {"1-0:31.7.0": "123", "1-0:13.7.0": "9"}
+
+
+def test_list_of_unknown_codes_is_refused_too_until_one_is_understood() -> None:
+    """A household sees that its meter is not; between readings it is an alarm or the like."""
+    alarm = triples([("1.0.9.7.0.255", u32(9), 0, 28)])
+    reading = triples([("1.0.1.8.0.255", u32(5), 0, 30)])
+
+    found = decode(alarm, reading, alarm)
+
+    kinds = [one.reason if isinstance(one, Refused) else "telegram" for one in found]
+    assert kinds == ["telegram", "no-values", "telegram", "telegram"]
+    assert isinstance(found[1], Refused)
+    assert "1-0:9.7.0 = 9*VA" in found[1].detail
 
 
 def test_unknown_list_without_codes_is_shown_by_place() -> None:

@@ -8,6 +8,7 @@ import pytest
 from firmware_bridge.meters.codec import Refused, Telegram
 from firmware_bridge.meters.iec62056 import Iec62056Codec
 from firmware_bridge.meters.iec62056_dialogue import data_block
+from firmware_bridge.meters.iec62056_readout import ReadoutDecoder
 from shared.readings import Medium, Sample
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -166,9 +167,14 @@ def test_empty_value_is_missing() -> None:
 
 
 def test_block_without_a_register_says_so() -> None:
-    """Identity alone is no reading."""
-    (refused,) = decode("F.F(0)", "C.1.0(5)")
+    """Identity alone is no reading; what was read is shown by its own codes, if it is checked."""
+    telegram, refused = decode("F.F(0)", "C.1.0(5)")
+    unchecked = ReadoutDecoder(ZONE).decode("F.F(0)", "", b"", checked=False)
 
+    assert isinstance(telegram, Telegram)
+    (sample,) = telegram.samples
+    assert (sample.meter, sample.registers, sample.unknown) == ("5", {}, {"F.F": "0"})
+    assert [type(one) for one in unchecked] == [Refused]
     assert isinstance(refused, Refused)
     assert refused.reason == "no-values"
     assert "F.F = 0" in refused.detail
@@ -195,7 +201,7 @@ def test_heat_meter_is_read_in_megajoules(printed: str, heat_mj: int) -> None:
 @pytest.mark.parametrize("printed", ["57.344", "-1*MWh"])
 def test_heat_that_cannot_be_is_not_taken(printed: str) -> None:
     """No unit, or below zero."""
-    (refused,) = decode(f"6.8({printed})")
+    refused = decode(f"6.8({printed})")[-1]
 
     assert isinstance(refused, Refused)
     assert refused.reason in ("no-values", "bad-value")

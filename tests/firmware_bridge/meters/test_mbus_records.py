@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agent.timekeeping import taken_at
-from firmware_bridge.meters.codec import Telegram
+from firmware_bridge.meters.codec import Refused, Telegram
 from firmware_bridge.meters.mbus import MbusCodec
 from firmware_bridge.meters.mbus_frame import long_frame
 from firmware_bridge.meters.mbus_records import MAX_UNKNOWN
@@ -187,7 +187,7 @@ def test_hour_that_a_gas_meter_kept_is_a_reading_of_the_past() -> None:
     """Where it tells nothing else: register and time have storage number 1."""
     (found,) = MbusCodec(ZONE).feed(answer("4c13 92408310 466d 000c0c553300", GAS))
     (now,) = MbusCodec(ZONE).feed(answer("0c13 01000000 4c13 92408310 466d 000c0c553300", GAS))
-    (timeless,) = MbusCodec(ZONE).feed(answer("4c13 92408310 426c 1f3c", GAS))
+    timeless, refused = MbusCodec(ZONE).feed(answer("4c13 92408310 426c 1f3c", GAS))
 
     assert isinstance(found, Telegram)
     assert found.is_past
@@ -198,6 +198,8 @@ def test_hour_that_a_gas_meter_kept_is_a_reading_of_the_past() -> None:
     assert now.samples[0].registers == {"gas_l": 1}
     assert isinstance(timeless, Telegram)
     assert timeless.samples[0].registers == {}
+    assert isinstance(refused, Refused)
+    assert refused.reason == "no-values"
 
 
 def test_meter_without_a_number_is_named_by_what_it_has() -> None:

@@ -81,9 +81,15 @@ def test_telegram_of_impossible_values_alone_is_refused() -> None:
 
 
 def test_telegram_without_a_known_value_is_refused() -> None:
-    """It is counted, with its reason."""
-    (refused,) = decode("0-0:96.1.1(ABC)", "1-0:200.7.0(12*kX)")
+    """It is counted, with its reason, and shown by its own codes, with the meter's clock."""
+    lines = ("0-0:1.0.0(260921151320S)", "0-0:96.1.1(ABC)", "1-0:200.7.0(12*kX)")
+    telegram, refused = decode(*lines)
 
+    assert isinstance(telegram, Telegram)
+    (sample,) = telegram.samples
+    assert (sample.meter, sample.registers) == ("ABC", {})
+    assert sample.unknown == {"1-0:200.7.0": "12*kX"}
+    assert sample.meter_time_ms is not None
     assert isinstance(refused, Refused)
     assert refused.reason == "no-values"
     assert "1-0:200.7.0 = 12*kX" in refused.detail

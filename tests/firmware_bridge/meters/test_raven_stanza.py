@@ -187,9 +187,23 @@ def test_price_holds_no_register_and_every_field() -> None:
 
     assert sample.meter == METER
     assert sample.registers == {}
-    assert sample.unknown["PriceCluster.Price"] == "0x00000bb8"
+    assert sample.unknown["PriceCluster.Price"] == "0.3000"
+    assert sample.unknown["PriceCluster.TrailingDigits"] == "0x04"
     assert sample.unknown["PriceCluster.RateLabel"] == "Day"
     assert sample.unknown["PriceCluster.TimeStamp"] == "0x185adc1d"
+
+
+@pytest.mark.parametrize(
+    ("price", "digits"), [("0xffffffff", "0x04"), ("0x0bb8", "0xff"), ("dear", "0x04")]
+)
+def test_price_that_is_none_is_shown_as_it_came(price: str, digits: str) -> None:
+    """All ones are not known; nothing is guessed."""
+    text = (
+        f"<PriceCluster>{MACS}<Price>{price}</Price><TrailingDigits>{digits}</TrailingDigits>"
+        "</PriceCluster>"
+    )
+
+    assert sample_of(text).unknown["PriceCluster.Price"] == price
 
 
 def test_time_cluster_tells_the_meters_clock() -> None:

@@ -143,9 +143,12 @@ def test_kermit_alone_is_not_believed() -> None:
 
 
 @given(st.randoms(use_true_random=False), st.sampled_from(["big", "little"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, derandomize=True)
 def test_damage_that_kermit_would_let_through_is_refused(draw: random.Random, order: str) -> None:
-    """As three damaged files in 65,536 are hurt: both bytes orders of it, beside X25."""
+    """As three damaged files in 65,536 are hurt: both bytes orders of it, beside X25.
+
+    Always the same damage: of any, one message in 16,384 has a right checksum by chance.
+    """
     content = bytearray(FRAME[:-2])
     for _ in range(draw.randrange(1, 6)):
         content[draw.randrange(8, len(content) - 6)] ^= draw.randrange(1, 256)

@@ -323,8 +323,10 @@ def test_file_without_a_register_says_what_it_held(
     messages: tuple[bytes, ...], detail: str
 ) -> None:
     """An unknown meter shows its raw codes, an attention its number."""
-    (refused,) = decode(*messages)
+    *telegrams, refused = decode(*messages)
 
+    shown = [one.samples[0].unknown for one in telegrams if isinstance(one, Telegram)]
+    assert shown == ([{"1-0:97.9.9*255": "5"}] if "97" in detail else [])
     assert isinstance(refused, Refused)
     assert refused.reason == "no-values"
     assert detail in refused.detail

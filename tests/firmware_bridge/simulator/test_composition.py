@@ -16,6 +16,7 @@ from firmware_bridge.simulator.composition import Composition, Shows, read_shows
 from firmware_bridge.simulator.dlms_meter import MeterKeys
 from firmware_bridge.simulator.emission import Emission
 from firmware_bridge.simulator.fault_spec import read_faults
+from firmware_bridge.simulator.faults import RadioFault
 from firmware_bridge.simulator.household import Household
 from firmware_bridge.simulator.meters import METERS, Build, Fitting
 from firmware_bridge.simulator.oracle import OracleLine, read_lines
@@ -229,12 +230,13 @@ def test_a_meter_that_must_join_first_is_not_exchanged() -> None:
 
 
 class RestingStick:
-    """A radio sink that notes how long it was told to work."""
+    """A radio sink that notes how long it was told to work, and how much to lose."""
 
     batch = 1
 
     def __init__(self) -> None:
         self.worked_s = 0.0
+        self.lost_permille = -1
 
     def fitted(self, build: Build) -> Build:
         return build
@@ -242,12 +244,30 @@ class RestingStick:
     def wait(self, seconds: float) -> None:
         self.worked_s += seconds
 
+    def strike(self, fault: RadioFault) -> None:
+        del fault
+
+    def lose(self, permille: int) -> None:
+        self.lost_permille = permille
+
     def send(self, telegrams: Sequence[bytes], stopping: Stopping) -> int:
         del stopping
         return len(telegrams)
 
     def close(self) -> None:
         pass
+
+
+def test_a_stick_is_told_how_much_to_lose() -> None:
+    """In thousandths of its frames; none where the script says nothing of it."""
+    stick, known = RestingStick(), METERS["zigbee"]
+
+    told = []
+    for spec in ("air=1/5", "drop=1/9"):
+        Composition(known, Shows(known.shows), MeterKeys(), read_faults(spec)).around(stick)
+        told.append(stick.lost_permille)
+
+    assert told == [200, 0]
 
 
 def test_a_stick_works_on_through_a_silence() -> None:
@@ -261,3 +281,27 @@ def test_a_stick_works_on_through_a_silence() -> None:
     sink.send([telegram], lambda: False)
 
     assert stick.worked_s == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize("spec", ["reset@1m", "error@1m", "air=1/5", "leave@1m+5m"])
+def test_a_radios_faults_are_refused_where_there_is_none(tmp_path: Path, spec: str) -> None:
+    """On a meter's own port, and where ZigBee's frames go to a file."""
+    for protocol in ("p1", "zigbee"):
+        with pytest.raises(OperatorError, match="only a radio") as caught:
+            simulate(tmp_path, "--protocol", protocol, "--faults", spec)
+
+        assert "--protocol zigbee" in caught.value.hint
+
+
+def test_without_its_pin_a_meter_shows_whole_kilowatt_hours(tmp_path: Path) -> None:
+    """What is decoded is what was displayed; a meter that has no PIN says so."""
+    content, lines = simulate(tmp_path, "--protocol", "sml", "--no-pin")
+
+    shown = [one for one in lines if one.registers]
+    assert decoded_keys(decode([content], "sml")) == {
+        (one.meter, one.taken_at_ms, tuple(sorted(one.registers.items()))) for one in shown
+    }
+    assert {name for one in shown for name in one.registers} == {"import_mwh", "export_mwh"}
+    assert all(value % 1_000_000 == 0 for one in shown for value in one.registers.values())
+    with pytest.raises(OperatorError, match="p1 has no PIN"):
+        simulate(tmp_path, "--no-pin")

@@ -50,6 +50,9 @@ def test_rates_are_exact_fractions() -> None:
         ("clock=-90s@1d+1h", Happening(Event.CLOCK, MS_PER_DAY, MS_PER_HOUR, "", -90_000)),
         ("clock=1970@1d", Happening(Event.RESET_CLOCK, MS_PER_DAY)),
         ("drift=+20s/d", Happening(Event.DRIFT, amount_ms=20_000)),
+        ("reset@10m", Happening(Event.RESET, 600_000, 0)),
+        ("error@1h", Happening(Event.ERROR, MS_PER_HOUR, 0)),
+        ("leave@1h+5m", Happening(Event.LEAVE, MS_PER_HOUR, 300_000)),
         ("lost=gas@1d+6h", Happening(Event.LOST, MS_PER_DAY, 6 * MS_PER_HOUR, "gas")),
     ],
 )
@@ -65,6 +68,17 @@ def test_the_cable_and_the_meter_are_told_apart() -> None:
     assert faults.seed == 7
     assert [one.event for one in faults.on_line()] == [Event.UNPLUG, Event.STALL]
     assert [one.event for one in faults.on_meter()] == [Event.SWAP]
+
+
+def test_what_befalls_the_radio_is_neither_cable_nor_meter() -> None:
+    """And is named, so that it can be refused where there is no radio."""
+    faults = read_faults("reset@1h,air=1/5,stall=1s@2h,leave@3h+1m,swap@1d")
+
+    assert [one.event for one in faults.in_air()] == [Event.RESET, Event.LEAVE]
+    assert [one.event for one in faults.on_line()] == [Event.STALL]
+    assert [one.event for one in faults.on_meter()] == [Event.SWAP]
+    assert faults.of_radio() == ["air", "leave", "reset"]
+    assert read_faults("stall=1s@2h,drop=1/9").of_radio() == []
 
 
 def test_a_file_says_the_same_as_the_line(tmp_path: Path) -> None:
@@ -109,6 +123,12 @@ def test_a_file_says_the_same_as_the_line(tmp_path: Path) -> None:
         ("clock=+1h", "'clock=+1h'", "clock=+1h@1d"),
         ("drift=+20s", "'drift=+20s'", "drift=+20s/d"),
         ("drift=+20s/d@1h", "'drift=+20s/d@1h'", "drift=+20s/d"),
+        ("reset", "'reset'", "reset@1h"),
+        ("reset=1@1h", "'reset=1@1h'", "reset@1h"),
+        ("error@1h+5m", "'error@1h+5m'", "error@1h"),
+        ("leave@1h", "'leave@1h'", "leave@1h+5m"),
+        ("leave@1h+0s", "'leave@1h+0s'", "leave@1h+5m"),
+        ("air=6/5", "'air=6/5'", "air=1/500"),
         ("lost=water@1h", "'lost=water@1h'", "lost=gas@1d+6h"),
     ],
 )

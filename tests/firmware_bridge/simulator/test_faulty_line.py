@@ -8,6 +8,7 @@ import pytest
 from firmware_bridge.meters.codec import Refused, Telegram
 from firmware_bridge.simulator.emission import Emission
 from firmware_bridge.simulator.fault_spec import read_faults
+from firmware_bridge.simulator.faults import RadioFault
 from firmware_bridge.simulator.faulty_line import Delivery, FaultyLine
 from firmware_bridge.simulator.meters import METERS, Fitting
 from tests.support.faulty import (
@@ -139,6 +140,28 @@ def test_while_the_cable_is_out_nothing_leaves() -> None:
     assert deliveries[60] == Delivery(unplug_s=600.0)
     assert deliveries[30] == Delivery(stall_s=30.0)
     assert sum(one != Delivery() for one in deliveries) == 2
+
+
+def test_a_radios_faults_come_with_the_telegram_they_precede() -> None:
+    """While its devices are away nothing leaves; they are back with the first that does."""
+    deliveries: deque[Delivery] = deque()
+    faults = read_faults("reset@20s,leave@40s+30s,error@90s")
+    known = METERS["zigbee"]
+    meter = known.build(Fitting(3, SUMMER_MS))
+    line = FaultyLine(meter, faults, SUMMER_MS, known, deliveries)
+
+    told = [line.emit(SUMMER_MS + second * 1_000) for second in range(10, 110, 10)]
+
+    struck = {place: one.strikes for place, one in enumerate(deliveries) if one.strikes}
+    assert struck == {
+        1: (RadioFault.RESET,),
+        3: (RadioFault.LEAVE,),
+        6: (RadioFault.REJOIN,),
+        8: (RadioFault.ERROR,),
+    }
+    lost = [place for place, one in enumerate(told) if one.is_damaged]
+    assert lost == [3, 4, 5]
+    assert not any(told[place].telegram for place in lost)
 
 
 def test_every_byte_may_be_struck() -> None:

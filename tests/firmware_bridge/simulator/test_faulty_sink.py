@@ -14,9 +14,11 @@ import pytest
 from firmware_bridge.links import Backoff, LinkEvent, LinkEventKind, LinkSettings, chunks, open_link
 from firmware_bridge.meters.p1 import P1Codec
 from firmware_bridge.simulator.emission import Emission
+from firmware_bridge.simulator.faults import RadioFault
 from firmware_bridge.simulator.faulty_line import Delivery
 from firmware_bridge.simulator.faulty_sink import FaultySink
 from firmware_bridge.simulator.household import LONDON
+from firmware_bridge.simulator.meters import Build
 from firmware_bridge.simulator.sinks import PtySink, Sink, Stopping, TcpSink
 from tests.support.faulty import decoded_keys, emissions, shown_keys
 
@@ -52,6 +54,24 @@ class MemoryPlug(MemorySink):
         self.told.append("in")
 
 
+class MemoryRadio(MemoryPlug):
+    """A memory sink that is a radio."""
+
+    batch = 1
+
+    def fitted(self, build: Build) -> Build:
+        return build
+
+    def wait(self, seconds: float) -> None:
+        self.told.append(f"waited {seconds}")
+
+    def strike(self, fault: RadioFault) -> None:
+        self.told.append(fault.value)
+
+    def lose(self, permille: int) -> None:
+        self.told.append(f"loses {permille}")
+
+
 def never() -> bool:
     """Never told to stop."""
     return False
@@ -69,6 +89,18 @@ def test_each_telegram_leaves_as_its_delivery_says() -> None:
     assert sent == 4
     assert sink.told == [b"a", b"b", b"c", b"d", "out", "in", b"e"]
     assert sum(naps) == pytest.approx(0.25)
+
+
+def test_a_radio_is_struck_before_the_telegram() -> None:
+    """In the order of the script; a sink that is none has nothing to strike."""
+    radio, file = MemoryRadio(), MemorySink()
+    struck = Delivery(strikes=(RadioFault.LEAVE, RadioFault.REJOIN))
+
+    FaultySink(radio, deque([Delivery(), struck])).send([b"a", b"b"], never)
+    FaultySink(file, deque([struck])).send([b"a"], never)
+
+    assert radio.told == [b"a", "leave", "rejoin", b"b"]
+    assert file.told == [b"a"]
 
 
 def test_a_sink_without_a_cable_only_loses_what_was_said() -> None:

@@ -13,9 +13,9 @@ from firmware_bridge.links import open_link
 from firmware_bridge.meters.codec import Telegram
 from firmware_bridge.meters.glow import GlowCodec
 from firmware_bridge.simulator import mqtt_sink
-from firmware_bridge.simulator.cli import open_sink
 from firmware_bridge.simulator.glow_meter import telegrams
 from firmware_bridge.simulator.mqtt_sink import MqttSink
+from firmware_bridge.simulator.openings import open_sink
 from firmware_bridge.simulator.oracle import read_lines
 from shared.errors import OperatorError
 from shared.units import MS_PER_SECOND

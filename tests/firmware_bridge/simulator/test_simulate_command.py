@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from firmware_bridge.simulator.cli import build_parser, open_sink, run
+from firmware_bridge.simulator.cli import build_parser, run
+from firmware_bridge.simulator.openings import open_sink
 from firmware_bridge.simulator.oracle import read_lines
 from shared.errors import OperatorError
 from tests.support.ports import free_port
@@ -62,6 +63,16 @@ def test_unknown_link_names_the_known_ones(link: str) -> None:
     """With their forms."""
     with pytest.raises(OperatorError, match="tcp://"):
         open_sink(link)
+
+
+@pytest.mark.parametrize("link", ["pty:port", "tcp://127.0.0.1:0"])
+def test_a_glow_is_not_played_where_nothing_reads_it(tmp_path: Path, link: str) -> None:
+    """The fix is a broker."""
+    with pytest.raises(OperatorError, match="publishes to a broker") as caught:
+        open_sink(link.replace("port", str(tmp_path / "port")), "glow")
+
+    assert "mqtt://" in caught.value.hint
+    assert not (tmp_path / "port").is_symlink()
 
 
 def test_cadence_below_a_second_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

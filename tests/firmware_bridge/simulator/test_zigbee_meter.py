@@ -287,3 +287,21 @@ def test_hub_tells_the_time() -> None:
         {},
         unknown={"000a/0000": str((START_MS + 10_000 - 946_684_800_000) // 1_000)},
     )
+
+
+def test_what_is_shown_on_each_half_hour_is_kept() -> None:
+    """So that what a hub heals can be held against it: energy and gas, whoever is shown."""
+    both = ZigbeeMeter(5, START_MS)
+    alone = ZigbeeMeter(5, START_MS, frozenset({Medium.ELECTRICITY}))
+    instants = range(START_MS + 700_000, START_MS + 3 * SLOT_MS, 700_000)
+
+    kept = [one for time_ms in instants for one in both.report(time_ms).kept]
+    kept_alone = [one for time_ms in instants for one in alone.emit(time_ms).kept]
+
+    boundaries = [START_MS + place * SLOT_MS for place in range(3)]
+    energy = [one for one in kept if one.medium is Medium.ELECTRICITY]
+    gas = [one for one in kept if one.medium is Medium.GAS]
+    assert [one.taken_at_ms for one in energy] == boundaries
+    assert [one.taken_at_ms for one in gas] == boundaries
+    assert {tuple(one.registers) for one in energy} == {("import_mwh", "export_mwh")}
+    assert [one.taken_at_ms for one in kept_alone] == boundaries

@@ -1,6 +1,8 @@
 """What the installer's commands say besides their results."""
 
 import io
+import os
+import subprocess
 import sys
 
 import pytest
@@ -26,6 +28,7 @@ def shown(monkeypatch: pytest.MonkeyPatch, *, error: bool, output: bool) -> str:
     clock, stream = DrivenClock(1_000), Terminal(is_terminal=error)
     monkeypatch.setattr(console, "SystemClock", lambda: clock)
     monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(console, "can_replace_lines", lambda: True)
     monkeypatch.setattr(sys, "stdout", Terminal(is_terminal=output))
     progress = console.Progress()
     for second in range(5):
@@ -50,3 +53,25 @@ def test_progress_is_silent_where_it_would_disturb(
 ) -> None:
     """Nobody watches, or the samples fill the same terminal."""
     assert shown(monkeypatch, error=error, output=output) == ""
+
+
+@pytest.mark.parametrize(
+    ("terminal", "text"), [("xterm", b"\r\x1b[K10 s\r\x1b[K"), ("dumb", b""), ("", b"")]
+)
+def test_terminal_that_cannot_clear_a_line_gets_no_control_codes(
+    terminal: str, text: bytes
+) -> None:
+    """An editor's shell, or a serial console, would show them as rubbish."""
+    ours, theirs = os.openpty()
+    program = (
+        "from firmware_bridge.tools import console; "
+        "console.show_progress('10 s'); console.note('done')"
+    )
+    environment = {**os.environ, "TERM": terminal}
+
+    subprocess.run([sys.executable, "-c", program], stderr=theirs, env=environment, check=True)
+    shown = os.read(ours, 1_000)
+    os.close(ours)
+    os.close(theirs)
+
+    assert shown == text + b"done\r\n"

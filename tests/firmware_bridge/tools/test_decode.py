@@ -10,6 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from fastcrc import crc16
 
 from firmware_bridge.meters.catalog import CODECS
 from firmware_bridge.simulator import dlms_meter, iec62056_meter, p1_meter, raven_meter, sml_meter
@@ -104,6 +105,24 @@ def test_sample_has_its_fields(tmp_path: Path, capsys: pytest.CaptureFixture[str
         "unknown": {"1-0:99.9.9": "7"},
     }
     assert "Hello" in printed.err
+
+
+def test_unknown_meter_s_codes_are_its_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A whole telegram is one, if nothing in it is known; the refusal beside it is for the hub."""
+    content = b"/NEW5 METER\r\n\r\n0-0:96.1.1(4E455731)\r\n1-0:200.7.0(12*kX)\r\n!"
+    file = tmp_path / "capture"
+    file.write_bytes(content + b"%04X\r\n" % crc16.arc(content))
+
+    status = run([str(file)])
+
+    told = capsys.readouterr()
+    sample = json.loads(told.out)
+    assert status == 0
+    assert (sample["meter"], sample["registers"]) == ("NEW1", {})
+    assert sample["unknown"] == {"1-0:200.7.0": "12*kX"}
+    assert "refused, no-values" in told.err
 
 
 def test_summary_counts_telegrams_and_refusals_with_their_reasons(
@@ -237,7 +256,8 @@ def test_encrypted_meter_is_decoded_with_its_keys(
 
     assert run([str(encrypted_file), "--key", f"@{key_file}", "--auth-key", auth]) == 0
 
-    assert len(decoded(capsys)) == 6
+    media = [sample["medium"] for sample in decoded(capsys)]
+    assert media == ["electricity", "gas"] * 6
 
 
 @pytest.mark.parametrize(

@@ -7,17 +7,21 @@ import threading
 import time
 import tomllib
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from fastcrc import crc16
 
 from agent.config import read_config
+from firmware_bridge.meters.catalog import PortSettings
 from firmware_bridge.simulator import dlms_meter, glow_meter, p1_meter, raven_meter, sml_meter
 from firmware_bridge.simulator.iec62056_meter import Iec62056Meter
 from firmware_bridge.simulator.iec62056_port import OpticalPort
 from firmware_bridge.tools import console, detect
 from firmware_bridge.tools.detect import lasting_name, run
-from firmware_bridge.tools.finding import readable
-from firmware_bridge.tools.listening import Patience
+from firmware_bridge.tools.finding import advice_on, found_lines, readable
+from firmware_bridge.tools.listening import Heard, Patience
+from firmware_bridge.tools.recognition import hearings
 from shared.errors import LinkError, OperatorError
 from tests.support.ports import free_port
 from tests.support.serial_ends import TalkingMeter
@@ -85,6 +89,60 @@ def test_answer_for_people_has_values_and_settings_that_the_hub_takes(
     assert " kWh" in said
     assert (pasted.protocol, pasted.baud) == ("p1", 115_200)
     assert pasted.link == str(tmp_path / "port")
+
+
+def unknown_p1() -> bytes:
+    """Make a whole telegram of P1 in which every code is new."""
+    content = b"/NEW5 METER\r\n\r\n0-0:96.1.1(4E455731)\r\n1-0:200.7.0(12*kX)\r\n!"
+    return content + b"%04X\r\n" % crc16.arc(content)
+
+
+def test_unknown_meter_is_found_with_its_raw_codes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And how to send us a capture of it."""
+    with TalkingMeter(tmp_path / "port", [unknown_p1()], baud=9_600, pause_s=0.1) as meter:
+        status = run([str(meter.path)])
+        said = capsys.readouterr().out
+        answer = found_on(meter.path, capsys)
+
+    assert status == 0
+    assert "found P1" in said
+    assert "meter NEW1, electricity" in said
+    assert "1-0:200.7.0 = 12*kX" in said
+    assert f"hearthlink capture --seconds 60 --baud 9600 --framing 8N1 {meter.path}" in said
+    assert "none of its codes" in str(answer["advice"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "was_asked", "words"),
+    [
+        (PortSettings(300, "7E1"), True, "--seconds 60 --ask /dev/ttyUSB0"),
+        (PortSettings(9_600, "8E1"), True, "--seconds 60 mbus:/dev/ttyUSB0?baud=9600 meter"),
+        (PortSettings(9_600, "8E1"), False, "--baud 9600 --framing 8E1 /dev/ttyUSB0"),
+    ],
+)
+def test_capture_is_asked_for_as_the_meter_was(
+    settings: PortSettings, was_asked: bool, words: str
+) -> None:
+    """What waits to be asked would give an empty file."""
+    heard = Heard(settings, size=9, was_asked=was_asked)
+
+    assert words in "\n".join(advice_on("/dev/ttyUSB0", [heard]))
+
+
+def test_notice_between_readings_takes_no_reading_s_place() -> None:
+    """A price is no reading, and no reason to ask for a capture."""
+    reading = b"".join(raw for raw, _ in raven_meter.telegrams(1, START_MS, START_MS + 20_000))
+    price = b"<PriceCluster><MeterMacId>0x1</MeterMacId><Price>0x1</Price></PriceCluster>"
+
+    for content, words in ((reading + price, "power_import"), (price, "no reading has come yet")):
+        (hearing,) = (one for one in hearings(ZoneInfo("UTC")) if one.protocol == "raven")
+        hearing.feed(content)
+        said = "\n".join(found_lines("/dev/ttyUSB0", Heard(None, found=hearing), hearing))
+
+        assert words in said
+        assert "send us" not in said
 
 
 def test_meter_that_waits_to_be_asked_is_asked(
@@ -164,6 +222,24 @@ def test_silent_port_is_told_with_what_to_check(
     assert "115200 baud, 8N1: silent" in said
     assert "300 baud, 7E1: silent" in said
     assert "cable" in said
+    assert f'link = "zigbee:{meter.path}"' in said
+    assert f"mbus:{meter.path}?addresses" in said
+
+
+@pytest.mark.parametrize(
+    ("port", "words"),
+    [
+        ("zigbee:/dev/ttyUSB0", "hearthlink zigbee permit"),
+        ("mqtt://broker/glow/#", "topics"),
+        ("tcp://adapter:23", "cable"),
+    ],
+)
+def test_silence_is_explained_by_the_kind_of_link(port: str, words: str) -> None:
+    """A broker has no cable, and a stick is no meter."""
+    advice = "\n".join(advice_on(port, []))
+
+    assert words in advice
+    assert ("cable" in advice) == (words == "cable")
 
 
 @pytest.mark.parametrize(
@@ -270,6 +346,7 @@ def test_progress_is_shown_to_a_person_only(
         run([str(meter.path)])
         to_a_pipe = capsys.readouterr().err
         monkeypatch.setattr(console, "is_watched", lambda: True)
+        monkeypatch.setattr(console, "can_replace_lines", lambda: True)
         run([str(meter.path)])
 
     shown = capsys.readouterr().err
@@ -295,10 +372,11 @@ def test_port_is_named_so_that_it_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("register", "value", "text"),
     [
-        ("import_t1_mwh", 85_700_126_000, "85,700.126 kWh"),
-        ("power_import_w", 1_234, "1,234 W"),
-        ("gas_l", 1_005, "1.005 m³"),
-        ("tariff_index", 2, "2"),
+        ("import_t1_mwh", 85_700_126_000, "import_t1 85,700.126 kWh"),
+        ("power_import_w", 1_234, "power_import 1,234 W"),
+        ("gas_l", 1_005, "gas 1.005 m³"),
+        ("tariff_index", 2, "tariff 2"),
+        ("power_factor_l1_milli", 998, "power_factor_l1_milli 998"),
     ],
 )
 def test_values_are_written_as_people_say_them(register: str, value: int, text: str) -> None:

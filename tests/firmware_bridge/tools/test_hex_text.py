@@ -1,6 +1,7 @@
 """Bytes come back from every way in which people write them down."""
 
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,14 @@ from hypothesis import strategies as st
 
 from firmware_bridge.tools.hexdump import read_dump
 from firmware_bridge.tools.hexlines import digits_of, read_lines
-from firmware_bridge.tools.recording import Form, is_text, recordings_of
+from firmware_bridge.tools.recording import (
+    GATHERED_BYTES,
+    SAMPLED_LINES,
+    Form,
+    is_text,
+    recordings_of,
+    stream_of,
+)
 
 SEPARATED = {
     "plain": "{:02x}",
@@ -102,6 +110,55 @@ def recorded_dump(content: bytes) -> bytes:
     """Write what xxd would, where the machine lacks the tool."""
     rows = range(0, len(content), 16)
     return "\n".join(f"{row:08x}: {content[row : row + 16].hex(' ')}" for row in rows).encode()
+
+
+@given(
+    content=st.binary(min_size=40, max_size=300),
+    style=st.sampled_from(["lines", "dump", "closed", "wide"]),
+    cuts=st.lists(st.integers(0, 2_000), max_size=12),
+)
+def test_file_is_read_alike_in_any_pieces(content: bytes, style: str, cuts: list[int]) -> None:
+    """Wherever they fall, in a line's end and in a character of two bytes too."""
+    rows = [content[start : start + 16] for start in range(0, len(content), 16)]
+    text = "".join(
+        f"[10:00:00] {row.hex(':')}\r\n"
+        if style == "lines"
+        else f"{number * 16:08x}  {row.hex(' ')}  |{'a' * len(row)}|\r\n"
+        for number, row in enumerate(rows)
+    )
+    text += f"{len(content):08x}\n" if style == "closed" else ""
+    written = text.encode("utf-16" if style == "wide" else "utf-8-sig")
+    places = [0, *sorted(cut for cut in cuts if 2 <= cut < len(written)), len(written)]
+    pieces = [written[start:end] for start, end in pairwise(places)]
+
+    assert b"".join(stream_of(Form.HEX, pieces)) == content
+    assert b"".join(stream_of(Form.MENDED, pieces)) == b"".join(stream_of(Form.MENDED, [written]))
+
+
+@pytest.mark.parametrize("mark", ["", " ", ", "])
+def test_hexadecimal_without_line_ends_is_cut_between_bytes(mark: str) -> None:
+    """As `xxd -p` and `tr` write it."""
+    content = bytes(range(256)) * 1_500
+    written = mark.join(f"{byte:02x}" for byte in content).encode()
+
+    pieces = [written[start : start + 16_384] for start in range(0, len(written), 16_384)]
+
+    assert b"".join(stream_of(Form.HEX, pieces)) == content
+
+
+@pytest.mark.parametrize("style", ["{:08x}: {}\n", "[{:08x}] {}\n"])
+def test_file_is_not_read_further_than_needed(style: str) -> None:
+    """Recordings of days are read as they come: memory does not grow with the file."""
+    lines = [
+        style.format(at, (b"%016d" % at).hex(" ")).encode()
+        for at in range(0, 16 * 2 * SAMPLED_LINES, 16)
+    ]
+    waiting = iter(lines)
+
+    first = next(stream_of(Form.HEX, waiting))
+
+    assert len(first) == GATHERED_BYTES
+    assert len(list(waiting)) >= len(lines) - SAMPLED_LINES - 2
 
 
 def test_repeated_rows_of_a_dump_are_put_back() -> None:

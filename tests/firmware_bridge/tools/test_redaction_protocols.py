@@ -9,7 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from firmware_bridge.meters.catalog import CODECS, codec_for
@@ -92,6 +92,8 @@ def test_result_does_not_depend_on_how_bytes_come(protocol: str, step: int) -> N
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @given(start=st.integers(0, 2_000), size=st.integers(0, 2_000))
+@example(start=244, size=21)
+@example(start=0, size=2_000)
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_capture_cut_anywhere_keeps_its_length_and_loses_its_names(
     protocol: str, start: int, size: int
@@ -105,6 +107,58 @@ def test_capture_cut_anywhere_keeps_its_length_and_loses_its_names(
     assert len(redacted) == len(cut)
     for name in {sample.meter for sample in samples_of(decode(protocol, content))}:
         assert name.encode() not in redacted
+
+
+@given(
+    head=st.sampled_from(
+        (b'mpan":"9900000000001","supplier":"x"}}}}', b'an":"9900000000001","supplier":"x"}}}}',
+         b'":"9900000000001","supplier":"x"}}}}', b'9900000000001","supplier":"x"}}}}')
+    ),
+    cut=st.integers(0, 40),
+)  # fmt: skip
+@example(head=b'mpan":"9900000000001","supplier":"x"}}}}', cut=0)
+@example(head=b'an":"9900000000001","supplier":"x"}}}}', cut=0)
+@example(head=b'":"9900000000001","supplier":"x"}}}}', cut=0)
+@example(head=b'9900000000001","supplier":"x"}}}}', cut=0)
+@example(head=b'9900000000001","supplier":"x"}}}}', cut=13)
+@settings(max_examples=20, deadline=None)
+def test_display_s_text_that_begins_within_a_line_loses_its_supply_point(
+    head: bytes, cut: int
+) -> None:
+    """Its key may be cut off; the lines after it are as they were, whether or not one is whole."""
+    whole = recorded("glow")[:3_000]
+    content = head + b"\n" + whole
+
+    redacted = redact(content, protocol="glow")
+    alone = redact(head[: len(head) - cut], protocol="glow")
+
+    assert len(redacted) == len(content)
+    assert b"9900000000001" not in redacted
+    assert b"99000" not in alone
+    assert [one.registers for one in samples_of(decode("glow", redacted))] == [
+        one.registers for one in samples_of(decode("glow", whole))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "kept"),
+    [
+        (b'x","07":"9900000000001","08":"E6S1234567"},"04":{"00":"1234567"}}}\n', b"1234567"),
+        (b'{"elecMtr":{"0702":{"03":{"01":"x","07":"9900000000001","08":"E6S1', b"elecMtr"),
+        (b"DEEFF00/SENSOR/gasmeter {}\n", b"/SENSOR/gasmeter {}"),
+        (b'{"ssid":"Our House, upstairs","rssi":-60}\n', b'"rssi":-60'),
+        (b'r House","rssi":-60}\n', b'"rssi":-60'),
+        (b'}}\nglow/AABBCCDDEEFF/STATE {"software":"v1.8.12"}\n', b"v1.8.12"),
+    ],
+)
+def test_display_s_text_cut_elsewhere_loses_its_names_too(content: bytes, kept: bytes) -> None:
+    """Within the site's object, before its end, within a topic, or within the network's name."""
+    redacted = redact(content, protocol="glow")
+
+    assert len(redacted) == len(content)
+    assert kept in redacted
+    for name in (b"99000000", b"E6S1", b"DEEFF00", b"House", b"upstairs", b"AABBCC"):
+        assert name not in redacted
 
 
 @pytest.mark.parametrize("protocol", sorted(CODECS))

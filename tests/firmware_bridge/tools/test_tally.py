@@ -50,7 +50,7 @@ def test_everything_is_counted_and_nothing_grows_for_ever() -> None:
 def test_summary_names_unknown_codes_texts_and_reasons() -> None:
     """The most frequent reason first, each with what to do."""
     tally = Tally()
-    codes = {f"1-0:99.{number}.0": "7" for number in range(20)}
+    codes = {f"1-0:200.{number}.0": "7" for number in range(20)}
     tally.take(Telegram((sample("M1", **codes),), ("Hello",)))
     tally.take(Refused("bad-crc", "checksum 0000", b"/XYZ"))
     for _ in range(2):
@@ -58,13 +58,30 @@ def test_summary_names_unknown_codes_texts_and_reasons() -> None:
 
     text = told(tally)
 
-    assert "1-0:99.0.0 = 7" in text
+    assert "1-0:200.0.0 = 7" in text
+    assert f"and {20 - MAX_SHOWN_UNKNOWN} more" in text
     assert text.count("= 7") == MAX_SHOWN_UNKNOWN
     assert "in our table: 20" in text
     assert "text for the household: Hello" in text
     assert text.index("odd-reason") < text.index("bad-crc: checksum 0000 ('/XYZ')")
     assert "plug the cable in firmly" in text
     assert "hearthlink capture PORT FILE" in text
+
+
+def test_healthy_meter_is_not_asked_for_a_capture() -> None:
+    """What is known and left out on purpose is shown as such, beside what is not known."""
+    tally = Tally()
+    tally.take(Telegram((sample("M1", **{"1-0:99.97.0": "3 0-0:96.7.19"}),)))
+
+    healthy = told(tally)
+    tally.take(Telegram((sample("M1", **{"1-0:200.1.0": "7"}),)))
+    strange = told(tally)
+
+    assert "left out on purpose: 1" in healthy
+    assert "1-0:99.97.0 = 3" in healthy
+    assert "send us" not in healthy
+    assert "in our table: 1" in strange
+    assert "send us" in strange
 
 
 def test_guess_is_called_one() -> None:

@@ -162,6 +162,19 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "hub.state_dir" in caught.value.hint
 
 
+def test_where_no_hub_has_run_there_is_no_list(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor an empty network, which would say that joining is what lacks."""
+    status = ask(tmp_path / "none", None, "devices")
+
+    told = capsys.readouterr()
+    assert status == 1
+    assert told.out == ""
+    assert "no hub has run here" in told.err
+    assert "hub.state_dir" in told.err
+
+
 def test_a_folder_closed_to_this_user_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

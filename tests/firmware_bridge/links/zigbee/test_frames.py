@@ -20,8 +20,14 @@ def test_a_profile_is_asked_for_by_channel_end_and_count() -> None:
 
 
 def test_the_price_is_asked_for() -> None:
-    """As one who listens all the time."""
+    """As one who listens all the time; the next one too, from now on."""
     assert frames.get_current_price().frame(9).hex() == "01090001"
+    assert frames.get_scheduled_prices().frame(10).hex() == "010a01" + "00000000" + "02"
+
+
+def test_the_last_message_is_asked_for() -> None:
+    """Without any field."""
+    assert frames.get_last_message().frame(11).hex() == "010b00"
 
 
 def test_what_is_remembered_looks_like_an_answer() -> None:

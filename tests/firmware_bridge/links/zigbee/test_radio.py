@@ -88,9 +88,13 @@ def test_a_missing_extra_is_named_with_the_command_that_installs_it(
 
 
 def test_a_port_at_which_nothing_answers_is_told_from_one_that_is_not_there(
-    silent_port: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    silent_port: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The first may have another radio, the second no cable."""
+    """The first may have another radio, the second no cable; that devices are forgotten is told of
+    a stick that works."""
     monkeypatch.setattr(uart, "RESET_TIMEOUT", 0.05)
 
     with pytest.raises(LinkError, match="answers on") as silent:
@@ -99,6 +103,7 @@ def test_a_port_at_which_nothing_answers_is_told_from_one_that_is_not_there(
         asyncio.run(open_zigbee(f"zigbee:{tmp_path / 'none'}", LinkSettings()))
 
     assert "radio=znp" in silent.value.hint
+    assert "no state folder" not in caplog.text
 
 
 def test_a_port_another_program_holds_is_told(silent_port: str) -> None:

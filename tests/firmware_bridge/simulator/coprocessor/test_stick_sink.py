@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from firmware_bridge.links import LinkEventKind
 from firmware_bridge.simulator import cli
 from firmware_bridge.simulator.coprocessor.ezsp import Ezsp, default
 from firmware_bridge.simulator.coprocessor.sink import StickSink, frame_of
 from firmware_bridge.simulator.meters import METERS, Fitting
+from firmware_bridge.simulator.openings import open_sink
 from firmware_bridge.simulator.oracle import read_lines
 from firmware_bridge.simulator.radio_sink import RadioSink
 from shared.errors import OperatorError
@@ -59,6 +61,29 @@ def test_a_simulation_is_read_through_a_stick(tmp_path: Path) -> None:
     assert status == 0
     assert len(shown) > 150
     assert {key: read.get(key) for key in shown} == shown
+
+
+@pytest.mark.parametrize("spec", ["reset@8m", "error@8m", "air=1/25", "leave@8m+25m"])
+def test_a_script_strikes_the_radio_and_the_oracle_stays_true(tmp_path: Path, spec: str) -> None:
+    """All that must be there is; what the hub healed is what was displayed on the half hours."""
+    home = Home(tmp_path)
+    oracle = tmp_path / "oracle.jsonl"
+    words = f"--protocol zigbee --link pty:{tmp_path / 'stick'} --seed 7 --no-live --json"
+    period = f"--now-ms {START_MS} --history-days 0.045 --history-cadence-s 60 --faults {spec}"
+
+    with hub_reading(Hub(home)) as hub:
+        cli.run([*words.split(), *period.split(), f"--oracle={oracle}"])
+
+    lines = read_lines(oracle.read_bytes())
+    read = hub.registers()
+    must = {(one.meter, one.taken_at_ms): one.registers for one in lines if one.must_log}
+    shown = [(one.meter, one.taken_at_ms, one.registers) for one in lines]
+    assert {key: read.get(key) for key in must} == must
+    assert all((*key, registers) in shown for key, registers in read.items())
+    assert any(one.is_damaged for one in lines) == spec.startswith("leave")
+    assert sum(event.kind is LinkEventKind.LOST for event in hub.events) == (
+        spec.startswith(("reset", "error"))
+    )
 
 
 def test_nothing_leaves_while_nobody_reads(tmp_path: Path) -> None:
@@ -116,7 +141,7 @@ def test_without_the_extra_the_command_says_what_to_install(
     monkeypatch.setitem(sys.modules, "firmware_bridge.simulator.coprocessor.sink", None)
 
     with pytest.raises(OperatorError, match="is not installed") as caught:
-        cli.open_sink(f"pty:{tmp_path / 'stick'}", "zigbee")
+        open_sink(f"pty:{tmp_path / 'stick'}", "zigbee")
 
     assert "hearthlink[zigbee]" in caught.value.hint
 
