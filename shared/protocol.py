@@ -42,11 +42,15 @@ class LogState(msgspec.Struct, frozen=True):
 
 
 class Hello(msgspec.Struct, frozen=True):
-    """Said on every connect; the cloud answers with a receipt for each log, at once."""
+    """Said on every connect; the cloud answers with a receipt for each log, at once.
+
+    `hello_id` is new each time and comes back in those receipts.
+    """
 
     agent_version: str
     frame_version: Int64
     logs: list[LogState]
+    hello_id: str = ""
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -56,7 +60,9 @@ class Receipt(msgspec.Struct, frozen=True):
     included; what it omits is not thereby lost, only not claimed. `rejected` lists
     [first, last, code]. `revision` rises with every receipt of one store for one log: a hub ignores
     a lower one. `window_frames` is how many frames the hub may have unanswered, 0 to pause. An
-    empty `log_id` carries only the time and the window.
+    empty `log_id` carries only the time and the window. `answers` is the `hello_id` of the hello
+    that this receipt answers, empty where it answers frames: only from the answer to a hello, whose
+    round trip the hub has measured, can the hub tell the time.
     """
 
     store_id: str
@@ -66,6 +72,7 @@ class Receipt(msgspec.Struct, frozen=True):
     rejected: list[tuple[Int64, Int64, str]]
     window_frames: Int64
     cloud_time_ms: Int64
+    answers: str = ""
 
 
 class Status(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import secrets
 import sqlite3
 
 from agent.log import Log
@@ -63,6 +64,7 @@ class Session:
         self._store_id = (log.fact("store_id") or b"").decode()
         self._window_frames = 1
         self._hello_sent_ms: int | None = None
+        self._hello_id = ""
         self._is_answered = False
         self._not_before_ms = 0
         self._jitter = random.Random()  # noqa: S311 (spreads load, guards no secret)
@@ -186,9 +188,13 @@ class Session:
         self.state.last_receipt_ms = now_ms
         self.state.receipts += 1
         self._window_frames = receipt.window_frames
-        if self._hello_sent_ms is not None and not self._is_answered:
+        if self._hello_sent_ms is not None:
+            # Any receipt may be one that a slow network kept back since before the hello: it tells
+            # what is stored, but not the time.
             self._is_answered = True
-            self._hooks.on_cloud_time(receipt.cloud_time_ms, now_ms - self._hello_sent_ms)
+            if self._hello_id and receipt.answers == self._hello_id:
+                self._hello_id = ""
+                self._hooks.on_cloud_time(receipt.cloud_time_ms, now_ms - self._hello_sent_ms)
         if receipt.store_id != self._store_id:
             self._meet_store(receipt.store_id)
         meter_log = self._find_log(receipt.log_id)
@@ -254,7 +260,8 @@ class Session:
             for meter_log in self._log.all_logs()[-MAX_LOGS_PER_HELLO:]
             if (held := self._log.held_range(meter_log.log)) is not None
         ]
-        hello = Hello(self._version, FRAME_VERSION, logs)
+        self._hello_id = secrets.token_hex(8)
+        hello = Hello(self._version, FRAME_VERSION, logs, self._hello_id)
         if self._uplink.publish(Channel.HELLO, encode_message(hello)):
             self._hello_sent_ms = now_ms
         self._uplink.publish(Channel.TARIFF_GET, b"{}")

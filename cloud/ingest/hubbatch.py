@@ -55,6 +55,7 @@ class HubBatch:
         self._logs: dict[str, Log] = {}
         self._answers: dict[str, _Answer] = {}
         self._mediums: dict[str, str] = {}
+        self._hello_id = ""
 
     def take(self, read: Sequence[Read]) -> None:
         """Merge frames; set aside, with its reason, what cannot be."""
@@ -74,6 +75,7 @@ class HubBatch:
     def greet(self, hello: Hello) -> None:
         """Note what the hub says it holds; every log it lists is answered, or the hub itself."""
         self._hub = self._hub._replace(agent_version=hello.agent_version[:64])
+        self._hello_id = hello.hello_id
         for state in hello.logs:
             self._greet_log(state)
         if not hello.logs:
@@ -226,6 +228,7 @@ class HubBatch:
             rejected=answer.rejected[-MAX_RANGES_PER_RECEIPT:],
             window_frames=self._rules.window_frames,
             cloud_time_ms=self._now_ms,
+            answers=self._hello_id,
         )
 
 

@@ -11,6 +11,9 @@ from shared.units import MS_PER_DAY
 MAX_AHEAD_MS = MS_PER_DAY
 """A sample further in the future than this is a broken clock's."""
 
+MAX_HELLO_ID_CHARS = 64
+"""It comes back in every receipt of the answer."""
+
 LATER_VERSION = "later-version"
 
 
@@ -53,6 +56,8 @@ def read_message(message: Message, now_ms: int) -> Read:
 def check_hello(hello: Hello) -> None:
     """Hold what a hello says to its limits; raises BadInputError."""
     check_text("agent version", hello.agent_version)
+    if len(hello.hello_id) > MAX_HELLO_ID_CHARS:
+        raise BadInputError(f"hello id of {len(hello.hello_id)} characters")
     for state in hello.logs:
         _check_log_state(state)
 

@@ -99,12 +99,14 @@ class FakeCloud:
     samples: dict[tuple[str, int], tuple[int, dict[str, int]]] = field(default_factory=dict)
     conflicts: list[tuple[str, int]] = field(default_factory=list)
     hellos: list[Hello] = field(default_factory=list)
+    hello_id: str = ""
 
     def take(self, channel: Channel, payload: bytes) -> list[bytes]:
         """Take one message of the hub, and say which receipts answer it."""
         if channel is Channel.HELLO:
             hello = decode_hello(payload)
             self.hellos.append(hello)
+            self.hello_id = hello.hello_id
             return [self.receipt(state.log_id) for state in hello.logs] or [self.receipt("")]
         if channel is not Channel.FRAMES:
             return []
@@ -139,6 +141,7 @@ class FakeCloud:
                 rejected=rejected or [],
                 window_frames=self.window_frames,
                 cloud_time_ms=0,
+                answers=self.hello_id,
             )
         )
 

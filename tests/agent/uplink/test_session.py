@@ -84,6 +84,18 @@ def test_the_first_answer_tells_the_time_once(scene: Scene) -> None:
     assert scene.cloud_times == [(0, 80)]
 
 
+def test_a_receipt_kept_back_since_before_the_hello_tells_no_time(scene: Scene) -> None:
+    """A slow network may deliver an old receipt just after a hello: its time is long past."""
+    scene.connect()
+    scene.uplink.taken(Channel.HELLO)
+    scene.time.pass_by(80)
+
+    scene.answer()
+
+    assert scene.cloud_times == []
+    assert scene.session._is_answered
+
+
 def test_no_more_frames_than_the_window_are_unanswered(scene: Scene) -> None:
     """The cloud says how much it takes at a time."""
     scene.cloud.window_frames = 1

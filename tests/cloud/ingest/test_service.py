@@ -308,12 +308,13 @@ def test_hello_is_answered_for_every_log(cloud: Cloud) -> None:
     cloud.send(payload_of(samples_of(1, 5)))
     states = [LogState(LOG_ID.hex(), METER, 1, 9), LogState("ab" * 16, "M2", 1, 0)]
 
-    answers = cloud.service.greet("hub-1", encode_message(Hello("0.1.0", 1, states)))
+    answers = cloud.service.greet("hub-1", encode_message(Hello("0.1.0", 1, states, "hi-1")))
 
     assert [(a.receipt.log_id, a.receipt.stored) for a in answers] == [
         (LOG_ID.hex(), [(1, 5, 0)]),
         ("ab" * 16, []),
     ]
+    assert {a.receipt.answers for a in answers} == {"hi-1"}
 
 
 def test_hello_without_logs_is_told_the_time(cloud: Cloud) -> None:
