@@ -9,7 +9,7 @@ from functools import partial
 
 from agent.collector import RESTORED_ROWS, Collector
 from agent.config import Config
-from agent.consent import Consent, Granularity, check_granularity
+from agent.consent import Consent, Granularity, check_granularity, narrowest
 from agent.disk import read_counter
 from agent.floor import KnownTime, known_time
 from agent.heard import Heard, Moment
@@ -236,10 +236,21 @@ class Hub:
             _logger.warning("meter link %s: %s", link, event.reason)
 
     def set_granularity(self, text: str) -> None:
-        """Hold the household's choice of what may leave the hub, from now on."""
+        """Hold the household's choice of what may leave the hub, from now on.
+
+        A hub that does not know the time cannot say from when on more may leave: what was taken
+        under the narrower choice would go with it. Raises RetryableError then, or for a full disk.
+        """
         granularity = check_granularity(text)
-        # A clock that is behind must not sort the newest choice under an older one.
-        since_ms = max(self.utc_ms(), self.consent.since_ms)
+        believed_ms = self.now().utc_ms
+        if believed_ms is None and narrowest(granularity, self.consent.now) is not granularity:
+            raise RetryableError(
+                f"{granularity.value!r} lets more out, and the hub does not know the time yet",
+                hint="try again when the hub's clock is set",
+            )
+        # A clock that is behind must not sort the newest choice under an older one. Without one,
+        # less may leave of everything since the last choice: that is on the safe side.
+        since_ms = max(believed_ms or 0, self.consent.since_ms)
         try:
             self.log.write(
                 "INSERT OR REPLACE INTO consent VALUES (?, ?)", (since_ms, granularity.value)
@@ -254,7 +265,17 @@ class Hub:
     def cut(self, meter_log: MeterLog, chunk: Chunk) -> Cut:
         """Cut a frame from a chunk of a log, as consent and the clock allow."""
         framer = Framer(meter_log, self.log.runs(meter_log.log), self.consent, self.config.hub_zone)
-        return framer.cut(chunk, self.ledger.resolve, self.utc_ms())
+        return framer.cut(chunk, self.ledger.resolve, self._committed_until_ms(meter_log))
+
+    def _committed_until_ms(self, meter_log: MeterLog) -> int:
+        """Tell until when a log is whole: a span whose last rows are not durable has not ended.
+
+        A commit that waits, for its window or for a full disk, may wait longer than it takes for
+        a span to be held over; its rows would then leave as a second opening and closing.
+        """
+        row = self.intake.oldest_pending(meter_log.log)
+        resolved = self.ledger.resolve(row) if row is not None else None
+        return min(self.utc_ms(), resolved[0]) if resolved is not None else self.utc_ms()
 
     def chunk_rows(self, meter_log: MeterLog, first_seq: int) -> int:
         """Say how many rows a frame from this sequence on may be cut from, by its consent."""

@@ -73,6 +73,7 @@ class Intake:
         self._writer = writer
         self._on_full = on_full
         self._batch = Batch()
+        self._in_writing = Batch()
         self._runs: dict[int, dict[str, str]] = {}
         self._committing = asyncio.Lock()
         self.counts = IntakeCounts()
@@ -81,6 +82,14 @@ class Intake:
     def pending_rows(self) -> int:
         """How many rows a power cut would take now."""
         return len(self._batch.rows)
+
+    def oldest_pending(self, log: int) -> LogRow | None:
+        """Return the first row of a log that is not durable yet: what is younger is not, either."""
+        for batch in (self._in_writing, self._batch):
+            for meter_log, row in batch.rows:
+                if meter_log.log == log:
+                    return row
+        return None
 
     def take(self, decoded: Telegram | Refused, moment: Moment, source: str) -> None:
         """Take one telegram or refusal heard at `moment` on the link named `source`."""
@@ -142,6 +151,7 @@ class Intake:
         async with self._committing:
             batch, self._batch = self._batch, Batch()
             batch.is_packed = is_packed
+            self._in_writing = batch
             self._complete(batch)
             if batch.is_empty():
                 return True
@@ -151,14 +161,15 @@ class Intake:
             except sqlite3.Error as error:
                 self.counts.failed_commits += 1
                 _logger.warning("group commit of %d rows failed: %s", len(batch.rows), error)
-                self._batch = _joined(batch, self._batch)
+                self._batch, self._in_writing = _joined(batch, self._batch), Batch()
                 if is_full(error):
                     self._on_full()
                 return False
             except BaseException:
                 # Whatever it was, rows that have their sequence are not to be forgotten for it.
-                self._batch = _joined(batch, self._batch)
+                self._batch, self._in_writing = _joined(batch, self._batch), Batch()
                 raise
+            self._in_writing = Batch()
             self.counts.committed += len(batch.rows)
             self._on_committed(_by_meter(batch))
             return True

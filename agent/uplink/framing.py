@@ -13,6 +13,7 @@ import msgspec
 from agent.consent import Consent, Granularity
 from agent.records import Hole, MeterLog, RunChange
 from agent.rows import LogRow
+from agent.timekeeping import METER_CLOCK_TOLERANCE_MS
 from shared.calendar import day_of, local_date, slot_of_sample, slot_start_ms
 from shared.frames import Frame, Gap, GapKind, frame_of
 from shared.ranges import intersect, subtract
@@ -24,8 +25,11 @@ FRAME_SAMPLES = 720
 THINNED_FRAME_ROWS = 17_280
 """Where consent leaves two samples of a slot or a day, two days are read into one frame."""
 
-CLOSED_AFTER_MS = 60_000
-"""A slot or day is closed a minute after its end: what came later would have been heard."""
+CLOSED_AFTER_MS = METER_CLOCK_TOLERANCE_MS + 60_000
+"""A slot or day is closed three minutes after its end: what came later would have been heard.
+
+A meter's clock that is believed may be two minutes slow: its samples of the slot go on as long.
+"""
 
 Resolve = Callable[[LogRow], tuple[int, int] | None]
 

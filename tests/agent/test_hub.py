@@ -2,6 +2,9 @@
 
 import asyncio
 from pathlib import Path
+from typing import cast
+
+import pytest
 
 from agent.app import build_hub
 from agent.consent import Granularity
@@ -11,12 +14,15 @@ from agent.roles import Role
 from agent.status import read_home_inputs
 from agent.timekeeping import Piece
 from agent.upkeep.retention import MAX_FREED_ROWS
+from agent.uplink.framing import Chunk
 from agent.uplink.port import Channel
 from agent.uplink.sender import SessionHooks, SessionRules
 from agent.uplink.session import Session
 from firmware_bridge.links import LinkEvent, LinkEventKind
 from firmware_bridge.meters.codec import Refused, Telegram
 from shared.clock import DrivenClock, SystemClock
+from shared.errors import RetryableError
+from shared.frames import Frame
 from shared.protocol import decode_live
 from shared.readings import Medium, Sample
 from shared.units import MS_PER_DAY, MS_PER_HOUR
@@ -55,9 +61,21 @@ def session_of(hub: Hub, uplink: FakeUplink) -> Session:
 
 def take_hours(hub: Hub, hours: int) -> None:
     """Let a meter with a clock drive a replay, a telegram a minute, and commit."""
-    for minute in range(hours * 60):
-        take(hub, [telegram(10**9 + minute * 100, START_MS + (minute + 1) * 60_000)])
+    take_minutes(hub, range(hours * 60))
     asyncio.run(hub.intake.commit())
+
+
+def take_minutes(hub: Hub, minutes: range) -> None:
+    """Let the meter say a telegram a minute, and commit nothing."""
+    for minute in minutes:
+        take(hub, [telegram(10**9 + minute * 100, START_MS + (minute + 1) * 60_000)])
+
+
+def cut_all(hub: Hub) -> Frame | None:
+    """Cut a frame from all that is durable of the hub's one meter."""
+    meter_log = hub.log.meters[METER]
+    held = hub.log.held_range(meter_log.log) or (0, 0)
+    return hub.cut(meter_log, Chunk(*held, hub.log.read(meter_log.log, *held), False)).frame
 
 
 def test_a_replay_is_timed_by_its_meter(tmp_path: Path) -> None:
@@ -233,6 +251,7 @@ def test_a_choice_made_with_a_wrong_clock_still_holds(tmp_path: Path) -> None:
 def test_widening_does_not_reach_back_after_a_restart(tmp_path: Path) -> None:
     """What held by configuration before the first choice is not forgotten."""
     hub = build_hub(config_in(tmp_path))
+    hub.believe(hub.clock.utc_ms(), 10, "ntp")
     hub.set_granularity("live")
     hub.log.close()
 
@@ -242,6 +261,50 @@ def test_widening_does_not_reach_back_after_a_restart(tmp_path: Path) -> None:
     assert again.consent.for_sample(START_MS - MS_PER_DAY) is Granularity.HALF_HOURLY
     assert isinstance(again.clock, SystemClock)
     again.log.close()
+
+
+def test_more_may_leave_only_once_the_time_is_known(tmp_path: Path) -> None:
+    """A choice that began at a stale clock's time would reach back to what is already taken."""
+    hub = hub_in(tmp_path, clock=StillClock(utc_ms=START_MS - MS_PER_DAY))
+
+    with pytest.raises(RetryableError, match="does not know the time"):
+        hub.set_granularity("live")
+
+    hub.believe(START_MS, 10, "ntp")
+    hub.set_granularity("live")
+    assert hub.consent.for_sample(START_MS - 1) is Granularity.HALF_HOURLY
+    assert hub.consent.for_sample(START_MS) is Granularity.LIVE
+
+
+def test_narrowing_without_the_time_holds_since_the_last_choice(tmp_path: Path) -> None:
+    """A clock that runs ahead must not let a later, wider choice reach over the narrow one."""
+    clock = StillClock(utc_ms=START_MS + MS_PER_DAY)
+    hub = hub_in(tmp_path, clock=clock, consent_granularity="10s")
+    hub.set_granularity("none")
+    hub.believe(START_MS, 10, "ntp")
+    clock.monotonic += MS_PER_HOUR
+
+    hub.set_granularity("10s")
+
+    assert hub.consent.for_sample(START_MS + 1) is Granularity.NONE
+    assert hub.consent.for_sample(START_MS + MS_PER_HOUR) is Granularity.TEN_SECONDS
+
+
+def test_a_half_hour_waits_for_its_rows_that_are_not_durable_yet(tmp_path: Path) -> None:
+    """What a later commit adds to a slot already sent would tell more than two points of it."""
+    hub = hub_in(tmp_path, hub_clock="meter")
+    take_minutes(hub, range(20))
+    asyncio.run(hub.intake.commit())
+    take_minutes(hub, range(20, 25))
+    cast(DrivenClock, hub.clock).advance_to(START_MS + MS_PER_HOUR)
+
+    before = cut_all(hub)
+    asyncio.run(hub.intake.commit())
+    after = cut_all(hub)
+
+    assert before is None
+    assert after is not None
+    assert [sample.seq for sample in after.samples()] == [1, 25]
 
 
 def test_a_bad_tariff_is_set_aside(tmp_path: Path) -> None:

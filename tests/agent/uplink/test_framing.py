@@ -177,7 +177,7 @@ def test_half_hourly_sends_openings_and_closings_of_counters_alone() -> None:
 
 
 def test_the_open_slot_is_held_back() -> None:
-    """A slot is sent a minute after its end, not before."""
+    """A slot is sent three minutes after its end, not before."""
     rows = rows_every(360)
     end_ms = START_MS + 2 * SLOT_MS
     just_open = cut(rows, Granularity.HALF_HOURLY, now_ms=end_ms + CLOSED_AFTER_MS - 1)
