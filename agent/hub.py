@@ -286,8 +286,14 @@ class Hub:
         return rows_to_read(self.consent.now)
 
     def free_stored(self) -> int:
-        """Free what may be freed, keep within the log's limits; return how many rows were freed."""
-        return self.retention.tidy(self.ledger.at(self.boot, self.clock.monotonic_ms()))
+        """Free what may be freed, keep within the log's limits; return how many rows were freed.
+
+        Nothing is freed by old receipts before the cloud has answered: it may have gone back to a
+        backup while the hub was away.
+        """
+        has_word = self.session is None or self.session.is_answered
+        believed = self.ledger.at(self.boot, self.clock.monotonic_ms()) if has_word else None
+        return self.retention.tidy(believed)
 
     def _stored(self, log: int) -> list[Range] | None:
         return self.session.delivery(log).stored_ranges() if self.session else None

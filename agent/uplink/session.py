@@ -65,7 +65,8 @@ class Session:
         self._window_frames = 1
         self._hello_sent_ms: int | None = None
         self._hello_id = ""
-        self._is_answered = False
+        self.is_answered = False
+        """Whether the cloud has answered the hello of this connection."""
         self._not_before_ms = 0
         self._jitter = random.Random()  # noqa: S311 (spreads load, guards no secret)
         self.state = SessionState()
@@ -97,7 +98,7 @@ class Session:
         deadline_ms = self._hooks.monotonic_ms() + int(patience_s * MS_PER_SECOND)
         while self.state.is_connected and self._hooks.monotonic_ms() < deadline_ms:
             self._send_due(is_final=True)
-            if self._is_answered and not any(one.flights for one in self._deliveries.values()):
+            if self.is_answered and not any(one.flights for one in self._deliveries.values()):
                 return
             await self._take_events(0.05)
 
@@ -169,7 +170,7 @@ class Session:
         self.state.is_connected = False
         self.state.disconnect_reason = reason
         self._hello_sent_ms = None
-        self._is_answered = False
+        self.is_answered = False
         self.progress.forget()
         for delivery in self._deliveries.values():
             delivery.flights.clear()
@@ -188,13 +189,12 @@ class Session:
         self.state.last_receipt_ms = now_ms
         self.state.receipts += 1
         self._window_frames = receipt.window_frames
-        if self._hello_sent_ms is not None:
-            # Any receipt may be one that a slow network kept back since before the hello: it tells
-            # what is stored, but not the time.
-            self._is_answered = True
-            if self._hello_id and receipt.answers == self._hello_id:
-                self._hello_id = ""
-                self._hooks.on_cloud_time(receipt.cloud_time_ms, now_ms - self._hello_sent_ms)
+        # Any other may be one that a slow network kept back since before the hello: it tells what
+        # is stored, but not the time.
+        is_answer = self._hello_id != "" and receipt.answers == self._hello_id
+        if is_answer and self._hello_sent_ms is not None:
+            self._hello_id, self.is_answered = "", True
+            self._hooks.on_cloud_time(receipt.cloud_time_ms, now_ms - self._hello_sent_ms)
         if receipt.store_id != self._store_id:
             self._meet_store(receipt.store_id)
         meter_log = self._find_log(receipt.log_id)
@@ -240,7 +240,7 @@ class Session:
         now_ms = self._hooks.monotonic_ms()
         if not self.state.is_connected or now_ms < self._not_before_ms:
             return
-        if not self._is_answered:
+        if not self.is_answered:
             if self._hello_sent_ms is None or now_ms - self._hello_sent_ms > HELLO_ANSWER_MS:
                 self._say_hello(now_ms)
             return

@@ -173,6 +173,7 @@ def test_stored_rows_are_freed_after_their_retention(tmp_path: Path) -> None:
     append(hub.log, meter_log, rows)
     hub.log.write("UPDATE samples SET checksum = 0 WHERE seq = 1", ())
     hub.session = session_of(hub, FakeUplink())
+    hub.session.is_answered = True
     clock = hub.clock
     assert isinstance(clock, DrivenClock)
 
@@ -197,11 +198,29 @@ def test_a_range_that_is_never_stored_does_not_keep_the_rest(tmp_path: Path) -> 
     rows = [row_at(n, START_MS + n, boot=hub.boot) for n in range(1, count + 1)]
     append(hub.log, meter_log, rows)
     hub.session = session_of(hub, FakeUplink())
+    hub.session.is_answered = True
     hub.session.delivery(meter_log.log).stored = [(MAX_FREED_ROWS + 11, count, 0)]
     assert isinstance(hub.clock, DrivenClock)
     hub.clock.advance_to(START_MS + 36 * MS_PER_DAY)
 
     assert hub.free_stored() == 10
+
+
+def test_a_hub_that_was_away_frees_nothing_before_the_cloud_answers(tmp_path: Path) -> None:
+    """The cloud may have gone back to a backup meanwhile, and lack what it once had listed."""
+    hub = hub_in(tmp_path, clock=DrivenClock(START_MS, "driven"))
+    hub.believe(START_MS, 10, "ntp")
+    meter_log = hub.log.meter_log(METER, Medium.ELECTRICITY)
+    append(hub.log, meter_log, [row_at(1, START_MS, boot=hub.boot)])
+    hub.session = session_of(hub, FakeUplink())
+    hub.session.delivery(meter_log.log).stored = [(1, 1, 0)]
+    assert isinstance(hub.clock, DrivenClock)
+    hub.clock.advance_to(START_MS + 40 * MS_PER_DAY)
+
+    away = hub.free_stored()
+    hub.session.is_answered = True
+
+    assert (away, hub.free_stored()) == (0, 1)
 
 
 def test_without_a_cloud_retention_alone_frees(tmp_path: Path) -> None:
@@ -395,8 +414,10 @@ def test_cut_frames_with_the_consent_of_now(tmp_path: Path) -> None:
     hub.session = session_of(hub, uplink)
     take_hours(hub, 2)
     uplink.connect()
-    uplink.arrive(Channel.RECEIPTS, cloud.receipt(hub.log.meters[METER].log_id.hex()))
     hub.session._say_hello(0)
+    (hello,) = uplink.taken(Channel.HELLO)
+    for answer in cloud.take(Channel.HELLO, hello):
+        uplink.arrive(Channel.RECEIPTS, answer)
 
     asyncio.run(hub.session._take_events(0.1))
     hub.session._send_due(is_final=True)

@@ -26,6 +26,7 @@ class FakeUplink:
         self.is_started = False
         self.is_stopped = False
         self.undelivered_reason: str | None = None
+        self.last_hello = b""
         self._deliver: Callable[[Event], None] = lambda _event: None
 
     async def start(self, deliver: Callable[[Event], None]) -> None:
@@ -38,6 +39,8 @@ class FakeUplink:
         if not self.is_connected:
             return False
         self.published.append((channel, payload))
+        if channel is Channel.HELLO:
+            self.last_hello = payload
         if self.undelivered_reason is not None and channel in (Channel.FRAMES, Channel.HELLO):
             self._deliver(Undelivered(channel, self.undelivered_reason))
         return True
@@ -66,6 +69,11 @@ class FakeUplink:
         found = [payload for kind, payload in self.published if kind is channel]
         self.published = [one for one in self.published if one[0] is not channel]
         return found
+
+    @property
+    def hello_id(self) -> str:
+        """What the hub's last hello is to be answered by."""
+        return decode_hello(self.last_hello).hello_id
 
     def frames(self) -> list[Frame]:
         """Hand over the frames published since last asked."""

@@ -11,7 +11,6 @@ from agent.uplink.port import Channel
 from agent.uplink.sender import SessionHooks, SessionRules
 from agent.uplink.session import Session
 from shared.frames import frame_of
-from shared.protocol import decode_hello
 from shared.readings import StampedSample
 from tests.support.fakes import FakeCloud, FakeTime, FakeUplink
 from tests.support.hubs import START_MS, append, log_with, rows_every
@@ -89,9 +88,7 @@ class Scene:
 
     def answer(self, **receipt: object) -> None:
         """Let a receipt for the log arrive, and the session act on it."""
-        for channel, said in self.uplink.published:
-            if channel is Channel.HELLO:
-                self.cloud.hello_id = decode_hello(said).hello_id
+        self.cloud.hello_id = self.uplink.hello_id
         payload = self.cloud.receipt(self.meter_log.log_id.hex(), **receipt)  # type: ignore[arg-type]  # passed on
         self.uplink.arrive(Channel.RECEIPTS, payload)
         self.step()

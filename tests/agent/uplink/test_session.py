@@ -15,7 +15,7 @@ from agent.uplink.session import (
     PAUSED_ASK_MS,
     UNDELIVERED_PAUSE_MS,
 )
-from shared.protocol import decode_hello
+from shared.protocol import Hello, decode_hello, encode_message
 from tests.support.hubs import METER
 from tests.support.sessions import Scene, cut_everything
 
@@ -87,13 +87,13 @@ def test_the_first_answer_tells_the_time_once(scene: Scene) -> None:
 def test_a_receipt_kept_back_since_before_the_hello_tells_no_time(scene: Scene) -> None:
     """A slow network may deliver an old receipt just after a hello: its time is long past."""
     scene.connect()
-    scene.uplink.taken(Channel.HELLO)
+    scene.uplink.last_hello = encode_message(Hello("1.0", 1, [], "the hello before"))
     scene.time.pass_by(80)
 
     scene.answer()
 
     assert scene.cloud_times == []
-    assert scene.session._is_answered
+    assert not scene.session.is_answered
 
 
 def test_no_more_frames_than_the_window_are_unanswered(scene: Scene) -> None:
