@@ -28,7 +28,11 @@ RADIO := $(if $(findstring zigbee,$(ARGS))$(findstring mixed,$(ARGS)),$(VENV)/.z
 demo: $(VENV)/.demo-ready $(RADIO) ## one household, from simulated meter to API; ARGS="--seconds 60 --json"
 	@$(BIN)/hearthlink demo $(ARGS)
 
-test: check tests wheel-tests ## everything: check, all tests with coverage, fast tests on the wheel
+# Both mostly wait, for processes and for time to pass: side by side they take as long as one.
+test: check ## everything: check, all tests with coverage, fast tests on the wheel
+	@said=$$(mktemp); trap 'rm -f "$$said"' EXIT; \
+	$(MAKE) wheel-tests >"$$said" 2>&1 & wheel=$$!; \
+	$(MAKE) tests && wait $$wheel && cat "$$said" || { wait $$wheel; cat "$$said"; exit 1; }
 
 check: $(VENV)/.dev-ready ## format, lint, types, import contracts, documentation
 	$(BIN)/ruff format --check .
@@ -40,9 +44,10 @@ check: $(VENV)/.dev-ready ## format, lint, types, import contracts, documentatio
 bench: $(VENV)/.bench-ready ## measure against the peers and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench.run $(ARGS)
 
-soak: $(VENV)/.dev-ready ## the long runs of what CI runs shortly: 100,000 mutations, a million frames
+soak: $(VENV)/.dev-ready ## the long runs of what CI runs shortly: 100,000 mutations, a million frames, 10,000 power cuts
 	$(BIN)/python -m tests.soak.mutations --count 100000
 	$(BIN)/python -m tests.soak.frames --count 1000000
+	$(BIN)/python -m tests.faults.soak --cuts 10000 --kills 1000
 
 clean: ## remove what was built and measured; .venv and state stay unless named: make clean ALL=1
 	rm -rf build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
