@@ -24,7 +24,8 @@ from tests.support.zigbee import LONGEST_S, START_MS, Home, Hub, reading
 @contextmanager
 def hub_reading(hub: Hub) -> Iterator[Hub]:
     """Let a hub read in a thread, as it would in a process of its own."""
-    loop = asyncio.new_event_loop()
+    runner = asyncio.Runner()
+    loop = runner.get_loop()
     done = asyncio.Event()
 
     async def read() -> None:
@@ -32,8 +33,9 @@ def hub_reading(hub: Hub) -> Iterator[Hub]:
             await done.wait()
 
     def work() -> None:
-        loop.run_until_complete(read())
-        loop.close()
+        # The runner lets what was cancelled end before its loop closes.
+        runner.run(read())
+        runner.close()
 
     thread = threading.Thread(target=work)
     thread.start()
