@@ -3,11 +3,13 @@
 import struct
 
 from firmware_bridge.meters.codec import Refused, Telegram
+from firmware_bridge.meters.zigbee import ZigbeeCodec
 from firmware_bridge.simulator.zigbee_zcl import (
     BITMAP8,
     ENUM8,
     INT24,
     OCTETS,
+    UINT16,
     UINT24,
     UINT48,
     UTC,
@@ -17,9 +19,14 @@ from firmware_bridge.simulator.zigbee_zcl import (
     report_of,
 )
 from shared.readings import Sample
+from shared.units import EARLIEST_PLAUSIBLE_MS
 
 IEEE, OTHER_IEEE = "02484c4500000001", "02484c4500000002"
 METERING, ELECTRICAL = 0x0702, 0x0B04
+NOW_S = 843_314_410
+NOW_MS = EARLIEST_PLAUSIBLE_MS + NOW_S * 1_000
+BY_ADDRESS = f"zb-{IEEE}-01"
+SCALES: Attributes = dict.fromkeys(range(0x0600, 0x0606), (UINT16, 1))
 DESCRIBED = (0x0300, 0x0301, 0x0302, 0x0306, 0x0308)
 
 Found = list[Telegram | Refused]
@@ -80,6 +87,13 @@ def description(
     if serial is not None:
         told[0x0308] = (OCTETS, serial)
     return answer(told, DESCRIBED, ieee=ieee, endpoint=endpoint)
+
+
+def described(content: bytes = b"") -> ZigbeeCodec:
+    """Return a codec that has been told the description, or another."""
+    codec = ZigbeeCodec()
+    codec.feed(content or description())
+    return codec
 
 
 def energy(

@@ -24,7 +24,7 @@ EXPECTED: dict[str, list[dict[str, int]]] = {
 }  # fmt: skip
 
 pytestmark = pytest.mark.skipif(
-    not CAPTURES.exists(), reason="the captures are kept beside the project, not in it"
+    not CAPTURES.exists(), reason="the capture shelf ../shared/captures is not on this machine"
 )
 
 

@@ -12,19 +12,18 @@ from firmware_bridge.simulator.zigbee_zcl import (
     OCTETS,
     TEXT,
     UINT8,
-    UINT16,
     UINT48,
     UTC,
     Attributes,
     octets,
     report_of,
 )
-from shared.units import EARLIEST_PLAUSIBLE_MS
 from tests.support.zcl_lines import (
-    IEEE,
+    NOW_S,
     OTHER_IEEE,
     answer,
     command,
+    described,
     description,
     energy,
     line,
@@ -34,18 +33,6 @@ from tests.support.zcl_lines import (
     samples_of,
     unknown_of,
 )
-
-NOW_S = 843_314_410
-NOW_MS = EARLIEST_PLAUSIBLE_MS + NOW_S * 1_000
-BY_ADDRESS = f"zb-{IEEE}-01"
-SCALES: Attributes = dict.fromkeys(range(1536, 1542), (UINT16, 1))
-
-
-def described(content: bytes = b"") -> ZigbeeCodec:
-    """Return a codec that has been told the description, or another."""
-    codec = ZigbeeCodec()
-    codec.feed(content or description())
-    return codec
 
 
 def test_unknown_attributes_are_shown_by_their_codes() -> None:

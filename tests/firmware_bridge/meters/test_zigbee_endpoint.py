@@ -13,17 +13,20 @@ from firmware_bridge.simulator.zigbee_zcl import (
     UINT16,
     UINT24,
     UINT48,
-    Attributes,
     read_answer,
     report_of,
 )
 from shared.readings import Medium, Sample
-from shared.units import EARLIEST_PLAUSIBLE_MS
 from tests.support.zcl_lines import (
+    BY_ADDRESS,
     ELECTRICAL,
     IEEE,
+    NOW_MS,
+    NOW_S,
     OTHER_IEEE,
+    SCALES,
     answer,
+    described,
     description,
     energy,
     line,
@@ -32,18 +35,6 @@ from tests.support.zcl_lines import (
     samples_of,
     unknown_of,
 )
-
-NOW_S = 843_314_410
-NOW_MS = EARLIEST_PLAUSIBLE_MS + NOW_S * 1_000
-BY_ADDRESS = f"zb-{IEEE}-01"
-SCALES: Attributes = dict.fromkeys(range(1536, 1542), (UINT16, 1))
-
-
-def described(content: bytes = b"") -> ZigbeeCodec:
-    """Return a codec that has been told the description, or another."""
-    codec = ZigbeeCodec()
-    codec.feed(content or description())
-    return codec
 
 
 def test_report_becomes_a_sample_of_the_meter_at_its_own_time() -> None:

@@ -344,7 +344,9 @@ def real_files() -> Iterator[Path]:
                 yield path
 
 
-@pytest.mark.skipif(not CAPTURES.exists(), reason="the recordings of real meters are not here")
+@pytest.mark.skipif(
+    not CAPTURES.exists(), reason="the capture shelf ../shared/captures is not on this machine"
+)
 def test_protocol_of_every_real_recording_is_found_out() -> None:
     """Raw files and logs alike, by trying."""
     for path in real_files():
