@@ -42,7 +42,9 @@ PIECE_UNCERTAINTY_MS = 50
 HUB = "bench-drain"
 LIVE_METER = "BENCH-LIVE"
 LIVE_EVERY_S = 1.0
-POLL_S = 0.2
+POLL_S = 0.3
+"""Asking costs the API time of the same cores."""
+
 MAX_DRAIN_S = 30
 MAX_LATE_S = 2
 MAX_RSS_MB = 45
@@ -178,6 +180,7 @@ def _follow(way: Way) -> tuple[float, float]:
 
     def is_done() -> bool:
         nonlocal settled_mb, peak_mb
+        time.sleep(POLL_S)
         stored, rss_mb = _count_stored(way), _rss_mb(pid)
         settled_mb = rss_mb if stored < SAMPLES * SETTLED_SHARE else settled_mb
         peak_mb = max(peak_mb, rss_mb)
