@@ -12,7 +12,15 @@ from typing import NamedTuple
 import msgspec
 
 from agent.rows import LogRow
-from shared.columns import Deltas, WireColumn, from_deltas, from_wire, to_deltas, to_wire
+from shared.columns import (
+    Deltas,
+    WireColumn,
+    from_deltas,
+    from_wire,
+    rows_of,
+    to_deltas,
+    to_wire,
+)
 from shared.errors import BadInputError
 from shared.frames import COMPRESSION_LEVEL
 
@@ -94,11 +102,9 @@ def unpack_rows(body: bytes) -> list[LogRow]:
 def _rows_of(packed: _Body) -> list[LogRow]:
     seqs = from_deltas(packed.seqs).values
     count = len(seqs)
-    registers: list[dict[str, int]] = [{} for _ in seqs]
-    for column in packed.registers:
-        for said, value in zip(registers, from_wire(column, count), strict=True):
-            if value is not None:
-                said[column.register] = value
+    registers = rows_of(
+        {column.register: from_wire(column, count) for column in packed.registers}, count
+    )
     return [
         LogRow(*fields)
         for fields in zip(

@@ -68,6 +68,12 @@ class Consent:
         then = self._choices[max(place - 1, 0)][1]
         return narrowest(then, self.now)
 
+    def for_all(self, first_ms: int, last_ms: int) -> Granularity | None:
+        """Tell what holds for all samples of a span of time; None where it changes within."""
+        if any(first_ms < since_ms <= last_ms for since_ms, _ in self._choices):
+            return None
+        return self.for_sample(first_ms)
+
 
 def _since(choice: tuple[int, Granularity]) -> int:
     return choice[0]

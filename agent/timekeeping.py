@@ -6,6 +6,7 @@ carry the boot and the monotonic time and are never rewritten. Pure, but for its
 
 from bisect import bisect_right, insort
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from agent.rows import LogRow
 from shared.readings import Quality
@@ -49,13 +50,25 @@ class Piece:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class BelievedTime:
+class BelievedTime(NamedTuple):
     """A UTC time with its uncertainty, and who said so."""
 
     utc_ms: int
     uncertainty_ms: int
     source: str
+
+
+class Stretch(NamedTuple):
+    """The time of one boot between two pieces of its ledger, or before or after all of them."""
+
+    boot: int
+    start_ms: int
+    end_ms: int
+    before: Piece | None
+    after: Piece | None
+
+
+NOWHERE = Stretch(-1, 0, 0, None, None)
 
 
 def _monotonic_ms(piece: Piece) -> int:
@@ -70,6 +83,7 @@ class ClockLedger:
     ) -> None:
         self.tolerance_ms = tolerance_ms
         self._pieces: dict[int, list[Piece]] = {}
+        self._stretch = NOWHERE
         for piece in sorted(pieces or [], key=_monotonic_ms):
             self._pieces.setdefault(piece.boot, []).append(piece)
 
@@ -92,22 +106,42 @@ class ClockLedger:
             if not tells_more and not contradicts:
                 return False
         insort(self._pieces.setdefault(piece.boot, []), piece, key=_monotonic_ms)
+        self._stretch = NOWHERE
         return True
 
     def at(self, boot: int, monotonic_ms: int) -> BelievedTime | None:
         """Tell the UTC time of a monotonic instant; None for a boot that never learned it."""
-        pieces = self._pieces.get(boot)
-        if not pieces:
-            return None
-        # Each piece told more than was known when it came, so only the nearest two can be the best.
+        stretch = self._stretch
+        if boot != stretch.boot or not stretch.start_ms <= monotonic_ms < stretch.end_ms:
+            # Rows are asked for one after another: a day of them lies between the same two pieces.
+            stretch = self._stretch = self._find_stretch(boot, monotonic_ms)
+        if stretch.before is None:
+            return _away_from(stretch.after, monotonic_ms) if stretch.after else None
+        if stretch.after is None:
+            return _away_from(stretch.before, monotonic_ms)
+        return _between(stretch.before, stretch.after, monotonic_ms)
+
+    def _find_stretch(self, boot: int, monotonic_ms: int) -> Stretch:
+        """Find the pieces on both sides: only these can be the best.
+
+        Each told more than was known when it came.
+        """
+        pieces = self._pieces.get(boot, [])
         place = bisect_right(pieces, monotonic_ms, key=_monotonic_ms)
-        if 0 < place < len(pieces):
-            return _between(pieces[place - 1], pieces[place], monotonic_ms)
-        return _away_from(pieces[place - 1 if place else 0], monotonic_ms)
+        before = pieces[place - 1] if place else None
+        after = pieces[place] if place < len(pieces) else None
+        return Stretch(
+            boot,
+            before.monotonic_ms if before else -ANY_CLOCK_MS,
+            after.monotonic_ms if after else ANY_CLOCK_MS,
+            before,
+            after,
+        )
 
     def forget(self, piece: Piece) -> None:
         """Take back a piece that could not be kept, so that its source is heard again."""
         self._pieces[piece.boot].remove(piece)
+        self._stretch = NOWHERE
 
     def bracket(self, boot: int) -> tuple[int | None, int | None]:
         """Tell between which UTC times a boot lies that never learned its own.
@@ -161,7 +195,7 @@ class ClockLedger:
             believed.utc_ms,
             row.meter_clock_ms,
             row.captured_at_ms,
-            Quality(row.quality),
+            row.quality,
             self.tolerance_ms,
         )
 

@@ -13,6 +13,7 @@ import msgspec
 from shared.columns import (
     Deltas,
     WireColumn,
+    columns_of,
     from_deltas,
     from_run_lengths,
     from_wire,
@@ -170,11 +171,10 @@ def frame_of(
     ends = [seq for gap in gaps for seq in (gap.first_seq, gap.last_seq)]
     if samples:
         ends += [samples[0].seq, samples[-1].seq]
-    names = dict.fromkeys(name for sample in samples for name in sample.registers)
-    columns = []
-    for name in names:
-        run, modulus = (runs or {}).get(name, ("", 0))
-        columns.append(Column(name, run, modulus, [s.registers.get(name) for s in samples]))
+    columns = [
+        Column(name, *(runs or {}).get(name, ("", 0)), values)
+        for name, values in columns_of([sample.registers for sample in samples]).items()
+    ]
     return Frame(
         log_id=log_id,
         meter=meter,

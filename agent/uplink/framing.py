@@ -3,7 +3,7 @@
 What consent withholds and what is damaged is said as gaps, so that a hole is never asked for again.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, takewhile
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -30,6 +30,9 @@ CLOSED_AFTER_MS = METER_CLOCK_TOLERANCE_MS + 60_000
 
 A meter's clock that is believed may be two minutes slow: its samples of the slot go on as long.
 """
+
+_SPANLESS = (Granularity.LIVE, Granularity.TEN_SECONDS, Granularity.NONE)
+"""All of a sample leaves the hub, or nothing, whenever its slot or day ends."""
 
 Resolve = Callable[[LogRow], tuple[int, int] | None]
 
@@ -138,8 +141,14 @@ def _end_of_unknown(seq: int, rows: Iterator[LogRow | Hole], resolve: Resolve) -
     return seq
 
 
-def _groups(stamped: Iterable[StampedSample], consent: Consent, zone: ZoneInfo) -> Iterator[_Group]:
+def _groups(stamped: list[StampedSample], consent: Consent, zone: ZoneInfo) -> Iterator[_Group]:
     """Group samples by the granularity that holds for them and the span it speaks of."""
+    if not stamped:
+        return
+    times_ms = [sample.taken_at_ms for sample in stamped]
+    if consent.for_all(min(times_ms), max(times_ms)) in _SPANLESS:
+        yield _Group(consent.for_sample(times_ms[0]), None, stamped)
+        return
 
     def key(sample: StampedSample) -> tuple[Granularity, int | None]:
         granularity = consent.for_sample(sample.taken_at_ms)

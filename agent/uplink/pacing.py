@@ -26,6 +26,10 @@ class TokenBucket:
         self.tokens -= 1
         return True
 
+    def wait_s(self) -> float:
+        """Say how long after the last `take` the next token is there."""
+        return max(0.0, (1 - self.tokens) / self.rate_per_s)
+
     def give_back(self) -> None:
         """Return a token that nothing was sent for."""
         self.tokens = min(self.burst, self.tokens + 1)

@@ -4,6 +4,7 @@ Knows no receipts: what is in flight it only counts. The session decides when th
 """
 
 import contextlib
+import math
 import random
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -26,6 +27,8 @@ STEADY_ANSWER_MS = 75 * MS_PER_MINUTE
 """Receipts of the steady flow come at most hourly; a quarter of an hour more is an overdue one."""
 
 BURST_FRAMES = 4
+FRAMES_A_TURN = 1
+"""A backlog's frame takes 10 ms to cut, ten times that on a small board: live goes in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ class Sender:
         self._clock_pieces = 0
         self._window_frames = 0
         self._in_flight = 0
+        self._turn_frames = 0
+        self._pause_s = math.inf
         self._jitter = random.Random()  # noqa: S311 (spreads load, guards no secret)
 
     def send(
@@ -94,10 +99,11 @@ class Sender:
         window_frames: int,
         *,
         is_final: bool,
-    ) -> None:
+    ) -> float:
         """Take back what is overdue and send what is due, `window_frames` unanswered at the most.
 
-        `is_final` sends what the interval would still hold back: the hub is about to stop.
+        `is_final` sends what the interval would still hold back: the hub is about to stop. Returns
+        in how many seconds a backlog can go on; endless where it has to wait for an answer.
         """
         now_ms = self._hooks.monotonic_ms()
         pieces = self._rules.clock_pieces()
@@ -108,8 +114,10 @@ class Sender:
         self._clock_pieces = pieces
         self._window_frames = window_frames
         self._in_flight = sum(len(delivery.flights) for _, delivery in deliveries)
+        self._turn_frames, self._pause_s = 0, math.inf
         for meter_log, delivery in deliveries:
             self._send_log(meter_log, delivery, now_ms, is_final=is_final)
+        return self._pause_s
 
     def _send_log(
         self, meter_log: MeterLog, delivery: Delivery, now_ms: int, *, is_final: bool
@@ -124,24 +132,35 @@ class Sender:
         for first_seq, last_seq in delivery.unsent(held):
             next_seq: int | None = first_seq
             while next_seq is not None and next_seq <= last_seq:
+                if self._in_flight >= self._window_frames:
+                    return
                 chunk_rows = self._rules.chunk_rows(meter_log, next_seq)
                 is_many = last_seq - next_seq + 1 >= chunk_rows
                 if not (is_due or is_many or last_seq < held[1]):
                     return
-                if self._in_flight >= self._window_frames:
-                    return
-                if is_many and not self._bucket.take(now_ms):
+                if is_many and not self._may_go_on(now_ms):
                     return
                 sent = self._state.frames_sent
                 chunk = (next_seq, min(last_seq, next_seq + chunk_rows - 1))
                 next_seq = self._send_chunk(meter_log, delivery, chunk, last_seq)
                 is_sent = self._state.frames_sent != sent
+                self._turn_frames += is_many and is_sent
                 if is_many and not is_sent:
                     self._bucket.give_back()
                 # The newest rows are looked at again only when their turn comes; what is stuck
                 # further back must not put that off.
                 if is_sent or chunk[1] == held[1]:
                     delivery.last_framed_ms = now_ms
+
+    def _may_go_on(self, now_ms: int) -> bool:
+        """Tell whether this turn has room for one more of a backlog's frames, and its pace."""
+        if self._turn_frames >= FRAMES_A_TURN:
+            self._pause_s = 0
+            return False
+        is_paced = not self._bucket.take(now_ms)
+        if is_paced:
+            self._pause_s = min(self._pause_s, self._bucket.wait_s())
+        return not is_paced
 
     def _send_chunk(
         self, meter_log: MeterLog, delivery: Delivery, chunk: Range, last_seq: int

@@ -7,6 +7,7 @@ but a receipt makes a row stored. Bytes go through the Uplink port, time comes a
 import asyncio
 import contextlib
 import logging
+import math
 import random
 import secrets
 import sqlite3
@@ -34,6 +35,7 @@ MAX_EVENTS = 1_000
 """Messages waiting for the session; receipts are cumulative: one dropped costs a re-send."""
 
 TICK_S = 1.0
+DRAIN_TICK_S = 0.05
 
 HELLO_ANSWER_MS = 20 * MS_PER_SECOND
 PAUSED_ASK_MS = 10 * MS_PER_MINUTE
@@ -89,18 +91,20 @@ class Session:
     async def run(self) -> None:
         """Serve for ever."""
         await self._uplink.start(self.deliver)
+        pause_s = TICK_S
         while True:
-            await self._take_events(TICK_S)
-            self._send_due(is_final=False)
+            await self._take_events(min(TICK_S, pause_s))
+            pause_s = self._send_due(is_final=False)
 
     async def drain(self, patience_s: float) -> None:
         """On the way out: send what is committed and wait for its receipts, but not for ever."""
         deadline_ms = self._hooks.monotonic_ms() + int(patience_s * MS_PER_SECOND)
         while self.state.is_connected and self._hooks.monotonic_ms() < deadline_ms:
-            self._send_due(is_final=True)
-            if self.is_answered and not any(one.flights for one in self._deliveries.values()):
+            pause_s = self._send_due(is_final=True)
+            in_flight = any(one.flights for one in self._deliveries.values())
+            if self.is_answered and not in_flight and pause_s == math.inf:
                 return
-            await self._take_events(0.05)
+            await self._take_events(min(DRAIN_TICK_S, pause_s))
 
     def unstored(self) -> list[tuple[MeterLog, list[Range]]]:
         """List per log what no receipt has named."""
@@ -133,6 +137,8 @@ class Session:
         return {log: self.delivery(log).stored for log in changed}
 
     async def _take_events(self, wait_s: float) -> None:
+        # An event that waits already is taken without a pause: let the others have their turn.
+        await asyncio.sleep(0)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 self._handle_one(await self._events.get())
@@ -236,18 +242,19 @@ class Session:
                 return meter_log
         return None
 
-    def _send_due(self, *, is_final: bool) -> None:
+    def _send_due(self, *, is_final: bool) -> float:
+        """Send what is due; say in how many seconds there is more, endless where nothing is."""
         now_ms = self._hooks.monotonic_ms()
         if not self.state.is_connected or now_ms < self._not_before_ms:
-            return
+            return math.inf
         if not self.is_answered:
             if self._hello_sent_ms is None or now_ms - self._hello_sent_ms > HELLO_ANSWER_MS:
                 self._say_hello(now_ms)
-            return
+            return math.inf
         if self._window_frames == 0 and self._has_been_silent(now_ms):
             self._say_hello(now_ms)
         deliveries = [(one, self.delivery(one.log)) for one in self._log.all_logs()]
-        self._sender.send(deliveries, self._window_frames, is_final=is_final)
+        return self._sender.send(deliveries, self._window_frames, is_final=is_final)
 
     def _has_been_silent(self, now_ms: int) -> bool:
         """Tell whether neither side has said anything for so long that a paused hub asks again."""

@@ -69,3 +69,21 @@ def test_an_unknown_word_is_refused_with_those_there_are() -> None:
         check_granularity("hourly")
 
     assert all(one.value in caught.value.hint for one in Granularity)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 20), granularities), max_size=4),
+    st.integers(0, 20),
+    st.integers(0, 20),
+)
+def test_what_holds_for_a_span_holds_for_each_sample(
+    choices: list[tuple[int, Granularity]], first_ms: int, span_ms: int
+) -> None:
+    """One answer for a whole span is the answer for all of it; a choice within it gives none."""
+    consent = Consent(choices)
+
+    held = consent.for_all(first_ms, first_ms + span_ms)
+
+    each = {consent.for_sample(at_ms) for at_ms in range(first_ms, first_ms + span_ms + 1)}
+    is_parted = any(first_ms < since_ms <= first_ms + span_ms for since_ms, _ in choices)
+    assert is_parted if held is None else each == {held}

@@ -44,6 +44,15 @@ def edges_by_hand(rows: Sequence[LogRow], register: str = "import_mwh") -> SlotE
     )
 
 
+def edges_in(history: History) -> dict[RunKey, SlotEdges]:
+    """Unpack all that a history holds."""
+    found: dict[RunKey, SlotEdges] = {}
+    for key, days in history._days.items():
+        for utc_day, packed in days.items():
+            found.setdefault(key, {}).update(unpack_day(packed, utc_day))
+    return found
+
+
 def key_of(meter_log: MeterLog, run: str = "") -> RunKey:
     return RunKey(meter_log.log, "import_mwh", run)
 
@@ -59,8 +68,8 @@ def test_folding_gives_the_edges_of_all_rows(tmp_path: Path) -> None:
         live.fold(meter_log, batch)
     at_start = history_of(log)
 
-    assert live._edges == {key_of(meter_log): edges_by_hand(rows)}
-    assert at_start._edges == live._edges
+    assert edges_in(live) == {key_of(meter_log): edges_by_hand(rows)}
+    assert edges_in(at_start) == edges_in(live)
     log.close()
 
 
@@ -117,7 +126,7 @@ def test_a_restart_in_the_middle_of_a_slot_changes_nothing(tmp_path: Path) -> No
     second = history_of(reopened)
     second.fold(reopened.meters[METER], append(reopened, reopened.meters[METER], rows[300:]))
 
-    assert second._edges == {key_of(meter_log): edges_by_hand(rows)}
+    assert edges_in(second) == {key_of(meter_log): edges_by_hand(rows)}
     reopened.close()
 
 
@@ -166,7 +175,7 @@ def test_a_run_change_within_a_batch_parts_the_runs(tmp_path: Path) -> None:
 
     history = history_of(log)
 
-    assert history._edges == {
+    assert edges_in(history) == {
         key_of(meter_log): edges_by_hand(rows[:2]),
         key_of(meter_log, "run-a"): edges_by_hand(rows[2:]),
     }
@@ -182,7 +191,7 @@ def test_a_damaged_first_row_of_a_run_still_parts_the_runs(tmp_path: Path) -> No
 
     history = history_of(log)
 
-    assert set(history._edges) == {key_of(meter_log), key_of(meter_log, "run-a")}
+    assert set(edges_in(history)) == {key_of(meter_log), key_of(meter_log, "run-a")}
     log.close()
 
 
@@ -212,13 +221,13 @@ def test_rows_without_a_time_wait_until_it_is_known(tmp_path: Path) -> None:
     ledger = ClockLedger([])
     history = History(log, ledger)
     history.load(START_MS)
-    before = dict(history._edges)
+    before = edges_in(history)
 
     ledger.believe(TIMED)
     history.catch_up()
 
     assert before == {}
-    assert history._edges == {key_of(meter_log): edges_by_hand(rows_every(5))}
+    assert edges_in(history) == {key_of(meter_log): edges_by_hand(rows_every(5))}
     log.close()
 
 
@@ -228,7 +237,7 @@ def test_a_boot_that_never_learned_the_time_holds_nothing_up(tmp_path: Path) -> 
     append(log, meter_log, [row_at(n, n, boot=2) for n in range(1, 6)])
     known = append(log, meter_log, rows_every(4, first_seq=6))
 
-    assert history_of(log)._edges == {key_of(meter_log): edges_by_hand(known)}
+    assert edges_in(history_of(log)) == {key_of(meter_log): edges_by_hand(known)}
     log.close()
 
 
@@ -246,9 +255,9 @@ def test_days_past_the_horizon_are_forgotten(tmp_path: Path) -> None:
     log.commit(batch)
 
     assert len(batch.days) == 2
-    assert history._edges[key_of(meter_log)] == edges_by_hand(late)
+    assert edges_in(history)[key_of(meter_log)] == edges_by_hand(late)
     reloaded = history_of(log, now_ms=START_MS + 60 * MS_PER_DAY)
-    assert len(reloaded._edges[key_of(meter_log)]) == 1
+    assert len(edges_in(reloaded)[key_of(meter_log)]) == 1
     assert HISTORY_DAYS < 60
     log.close()
 
@@ -280,7 +289,7 @@ def test_any_batching_and_any_restart_give_the_same_edges(
         if data.draw(st.booleans()):
             history = history_of(log)
 
-    assert history._edges == {key_of(meter_log): edges_by_hand(rows)}
+    assert edges_in(history) == {key_of(meter_log): edges_by_hand(rows)}
     log.close()
 
 

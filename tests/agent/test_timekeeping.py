@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.log import Log
 from agent.timekeeping import (
@@ -208,3 +210,30 @@ def test_an_imprecise_source_does_not_fill_the_ledger() -> None:
     )
 
     assert 1 <= added <= 6
+
+
+INSTANTS = st.integers(0, 200_000_000)
+PIECES = st.builds(
+    lambda boot, at_ms, off_ms, vague_ms: Piece(
+        boot, at_ms, START_MS + at_ms + off_ms, vague_ms, "x"
+    ),
+    st.integers(1, 2),
+    INSTANTS,
+    st.integers(-5_000, 5_000),
+    st.integers(0, 2_000),
+)
+
+
+@given(st.lists(PIECES | INSTANTS, max_size=12))
+def test_what_was_asked_before_changes_no_answer(steps: list[Piece | int]) -> None:
+    """A ledger asked between its pieces answers as one that is asked for the first time."""
+    ledger, believed = ClockLedger(), []
+
+    for step in steps:
+        if isinstance(step, Piece):
+            believed += [step] if ledger.believe(step) else []
+        else:
+            fresh = ClockLedger(believed)
+            assert [ledger.at(boot, step) for boot in (1, 2)] == [
+                fresh.at(boot, step) for boot in (1, 2)
+            ]

@@ -6,9 +6,11 @@ from hypothesis import strategies as st
 
 from shared.columns import (
     Deltas,
+    columns_of,
     from_deltas,
     from_run_lengths,
     from_wire,
+    rows_of,
     to_deltas,
     to_run_lengths,
     to_wire,
@@ -87,3 +89,20 @@ def test_run_lengths_expand_again(qualities: list[int]) -> None:
     back = from_run_lengths(to_run_lengths(qualities), len(qualities))
 
     assert back == qualities
+
+
+NAMES = st.sampled_from(["a", "b", "c"])
+ROWS = st.lists(st.dictionaries(NAMES, WHOLE)) | st.lists(
+    st.fixed_dictionaries({"a": WHOLE, "b": WHOLE})
+)
+
+
+@given(ROWS)
+def test_rows_become_columns_and_rows_again(rows: list[dict[str, int]]) -> None:
+    """Whether every row has every name, some lack one, or there is none at all."""
+    columns = columns_of(rows)
+
+    assert rows_of(columns, len(rows)) == rows
+    assert columns == {
+        name: [row.get(name) for row in rows] for name in {name for row in rows for name in row}
+    }

@@ -85,6 +85,16 @@ def test_any_order_split_and_repetition_gives_the_same_edges(samples: Samples, s
     assert known == fold(samples)
 
 
+@given(rising(), st.integers(0, 2**32))
+def test_samples_in_order_of_time_fold_as_any_order_does(samples: Samples, seed: int) -> None:
+    """A log's rows nearly always rise in time, and are folded by their slots' ends alone."""
+    on_boundaries = [(START_MS + slot * SLOT_MS, slot) for slot in range(1, 4)]
+    in_order = sorted(dict([*samples, *on_boundaries]).items())
+    shuffled = random.Random(seed).sample([*in_order, *in_order], 2 * len(in_order))
+
+    assert fold(in_order) == fold(shuffled)
+
+
 def test_absent_values_open_and_close_nothing() -> None:
     """A sample that lacks the register says nothing of it."""
     edges = edges_of([START_MS + 1, START_MS + 2, START_MS + 3], [None, 5, None])

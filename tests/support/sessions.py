@@ -79,7 +79,9 @@ class Scene:
         events = self.session._events
         while not events.empty():
             self.session._handle(events.get_nowait())
-        self.session._send_due(is_final=False)
+        while self.session._send_due(is_final=False) == 0:
+            # A backlog goes frame by frame, and on at once after others have had their turn.
+            continue
 
     def connect(self) -> None:
         """Connect and let hello be said."""

@@ -244,6 +244,10 @@ class Way:
         missing = [subtract([span], stored.get(log_id, [])) for log_id, span in held.items()]
         return bool(held) and not any(missing)
 
+    def knows(self, thing: str) -> bool:
+        """Tell whether the cloud has heard of a hub."""
+        return any(one["thing"] == thing for one in self.get("/v1/gateways")["gateways"])
+
     def _stored(self, thing: str) -> dict[str, list[list[int]]]:
         for gateway in self.get("/v1/gateways")["gateways"]:
             if gateway["thing"] == thing:

@@ -16,6 +16,19 @@ def test_a_burst_then_the_rate() -> None:
     assert later == [True, True, False]
 
 
+def test_an_empty_bucket_says_when_the_next_token_is_there() -> None:
+    """Asked again then, it has one; a moment sooner it has none."""
+    bucket = TokenBucket(4, 1)
+    bucket.take(1_000_000)
+    bucket.take(1_000_050)
+
+    wait_ms = round(bucket.wait_s() * 1_000)
+
+    assert wait_ms == 200
+    assert not bucket.take(1_000_050 + wait_ms - 1)
+    assert bucket.take(1_000_050 + wait_ms)
+
+
 def test_no_more_than_the_burst_is_saved_up() -> None:
     """A night of silence does not become a flood."""
     bucket = TokenBucket(5, 4)
