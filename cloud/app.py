@@ -16,8 +16,9 @@ from cloud.bootstrap import open_database
 from cloud.config import Config
 from cloud.db import Database
 from cloud.households.repository import household_of
+from cloud.households.revocations import may_be_live
+from cloud.ingest import consent, gateways
 from cloud.ingest import endpoints as dead_letters
-from cloud.ingest import gateways
 from cloud.live import LiveFeed
 from cloud.mqtt import BrokerLink, Subscription
 from cloud.parts import Parts
@@ -61,7 +62,7 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
         is_connected=lambda: link is not None and link.is_connected,
     )
     errors.install(app)
-    for feature in (health, gateways, meters, cost, tariffs, dead_letters):
+    for feature in (health, gateways, consent, meters, cost, tariffs, dead_letters):
         app.include_router(feature.router)
     return app
 
@@ -82,7 +83,7 @@ async def _serving(app: FastAPI, link: BrokerLink | None) -> AsyncIterator[None]
 
 def _household_of(database: Database, thing: str) -> str | None:
     with database.reading() as connection:
-        return household_of(connection, thing)
+        return household_of(connection, thing) if may_be_live(connection, thing) else None
 
 
 def _version() -> str:
