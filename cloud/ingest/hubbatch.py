@@ -277,7 +277,7 @@ class HubBatch:
         )
 
     def _keep_ledgers(self) -> None:
-        """Bring the gaps of each log up to date; one with a hole is answered at once."""
+        """Bring the gaps of each log up to date; one with a new hole is answered at once."""
         for log_id, log in self._logs.items():
             missing = gaps.find_missing(log.missing, log.coverage, log.held, self._now_ms)
             since_ms = gaps.hole_since(missing, log.coverage, log.held)
@@ -290,7 +290,7 @@ class HubBatch:
                 damaged_count=log.damaged_count + declared[GapKind.DAMAGED],
             )
             answer = self._answers.get(log_id)
-            if answer is not None and since_ms is not None:
+            if answer is not None and repository.is_new_hole(since_ms, self._now_ms):
                 answer.is_due = True
 
     def _answer(self, log_id: str) -> Answer:

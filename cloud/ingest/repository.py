@@ -21,7 +21,8 @@ REMIND_MS = 5 * MS_PER_MINUTE
 """How soon a hub that is online and has left a hole is told again, while the hole is new."""
 
 REMIND_OLD_MS = MS_PER_HOUR
-"""How often, and from when on, where the hub has not filled it: on AWS each receipt costs."""
+"""How long a hole is new, and how often a hub is told of an old one: it may never be able to fill
+it (a range refused twice is held there), and on AWS each receipt costs."""
 
 
 class Log(NamedTuple):
@@ -103,6 +104,11 @@ def list_logs(connection: Connection, scope: Scope, thing: str | None = None) ->
     if thing is not None:
         query = query.where(logs.c.thing == thing)
     return [_log(row) for row in connection.execute(query)]
+
+
+def is_new_hole(since_ms: int | None, now_ms: int) -> bool:
+    """Tell whether there is a hole, and one that the hub has not known of for long."""
+    return since_ms is not None and now_ms - since_ms < REMIND_OLD_MS
 
 
 def logs_with_holes(connection: Connection, now_ms: int, limit: int) -> list[tuple[str, str]]:

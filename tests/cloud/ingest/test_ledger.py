@@ -55,6 +55,18 @@ def test_every_frame_is_answered_while_there_is_a_hole(cloud: Cloud) -> None:
     assert still[0].stored == [(11, 20, 0)]
 
 
+def test_old_hole_waits_for_the_interval_again(cloud: Cloud) -> None:
+    """A range that the hub holds back for good must not cost a receipt with every frame."""
+    cloud.send(payload_of(samples_of(1, 5)), payload_of(samples_of(11, 5)))
+    cloud.clock.advance_to(NOW_MS + repository.REMIND_OLD_MS)
+    late_ms = cloud.clock.utc_ms() - 300_000
+
+    first = cloud.send(payload_of(samples_of(16, 5, start_ms=late_ms)))
+    second = cloud.send(payload_of(samples_of(21, 5, start_ms=late_ms)))
+
+    assert [len(first), len(second)] == [1, 0]
+
+
 def test_hole_that_the_hub_no_longer_holds_is_asked_for_no_more(cloud: Cloud) -> None:
     """It is shown for good, and costs no receipt with every frame."""
     cloud.greet(1, 20)
