@@ -15,6 +15,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import ColumnElement, Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
@@ -71,7 +72,10 @@ class Database:
             connection.commit()
 
     def migrate(self) -> None:
-        """Bring the schema to the newest revision; several processes may do so at once."""
+        """Bring the schema to the newest revision; several processes may do so at once.
+
+        Raises OperatorError where a later program has changed the schema already.
+        """
         with _MIGRATING, self.writing() as connection:
             if self.dialect == "postgresql":
                 connection.execute(
@@ -79,7 +83,13 @@ class Database:
                 )
             settings = _migrations()
             settings.attributes["connection"] = connection
-            command.upgrade(settings, "head")
+            try:
+                command.upgrade(settings, "head")
+            except CommandError as error:
+                raise OperatorError(
+                    f"the database was changed by a later program: {error}",
+                    hint="upgrade hearthlink again, or restore a backup from before the upgrade",
+                ) from error
 
     def copy_to(self, target: Path) -> None:
         """Copy the whole database into a new file, while others go on reading and writing it.

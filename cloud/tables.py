@@ -56,6 +56,7 @@ hubs = Table(
     Column("dead_letters_expired", BigInteger, nullable=False, server_default="0"),
     Column("store_id", String(32), nullable=False, server_default=""),
     Column("store_renewals", BigInteger, nullable=False, server_default="0"),
+    Column("store_renewed_at_ms", BigInteger, nullable=False, server_default="0"),
     Column("consent", String(16), nullable=False, server_default=""),
 )
 

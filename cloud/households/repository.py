@@ -41,6 +41,7 @@ class Hub(NamedTuple):
     dead_letters_expired: int = 0
     store_id: str = ""
     store_renewals: int = 0
+    store_renewed_at_ms: int = 0
     consent: str = ""
 
 

@@ -25,9 +25,12 @@ from shared.errors import FrameError
 from shared.frames import Envelope, Frame, GapKind
 from shared.protocol import MAX_RANGES_PER_RECEIPT, Hello, LogState, Receipt, is_backlog
 from shared.readings import medium_of
-from shared.units import MS_PER_SECOND
+from shared.units import MS_PER_DAY, MS_PER_SECOND
 
 CONFLICT = "conflict"
+
+HEAL_MS = MS_PER_DAY
+"""A hub online fills a hole within hours; it may be paced behind 30 days of backlog for some."""
 
 
 class Rules(NamedTuple):
@@ -100,6 +103,7 @@ class HubBatch:
             if log is not None and log.thing == self._hub.thing:
                 self._logs[log_id] = log
                 self._answer(log_id).touched = [one[:2] for one in log.missing]
+                self._heal(log)
             if log is not None or not log_id:
                 self._answer(log_id).is_due = True
 
@@ -222,11 +226,26 @@ class HubBatch:
             self._answer(log_id).is_due = True
             self._rename_store()
 
+    def _heal(self, log: Log) -> None:
+        """Ask for everything, once, where a hole stays though the hub holds it and is online.
+
+        The hub then believes it stored: this store said so once and was put back from a copy.
+        """
+        since_ms = log.hole_since_ms
+        if (
+            since_ms is not None
+            and self._now_ms - since_ms >= HEAL_MS
+            and self._hub.store_renewed_at_ms < since_ms
+        ):
+            self._rename_store()
+
     def _rename_store(self) -> None:
         """Give the store another name for this hub: it offers again all that it holds."""
         self._store_id = secrets.token_hex(16)
         self._hub = self._hub._replace(
-            store_id=self._store_id, store_renewals=self._hub.store_renewals + 1
+            store_id=self._store_id,
+            store_renewals=self._hub.store_renewals + 1,
+            store_renewed_at_ms=self._now_ms,
         )
 
     def _set_aside(self, one: Read, error: FrameError) -> None:

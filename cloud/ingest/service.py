@@ -26,7 +26,7 @@ MAX_CONNECTION_ID_CHARS = 64
 REVOKED = "revoked"
 """Why a letter of a revoked hub is not read in."""
 
-MAX_REMINDED = 256
+MAX_REMINDED = 64
 """Logs reminded at once: a worker does so every minute, between two batches."""
 
 MAX_REPLAYED = 256

@@ -1,11 +1,15 @@
 """A store put back from an old backup: hubs offer again what they hold, and nothing is doubled."""
 
 import os
+import random
 import sqlite3
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from cloud.backup import back_up, renew, restore
@@ -15,6 +19,7 @@ from shared.clock import DrivenClock
 from shared.errors import OperatorError
 from shared.protocol import Receipt
 from shared.ranges import union
+from shared.units import MS_PER_HOUR
 from tests.support.cloud import config_in, payload_of, samples_of
 from tests.support.ingest import NOW_MS, Cloud
 
@@ -45,6 +50,10 @@ class Hub:
         self._hear(self.cloud.greet(1, self.last_seq, **said))
         for _ in range(3):
             self._hear(self.cloud.send(*[payload_of(samples_of(f, FRAME)) for f in self._unsent()]))
+
+    def hear_reminders(self) -> None:
+        """Take what the cloud says by itself."""
+        self._hear([one.receipt for one in self.cloud.service.remind()])
 
     def _unsent(self) -> list[int]:
         return [
@@ -93,6 +102,44 @@ def test_hub_fills_what_an_old_backup_lacks(cloud: Cloud, tmp_path: Path) -> Non
     assert (_days(cloud.database), cloud.log().missing) == (whole, [])
 
 
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 2**32))
+def test_whatever_is_put_back_when_each_sample_is_there_once_in_the_end(seed: int) -> None:
+    """Backups, restores, copied files and renewals in any order, with a hub that goes on."""
+    rng = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        directory = Path(folder)
+        cloud = Cloud(directory)
+        hub = Hub(cloud)
+        backups: list[Path] = []
+        for step in range(10):
+            hub.log(rng.choice((0, 10, 50)))
+            action = rng.choice(("connect", "connect", "backup", "restore", "copy", "renew"))
+            if action == "backup":
+                backups.append(directory / f"{step}.backup")
+                back_up(cloud.database, backups[-1])
+            elif action == "restore" and backups:
+                restore(config_in(directory), rng.choice(backups), DrivenClock(NOW_MS + step))
+            elif action == "copy" and backups:
+                cloud.database.replace_with(rng.choice(backups))
+            elif action == "renew":
+                renew(cloud.database, cloud.clock)
+            elif hub.last_seq:
+                hub.connect(says_what_it_knows=rng.random() < 0.5)
+        hub.log(10)
+
+        hub.connect(says_what_it_knows=True)
+
+        assert hub.stored == [(1, hub.last_seq)]
+        assert sorted(cloud.stored()) == list(range(1, hub.last_seq + 1))
+        cloud.database.close()
+        truth = Cloud(directory / "truth")
+        truth.send(payload_of(samples_of(1, hub.last_seq)))
+        assert _days(cloud.database) == _days(truth.database)
+        truth.database.close()
+        cloud.database.close()
+
+
 def test_what_was_there_is_kept_aside(cloud: Cloud, tmp_path: Path) -> None:
     """A restore by mistake can be undone: the copy is a backup itself."""
     back_up(cloud.database, tmp_path / "old.db")
@@ -125,6 +172,35 @@ def test_store_put_back_by_copying_its_file_is_found_out_by_a_hub(
     assert cloud.hub().store_renewals == 1
     assert hub.stored == [(1, 300)]
     assert list(cloud.stored()) == list(range(1, 301))
+
+
+def test_hub_that_believes_stored_what_is_not_is_asked_for_everything_once(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    """Nobody noticed the copied file: a hole that stays for a day though the hub holds it tells."""
+    hub = Hub(cloud)
+    hub.log(100)
+    cloud.connect()
+    hub.connect()
+    back_up(cloud.database, tmp_path / "old.db")
+    hub.log(200)
+    hub.connect()
+    cloud.database.replace_with(tmp_path / "old.db")
+    hub.revision = 0
+    hub.log(10)
+    hub.connect()
+    hole = cloud.log().missing
+
+    for hours in (1, 23, 24, 48):
+        cloud.clock.advance_to(NOW_MS + hours * MS_PER_HOUR)
+        hub.hear_reminders()
+    healed = cloud.log().missing
+    hub.connect()
+
+    assert [one[:2] for one in hole] == [(101, 300)]
+    assert healed == hole
+    assert cloud.hub().store_renewals == 1
+    assert (hub.stored, cloud.log().missing) == ([(1, 310)], [])
 
 
 def test_hello_of_a_hub_that_is_up_to_date_changes_no_name(cloud: Cloud) -> None:

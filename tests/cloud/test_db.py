@@ -7,11 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import select, text
 
-from cloud.db import Database, upsert
+from cloud.db import Database, _migrations, upsert
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
 from cloud.ingest.repository import read_log, store_id
@@ -19,6 +20,7 @@ from cloud.ingest.service import IngestService
 from cloud.scope import Scope
 from cloud.tables import households, metadata
 from shared.clock import DrivenClock
+from shared.errors import OperatorError
 from shared.units import MS_PER_MINUTE
 from tests.support.cloud import (
     LOG_ID,
@@ -67,6 +69,34 @@ def test_old_database_is_brought_up_and_goes_on(tmp_path: Path, schema: Path) ->
     assert [one[:2] for one in log.missing] == [(31, 40)]
 
 
+def test_every_migration_can_be_taken_back(tmp_path: Path) -> None:
+    """Down to the first schema and up again: the tables are what cloud/tables.py says."""
+    database = database_in(tmp_path)
+
+    with database.writing() as connection:
+        settings = _migrations()
+        settings.attributes["connection"] = connection
+        command.downgrade(settings, "0001")
+    database.migrate()
+
+    with database.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    database.close()
+
+
+def test_older_program_says_that_the_database_is_newer(tmp_path: Path) -> None:
+    """After a rollback of the program, with both ways out, and nothing changed."""
+    database = database_in(tmp_path)
+    with database.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(OperatorError, match="later program") as caught:
+        database.migrate()
+
+    database.close()
+    assert "restore a backup" in caught.value.hint
+
+
 def test_store_keeps_its_name_when_opened_twice(tmp_path: Path) -> None:
     """The store id is minted once."""
     names = []
@@ -85,9 +115,9 @@ def test_store_keeps_its_name_when_opened_twice(tmp_path: Path) -> None:
 def test_processes_may_migrate_at_once(tmp_path: Path) -> None:
     """Three processes that start on one empty database all come up."""
     environment = {"HEARTHLINK_CLOUD_STATE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", RUN, "migrate"]
+    words = [sys.executable, "-c", RUN, "migrate"]
 
-    processes = [subprocess.Popen(command, env=environment) for _ in range(3)]
+    processes = [subprocess.Popen(words, env=environment) for _ in range(3)]
 
     assert [process.wait(60) for process in processes] == [0, 0, 0]
 

@@ -8,8 +8,8 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-COUNTS = {
-    "hubs": ("messages_refused", "dead_letters_expired", "store_renewals"),
+NUMBERS = {
+    "hubs": ("messages_refused", "dead_letters_expired", "store_renewals", "store_renewed_at_ms"),
     "logs": ("withheld_count", "thinned_count", "damaged_count"),
     "meters": ("frames_pruned",),
 }
@@ -24,7 +24,7 @@ TEXTS = {"store_id": 32, "consent": 16}
 
 def upgrade() -> None:
     """Add the columns and make the two tables; what is there stays as it is."""
-    for table, names in COUNTS.items():
+    for table, names in NUMBERS.items():
         for name in names:
             op.add_column(
                 table, sa.Column(name, sa.BigInteger(), nullable=False, server_default="0")
@@ -60,6 +60,6 @@ def downgrade() -> None:
         op.drop_column("logs", name)
     for name in TEXTS:
         op.drop_column("hubs", name)
-    for table, names in COUNTS.items():
+    for table, names in NUMBERS.items():
         for name in names:
             op.drop_column(table, name)
