@@ -12,20 +12,21 @@ from sqlalchemy import Connection
 
 from cloud.households.repository import Hub, lock_hub, write_hub
 from cloud.households.revocations import find_limit, find_revocation, lift_limit
-from cloud.ingest import gaps, letters, merge, repository
+from cloud.ingest import letters, merge, repository
+from cloud.ingest.hublogs import HubLogs
 from cloud.ingest.intake import LATER_VERSION, Read
 from cloud.ingest.letters import DeadLetter
 from cloud.ingest.merger import Merger, Verdict
-from cloud.ingest.receipts import Answer, listed
+from cloud.ingest.receipts import Answer
 from cloud.ingest.repository import Log
 from cloud.readings.repository import SqlReadingStore
 from cloud.readings.store import CORRECTION_HORIZON_MS
 from cloud.scope import Scope
 from shared.errors import FrameError
-from shared.frames import Envelope, Frame, GapKind
+from shared.frames import Envelope, Frame
 from shared.protocol import MAX_RANGES_PER_RECEIPT, Hello, LogState, Receipt, is_backlog
 from shared.readings import medium_of
-from shared.units import MS_PER_DAY, MS_PER_SECOND
+from shared.units import MS_PER_DAY
 
 CONFLICT = "conflict"
 
@@ -53,8 +54,7 @@ class HubBatch:
         self._scope = Scope.of(self._hub.household_id)
         self._horizon_ms = now_ms - CORRECTION_HORIZON_MS
         self._merger = Merger(SqlReadingStore(connection), self._scope, thing, self._horizon_ms)
-        self._logs: dict[str, Log] = {}
-        self._answers: dict[str, Answer] = {}
+        self._logs = HubLogs(connection, self._hub, now_ms)
         self._mediums: dict[str, str] = {}
 
     def take(self, read: Sequence[Read]) -> None:
@@ -92,20 +92,19 @@ class HubBatch:
         for state in hello.logs:
             self._greet_log(state)
         if not hello.logs:
-            self._answer("").is_due = True
+            self._logs.answer("").is_due = True
 
     def remind(self, log_ids: Sequence[str]) -> None:
         """Answer these logs though nothing came of them; "" is the hub itself."""
         if self.is_revoked:
             return
         for log_id in log_ids:
-            log = repository.read_log(self._connection, log_id) if log_id else None
-            if log is not None and log.thing == self._hub.thing:
-                self._logs[log_id] = log
-                self._answer(log_id).touched = [one[:2] for one in log.missing]
+            log = self._logs.find(log_id) if log_id else None
+            if log is not None:
+                self._logs.answer(log_id).touched = [one[:2] for one in log.missing]
                 self._heal(log)
             if log is not None or not log_id:
-                self._answer(log_id).is_due = True
+                self._logs.answer(log_id).is_due = True
 
     def replay(self, one: Read, *, was_stored: bool) -> FrameError | None:
         """Merge what was set aside; returns why it still cannot be.
@@ -120,9 +119,9 @@ class HubBatch:
                 self._merge(one, one.frame, log)
         except FrameError as error:
             if was_stored and error.code != LATER_VERSION and one.envelope is not None:
-                self._uncover(one.envelope)
+                self._take_back(one.envelope)
             return error
-        self._answer(log.log_id).is_due = True
+        self._logs.answer(log.log_id).is_due = True
         return None
 
     def finish(self) -> list[Receipt]:
@@ -130,15 +129,14 @@ class HubBatch:
         self._merger.finish()
         for meter, medium in self._mediums.items():
             repository.set_medium(self._connection, self._scope, meter, medium)
-        self._keep_ledgers()
+        self._logs.close_gaps(self._merger.declared)
         receipts = [
             self._receipt(log_id, answer)
-            for log_id, answer in self._answers.items()
-            if answer.is_due or self._is_interval_over(log_id)
+            for log_id, answer in self._logs.due(self._rules.receipt_interval_s)
         ]
-        for log in self._logs.values():
-            if log.thing == self._hub.thing:
-                repository.write_log(self._connection, log)
+        self._logs.write()
+        logs_refused = self._hub.logs_refused + self._logs.refused
+        self._hub = self._hub._replace(logs_refused=logs_refused)
         write_hub(self._connection, self._hub)
         return receipts
 
@@ -155,38 +153,21 @@ class HubBatch:
         """Find the log a message belongs to; raises FrameError with the reason where it may not."""
         if one.envelope is None or (one.error is not None and not one.is_kept_for_later):
             raise one.error or FrameError("not-a-frame", "no envelope")
-        meter = one.frame.meter if one.frame is not None else ""
-        log = self._open_log(one.envelope.log_id.hex(), meter)
-        if one.error is not None:
-            raise one.error
-        if log.meter and log.meter != meter:
-            raise FrameError(CONFLICT, f"log of meter {log.meter!r} with a frame of {meter!r}")
-        if not log.meter:
-            self._logs[log.log_id] = log._replace(meter=meter)
-        return log
-
-    def _open_log(self, log_id: str, meter: str) -> Log:
-        log = self._logs.get(log_id) or repository.read_log(self._connection, log_id)
-        if log is None:
-            new = Log(log_id, self._hub.household_id, self._hub.thing, meter, None, None, [], 0)
-            if not repository.add_log(self._connection, new):
-                self._hub = self._hub._replace(logs_refused=self._hub.logs_refused + 1)
-                raise FrameError("too-many-logs", f"{repository.MAX_LOGS_PER_HUB} logs of this hub")
-            log = repository.read_log(self._connection, log_id) or new
-        if log.thing != self._hub.thing:
-            raise FrameError("wrong-hub", f"log {log_id} belongs to another hub")
-        self._logs[log_id] = log
-        return log
+        log_id = one.envelope.log_id.hex()
+        if one.frame is None:
+            self._logs.open(log_id, "")
+            raise one.error or FrameError("not-a-frame", "no frame")
+        return self._logs.open_for(log_id, one.frame.meter)
 
     def _merge(self, one: Read, frame: Frame, log: Log) -> None:
-        verdict = self._merge_into(one, frame, self._logs[log.log_id])
-        self._cover(log.log_id, (frame.first_seq, frame.last_seq), frame.revision)
+        verdict = self._merge_into(one, frame, self._logs.find(log.log_id) or log)
+        self._logs.cover(log.log_id, (frame.first_seq, frame.last_seq), frame.revision)
         medium = medium_of([column.register for column in frame.columns])
         if medium is not None:
             self._mediums[frame.meter] = medium.value
         newest = max(frame.times_ms, default=self._now_ms)
         if verdict is Verdict.DUPLICATE or is_backlog(newest, self._now_ms):
-            self._answer(log.log_id).is_due = True
+            self._logs.answer(log.log_id).is_due = True
 
     def _merge_into(self, one: Read, frame: Frame, log: Log) -> Verdict:
         """Merge a frame into what is stored; raises FrameError where that cannot be."""
@@ -208,22 +189,12 @@ class HubBatch:
             raise FrameError(CONFLICT, detail)
         return verdict
 
-    def _cover(self, log_id: str, span: tuple[int, int], revision: int) -> None:
-        log = self._logs[log_id]
-        coverage = merge.cover(log.coverage, *span, revision)
-        self._logs[log_id] = log._replace(coverage=coverage)
-        self._answer(log_id).touched.append(span)
-
-    def _uncover(self, envelope: Envelope) -> None:
+    def _take_back(self, envelope: Envelope) -> None:
+        """A range said to be stored cannot be read: it is missing, and the hub is asked anew."""
         log_id = envelope.log_id.hex()
-        log = self._logs.get(log_id) or repository.read_log(self._connection, log_id)
-        if log is not None and log.thing == self._hub.thing:
-            span = (envelope.first_seq, envelope.last_seq)
-            self._logs[log_id] = log._replace(
-                coverage=merge.uncover(log.coverage, *span),
-                missing=[*log.missing, gaps.Missing(*span, self._now_ms)],
-            )
-            self._answer(log_id).is_due = True
+        if self._logs.find(log_id) is not None:
+            self._logs.uncover(log_id, (envelope.first_seq, envelope.last_seq))
+            self._logs.answer(log_id).is_due = True
             self._rename_store()
 
     def _heal(self, log: Log) -> None:
@@ -260,9 +231,9 @@ class HubBatch:
             return
         log_id, span = envelope.log_id.hex(), (envelope.first_seq, envelope.last_seq)
         if is_kept and one.is_kept_for_later and error is one.error:
-            self._cover(log_id, span, envelope.revision)
+            self._logs.cover(log_id, span, envelope.revision)
             return
-        answer = self._answer(log_id)
+        answer = self._logs.answer(log_id)
         answer.is_due = True
         # What is stored of a span that was refused is what the hub must know before all else.
         answer.touched.append(span)
@@ -282,57 +253,21 @@ class HubBatch:
         )
 
     def _greet_log(self, state: LogState) -> None:
-        answer = self._answer(state.log_id)
+        answer = self._logs.answer(state.log_id)
         answer.is_due = True
         try:
-            log = self._open_log(state.log_id, state.meter)
+            self._logs.note_held(state)
         except FrameError as error:
             answer.rejected.append((state.first_seq, state.last_seq, error.code))
-            return
-        self._logs[state.log_id] = log._replace(
-            meter=log.meter or state.meter,
-            first_seq_held=state.first_seq,
-            last_seq_held=state.last_seq,
-        )
-
-    def _keep_ledgers(self) -> None:
-        """Bring the gaps of each log up to date; one with a new hole is answered at once."""
-        for log_id, log in self._logs.items():
-            missing = gaps.find_missing(log.missing, log.coverage, log.held, self._now_ms)
-            since_ms = gaps.hole_since(missing, log.coverage, log.held)
-            declared = self._merger.declared[log_id]
-            self._logs[log_id] = log._replace(
-                missing=missing,
-                hole_since_ms=since_ms,
-                withheld_count=log.withheld_count + declared[GapKind.WITHHELD],
-                thinned_count=log.thinned_count + declared[GapKind.THINNED],
-                damaged_count=log.damaged_count + declared[GapKind.DAMAGED],
-            )
-            answer = self._answers.get(log_id)
-            if answer is not None and repository.is_new_hole(since_ms, self._now_ms):
-                answer.is_due = True
-
-    def _answer(self, log_id: str) -> Answer:
-        return self._answers.setdefault(log_id, Answer())
-
-    def _is_interval_over(self, log_id: str) -> bool:
-        log = self._logs.get(log_id)
-        interval_ms = self._rules.receipt_interval_s * MS_PER_SECOND
-        return log is not None and self._now_ms - log.receipted_at_ms >= interval_ms
 
     def _receipt(self, log_id: str, answer: Answer) -> Receipt:
         revision = self._hub.receipt_revision + 1
         self._hub = self._hub._replace(receipt_revision=revision)
-        stored: list[merge.Covered] = []
-        log = self._logs.get(log_id)
-        if log is not None and log.thing == self._hub.thing:
-            self._logs[log_id] = log._replace(receipted_at_ms=self._now_ms)
-            stored = listed(log.coverage, answer.touched)
         return Receipt(
             store_id=self._store_id,
             log_id=log_id,
             revision=revision,
-            stored=stored,
+            stored=self._logs.note_receipt(log_id),
             rejected=answer.rejected[-MAX_RANGES_PER_RECEIPT:],
             window_frames=self._rules.window_frames,
             cloud_time_ms=self._now_ms,
