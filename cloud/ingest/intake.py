@@ -53,6 +53,7 @@ def read_message(message: Message, now_ms: int) -> Read:
 def check_hello(hello: Hello) -> None:
     """Hold what a hello says to its limits; raises BadInputError."""
     check_text("agent version", hello.agent_version)
+    check_text("consent", hello.consent)
     for state in hello.logs:
         _check_log_state(state)
 
