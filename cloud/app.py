@@ -16,9 +16,10 @@ from cloud.bootstrap import open_database
 from cloud.config import Config
 from cloud.db import Database
 from cloud.households.repository import household_of
+from cloud.households.revocations import may_be_live
 from cloud.hubauth import HubGate
+from cloud.ingest import consent, gateways, hubs
 from cloud.ingest import endpoints as dead_letters
-from cloud.ingest import gateways, hubs
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.service import IngestService
 from cloud.live import LiveFeed
@@ -65,7 +66,7 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
     )
     app.state.hub_door = _hub_door(config, database, clock)
     errors.install(app)
-    for feature in (health, gateways, meters, cost, tariffs, dead_letters, hubs):
+    for feature in (health, gateways, consent, meters, cost, tariffs, dead_letters, hubs):
         app.include_router(feature.router)
     return app
 
@@ -94,7 +95,7 @@ def _hub_door(config: Config, database: Database, clock: Clock) -> hubs.HubDoor 
 
 def _household_of(database: Database, thing: str) -> str | None:
     with database.reading() as connection:
-        return household_of(connection, thing)
+        return household_of(connection, thing) if may_be_live(connection, thing) else None
 
 
 def _version() -> str:

@@ -1,6 +1,7 @@
-"""`hearthlink cloud`: the API, ingest workers, migrations, and all stored samples as JSON lines."""
+"""`hearthlink cloud`: the API, ingest workers, and the care of their database."""
 
 import argparse
+import contextlib
 import gc
 import logging
 import signal
@@ -9,10 +10,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from cloud.config import Config, load
 from shared.clock import SystemClock
 from shared.errors import OperatorError
+
+if TYPE_CHECKING:
+    from cloud.db import Database
 
 SHUTDOWN_S = 3
 """How long open requests may take to end once asked."""
@@ -39,9 +44,9 @@ def run(arguments: Sequence[str]) -> int:
         return _api(config)
     if chosen.command == "ingest":
         return _ingest(config)
-    if chosen.command == "migrate":
-        return _migrate(config)
-    return _samples(config, with_all=chosen.all)
+    if chosen.command == "restore":
+        return _restore(config, chosen.file)
+    return _with_database(config, chosen)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,12 +59,27 @@ def _parser() -> argparse.ArgumentParser:
         "ingest": "run one ingest worker until told to stop",
         "migrate": "bring the database to the newest schema",
         "samples": "print every stored sample as a JSON line",
+        "backup": "copy the database into a new file while it is in use",
+        "restore": "put a backup in place; every hub then offers again all that it holds",
+        "store": "give the store another name, after its database was put back by other means",
+        "dead-letters": "list what could not be merged",
+        "replay": "try dead letters again, all or those named",
+        "prune": "delete frames and dead letters that came over 13 months ago",
     }
     for name, summary in summaries.items():
         commands.add_parser(name, parents=[shared], help=summary, description=summary)
-    commands.choices["samples"].add_argument(
+    of = commands.choices
+    of["samples"].add_argument(
         "--all", action="store_true", help="print replaced revisions too, not only the highest"
     )
+    of["backup"].add_argument("file", type=Path, metavar="FILE", help="file to write, a new one")
+    of["restore"].add_argument("file", type=Path, metavar="FILE", help="a file of 'cloud backup'")
+    of["store"].add_argument("action", choices=["renew"], help="what to do: renew")
+    of["replay"].add_argument(
+        "ids", type=int, nargs="*", metavar="ID", help="numbers of letters; none is all"
+    )
+    for name in ("dead-letters", "replay"):
+        of[name].add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 
@@ -136,27 +156,56 @@ def _ingest(config: Config) -> int:
     return 0
 
 
-def _migrate(config: Config) -> int:
-    from cloud.bootstrap import open_database  # noqa: PLC0415  # only this command loads it
+def _restore(config: Config, file: Path) -> int:
+    from cloud.backup import restore  # noqa: PLC0415  # only this command loads it
 
-    database = open_database(config, SystemClock())
-    database.close()
-    print(f"{database.dialect} database is at the newest schema")
+    restored = restore(config, file, SystemClock())
+    print(f"restored as store {restored.store_id}; hubs offer again what they hold")
+    if restored.replaced is not None:
+        print(f"what was there before is in {restored.replaced}")
     return 0
 
 
-def _samples(config: Config, *, with_all: bool) -> int:
-    from cloud.bootstrap import open_database  # noqa: PLC0415  # only this command loads it
-    from cloud.readings.export import samples  # noqa: PLC0415  # as above
+def _with_database(config: Config, chosen: argparse.Namespace) -> int:
+    """Run one of the commands that look at the database, or change it, and end."""
+    from cloud.bootstrap import open_database  # noqa: PLC0415  # only these commands load it
 
-    database = open_database(config, SystemClock())
+    clock = SystemClock()
+    database = open_database(config, clock)
     try:
-        with database.reading() as connection:
-            for line in samples(connection, with_all=with_all):
-                sys.stdout.buffer.write(line + b"\n")
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        return 0
+        return _care_for(config, database, clock, chosen)
     finally:
         database.close()
+
+
+def _care_for(
+    config: Config, database: "Database", clock: SystemClock, chosen: argparse.Namespace
+) -> int:
+    from cloud import backup  # noqa: PLC0415  # as above
+    from cloud.ingest import cli as ingest  # noqa: PLC0415  # as above
+
+    if chosen.command == "samples":
+        return _samples(database, with_all=chosen.all)
+    if chosen.command == "dead-letters":
+        return ingest.show_letters(database, as_json=chosen.json)
+    if chosen.command == "replay":
+        return ingest.replay(config, database, clock, chosen.ids, as_json=chosen.json)
+    if chosen.command == "prune":
+        return ingest.prune_all(database, clock)
+    if chosen.command == "backup":
+        print(f"wrote {backup.back_up(database, chosen.file)} bytes to {chosen.file}, verified")
+    elif chosen.command == "store":
+        print(f"the store is now {backup.renew(database, clock)}; hubs offer again what they hold")
+    else:
+        print(f"{database.dialect} database is at the newest schema")
+    return 0
+
+
+def _samples(database: "Database", *, with_all: bool) -> int:
+    from cloud.readings.export import samples  # noqa: PLC0415  # as above
+
+    with contextlib.suppress(BrokenPipeError), database.reading() as connection:
+        for line in samples(connection, with_all=with_all):
+            sys.stdout.buffer.write(line + b"\n")
+        sys.stdout.buffer.flush()
     return 0

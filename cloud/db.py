@@ -14,11 +14,14 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import ColumnElement, Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
 from cloud.scope import Scope
+from shared.errors import OperatorError
 
 BUSY_TIMEOUT_MS = 30_000
 """Workers side by side take turns as SQLite's one writer; a batch holds it for milliseconds."""
@@ -69,20 +72,93 @@ class Database:
             connection.commit()
 
     def migrate(self) -> None:
-        """Bring the schema to the newest revision; several processes may do so at once."""
+        """Bring the schema to the newest revision; several processes may do so at once.
+
+        Raises OperatorError where a later program has changed the schema already.
+        """
         with _MIGRATING, self.writing() as connection:
             if self.dialect == "postgresql":
                 connection.execute(
                     text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK}
                 )
-            settings = AlembicConfig()
-            settings.set_main_option("script_location", "cloud:migrations")
+            settings = _migrations()
             settings.attributes["connection"] = connection
-            command.upgrade(settings, "head")
+            try:
+                command.upgrade(settings, "head")
+            except CommandError as error:
+                raise OperatorError(
+                    f"the database was changed by a later program: {error}",
+                    hint="upgrade hearthlink again, or restore a backup from before the upgrade",
+                ) from error
+
+    def copy_to(self, target: Path) -> None:
+        """Copy the whole database into a new file, while others go on reading and writing it.
+
+        Raises OperatorError for a database server, which has its own tools for that.
+        """
+        _copy(self._file(), target)
+
+    def replace_with(self, source: Path) -> None:
+        """Put another file's content in the place of this database's, in one transaction.
+
+        Processes that have it open go on with the new content. Raises as `copy_to`.
+        """
+        target = self._file()
+        self.engine.dispose()
+        _copy(source, target)
+
+    def _file(self) -> Path:
+        name = self.engine.url.database
+        if self.dialect != "sqlite" or not name:
+            raise OperatorError(
+                f"a {self.dialect} database is not copied by this command",
+                hint="use pg_dump and pg_restore, then 'hearthlink cloud store renew'",
+            )
+        return Path(name)
 
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+def check_file(path: Path) -> str:
+    """Check every page of an SQLite file and return the schema it was written by.
+
+    Raises OperatorError where it is damaged, or no database of the cloud's.
+    """
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as opened:
+            found = opened.execute("PRAGMA integrity_check").fetchone()[0]
+            schema = opened.execute("SELECT version_num FROM alembic_version").fetchone()
+            opened.execute("SELECT store_id FROM store").fetchone()
+    except sqlite3.Error as error:
+        raise OperatorError(
+            f"{path} is no backup of this cloud: {error}", hint="give a file of 'cloud backup'"
+        ) from error
+    if found != "ok" or schema is None:
+        raise OperatorError(f"{path} is damaged: {found}", hint="take an older backup")
+    return str(schema[0])
+
+
+def knows_schema(schema: str) -> bool:
+    """Tell whether this program has a database's schema among its migrations."""
+    scripts = ScriptDirectory.from_config(_migrations())
+    return schema in {script.revision for script in scripts.walk_revisions()}
+
+
+def _migrations() -> AlembicConfig:
+    settings = AlembicConfig()
+    settings.set_main_option("script_location", "cloud:migrations")
+    return settings
+
+
+def _copy(source: Path, target: Path) -> None:
+    with (
+        contextlib.closing(sqlite3.connect(source, timeout=BUSY_TIMEOUT_MS / 1_000)) as old,
+        contextlib.closing(sqlite3.connect(target, timeout=BUSY_TIMEOUT_MS / 1_000)) as new,
+    ):
+        new.execute("PRAGMA synchronous = FULL")
+        old.backup(new)
 
 
 def _prepare_sqlite(engine: Engine) -> None:

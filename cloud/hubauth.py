@@ -28,11 +28,10 @@ from http_message_signatures import (
 )
 from http_message_signatures.exceptions import HTTPMessageSignaturesException
 
-from cloud.fleet.authority import SERVICE_PREFIX
 from shared import hubrequests
 from shared.clock import Clock
 from shared.errors import BadInputError, OperatorError
-from shared.topics import check_thing
+from shared.topics import SERVICE_PREFIX, check_thing
 from shared.units import MS_PER_SECOND
 
 MAX_REQUESTS_PER_S = 100

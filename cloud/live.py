@@ -5,6 +5,7 @@ that reads too slowly loses the oldest samples, counted: live is about now.
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,12 @@ MAX_WAITING_SAMPLES = 8
 MAX_VIEWERS = 200
 """One process's share of open streams: each holds a connection."""
 
+ANSWER_HOLDS_S = 2.0
+"""How long a revoked hub may still be shown; a hub at 2 Hz costs a query every fourth sample."""
+
+MAX_REMEMBERED = 10_000
+"""Hubs whose household is remembered: a few megabytes."""
+
 Viewer = asyncio.Queue[Live | None]
 """Samples for one viewer; None ends the stream."""
 
@@ -26,12 +33,18 @@ Viewer = asyncio.Queue[Live | None]
 class LiveFeed:
     """Fans live samples out by (household, meter).
 
-    `household_of` names a hub's household, None for an unknown hub; it is asked once a hub.
+    `household_of` names a hub's household, None where its live samples may not be shown: it is
+    unknown, revoked, or limited to less. It is asked again after `ANSWER_HOLDS_S`.
     """
 
-    def __init__(self, household_of: Callable[[str], str | None]) -> None:
+    def __init__(
+        self,
+        household_of: Callable[[str], str | None],
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._household_of = household_of
-        self._households: dict[str, str] = {}
+        self._monotonic_s = monotonic_s
+        self._households: dict[str, tuple[str | None, float]] = {}
         self._viewers: dict[tuple[str, str], set[Viewer]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self.counts: Counter[str] = Counter()
@@ -94,9 +107,11 @@ class LiveFeed:
                 self._put(viewer, None)
 
     def _find_household(self, thing: str) -> str | None:
-        known = self._households.get(thing)
-        if known is None:
-            known = self._household_of(thing)
-            if known is not None:
-                self._households[thing] = known
-        return known
+        household_id, until_s = self._households.get(thing, (None, 0.0))
+        if self._monotonic_s() < until_s:
+            return household_id
+        if len(self._households) >= MAX_REMEMBERED:
+            self._households.clear()
+        household_id = self._household_of(thing)
+        self._households[thing] = (household_id, self._monotonic_s() + ANSWER_HOLDS_S)
+        return household_id

@@ -52,6 +52,29 @@ hubs = Table(
     Column("dead_letters_refused", BigInteger, nullable=False, default=0),
     Column("conflicts", BigInteger, nullable=False, default=0),
     Column("logs_refused", BigInteger, nullable=False, default=0),
+    Column("messages_refused", BigInteger, nullable=False, server_default="0"),
+    Column("dead_letters_expired", BigInteger, nullable=False, server_default="0"),
+    Column("store_id", String(32), nullable=False, server_default=""),
+    Column("store_renewals", BigInteger, nullable=False, server_default="0"),
+    Column("store_renewed_at_ms", BigInteger, nullable=False, server_default="0"),
+    Column("consent", String(16), nullable=False, server_default=""),
+)
+
+revocations = Table(
+    "revocations",
+    metadata,
+    Column("thing", String(64), primary_key=True),
+    Column("household_id", String(32), nullable=False),
+    Column("revoked_at_ms", BigInteger, nullable=False),
+)
+
+consent_limits = Table(
+    "consent_limits",
+    metadata,
+    Column("thing", String(64), primary_key=True),
+    Column("household_id", String(32), nullable=False),
+    Column("granularity", String(16), nullable=False),
+    Column("revision", BigInteger, nullable=False),
 )
 
 logs = Table(
@@ -65,7 +88,13 @@ logs = Table(
     Column("last_seq_held", BigInteger),
     Column("coverage", LargeBinary, nullable=False),
     Column("receipted_at_ms", BigInteger, nullable=False, default=0),
+    Column("missing", LargeBinary),
+    Column("hole_since_ms", BigInteger),
+    Column("withheld_count", BigInteger, nullable=False, server_default="0"),
+    Column("thinned_count", BigInteger, nullable=False, server_default="0"),
+    Column("damaged_count", BigInteger, nullable=False, server_default="0"),
     Index("logs_by_thing", "thing"),
+    Index("logs_by_hole", "hole_since_ms"),
     Index("logs_by_meter", "household_id", "meter"),
 )
 
@@ -78,6 +107,7 @@ meters = Table(
     Column("first_taken_at_ms", BigInteger),
     Column("last_taken_at_ms", BigInteger),
     Column("longest_frame_ms", BigInteger, nullable=False, default=0),
+    Column("frames_pruned", BigInteger, nullable=False, server_default="0"),
 )
 
 frames = Table(
@@ -97,6 +127,7 @@ frames = Table(
     Column("digest", LargeBinary(16), nullable=False),
     Column("payload", LargeBinary, nullable=False),
     Index("frames_by_log", "log_id", "last_seq", "first_seq"),
+    Index("frames_by_age", "received_at_ms"),
     Index("frames_by_meter", "household_id", "meter", "last_taken_at_ms", "first_taken_at_ms"),
 )
 
@@ -138,6 +169,7 @@ dead_letters = Table(
     Column("digest", LargeBinary(16), nullable=False),
     Column("payload", LargeBinary, nullable=False),
     UniqueConstraint("thing", "digest", name="dead_letters_once"),
+    Index("dead_letters_by_age", "received_at_ms"),
 )
 
 tariffs = Table(

@@ -6,7 +6,7 @@ Pure: bytes to `Frame` and back; every limit is checked before memory is spent.
 
 import enum
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -26,6 +26,8 @@ from shared.readings import MAX_METER_ID_CHARS, MAX_REGISTERS_PER_SAMPLE, Stampe
 from shared.units import EARLIEST_PLAUSIBLE_MS, INT64_MAX, LATEST_PLAUSIBLE_MS
 
 FRAME_VERSION = 1
+"""The version that `encode_frame` writes; `DECODERS` names all that can be read."""
+
 LOG_ID_BYTES = 16
 
 MAX_FRAME_BYTES = 128 * 1024
@@ -255,16 +257,21 @@ def _unpack_envelope(payload: bytes) -> Envelope:
 
 
 def decode_frame(payload: bytes) -> Frame:
-    """Decode a frame of this version and check every rule of its specification.
+    """Decode a frame of a version that is known and check every rule of its specification.
 
     Raises FrameError whose code is "too-large", "not-a-frame", "later-version",
     "inflates-too-large", "bad-range", "bad-time" or "bad-value".
     """
     envelope = read_envelope(payload)
-    if envelope.version != FRAME_VERSION:
+    decode = DECODERS.get(envelope.version)
+    if decode is None:
         raise FrameError(
             "later-version", f"frame version {envelope.version}, ours is {FRAME_VERSION}"
         )
+    return decode(envelope)
+
+
+def _decode_v1(envelope: Envelope) -> Frame:
     try:
         body = _decode_body(_inflate(envelope.body))
     except _UNREADABLE as error:
@@ -289,6 +296,10 @@ def decode_frame(payload: bytes) -> Frame:
     _check_shape(frame)
     _check_names(frame)
     return frame
+
+
+DECODERS: dict[int, Callable[[Envelope], Frame]] = {1: _decode_v1}
+"""Reads the body of each version that this program knows; a later one adds its own here."""
 
 
 def _inflate(body: bytes) -> bytes:

@@ -41,28 +41,47 @@ class LogState(msgspec.Struct, frozen=True):
     last_seq: Int64
 
 
-class Hello(msgspec.Struct, frozen=True):
+class Hello(msgspec.Struct, frozen=True, omit_defaults=True):
     """Said on every connect; the cloud answers with a receipt for each log, at once.
 
-    `hello_id` is new each time and comes back in those receipts.
+    `hello_id` is new each time and comes back in those receipts. `store_id` and `receipt_revision`
+    are those of the newest receipt the hub has taken: a cloud that gave fewer was put back from a
+    copy. `consent` is the granularity the hub enforces, and `consent_lifted` the revision of the
+    newest `ConsentLimit` that the household has lifted there.
     """
 
     agent_version: str
     frame_version: Int64
     logs: list[LogState]
     hello_id: str = ""
+    store_id: str = ""
+    receipt_revision: Int64 = 0
+    consent: str = ""
+    consent_lifted: Int64 = 0
 
 
-class Receipt(msgspec.Struct, frozen=True):
+class ConsentLimit(msgspec.Struct, frozen=True):
+    """The most detail the cloud lets a hub send; the hub obeys the narrower of this and its own.
+
+    `granularity` is one of `shared.consent.Granularity`; one the hub does not know means "none".
+    `revision` rises with every limit set for this hub.
+    """
+
+    granularity: str
+    revision: Int64
+
+
+class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     """The cloud's word after its own commit.
 
     `stored` lists [first, last, frame revision] that *are* stored, withheld and damaged places
     included; what it omits is not thereby lost, only not claimed. `rejected` lists
     [first, last, code]. `revision` rises with every receipt of one store for one log: a hub ignores
     a lower one. `window_frames` is how many frames the hub may have unanswered, 0 to pause. An
-    empty `log_id` carries only the time and the window. `answers` is the `hello_id` of the hello
-    that this receipt answers, empty where it answers frames: only from the answer to a hello, whose
-    round trip the hub has measured, can the hub tell the time.
+    empty `log_id` carries only the time, the window and the consent. No `consent`: no limit.
+    `answers` is the `hello_id` of the hello that this receipt answers, empty where it answers
+    frames: only from the answer to a hello, whose round trip the hub has measured, can the hub tell
+    the time.
     """
 
     store_id: str
@@ -73,6 +92,7 @@ class Receipt(msgspec.Struct, frozen=True):
     window_frames: Int64
     cloud_time_ms: Int64
     answers: str = ""
+    consent: ConsentLimit | None = None
 
 
 class Status(msgspec.Struct, frozen=True):

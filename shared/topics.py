@@ -14,6 +14,9 @@ ROOT = "hearthlink/v1"
 THING_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """A thing name: a client id, a certificate's common name and one topic level at once."""
 
+SERVICE_PREFIX = "cloud-"
+"""Common names that the access list lets see every household; no hub may have one."""
+
 TARIFF_SHADOW = "tariff"
 
 LEVELS = 4

@@ -19,10 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from shared.clock import Clock
 from shared.errors import OperatorError
-from shared.topics import check_thing
-
-SERVICE_PREFIX = "cloud-"
-"""Common names that the access list lets see every household; no hub may have one."""
+from shared.topics import SERVICE_PREFIX, check_thing
 
 SERVICES = ("cloud-api", "cloud-ingest")
 """The cloud's own clients, each with a certificate of its own from `Authority.prepare`."""

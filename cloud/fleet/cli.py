@@ -1,16 +1,24 @@
-"""`hearthlink fleet`: certificates and broker configuration for a self-hosted cloud.
+"""`hearthlink fleet`: certificates, broker configuration and revocation for a self-hosted cloud.
 
-Owns the command's arguments and what it prints; the work is in authority.py and broker.py.
+Owns the command's arguments and what it prints; the work is in authority.py, broker.py and the
+cloud's database.
 """
 
 import argparse
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cloud.fleet.authority import Authority, Credentials
 from cloud.fleet.broker import write_broker_config
+from cloud.times import format_utc
 from shared.clock import SystemClock
+from shared.topics import check_thing
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 MAX_PORT = 65535
 
@@ -20,9 +28,8 @@ Report = dict[str, object]
 def run(arguments: list[str]) -> int:
     """Run one `hearthlink fleet` action; return 0, or raise a HearthlinkError with its hint."""
     options = parser().parse_args(arguments)
-    authority = Authority(Path(options.state), SystemClock())
-    action: Callable[[Authority, argparse.Namespace], Report] = options.action
-    report = action(authority, options)
+    action: Callable[[argparse.Namespace], Report] = options.action
+    report = action(options)
     if options.json:
         print(json.dumps(report, indent=2))
     else:
@@ -35,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     """Build the command's argument parser; docs/reference/commands.md is made from it."""
     parser = argparse.ArgumentParser(
         prog="hearthlink fleet",
-        description="Certificates and broker configuration for a self-hosted cloud.",
+        description="Certificates, broker configuration and revocation for a self-hosted cloud.",
     )
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
     init = _action(actions, "init", "make the certificate authority and the broker's certificates")
@@ -49,6 +56,18 @@ def parser() -> argparse.ArgumentParser:
     )
     config.add_argument("--ephemeral", action="store_true", help="keep nothing over a restart")
     config.set_defaults(action=_broker_config)
+    summaries = {
+        "revoke": "no longer hear a hub, from now on, whatever its certificate says",
+        "restore": "hear a revoked hub again",
+    }
+    for name, summary in summaries.items():
+        action = actions.add_parser(name, help=summary, description=summary)
+        action.add_argument("thing", metavar="THING", help="the hub's name")
+        action.add_argument(
+            "--config", type=Path, metavar="FILE", help="TOML file of the cloud's settings"
+        )
+        action.add_argument("--json", action="store_true", help="print one JSON object")
+        action.set_defaults(action=_revoke if name == "revoke" else _readmit)
     return parser
 
 
@@ -68,7 +87,12 @@ def _port(text: str) -> int:
     return port
 
 
-def _init(authority: Authority, _options: argparse.Namespace) -> Report:
+def _authority(options: argparse.Namespace) -> Authority:
+    return Authority(Path(options.state), SystemClock())
+
+
+def _init(options: argparse.Namespace) -> Report:
+    authority = _authority(options)
     services = authority.prepare()
     return {
         "authority": str(authority.certificate),
@@ -77,14 +101,47 @@ def _init(authority: Authority, _options: argparse.Namespace) -> Report:
     }
 
 
-def _issue(authority: Authority, options: argparse.Namespace) -> Report:
-    return _files(authority.issue(options.thing))
+def _issue(options: argparse.Namespace) -> Report:
+    return _files(_authority(options).issue(options.thing))
 
 
-def _broker_config(authority: Authority, options: argparse.Namespace) -> Report:
+def _broker_config(options: argparse.Namespace) -> Report:
+    authority = _authority(options)
     authority.prepare()
     path = write_broker_config(authority, options.port, ephemeral=options.ephemeral)
     return {"config": str(path), "port": options.port, "start": f"mosquitto -c {path}"}
+
+
+def _revoke(options: argparse.Namespace) -> Report:
+    from cloud.households.revocations import revoke  # noqa: PLC0415  # only this action loads it
+
+    check_thing(options.thing)
+    with _writing(options) as (connection, now_ms):
+        revocation = revoke(connection, options.thing, now_ms)
+    return {"thing": options.thing, "revoked_at": format_utc(revocation.revoked_at_ms)}
+
+
+def _readmit(options: argparse.Namespace) -> Report:
+    from cloud.households.revocations import readmit  # noqa: PLC0415  # only this action loads it
+
+    with _writing(options) as (connection, now_ms):
+        was_revoked = readmit(connection, check_thing(options.thing), now_ms)
+    return {"thing": options.thing, "was_revoked": was_revoked}
+
+
+@contextlib.contextmanager
+def _writing(options: argparse.Namespace) -> Iterator[tuple["Connection", int]]:
+    """One transaction on the cloud's database, and the time."""
+    from cloud.bootstrap import open_database  # noqa: PLC0415  # only these actions load it
+    from cloud.config import load  # noqa: PLC0415  # as above
+
+    clock = SystemClock()
+    database = open_database(load(options.config), clock)
+    try:
+        with database.writing() as connection:
+            yield connection, clock.utc_ms()
+    finally:
+        database.close()
 
 
 def _files(credentials: Credentials) -> Report:

@@ -21,7 +21,11 @@ class Household(NamedTuple):
 
 
 class Hub(NamedTuple):
-    """A hub as the cloud last knew it, with counts of what was turned away."""
+    """A hub as the cloud last knew it, with counts of what was turned away.
+
+    `store_id` is the name that the store has for this hub alone, "" where it has none of its own;
+    `consent` what the hub said that it enforces.
+    """
 
     thing: str
     household_id: str
@@ -33,6 +37,12 @@ class Hub(NamedTuple):
     dead_letters_refused: int
     conflicts: int
     logs_refused: int
+    messages_refused: int = 0
+    dead_letters_expired: int = 0
+    store_id: str = ""
+    store_renewals: int = 0
+    store_renewed_at_ms: int = 0
+    consent: str = ""
 
 
 _HUB = [hubs.c[name] for name in Hub._fields]
@@ -51,22 +61,11 @@ def put_household(connection: Connection, household: Household) -> None:
 
 def lock_hub(connection: Connection, thing: str, now_ms: int) -> Hub:
     """Take the hub's row lock for this transaction; a hub not seen before joins the household."""
-    new = {
-        "thing": thing,
-        "household_id": DEFAULT_HOUSEHOLD,
-        "agent_version": "",
-        "last_seen_ms": now_ms,
-        "is_online": False,
-        "connection_id": "",
-        "receipt_revision": 0,
-        "dead_letters_refused": 0,
-        "conflicts": 0,
-        "logs_refused": 0,
-    }
+    new = Hub(thing, DEFAULT_HOUSEHOLD, "", now_ms, False, "", 0, 0, 0, 0)
     query = select(*_HUB).where(hubs.c.thing == thing).with_for_update()
     row = connection.execute(query).one_or_none()
     if row is None:
-        upsert(connection, hubs, [new], keys=("thing",))
+        upsert(connection, hubs, [new._asdict()], keys=("thing",))
         row = connection.execute(query).one()
     return Hub(*row)
 

@@ -1,4 +1,4 @@
-"""`/v1/dead-letters`: what could not be merged, and why."""
+"""`/v1/dead-letters`: what could not be merged and why, and how to read it in again."""
 
 from typing import Annotated
 
@@ -7,10 +7,14 @@ from pydantic import BaseModel, ConfigDict
 
 from cloud.answers import reply
 from cloud.auth import Caller
-from cloud.errors import RESPONSES
-from cloud.ingest.repository import list_dead_letters
-from cloud.parts import Shared
+from cloud.errors import RESPONSES, NotFoundError
+from cloud.ingest.hubbatch import Rules
+from cloud.ingest.letters import list_dead_letters
+from cloud.ingest.service import MAX_REPLAYED, IngestService, Replayed
+from cloud.parts import Parts, Shared
 from cloud.times import format_utc
+from shared import topics
+from shared.protocol import encode_message
 
 MAX_LISTED = 500
 
@@ -71,3 +75,64 @@ def list_all(
     for letter in letters:
         letter["received_at"] = format_utc(int(str(letter.pop("received_at_ms"))))
     return reply({"dead_letters": letters})
+
+
+class ReplayedLetter(BaseModel):
+    """What became of a letter; `code` is why it still is one."""
+
+    dead_letter_id: int
+    thing: str
+    is_read: bool
+    code: str
+
+
+class Replay(BaseModel):
+    """What was tried, in order of id; `next_after` is where to go on, null at the end."""
+
+    replayed: list[ReplayedLetter]
+    next_after: int | None
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "replayed": [{"dead_letter_id": 1, "thing": "hub-1", "is_read": True, "code": ""}],
+                "next_after": None,
+            }
+        }
+    )
+
+
+@router.post("/replay", response_model=Replay, summary="Try all that was set aside again")
+def replay_all(parts: Shared, scope: Caller, after: Annotated[int, Query(ge=0)] = 0) -> Response:
+    """Read in what can be by now; the rest stays, with the reason of now."""
+    done = _service(parts).replay(scope=scope, after=after)
+    last = done[-1].dead_letter_id if len(done) == MAX_REPLAYED else None
+    return reply({"replayed": [_entry(parts, one) for one in done], "next_after": last})
+
+
+@router.post("/{dead_letter_id}/replay", response_model=ReplayedLetter, summary="Try one again")
+def replay_one(dead_letter_id: int, parts: Shared, scope: Caller) -> Response:
+    """Read in one letter, or say why it cannot be."""
+    done = _service(parts).replay([dead_letter_id], scope=scope)
+    if not done:
+        raise NotFoundError(
+            f"no dead letter {dead_letter_id}", hint="GET /v1/dead-letters lists them"
+        )
+    return reply(_entry(parts, done[0]))
+
+
+def _service(parts: Parts) -> IngestService:
+    rules = Rules(parts.config.receipt_interval_s, parts.config.window_frames)
+    return IngestService(parts.database, parts.clock, rules)
+
+
+def _entry(parts: Parts, one: Replayed) -> dict[str, object]:
+    if parts.publish is not None:
+        for thing, receipt in one.receipts:
+            parts.publish(topics.receipts(thing), encode_message(receipt))
+    return {
+        "dead_letter_id": one.dead_letter_id,
+        "thing": one.thing,
+        "is_read": not one.code,
+        "code": one.code,
+    }

@@ -1,26 +1,37 @@
 """One hub's part of a batch, under the hub's row lock: coverage, merge, dead letters and receipts.
 
-Coverage and merge change in the one transaction whose connection it is given; it commits nothing.
+Coverage, gaps and merge change in the one transaction whose connection it is given; it commits
+nothing. A revoked hub's messages are counted and change nothing else.
 """
 
+import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from cloud.households.repository import Hub, lock_hub, write_hub
-from cloud.ingest import merge, repository
-from cloud.ingest.intake import Read
+from cloud.households.revocations import find_limit, find_revocation, lift_limit
+from cloud.ingest import letters, merge, repository
+from cloud.ingest.hublogs import HubLogs
+from cloud.ingest.intake import LATER_VERSION, Read
+from cloud.ingest.letters import DeadLetter
 from cloud.ingest.merger import Merger, Verdict
-from cloud.ingest.repository import DeadLetter, Log
+from cloud.ingest.receipts import Answer
+from cloud.ingest.repository import Log
 from cloud.readings.repository import SqlReadingStore
+from cloud.readings.store import CORRECTION_HORIZON_MS
 from cloud.scope import Scope
 from shared.errors import FrameError
 from shared.frames import Envelope, Frame
 from shared.protocol import MAX_RANGES_PER_RECEIPT, Hello, LogState, Receipt, is_backlog
 from shared.readings import medium_of
-from shared.units import MS_PER_SECOND
+from shared.units import MS_PER_DAY
+
+CONFLICT = "conflict"
+
+HEAL_MS = MS_PER_DAY
+"""A hub online fills a hole within hours; it may be paced behind 30 days of backlog for some."""
 
 
 class Rules(NamedTuple):
@@ -30,35 +41,27 @@ class Rules(NamedTuple):
     window_frames: int = 16
 
 
-@dataclass
-class _Answer:
-    """What there is to say about one log at the end of the batch."""
-
-    is_due: bool = False
-    touched: list[tuple[int, int]] = field(default_factory=list)
-    rejected: list[tuple[int, int, str]] = field(default_factory=list)
-
-
 class HubBatch:
     """Takes a hub's messages in and, at `finish`, returns the receipts that are due."""
 
-    def __init__(
-        self, connection: Connection, thing: str, store_id: str, now_ms: int, rules: Rules
-    ) -> None:
+    def __init__(self, connection: Connection, thing: str, now_ms: int, rules: Rules) -> None:
         self._connection = connection
-        self._store_id = store_id
         self._now_ms = now_ms
         self._rules = rules
-        self._hub: Hub = lock_hub(connection, thing, now_ms)._replace(last_seen_ms=now_ms)
+        self._hub: Hub = lock_hub(connection, thing, now_ms)
+        self.is_revoked = find_revocation(connection, thing) is not None
+        self._store_id = self._hub.store_id or repository.store_id(connection, now_ms)
         self._scope = Scope.of(self._hub.household_id)
-        self._merger = Merger(SqlReadingStore(connection), self._scope, thing)
-        self._logs: dict[str, Log] = {}
-        self._answers: dict[str, _Answer] = {}
+        self._horizon_ms = now_ms - CORRECTION_HORIZON_MS
+        self._merger = Merger(SqlReadingStore(connection), self._scope, thing, self._horizon_ms)
+        self._logs = HubLogs(connection, self._hub, now_ms)
         self._mediums: dict[str, str] = {}
         self._hello_id = ""
 
     def take(self, read: Sequence[Read]) -> None:
         """Merge frames; set aside, with its reason, what cannot be."""
+        if self._is_refused(len(read)):
+            return
         accepted: list[tuple[Read, Frame, Log]] = []
         for one in read:
             try:
@@ -70,95 +73,157 @@ class HubBatch:
                     accepted.append((one, one.frame, log))
         repository.lock_meters(self._connection, self._scope, [f.meter for _, f, _ in accepted])
         for one, frame, log in accepted:
-            self._merge(one, frame, log)
+            try:
+                self._merge(one, frame, log)
+            except FrameError as error:
+                if error.code == CONFLICT:
+                    self._hub = self._hub._replace(conflicts=self._hub.conflicts + 1)
+                self._set_aside(one, error)
 
     def greet(self, hello: Hello) -> None:
         """Note what the hub says it holds; every log it lists is answered, or the hub itself."""
-        self._hub = self._hub._replace(agent_version=hello.agent_version[:64])
+        if self._is_refused(1):
+            return
+        self._hub = self._hub._replace(
+            agent_version=hello.agent_version[:64], consent=hello.consent[:16]
+        )
         self._hello_id = hello.hello_id
+        if hello.store_id == self._store_id and hello.receipt_revision > self._hub.receipt_revision:
+            self._rename_store()
+        lift_limit(self._connection, self._hub.thing, hello.consent_lifted)
         for state in hello.logs:
             self._greet_log(state)
         if not hello.logs:
-            self._answer("").is_due = True
+            self._logs.answer("").is_due = True
+
+    def remind(self, log_ids: Sequence[str]) -> None:
+        """Answer these logs though nothing came of them; "" is the hub itself."""
+        if self.is_revoked:
+            return
+        for log_id in log_ids:
+            log = self._logs.find(log_id) if log_id else None
+            if log is not None:
+                self._logs.answer(log_id).touched = [one[:2] for one in log.missing]
+                self._heal(log)
+            if log is not None or not log_id:
+                self._logs.answer(log_id).is_due = True
+
+    def replay(self, one: Read, *, was_stored: bool) -> FrameError | None:
+        """Merge what was set aside; returns why it still cannot be.
+
+        `was_stored` says that the hub was told it is stored, unread: where it turns out that it
+        never can be read, that is taken back, and the hub offers again all that it holds.
+        """
+        try:
+            log = self._admit(one)
+            if one.frame is not None:
+                repository.lock_meters(self._connection, self._scope, [one.frame.meter])
+                self._merge(one, one.frame, log)
+        except FrameError as error:
+            if was_stored and error.code != LATER_VERSION and one.envelope is not None:
+                self._take_back(one.envelope)
+            return error
+        self._logs.answer(log.log_id).is_due = True
+        return None
 
     def finish(self) -> list[Receipt]:
         """Write everything back and return the receipts; the caller commits, then publishes."""
         self._merger.finish()
         for meter, medium in self._mediums.items():
             repository.set_medium(self._connection, self._scope, meter, medium)
+        self._logs.close_gaps(self._merger.declared)
         receipts = [
             self._receipt(log_id, answer)
-            for log_id, answer in self._answers.items()
-            if answer.is_due or self._is_interval_over(log_id)
+            for log_id, answer in self._logs.due(self._rules.receipt_interval_s)
         ]
-        for log in self._logs.values():
-            if log.thing == self._hub.thing:
-                repository.write_log(self._connection, log)
+        self._logs.write()
+        logs_refused = self._hub.logs_refused + self._logs.refused
+        self._hub = self._hub._replace(logs_refused=logs_refused)
         write_hub(self._connection, self._hub)
         return receipts
+
+    def _is_refused(self, message_count: int) -> bool:
+        """Count the messages of a revoked hub; note any other as heard."""
+        if self.is_revoked:
+            refused = self._hub.messages_refused + message_count
+            self._hub = self._hub._replace(messages_refused=refused)
+        else:
+            self._hub = self._hub._replace(last_seen_ms=self._now_ms)
+        return self.is_revoked
 
     def _admit(self, one: Read) -> Log:
         """Find the log a message belongs to; raises FrameError with the reason where it may not."""
         if one.envelope is None or (one.error is not None and not one.is_kept_for_later):
             raise one.error or FrameError("not-a-frame", "no envelope")
-        meter = one.frame.meter if one.frame is not None else ""
-        log = self._open_log(one.envelope.log_id.hex(), meter)
-        if one.error is not None:
-            raise one.error
-        if log.meter and log.meter != meter:
-            raise FrameError("conflict", f"log of meter {log.meter!r} with a frame of {meter!r}")
-        if not log.meter:
-            self._logs[log.log_id] = log._replace(meter=meter)
-        return log
-
-    def _open_log(self, log_id: str, meter: str) -> Log:
-        log = self._logs.get(log_id) or repository.read_log(self._connection, log_id)
-        if log is None:
-            new = Log(log_id, self._hub.household_id, self._hub.thing, meter, None, None, [], 0)
-            if not repository.add_log(self._connection, new):
-                self._hub = self._hub._replace(logs_refused=self._hub.logs_refused + 1)
-                raise FrameError("too-many-logs", f"{repository.MAX_LOGS_PER_HUB} logs of this hub")
-            log = repository.read_log(self._connection, log_id) or new
-        if log.thing != self._hub.thing:
-            raise FrameError("wrong-hub", f"log {log_id} belongs to another hub")
-        self._logs[log_id] = log
-        return log
+        log_id = one.envelope.log_id.hex()
+        if one.frame is None:
+            self._logs.open(log_id, "")
+            raise one.error or FrameError("not-a-frame", "no frame")
+        return self._logs.open_for(log_id, one.frame.meter)
 
     def _merge(self, one: Read, frame: Frame, log: Log) -> None:
-        first, last = frame.first_seq, frame.last_seq
-        try:
-            verdict, detail = self._merger.merge(
-                frame,
-                one.message.payload,
-                one.message.received_at_ms,
-                may_overlap=merge.overlaps(self._logs[log.log_id].coverage, first, last),
-            )
-        except FrameError as error:
-            self._set_aside(one, error)
-            return
-        if verdict is Verdict.CONFLICT:
-            self._hub = self._hub._replace(conflicts=self._hub.conflicts + 1)
-            self._set_aside(one, FrameError("conflict", detail))
-            return
-        self._cover(log.log_id, (first, last), frame.revision)
+        verdict = self._merge_into(one, frame, self._logs.find(log.log_id) or log)
+        self._logs.cover(log.log_id, (frame.first_seq, frame.last_seq), frame.revision)
         medium = medium_of([column.register for column in frame.columns])
         if medium is not None:
             self._mediums[frame.meter] = medium.value
         newest = max(frame.times_ms, default=self._now_ms)
         if verdict is Verdict.DUPLICATE or is_backlog(newest, self._now_ms):
-            self._answer(log.log_id).is_due = True
+            self._logs.answer(log.log_id).is_due = True
 
-    def _cover(self, log_id: str, span: tuple[int, int], revision: int) -> None:
-        log = self._logs[log_id]
-        coverage = merge.cover(log.coverage, *span, revision)
-        self._logs[log_id] = log._replace(coverage=coverage)
-        answer = self._answer(log_id)
-        answer.touched.append(span)
-        answer.is_due = answer.is_due or merge.has_hole(coverage)
+    def _merge_into(self, one: Read, frame: Frame, log: Log) -> Verdict:
+        """Merge a frame into what is stored; raises FrameError where that cannot be."""
+        first, last = frame.first_seq, frame.last_seq
+        may_overlap = merge.overlaps(log.coverage, first, last)
+        is_known = may_overlap and merge.covers(log.coverage, first, last, frame.revision)
+        if is_known and not frame.times_ms:
+            return Verdict.DUPLICATE
+        if may_overlap and max(frame.times_ms, default=self._now_ms) < self._horizon_ms:
+            # The frames it would be held against may be gone: what is known is not stored again.
+            if is_known:
+                return Verdict.DUPLICATE
+            if merge.covers(log.coverage, first, last, revision=0):
+                raise FrameError("too-late", "a correction of samples older than 13 months")
+        verdict, detail = self._merger.merge(
+            frame, one.message.payload, one.message.received_at_ms, may_overlap=may_overlap
+        )
+        if verdict is Verdict.CONFLICT:
+            raise FrameError(CONFLICT, detail)
+        return verdict
+
+    def _take_back(self, envelope: Envelope) -> None:
+        """A range said to be stored cannot be read: it is missing, and the hub is asked anew."""
+        log_id = envelope.log_id.hex()
+        if self._logs.find(log_id) is not None:
+            self._logs.uncover(log_id, (envelope.first_seq, envelope.last_seq))
+            self._logs.answer(log_id).is_due = True
+            self._rename_store()
+
+    def _heal(self, log: Log) -> None:
+        """Ask for everything, once, where a hole stays though the hub holds it and is online.
+
+        The hub then believes it stored: this store said so once and was put back from a copy.
+        """
+        since_ms = log.hole_since_ms
+        if (
+            since_ms is not None
+            and self._now_ms - since_ms >= HEAL_MS
+            and self._hub.store_renewed_at_ms < since_ms
+        ):
+            self._rename_store()
+
+    def _rename_store(self) -> None:
+        """Give the store another name for this hub: it offers again all that it holds."""
+        self._store_id = secrets.token_hex(16)
+        self._hub = self._hub._replace(
+            store_id=self._store_id,
+            store_renewals=self._hub.store_renewals + 1,
+            store_renewed_at_ms=self._now_ms,
+        )
 
     def _set_aside(self, one: Read, error: FrameError) -> None:
         envelope = one.envelope
-        is_kept = repository.add_dead_letter(
+        is_kept = letters.add_dead_letter(
             self._connection, self._scope, self._dead_letter(one, envelope, error)
         )
         if not is_kept:
@@ -168,9 +233,9 @@ class HubBatch:
             return
         log_id, span = envelope.log_id.hex(), (envelope.first_seq, envelope.last_seq)
         if is_kept and one.is_kept_for_later and error is one.error:
-            self._cover(log_id, span, envelope.revision)
+            self._logs.cover(log_id, span, envelope.revision)
             return
-        answer = self._answer(log_id)
+        answer = self._logs.answer(log_id)
         answer.is_due = True
         # What is stored of a span that was refused is what the hub must know before all else.
         answer.touched.append(span)
@@ -184,60 +249,30 @@ class HubBatch:
             first_seq=envelope.first_seq if envelope else None,
             last_seq=envelope.last_seq if envelope else None,
             code=error.code,
-            # A detail quotes what it refuses, and PostgreSQL keeps no text with a NUL.
-            detail=str(error).replace("\0", "\ufffd"),
+            detail=letters.reason_of(error),
             received_at_ms=one.message.received_at_ms,
             payload=one.message.payload,
         )
 
     def _greet_log(self, state: LogState) -> None:
-        answer = self._answer(state.log_id)
+        answer = self._logs.answer(state.log_id)
         answer.is_due = True
         try:
-            log = self._open_log(state.log_id, state.meter)
+            self._logs.note_held(state)
         except FrameError as error:
             answer.rejected.append((state.first_seq, state.last_seq, error.code))
-            return
-        self._logs[state.log_id] = log._replace(
-            meter=log.meter or state.meter,
-            first_seq_held=state.first_seq,
-            last_seq_held=state.last_seq,
-        )
 
-    def _answer(self, log_id: str) -> _Answer:
-        return self._answers.setdefault(log_id, _Answer())
-
-    def _is_interval_over(self, log_id: str) -> bool:
-        log = self._logs.get(log_id)
-        interval_ms = self._rules.receipt_interval_s * MS_PER_SECOND
-        return log is not None and self._now_ms - log.receipted_at_ms >= interval_ms
-
-    def _receipt(self, log_id: str, answer: _Answer) -> Receipt:
+    def _receipt(self, log_id: str, answer: Answer) -> Receipt:
         revision = self._hub.receipt_revision + 1
         self._hub = self._hub._replace(receipt_revision=revision)
-        stored: list[merge.Covered] = []
-        log = self._logs.get(log_id)
-        if log is not None and log.thing == self._hub.thing:
-            self._logs[log_id] = log._replace(receipted_at_ms=self._now_ms)
-            stored = _listed(log.coverage, answer.touched)
         return Receipt(
             store_id=self._store_id,
             log_id=log_id,
             revision=revision,
-            stored=stored,
+            stored=self._logs.note_receipt(log_id),
             rejected=answer.rejected[-MAX_RANGES_PER_RECEIPT:],
             window_frames=self._rules.window_frames,
             cloud_time_ms=self._now_ms,
             answers=self._hello_id,
+            consent=find_limit(self._connection, self._hub.thing),
         )
-
-
-def _listed(coverage: list[merge.Covered], touched: list[tuple[int, int]]) -> list[merge.Covered]:
-    """Choose what a receipt has room for: this batch's ranges first, then the oldest."""
-    if len(coverage) <= MAX_RANGES_PER_RECEIPT:
-        return coverage
-    ordered = sorted(
-        coverage,
-        key=lambda one: (not any(one[0] <= b and a <= one[1] for a, b in touched), one[0]),
-    )
-    return sorted(ordered[:MAX_RANGES_PER_RECEIPT])

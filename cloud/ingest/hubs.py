@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from cloud.answers import JSON, reply
 from cloud.errors import PROBLEM_MEDIA_TYPE, NotFoundError, Problem, ProblemError
 from cloud.households.repository import household_of
+from cloud.households.revocations import find_revocation
 from cloud.hubauth import HubGate, HubRequest
 from cloud.ingest.intake import Message
 from cloud.ingest.service import Addressed, IngestService
@@ -42,6 +43,13 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 router = APIRouter(prefix="/v1", tags=["hubs"], responses=REFUSALS)
 
 
+class LimitEntry(BaseModel):
+    """The most detail that the hub may send; as over MQTT (docs/reference/protocol.md)."""
+
+    granularity: str
+    revision: int
+
+
 class ReceiptEntry(BaseModel):
     """What is stored of a log, after the commit; as over MQTT (docs/reference/protocol.md)."""
 
@@ -52,6 +60,7 @@ class ReceiptEntry(BaseModel):
     rejected: list[tuple[int, int, str]]
     window_frames: int
     cloud_time_ms: int
+    consent: LimitEntry | None = None
 
 
 class HubAnswer(BaseModel):
@@ -205,6 +214,8 @@ def tell_tariff(parts: Shared, said: Hub) -> Response:
 
 def _tariff(parts: Parts, thing: str) -> Response:
     with parts.database.reading() as connection:
+        if find_revocation(connection, thing) is not None:
+            raise NotFoundError("no tariff is told to a hub that is revoked")
         household_id = household_of(connection, thing)
         kept = tariffs_of_hub(connection, Scope.of(household_id), thing) if household_id else []
     if not kept:

@@ -58,6 +58,7 @@ def check_hello(hello: Hello) -> None:
     check_text("agent version", hello.agent_version)
     if len(hello.hello_id) > MAX_HELLO_ID_CHARS:
         raise BadInputError(f"hello id of {len(hello.hello_id)} characters")
+    check_text("consent", hello.consent)
     for state in hello.logs:
         _check_log_state(state)
 

@@ -5,17 +5,17 @@ never takes a sample away. Everything here gives the same result for any order, 
 repetition of frames.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
 
 from cloud.readings.store import RunKey
 from shared.calendar import slot_of_sample, utc_day_of_slot
-from shared.frames import Column, Frame, Gap
+from shared.frames import Column, Frame, Gap, GapKind
 from shared.meterdays import SlotEdges, edges_of, join_into
-from shared.ranges import Range, intersect, subtract, union
+from shared.ranges import Range, count, intersect, subtract, union
 from shared.readings import COUNTERS
 
 Covered = tuple[int, int, int]
@@ -38,6 +38,11 @@ def cover(coverage: Sequence[Covered], first: int, last: int, revision: int) -> 
     return _joined(sorted(pieces))
 
 
+def uncover(coverage: Sequence[Covered], first: int, last: int) -> list[Covered]:
+    """Take a range out of the coverage."""
+    return [(a, b, one[2]) for one in coverage for a, b in subtract([one[:2]], [(first, last)])]
+
+
 def _joined(pieces: Iterable[Covered]) -> list[Covered]:
     joined: list[Covered] = []
     for first, last, revision in pieces:
@@ -53,9 +58,32 @@ def overlaps(coverage: Sequence[Covered], first: int, last: int) -> bool:
     return any(one[0] <= last and first <= one[1] for one in coverage)
 
 
-def has_hole(coverage: Sequence[Covered]) -> bool:
-    """Tell whether something is missing between what is stored."""
-    return any(after[0] > before[1] + 1 for before, after in pairwise(coverage))
+def covers(coverage: Sequence[Covered], first: int, last: int, revision: int) -> bool:
+    """Tell whether every place of the range is stored, at this revision or a higher one."""
+    return not subtract([(first, last)], [one[:2] for one in coverage if one[2] >= revision])
+
+
+def declared_by(frames: Iterable[Frame], first: int, last: int) -> Counter[GapKind]:
+    """Count the places of a range that frames declare to hold no sample, by the reason.
+
+    A sample wins over a gap whatever their revisions; of two gaps the higher revision's holds.
+    """
+    ordered = sorted(frames, key=lambda one: one.revision, reverse=True)
+    taken = union(
+        span
+        for one in ordered
+        for span in subtract(
+            [(one.first_seq, one.last_seq)], [(gap.first_seq, gap.last_seq) for gap in one.gaps]
+        )
+    )
+    counts: Counter[GapKind] = Counter()
+    for one in ordered:
+        for gap in one.gaps:
+            part = intersect([(gap.first_seq, gap.last_seq)], [(first, last)])
+            new = subtract(part, taken)
+            counts[gap.kind] += count(new)
+            taken = union([*taken, *new])
+    return counts
 
 
 class Content(NamedTuple):

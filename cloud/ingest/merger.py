@@ -5,6 +5,7 @@ revision touched are made anew there from the stored frames.
 """
 
 import enum
+from collections import Counter, defaultdict
 from hashlib import blake2b
 
 from cloud.ingest import merge
@@ -12,7 +13,7 @@ from cloud.readings.store import Change, ReadingStore, RunKey, StoredFrame
 from cloud.scope import Scope
 from shared.calendar import slot_start_ms, utc_day_of_slot
 from shared.errors import FrameError
-from shared.frames import Frame, decode_frame, encode_frame
+from shared.frames import Frame, GapKind, decode_frame, encode_frame
 from shared.meterdays import SlotEdges, join_into
 from shared.ranges import union
 
@@ -52,12 +53,21 @@ def encode_part(part: Frame) -> list[tuple[Frame, bytes]]:
 
 
 class Merger:
-    """One batch of one hub; call `merge` for each frame and `finish` once before the commit."""
+    """One batch of one hub; call `merge` for each frame and `finish` once before the commit.
 
-    def __init__(self, store: ReadingStore, scope: Scope, thing: str) -> None:
+    Slots that began before `corrected_from_ms` are not made anew: the frames they would be made
+    from are no longer all there. `declared` counts by log and reason what the batch has declared
+    to be without samples; a sample that arrives after all counts one less.
+    """
+
+    def __init__(
+        self, store: ReadingStore, scope: Scope, thing: str, corrected_from_ms: int = 0
+    ) -> None:
         self._store = store
         self._scope = scope
         self._thing = thing
+        self._corrected_from_ms = corrected_from_ms
+        self.declared: defaultdict[str, Counter[GapKind]] = defaultdict(Counter)
         self._pending: list[StoredFrame] = []
         self._edges: dict[str, dict[RunKey, SlotEdges]] = {}
         self._runs: dict[str, dict[RunKey, int]] = {}
@@ -72,6 +82,7 @@ class Merger:
         of the frame cannot be encoded; nothing of it is then kept.
         """
         if not may_overlap:
+            self._declare([], [frame])
             self._keep(frame, payload, received_at_ms)
             self._join(frame)
             return Verdict.STORED, ""
@@ -114,11 +125,25 @@ class Merger:
                 for first, last in comparison.new
                 for encoded in encode_part(merge.cut(frame, first, last))
             ]
+        self._declare(held, [part for part, _ in parts])
         for part, part_payload in parts:
             self._keep(part, part_payload, received_at_ms)
             self._join(part)
-        self._stale.setdefault(frame.meter, set()).update(comparison.stale_slots)
+        self._stale.setdefault(frame.meter, set()).update(
+            slot
+            for slot in comparison.stale_slots
+            if slot_start_ms(slot) >= self._corrected_from_ms
+        )
         return Verdict.STORED, ""
+
+    def _declare(self, held: list[Frame], parts: list[Frame]) -> None:
+        """Count what these parts declare beyond what the held frames that touch them do."""
+        if not any(one.gaps for one in [*held, *parts]):
+            return
+        first, last = parts[0].first_seq, parts[-1].last_seq
+        counts = self.declared[parts[0].log_id.hex()]
+        counts.update(merge.declared_by([*held, *parts], first, last))
+        counts.subtract(merge.declared_by(held, first, last))
 
     def _keep(self, frame: Frame, payload: bytes, received_at_ms: int) -> None:
         times = frame.times_ms

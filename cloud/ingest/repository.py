@@ -1,30 +1,35 @@
-"""The store's name, logs with their coverage, and dead letters. Commits nothing."""
+"""The store's name, and logs with their coverage and gaps. Commits nothing."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
 from cloud.db import upsert, within
+from cloud.ingest.gaps import Held, Missing
 from cloud.ingest.merge import Covered
-from cloud.ingest.merger import digest_of
 from cloud.scope import Scope
-from cloud.tables import dead_letters, logs, meters, store
-from shared.frames import MAX_FRAME_BYTES
+from cloud.tables import hubs, logs, meters, store
+from shared.units import MS_PER_HOUR, MS_PER_MINUTE
 
 MAX_LOGS_PER_HUB = 512
 """A hub has a log for each meter and a new one after a restore: dozens in its life."""
 
-MAX_DEAD_LETTERS_PER_HUB = 256
-"""At the largest frame 32 MB: enough to find the fault, not enough to fill a disk."""
+REMIND_MS = 5 * MS_PER_MINUTE
+"""How soon a hub that is online and has left a hole is told again, while the hole is new."""
 
-MAX_DETAIL_CHARS = 300
+REMIND_OLD_MS = MS_PER_HOUR
+"""How long a hole is new, and how often a hub is told of an old one: it may never be able to fill
+it (a range refused twice is held there), and on AWS each receipt costs."""
 
 
 class Log(NamedTuple):
-    """One log of a hub, by its id in hex: what the hub says it holds, and what is stored of it."""
+    """One log of a hub, by its id in hex: what the hub says it holds, and what is stored of it.
+
+    `missing` is its gap ledger; the counts are of places that are stored as being without a sample.
+    """
 
     log_id: str
     household_id: str
@@ -34,23 +39,20 @@ class Log(NamedTuple):
     last_seq_held: int | None
     coverage: list[Covered]
     receipted_at_ms: int
+    missing: Sequence[Missing] = ()
+    hole_since_ms: int | None = None
+    withheld_count: int = 0
+    thinned_count: int = 0
+    damaged_count: int = 0
 
-
-class DeadLetter(NamedTuple):
-    """Bytes that could not be merged, with the reason; the range is None where unreadable."""
-
-    thing: str
-    log_id: str
-    revision: int | None
-    first_seq: int | None
-    last_seq: int | None
-    code: str
-    detail: str
-    received_at_ms: int
-    payload: bytes
+    @property
+    def held(self) -> Held:
+        """What the hub last said that it holds."""
+        return Held(self.first_seq_held, self.last_seq_held)
 
 
 _decode_coverage = msgspec.msgpack.Decoder(list[Covered]).decode
+_decode_missing = msgspec.msgpack.Decoder(list[Missing]).decode
 _LOG = [logs.c[name] for name in Log._fields]
 
 
@@ -63,6 +65,13 @@ def store_id(connection: Connection, now_ms: int) -> str:
         upsert(connection, store, [minted], keys=("id",))
         found = connection.execute(query).scalar_one()
     return str(found)
+
+
+def renew_store(connection: Connection, now_ms: int) -> str:
+    """Give the store a new name: every hub then offers again all that it holds."""
+    connection.execute(delete(store))
+    connection.execute(update(hubs).values(store_id=""))
+    return store_id(connection, now_ms)
 
 
 def read_log(connection: Connection, log_id: str) -> Log | None:
@@ -78,14 +87,13 @@ def add_log(connection: Connection, log: Log) -> bool:
     ).scalar_one()
     if count >= MAX_LOGS_PER_HUB:
         return False
-    row = {**log._asdict(), "coverage": msgspec.msgpack.encode(log.coverage)}
-    upsert(connection, logs, [row], keys=("log_id",))
+    upsert(connection, logs, [_row(log)], keys=("log_id",))
     return True
 
 
 def write_log(connection: Connection, log: Log) -> None:
     """Write back a log whose hub's row lock this transaction holds."""
-    values = {**log._asdict(), "coverage": msgspec.msgpack.encode(log.coverage)}
+    values = _row(log)
     del values["log_id"]
     connection.execute(update(logs).where(logs.c.log_id == log.log_id).values(values))
 
@@ -96,6 +104,33 @@ def list_logs(connection: Connection, scope: Scope, thing: str | None = None) ->
     if thing is not None:
         query = query.where(logs.c.thing == thing)
     return [_log(row) for row in connection.execute(query)]
+
+
+def is_new_hole(since_ms: int | None, now_ms: int) -> bool:
+    """Tell whether there is a hole, and one that the hub has not known of for long."""
+    return since_ms is not None and now_ms - since_ms < REMIND_OLD_MS
+
+
+def logs_with_holes(connection: Connection, now_ms: int, limit: int) -> list[tuple[str, str]]:
+    """List (thing, log) of hubs online that are due to hear of a hole, the longest silent first."""
+    is_due = or_(
+        and_(
+            logs.c.hole_since_ms > now_ms - REMIND_OLD_MS,
+            logs.c.receipted_at_ms <= now_ms - REMIND_MS,
+        ),
+        and_(
+            logs.c.hole_since_ms <= now_ms - REMIND_OLD_MS,
+            logs.c.receipted_at_ms <= now_ms - REMIND_OLD_MS,
+        ),
+    )
+    query = (
+        select(logs.c.thing, logs.c.log_id)
+        .join(hubs, hubs.c.thing == logs.c.thing)
+        .where(is_due, hubs.c.is_online)
+        .order_by(logs.c.receipted_at_ms)
+        .limit(limit)
+    )
+    return [(row.thing, row.log_id) for row in connection.execute(query)]
 
 
 def lock_meters(connection: Connection, scope: Scope, names: Iterable[str]) -> None:
@@ -125,55 +160,17 @@ def set_medium(connection: Connection, scope: Scope, meter: str, medium: str) ->
     )
 
 
-def add_dead_letter(connection: Connection, scope: Scope, letter: DeadLetter) -> bool:
-    """Set bytes aside; the same bytes again are only counted. False where there is no room."""
-    digest = digest_of(letter.payload)
-    same = (dead_letters.c.thing == letter.thing, dead_letters.c.digest == digest)
-    known = connection.execute(
-        update(dead_letters)
-        .where(within(dead_letters, scope), *same)
-        .values(seen_count=dead_letters.c.seen_count + 1, received_at_ms=letter.received_at_ms)
-    )
-    if known.rowcount:
-        return True
-    if count_dead_letters(connection, scope).get(letter.thing, 0) >= MAX_DEAD_LETTERS_PER_HUB:
-        return False
-    row = letter._asdict()
-    row["payload"] = letter.payload[:MAX_FRAME_BYTES]
-    row["detail"] = letter.detail[:MAX_DETAIL_CHARS]
-    connection.execute(
-        dead_letters.insert(),
-        [{**row, "household_id": scope.only, "seen_count": 1, "digest": digest}],
-    )
-    return True
-
-
-def count_dead_letters(connection: Connection, scope: Scope) -> dict[str, int]:
-    """Count the dead letters of each hub."""
-    query = (
-        select(dead_letters.c.thing, func.count().label("letters"))
-        .where(within(dead_letters, scope))
-        .group_by(dead_letters.c.thing)
-    )
-    return {row.thing: row.letters for row in connection.execute(query)}
-
-
-def list_dead_letters(connection: Connection, scope: Scope, limit: int) -> list[dict[str, object]]:
-    """List dead letters without their bytes, the latest first."""
-    columns = [
-        column
-        for column in dead_letters.c
-        if column.name not in ("payload", "digest", "household_id")
-    ]
-    query = (
-        select(*columns, func.length(dead_letters.c.payload).label("size_bytes"))
-        .where(within(dead_letters, scope))
-        .order_by(dead_letters.c.received_at_ms.desc(), dead_letters.c.dead_letter_id.desc())
-        .limit(limit)
-    )
-    return [dict(row) for row in connection.execute(query).mappings()]
-
-
 def _log(row: object) -> Log:
     log = Log(*row)  # type: ignore[misc]  # a row of exactly these columns
-    return log._replace(coverage=_decode_coverage(log.coverage))  # type: ignore[arg-type]  # bytes until here
+    return log._replace(
+        coverage=_decode_coverage(log.coverage),  # type: ignore[arg-type]  # bytes until here
+        missing=_decode_missing(log.missing) if log.missing else [],  # type: ignore[arg-type]  # as above
+    )
+
+
+def _row(log: Log) -> dict[str, object]:
+    return {
+        **log._asdict(),
+        "coverage": msgspec.msgpack.encode(log.coverage),
+        "missing": msgspec.msgpack.encode(log.missing) if log.missing else None,
+    }

@@ -11,14 +11,26 @@ from sqlalchemy import Connection
 
 from cloud.db import Database
 from cloud.households.repository import lock_hub, write_hub
+from cloud.households.revocations import find_revocation
 from cloud.ingest.hubbatch import HubBatch, Rules
-from cloud.ingest.intake import Message, check_hello, check_text, read_message
-from cloud.ingest.repository import store_id
+from cloud.ingest.intake import LATER_VERSION, Message, Read, check_hello, check_text, read_message
+from cloud.ingest.letters import Kept, find_letters, note_reason, remove_letter
+from cloud.ingest.repository import logs_with_holes, store_id
+from cloud.scope import Scope
 from shared.clock import Clock
 from shared.errors import BadInputError
 from shared.protocol import Receipt, decode_hello, decode_status
 
 MAX_CONNECTION_ID_CHARS = 64
+
+REVOKED = "revoked"
+"""Why a letter of a revoked hub is not read in."""
+
+MAX_REMINDED = 64
+"""Logs reminded at once: a worker does so every minute, between two batches."""
+
+MAX_REPLAYED = 256
+"""Letters read in again by one call: at the largest frame 32 MB in memory."""
 
 
 class Addressed(NamedTuple):
@@ -28,6 +40,15 @@ class Addressed(NamedTuple):
     receipt: Receipt
 
 
+class Replayed(NamedTuple):
+    """What became of a dead letter: `code` is "" where it was read in, else why it was not."""
+
+    dead_letter_id: int
+    thing: str
+    code: str
+    receipts: list[Addressed]
+
+
 class IngestService:
     """Merges messages into the store; any number of processes may each have one on one database."""
 
@@ -35,8 +56,12 @@ class IngestService:
         self._database = database
         self._clock = clock
         self._rules = rules
-        with database.writing() as connection:
-            self.store_id = store_id(connection, clock.utc_ms())
+
+    @property
+    def store_id(self) -> str:
+        """The store's name as it is now: a restore changes it while workers run."""
+        with self._database.writing() as connection:
+            return store_id(connection, self._clock.utc_ms())
 
     def ingest(self, messages: Sequence[Message]) -> list[Addressed]:
         """Merge frames, one transaction a hub, and return the receipts that are due.
@@ -78,7 +103,9 @@ class IngestService:
         now_ms = self._clock.utc_ms()
         with self._database.writing() as connection:
             hub = lock_hub(connection, thing, now_ms)
-            if status.online:
+            if find_revocation(connection, thing) is not None:
+                hub = hub._replace(messages_refused=hub.messages_refused + 1)
+            elif status.online:
                 hub = hub._replace(
                     is_online=True, connection_id=status.connection_id, last_seen_ms=now_ms
                 )
@@ -86,5 +113,70 @@ class IngestService:
                 hub = hub._replace(is_online=False)
             write_hub(connection, hub)
 
+    def is_revoked(self, thing: str) -> bool:
+        """Tell whether a hub's messages are refused: then nothing of it is taken or answered."""
+        with self._database.reading() as connection:
+            return find_revocation(connection, thing) is not None
+
+    def tell(self, thing: str) -> list[Addressed]:
+        """Say the time, the window and the limit of consent to a hub that has not asked."""
+        return self._remind(thing, [""])
+
+    def remind(self) -> list[Addressed]:
+        """Tell hubs online again of their holes, so that none waits for its own timeouts."""
+        with self._database.reading() as connection:
+            due = logs_with_holes(connection, self._clock.utc_ms(), MAX_REMINDED)
+        by_thing: dict[str, list[str]] = {}
+        for thing, log_id in due:
+            by_thing.setdefault(thing, []).append(log_id)
+        return [one for thing, logs in by_thing.items() for one in self._remind(thing, logs)]
+
+    def replay(
+        self, ids: Sequence[int] = (), *, scope: Scope | None = None, after: int = 0
+    ) -> list[Replayed]:
+        """Read dead letters in again, each in a transaction of its own: these, or all past `after`.
+
+        At most `MAX_REPLAYED` a call. One that still cannot be merged stays, with today's reason.
+        """
+        with self._database.reading() as connection:
+            kept = find_letters(connection, ids=ids, scope=scope, after=after, limit=MAX_REPLAYED)
+        return [self._replay(one) for one in kept]
+
+    def replay_known(self) -> list[Replayed]:
+        """Read in what came in a later version, now that this program may know it."""
+        with self._database.reading() as connection:
+            kept = find_letters(connection, code=LATER_VERSION, limit=MAX_REPLAYED)
+        known = [one for one in kept if not _read(one, self._clock.utc_ms()).is_kept_for_later]
+        return [self._replay(one) for one in known]
+
+    def _replay(self, letter: Kept) -> Replayed:
+        read = _read(letter, self._clock.utc_ms())
+        receipts: list[Receipt] = []
+        with self._database.writing() as connection:
+            batch = self._batch(connection, letter.thing)
+            if batch.is_revoked:
+                return Replayed(letter.dead_letter_id, letter.thing, REVOKED, [])
+            error = batch.replay(read, was_stored=letter.code == LATER_VERSION)
+            if error is not None:
+                note_reason(connection, letter.dead_letter_id, error)
+            else:
+                remove_letter(connection, letter.dead_letter_id)
+            receipts = batch.finish()
+        code = "" if error is None else error.code
+        addressed = [Addressed(letter.thing, receipt) for receipt in receipts]
+        return Replayed(letter.dead_letter_id, letter.thing, code, addressed)
+
+    def _remind(self, thing: str, log_ids: Sequence[str]) -> list[Addressed]:
+        with self._database.writing() as connection:
+            batch = self._batch(connection, thing)
+            batch.remind(log_ids)
+            receipts = batch.finish()
+        return [Addressed(thing, receipt) for receipt in receipts]
+
     def _batch(self, connection: Connection, thing: str) -> HubBatch:
-        return HubBatch(connection, thing, self.store_id, self._clock.utc_ms(), self._rules)
+        return HubBatch(connection, thing, self._clock.utc_ms(), self._rules)
+
+
+def _read(letter: Kept, now_ms: int) -> Read:
+    message = Message(letter.thing, letter.payload, letter.received_at_ms)
+    return read_message(message, now_ms)

@@ -21,6 +21,7 @@ from cloud.households.repository import household_of
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
 from cloud.ingest.service import Addressed, IngestService
+from cloud.ingest.upkeep import INTERVAL_S, Upkeep
 from cloud.mqtt import BrokerLink, Subscription
 from cloud.scope import Scope
 from cloud.tariffs import shadow
@@ -71,6 +72,8 @@ class IngestWorker:
         self._clock = clock
         rules = Rules(config.receipt_interval_s, config.window_frames)
         self._service = IngestService(database, clock, rules)
+        self._upkeep = Upkeep(self._service, database, clock)
+        self._upkeep_due_s = time.monotonic()
         self._arrivals: queue.Queue[Arrival] = queue.Queue(MAX_QUEUED)
         self._is_stopping = threading.Event()
         self.counts: Counter[str] = Counter()
@@ -86,6 +89,7 @@ class IngestWorker:
                 batch = self._gather(MAX_BATCH)
                 if batch:
                     self._work(batch)
+                self._keep_up()
             self._finish()
         finally:
             self.link.stop()
@@ -122,6 +126,17 @@ class IngestWorker:
             batch = self._gather(min(left, MAX_BATCH))
             left -= len(batch)
             self._work(batch)
+
+    def _keep_up(self) -> None:
+        """Do the upkeep when its minute has passed; what fails is done in the next."""
+        if time.monotonic() < self._upkeep_due_s or not self.link.is_subscribed:
+            return
+        self._upkeep_due_s = time.monotonic() + INTERVAL_S
+        try:
+            self._publish(self._upkeep.run())
+        except Exception:  # noqa: BLE001  # the loop's boundary: upkeep must not end the worker
+            self.counts["failed-upkeep"] += 1
+            _log.exception("upkeep is put off")
 
     def _gather(self, count_max: int) -> list[Arrival]:
         """Take what has arrived, waiting a little for company."""
@@ -197,6 +212,9 @@ class IngestWorker:
             _log.warning("%s of %s set aside: %s", one.kind, one.thing, error)
 
     def _answer_tariff(self, thing: str) -> None:
+        if self._service.is_revoked(thing):
+            self.counts["refused-messages"] += 1
+            return
         with self._database.reading() as connection:
             household_id = household_of(connection, thing)
             kept = tariffs_of_hub(connection, Scope.of(household_id), thing) if household_id else []

@@ -4,5 +4,11 @@ from alembic import context
 
 from cloud.tables import metadata
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+# Alembic takes SQLite to be unable to change its schema in a transaction, and would commit after
+# each step: another process could then run the next one too.
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    transactional_ddl=True,
+)
 context.run_migrations()

@@ -53,6 +53,7 @@ def list_all(parts: Shared, scope: Caller) -> Response:
             "last_taken_at": format_utc(one.last_taken_at_ms),
             "gateways": one.gateways,
             "counters": one.counters,
+            "frames_pruned": one.frames_pruned,
         }
         for one in found
     ]

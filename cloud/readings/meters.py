@@ -17,6 +17,7 @@ class Meter(NamedTuple):
     medium: str
     first_taken_at_ms: int
     last_taken_at_ms: int
+    frames_pruned: int
     gateways: list[str]
     counters: list[str]
 
@@ -29,6 +30,7 @@ def list_meters(connection: Connection, scope: Scope) -> list[Meter]:
             meters.c.medium,
             meters.c.first_taken_at_ms,
             meters.c.last_taken_at_ms,
+            meters.c.frames_pruned,
         )
         .where(within(meters, scope), meters.c.last_taken_at_ms.is_not(None))
         .order_by(meters.c.meter)

@@ -9,7 +9,7 @@ METER = "E0012345678901234"
 
 
 class MeterEntry(BaseModel):
-    """One meter of the household."""
+    """One meter of the household; of `frames_pruned` only half-hourly values are left."""
 
     meter: str
     medium: str
@@ -17,6 +17,7 @@ class MeterEntry(BaseModel):
     last_taken_at: str
     gateways: list[str]
     counters: list[str]
+    frames_pruned: int
 
 
 class MeterList(BaseModel):

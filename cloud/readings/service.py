@@ -1,8 +1,9 @@
 """Answers from the reading store: the last sample at an instant, the usage of a period."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from cloud.readings.runs import agree, are_of_one_log, clip, group_runs, join_runs
 from cloud.readings.store import ReadingStore, RunKey, StoredFrame
 from cloud.readings.usage import QUANTITIES, RunEdges, keys_of, usage_by_slot
 from cloud.scope import Scope
@@ -10,7 +11,13 @@ from shared.calendar import utc_day_of_slot
 from shared.frames import Frame, decode_frame
 from shared.meterdays import SlotEdges, SlotUsage
 from shared.readings import Medium
-from shared.units import EARLIEST_PLAUSIBLE_MS, SLOT_MS
+from shared.units import EARLIEST_PLAUSIBLE_MS, LATEST_PLAUSIBLE_MS, MS_PER_DAY, SLOT_MS
+
+LAST_DAY = LATEST_PLAUSIBLE_MS // MS_PER_DAY
+"""No sample is dated past it."""
+
+COMPARED_DAYS = 31
+"""Runs are compared a month at a time; the first month in which both were read decides."""
 
 FIRST_LOOK_FRAMES = 4
 """The latest frame nearly always has the answer; revisions and overlaps need a few more."""
@@ -105,13 +112,59 @@ def usage_of(
     runs = store.runs(scope, meter)
     usage: dict[str, dict[int, SlotUsage]] = {}
     for quantity in QUANTITIES[medium]:
+        by_register: dict[str, list[RunKey]] = {}
+        for key in keys_of(quantity, list(runs)):
+            by_register.setdefault(key.register, []).append(key)
         usage[quantity] = usage_by_slot(
             [
-                RunEdges(runs[key], _edges(store, scope, meter, key, first_day, last_day))
-                for key in keys_of(quantity, list(runs))
+                counter
+                for keys in by_register.values()
+                for counter in _counters(
+                    store, scope, meter, {key: runs[key] for key in keys}, (first_day, last_day)
+                )
             ]
         )
     return usage
+
+
+def _counters(
+    store: ReadingStore,
+    scope: Scope,
+    meter: str,
+    runs: Mapping[RunKey, int],
+    days: tuple[int, int],
+) -> list[RunEdges]:
+    """Give the counters behind one register's runs, over these UTC days and the nearest known."""
+    edges = {key: _edges(store, scope, meter, key, *days) for key in runs}
+    if len(runs) == 1:
+        return [RunEdges(modulus, edges[key]) for key, modulus in runs.items()]
+    spans = {key: _span(store, scope, meter, key) for key in runs}
+
+    def is_same(one: RunKey, other: RunKey) -> bool:
+        if are_of_one_log(one, other):
+            return False
+        first = max(spans[one][0], spans[other][0])
+        last = min(spans[one][1], spans[other][1])
+        # Not by the days asked for: the answer for a day must not depend on the others.
+        for start in range(first, last + 1, COMPARED_DAYS):
+            end = min(start + COMPARED_DAYS - 1, last)
+            pair = [_edges(store, scope, meter, key, start, end) for key in (one, other)]
+            if (said := agree(*pair)) is not None:
+                return said
+        return False
+
+    counters = [
+        [RunEdges(runs[key], edges[key]) for key in keys]
+        for keys in group_runs(list(runs), is_same)
+    ]
+    return [one[0] if len(one) == 1 else clip(join_runs(one), *days) for one in counters]
+
+
+def _span(store: ReadingStore, scope: Scope, meter: str, key: RunKey) -> tuple[int, int]:
+    """Find a run's first and last known UTC day: the nearest ones to days that never are."""
+    first = store.days(scope, meter, key, -1, -1)
+    last = store.days(scope, meter, key, LAST_DAY + 1, LAST_DAY + 1)
+    return min(first, default=0), max(last, default=-1)
 
 
 def _edges(

@@ -10,6 +10,13 @@ from typing import NamedTuple, Protocol
 
 from cloud.scope import Scope
 from shared.meterdays import SlotEdges
+from shared.units import MS_PER_DAY
+
+CORRECTION_HORIZON_MS = 400 * MS_PER_DAY
+"""Thirteen months: a year's bill can be corrected a month after it was drawn up (DESIGN §5)."""
+
+FRAMES_KEPT_MS = CORRECTION_HORIZON_MS + MS_PER_DAY
+"""A day more than corrections are taken: a sample may be dated a day ahead of its arrival."""
 
 
 class StoredFrame(NamedTuple):

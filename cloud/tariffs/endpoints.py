@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from cloud.answers import JSON
 from cloud.auth import Caller
 from cloud.errors import RESPONSES, NotFoundError, ProblemError
+from cloud.households.revocations import find_revocation
 from cloud.parts import Parts, Shared
 from cloud.scope import Scope
 from cloud.tariffs import shadow
@@ -102,6 +103,7 @@ def _put(parts: Parts, scope: Scope, meter: str, tariff: Tariff) -> None:
         of_hubs = {
             thing: tariffs_of_hub(connection, scope, thing)
             for thing in hubs_of_meter(connection, scope, meter)
+            if find_revocation(connection, thing) is None
         }
         for one in [[kept], *of_hubs.values()]:
             if not shadow.fits(one):

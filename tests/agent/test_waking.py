@@ -22,6 +22,7 @@ from agent.timekeeping import ClockLedger, Piece
 from agent.upkeep.sealing import seal
 from agent.uplink.framing import Chunk
 from agent.vitals import FACT, NOTE_EVERY_MS, decode_note
+from shared.meterdays import unpack_day
 from shared.readings import Medium
 from shared.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, SLOT_MS
 from tests.support.clocks import StillClock
@@ -216,7 +217,11 @@ def test_a_boot_that_never_learned_the_time_makes_no_closing(
     first_slot = NOW_MS // SLOT_MS
 
     usage = hub.history.usage("import_mwh", Medium.ELECTRICITY)
-    edges = next(iter(hub.history._edges.values()))
+    edges = {
+        slot: edge
+        for utc_day, packed in next(iter(hub.history._days.values())).items()
+        for slot, edge in unpack_day(packed, utc_day).items()
+    }
 
     assert sorted(edges) == [first_slot + slot for slot in (0, 1, 6, 7)]
     assert edges[first_slot + 6].opening == KWH + (60 + 30 + 60 + 30 + 1) * WH

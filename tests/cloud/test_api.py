@@ -9,14 +9,17 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from cloud.app import create_app
+from cloud.households.revocations import revoke
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
 from cloud.ingest.service import IngestService
+from cloud.times import format_utc
 from shared.clock import DrivenClock
 from shared.frames import Frame, encode_frame
+from shared.protocol import Hello, LogState, encode_message
 from shared.readings import Quality, StampedSample
 from shared.units import MS_PER_DAY, MS_PER_HOUR, SLOT_MS
-from tests.support.cloud import HEADERS, METER, START_MS, config_in, frame_at, samples_of
+from tests.support.cloud import HEADERS, LOG_ID, METER, START_MS, config_in, frame_at, samples_of
 
 NOW_MS = START_MS + 400 * MS_PER_DAY
 SPRING_MS = 1_774_656_000_000
@@ -109,6 +112,7 @@ def _imports(intervals: Sequence[dict[str, Any]]) -> list[int | None]:
 def test_every_path_but_health_needs_the_token(api: Api) -> None:
     """Without the token, or with another, the answer is 401 and a problem."""
     paths = ["gateways", "meters", "meters/M1/registers", "meters/M1/usage", "dead-letters"]
+    paths += ["gateways/hub-1/gaps", "gateways/hub-1/consent"]
 
     for path in [*paths, "meters/M1/cost", "meters/M1/tariff", "meters/M1/live"]:
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic eDp5"}):
@@ -475,6 +479,149 @@ def test_gateways_show_stored_and_missing(api: Api) -> None:
     assert (letter["code"], letter["first_seq"], letter["seen_count"]) == ("not-a-frame", None, 1)
 
 
+def test_gaps_are_listed_with_their_age(api: Api) -> None:
+    """The oldest first, and whether the hub can still send it."""
+    api.send(frame_at(samples_of(6, 5)), frame_at(samples_of(16, 5)))
+    state = LogState(LOG_ID.hex(), METER, 14, 30)
+    api.ingest.greet("hub-1", encode_message(Hello("0.1.0", 1, [state])))
+
+    ledger = api.get("gateways/hub-1/gaps")
+    (log,) = api.get("gateways")["gateways"][0]["logs"]
+
+    assert ledger["is_whole"]
+    assert [(one["first_seq"], one["last_seq"], one["is_held"]) for one in ledger["gaps"]] == [
+        (11, 13, False),
+        (14, 15, True),
+        (21, 30, True),
+    ]
+    assert {one["since"] for one in ledger["gaps"]} == {format_utc(NOW_MS)}
+    assert (log["missing_count"], log["freed_count"]) == (15, 3)
+    assert log["missing_since"] == format_utc(NOW_MS)
+    api.problem("gateways/hub-9/gaps", 404)
+
+
+def test_list_of_gaps_says_when_it_is_cut(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list that is not whole must not look whole."""
+    monkeypatch.setattr("cloud.ingest.gateways.MAX_GAPS_LISTED", 1)
+    api.send(*[frame_at(samples_of(first, 5)) for first in (1, 11, 21)])
+
+    ledger = api.get("gateways/hub-1/gaps")
+
+    assert (len(ledger["gaps"]), ledger["is_whole"]) == (1, False)
+
+
+def test_gateway_shows_that_it_is_revoked(api: Api) -> None:
+    """And how much it has said since."""
+    api.send(frame_at(samples_of(1, 5)))
+    with api.app.state.parts.database.writing() as connection:
+        revoke(connection, "hub-1", NOW_MS)
+
+    api.send(frame_at(samples_of(6, 5)))
+    (gateway,) = api.get("gateways")["gateways"]
+
+    assert gateway["revoked_at"] == format_utc(NOW_MS)
+    assert (gateway["messages_refused"], gateway["logs"][0]["stored_count"]) == (1, 5)
+
+
+def test_consent_is_narrowed_by_the_api(api: Api) -> None:
+    """What the hub enforces and the limit stand side by side; widening is refused with the way."""
+    api.send(frame_at(samples_of(1, 5)))
+
+    before = api.get("gateways/hub-1/consent")
+    narrowed = api.client.put(
+        "/v1/gateways/hub-1/consent", json={"granularity": "daily"}, headers=HEADERS
+    )
+    widened = api.client.put(
+        "/v1/gateways/hub-1/consent", json={"granularity": "live"}, headers=HEADERS
+    )
+    unknown = api.client.put(
+        "/v1/gateways/hub-9/consent", json={"granularity": "live"}, headers=HEADERS
+    )
+
+    assert before == {
+        "thing": "hub-1",
+        "enforced": "",
+        "limit": None,
+        "limit_revision": None,
+    }
+    assert narrowed.json()["limit"] == "daily"
+    assert (widened.status_code, unknown.status_code) == (400, 404)
+    assert "at the hub" in widened.json()["hint"]
+    assert api.get("gateways")["gateways"][0]["consent_limit"] == "daily"
+
+
+def test_dead_letters_are_tried_again(api: Api) -> None:
+    """All, one, or none: what stays says why."""
+    api.ingest.ingest([Message("hub-1", payload, NOW_MS) for payload in (b"noise", b"more")])
+
+    everything = api.client.post("/v1/dead-letters/replay", headers=HEADERS).json()
+    one = api.client.post("/v1/dead-letters/1/replay", headers=HEADERS).json()
+    none = api.client.post("/v1/dead-letters/99/replay", headers=HEADERS)
+
+    assert [entry["code"] for entry in everything["replayed"]] == ["not-a-frame"] * 2
+    assert everything["next_after"] is None
+    assert one == {
+        "dead_letter_id": 1,
+        "thing": "hub-1",
+        "is_read": False,
+        "code": "not-a-frame",
+    }
+    assert none.status_code == 404
+
+
+def test_late_frame_opens_usage_and_cost_again(api: Api) -> None:
+    """A gap was spread over its hours and priced so; the true values take its place at once."""
+    api.client.put(f"/v1/meters/{METER}/tariff", json=TARIFF, headers=HEADERS)
+    day = {"from": "2026-03-01", "to": "2026-03-02"}
+    steady = _half_hours(48)
+    # By night, where a kilowatt-hour costs less, nothing was used until the third hour.
+    true = [
+        StampedSample(one.seq, one.taken_at_ms, {"import_mwh": 5_000 + max(one.seq - 6, 0) * 1_000})
+        for one in steady
+    ]
+    api.send(frame_at(true[:1]), frame_at(true[20:]))
+    before = (api.usage("2026-03-01", "2026-03-02"), api.get(f"meters/{METER}/cost", **day))
+
+    api.send(frame_at(true[1:20]))
+    after = (api.usage("2026-03-01", "2026-03-02"), api.get(f"meters/{METER}/cost", **day))
+
+    assert _imports(before[0])[:20] == [700] * 20
+    assert _imports(after[0])[:20] == [0] * 6 + [1_000] * 14
+    assert (before[1]["estimated_slots"], after[1]["estimated_slots"]) == (20, 0)
+    assert [line["energy_mwh"] for line in before[1]["lines"] if line["kind"] == "energy"] == [
+        33_600,
+        8_400,
+    ]
+    assert [line["energy_mwh"] for line in after[1]["lines"] if line["kind"] == "energy"] == [
+        36_000,
+        6_000,
+    ]
+    assert before[1]["total_millionths"] != after[1]["total_millionths"]
+
+
+def test_correction_opens_usage_and_cost_again(api: Api) -> None:
+    """Samples dated six hours late move, with their cost, to the slots they belong to."""
+    api.client.put(f"/v1/meters/{METER}/tariff", json=TARIFF, headers=HEADERS)
+    day = {"from": "2026-03-01", "to": "2026-03-02"}
+    samples = [
+        StampedSample(one.seq, one.taken_at_ms, {"import_mwh": one.seq * 1_000_000})
+        for one in _half_hours(6)
+    ]
+    late = [
+        StampedSample(one.seq, one.taken_at_ms + 12 * SLOT_MS, one.registers) for one in samples
+    ]
+    api.send(frame_at(late))
+    before = api.get(f"meters/{METER}/cost", **day)
+
+    api.send(frame_at(samples, revision=1))
+    after = api.get(f"meters/{METER}/cost", **day)
+
+    assert _imports(api.usage("2026-03-01", "2026-03-02"))[:12] == [1_000_000] * 6 + [None] * 6
+    assert [line["name"] for line in before["lines"] if line["energy_mwh"]] == ["day"]
+    assert [line["name"] for line in after["lines"] if line["energy_mwh"]] == ["night"]
+    assert (before["net_millionths"], after["net_millionths"]) == (2_100_000, 1_200_000)
+
+
 def test_meters_are_listed_with_their_gateways(api: Api) -> None:
     """Each meter says what it measures, since when, and through which hub."""
     api.send(frame_at(samples_of(1, 5)))
@@ -488,6 +635,7 @@ def test_meters_are_listed_with_their_gateways(api: Api) -> None:
         "last_taken_at": "2026-03-01T00:00:50Z",
         "gateways": ["hub-1"],
         "counters": ["import_mwh"],
+        "frames_pruned": 0,
     }
 
 

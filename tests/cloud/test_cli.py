@@ -16,8 +16,10 @@ from cloud.cli import run
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
 from cloud.ingest.service import IngestService
+from cloud.readings.store import FRAMES_KEPT_MS
 from shared.clock import DrivenClock
 from shared.errors import ConfigError, OperatorError
+from shared.units import EARLIEST_PLAUSIBLE_MS, MS_PER_DAY
 from tests.support.cloud import LOG_ID, START_MS, TOKEN, database_in, payload_of, samples_of
 from tests.support.ports import free_port
 
@@ -84,6 +86,75 @@ def test_migrate_says_what_it_did(config: Path, capsys: pytest.CaptureFixture[st
     assert run(["migrate", "--config", str(config)]) == 0
 
     assert "newest schema" in capsys.readouterr().out
+
+
+def test_backup_and_restore_say_what_they_did(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The size of the one; the new name and what was kept aside of the other."""
+    file = str(tmp_path / "cloud.backup")
+
+    assert run(["backup", file, "--config", str(config)]) == 0
+    assert run(["restore", file, "--config", str(config)]) == 0
+    assert run(["store", "renew", "--config", str(config)]) == 0
+
+    wrote, restored, aside, renewed = capsys.readouterr().out.splitlines()
+    assert wrote == f"wrote {Path(file).stat().st_size} bytes to {file}, verified"
+    assert restored.startswith("restored as store ")
+    assert Path(aside.removeprefix("what was there before is in ")).exists()
+    assert renewed.startswith("the store is now ")
+
+
+def test_dead_letters_are_listed_and_tried_again(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In words and in JSON; what stays makes the status 1."""
+    database = database_in(tmp_path)
+    poison = payload_of(samples_of(7, 2, start_ms=EARLIEST_PLAUSIBLE_MS, value=-(10**6)))
+    messages = [Message("hub-1", payload, START_MS) for payload in (b"noise", b"noise", poison)]
+    IngestService(database, DrivenClock(START_MS), Rules()).ingest(messages)
+    database.close()
+    options = ["--config", str(config)]
+
+    assert run(["dead-letters", *options]) == 0
+    words = capsys.readouterr().out.splitlines()
+    assert run(["dead-letters", "--json", *options]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert run(["replay", *options]) == 1
+    tried = capsys.readouterr().out.splitlines()
+    assert run(["replay", "1", "99", "--json", *options]) == 1
+    answer = json.loads(capsys.readouterr().out)
+
+    assert words[-1] == "2 dead letters"
+    assert any(line.startswith("2 2026-03-01T00:00:00Z hub-1 bad-value 7-8: ") for line in words)
+    assert any(" not-a-frame seen 2 times: " in line for line in words)
+    assert {one["code"] for one in listed} == {"not-a-frame", "bad-value"}
+    assert tried == ["1 hub-1: not-a-frame", "2 hub-1: bad-value"]
+    assert answer == {
+        "replayed": [{"dead_letter_id": 1, "thing": "hub-1", "code": "not-a-frame"}],
+        "unknown": [99],
+    }
+
+
+def test_replay_of_nothing_is_done(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without dead letters there is nothing left to do."""
+    assert run(["replay", "--config", str(config)]) == 0
+    assert run(["replay", "5", "--config", str(config)]) == 1
+
+    assert capsys.readouterr().out == "5: no such dead letter\n"
+
+
+def test_prune_deletes_until_nothing_is_left(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However many runs that takes."""
+    monkeypatch.setattr("cloud.ingest.pruning.MAX_PRUNED", 1)
+    later = DrivenClock(START_MS + FRAMES_KEPT_MS + MS_PER_DAY)
+    monkeypatch.setattr("cloud.cli.SystemClock", lambda: later)
+
+    assert run(["prune", "--config", str(config)]) == 0
+
+    assert capsys.readouterr().out.startswith("deleted 2 frames and 0 dead letters")
 
 
 def test_ingest_needs_a_broker(config: Path) -> None:

@@ -1,21 +1,38 @@
 """Migrations and transactions of the database."""
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import select, text
 
-from cloud.db import Database, upsert
-from cloud.ingest.repository import store_id
+from cloud.db import Database, _migrations, upsert
+from cloud.ingest.hubbatch import Rules
+from cloud.ingest.intake import Message
+from cloud.ingest.repository import read_log, store_id
+from cloud.ingest.service import IngestService
 from cloud.scope import Scope
 from cloud.tables import households, metadata
-from tests.support.cloud import config_in, database_in
+from shared.clock import DrivenClock
+from shared.errors import OperatorError
+from shared.units import MS_PER_MINUTE
+from tests.support.cloud import (
+    LOG_ID,
+    START_MS,
+    config_in,
+    database_in,
+    payload_of,
+    samples_of,
+)
 
 ROOT = Path(__file__).parents[2]
+DATABASES = Path(__file__).parent / "databases"
 RUN = "import sys; from cloud.cli import run; sys.exit(run(sys.argv[1:]))"
 
 
@@ -29,6 +46,55 @@ def test_migrations_bring_a_database_to_the_tables(tmp_path: Path) -> None:
     with database.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     database.close()
+
+
+@pytest.mark.parametrize("schema", sorted(DATABASES.glob("*.sql")), ids=lambda path: path.stem)
+def test_old_database_is_brought_up_and_goes_on(tmp_path: Path, schema: Path) -> None:
+    """A stored copy of every old schema, opened twice: what it held is there and takes more."""
+    with closing(sqlite3.connect(tmp_path / "cloud.db")) as old:
+        old.executescript(schema.read_text())
+
+    for _ in range(2):
+        database_in(tmp_path).close()
+    database = database_in(tmp_path)
+    service = IngestService(database, DrivenClock(START_MS + MS_PER_MINUTE), Rules())
+    service.ingest([Message("hub-1", payload_of(samples_of(21, 5)), START_MS + MS_PER_MINUTE)])
+
+    with database.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        log = read_log(connection, LOG_ID.hex())
+    database.close()
+    assert log is not None
+    assert log.coverage == [(1, 30, 0)]
+    assert [one[:2] for one in log.missing] == [(31, 40)]
+
+
+def test_every_migration_can_be_taken_back(tmp_path: Path) -> None:
+    """Down to the first schema and up again: the tables are what cloud/tables.py says."""
+    database = database_in(tmp_path)
+
+    with database.writing() as connection:
+        settings = _migrations()
+        settings.attributes["connection"] = connection
+        command.downgrade(settings, "0001")
+    database.migrate()
+
+    with database.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    database.close()
+
+
+def test_older_program_says_that_the_database_is_newer(tmp_path: Path) -> None:
+    """After a rollback of the program, with both ways out, and nothing changed."""
+    database = database_in(tmp_path)
+    with database.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(OperatorError, match="later program") as caught:
+        database.migrate()
+
+    database.close()
+    assert "restore a backup" in caught.value.hint
 
 
 def test_store_keeps_its_name_when_opened_twice(tmp_path: Path) -> None:
@@ -49,9 +115,9 @@ def test_store_keeps_its_name_when_opened_twice(tmp_path: Path) -> None:
 def test_processes_may_migrate_at_once(tmp_path: Path) -> None:
     """Three processes that start on one empty database all come up."""
     environment = {"HEARTHLINK_CLOUD_STATE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", RUN, "migrate"]
+    words = [sys.executable, "-c", RUN, "migrate"]
 
-    processes = [subprocess.Popen(command, env=environment) for _ in range(3)]
+    processes = [subprocess.Popen(words, env=environment) for _ in range(3)]
 
     assert [process.wait(60) for process in processes] == [0, 0, 0]
 

@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from cloud.app import create_app
-from cloud.live import MAX_WAITING_SAMPLES, LiveFeed
+from cloud.db import Database
+from cloud.households.repository import lock_hub
+from cloud.households.revocations import limit_consent, revoke
+from cloud.live import ANSWER_HOLDS_S, MAX_WAITING_SAMPLES, LiveFeed
 from shared import topics
+from shared.consent import Granularity
 from shared.protocol import Live, encode_message
 from shared.readings import Medium
 from tests.support.cloud import METER, START_MS, TOKEN, config_in
@@ -126,3 +130,54 @@ def test_stream_sends_events_until_it_is_closed(tmp_path: Path) -> None:
 async def _lifespan(app: Any) -> AsyncIterator[None]:
     async with app.router.lifespan_context(app):
         yield
+
+
+def test_hub_that_may_no_longer_be_shown_is_dropped_within_seconds() -> None:
+    """The household of a hub is asked again after a moment, and not for every sample."""
+    now_s, asked, shown = [0.0], [], []
+
+    def household_of(thing: str) -> str | None:
+        asked.append(thing)
+        return "home" if now_s[0] < ANSWER_HOLDS_S else None
+
+    async def watch() -> None:
+        feed = LiveFeed(household_of, lambda: now_s[0])
+        feed.attach(asyncio.get_running_loop())
+        with feed.watching("home", METER) as viewer:
+            for now_s[0] in (0.0, 0.5, ANSWER_HOLDS_S, ANSWER_HOLDS_S + 0.5):
+                feed.receive(TOPIC, _sample(5))
+            await asyncio.sleep(0)
+            shown.append(viewer.qsize())
+            shown.append(feed.counts["unknown-hub"])
+
+    asyncio.run(watch())
+
+    assert shown == [2, 2]
+    assert asked == ["hub-1", "hub-1"]
+
+
+def test_live_of_a_revoked_or_limited_hub_reaches_nobody(tmp_path: Path) -> None:
+    """The API itself asks for both; a limit to live is none."""
+    app = create_app(config_in(tmp_path))
+    database: Database = app.state.parts.database
+    limits = {"hub-2": Granularity.LIVE, "hub-3": Granularity.TEN_SECONDS}
+    with database.writing() as connection:
+        for thing in ("hub-1", "hub-2", "hub-3"):
+            lock_hub(connection, thing, START_MS)
+        revoke(connection, "hub-1", START_MS)
+        for thing, granularity in limits.items():
+            limit_consent(connection, thing, granularity, START_MS)
+
+    async def watch() -> list[int]:
+        feed = app.state.parts.live
+        feed.attach(asyncio.get_running_loop())
+        with feed.watching("home", METER) as viewer:
+            for number in (1, 2, 3):
+                feed.receive(topics.live(f"hub-{number}"), _sample(number))
+            await asyncio.sleep(0)
+            return [viewer.get_nowait().registers["power_import_w"] for _ in range(viewer.qsize())]
+
+    powers = asyncio.run(watch())
+    database.close()
+
+    assert powers == [2]

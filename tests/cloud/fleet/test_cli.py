@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cloud.fleet.cli import run
-from shared.errors import OperatorError
+from shared.errors import BadInputError, OperatorError
 
 
 def test_init_prints_where_the_files_are(
@@ -61,3 +61,28 @@ def test_a_port_that_is_none_is_a_usage_error(
 
     assert ending.value.code == 2
     assert "--port" in capsys.readouterr().err
+
+
+def test_revoked_hub_is_let_in_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both actions work on the cloud's database and say what they found."""
+    config = tmp_path / "cloud.toml"
+    config.write_text(f'state_dir = "{tmp_path}"\n')
+    options = ["hub-a", "--config", str(config), "--json"]
+
+    reports = []
+    for action in ("revoke", "restore", "restore"):
+        assert run([action, *options]) == 0
+        reports.append(json.loads(capsys.readouterr().out))
+
+    assert reports[0]["revoked_at"].endswith("Z")
+    assert [one["was_revoked"] for one in reports[1:]] == [True, False]
+
+
+@pytest.mark.parametrize("action", ["revoke", "restore"])
+def test_a_name_that_is_no_hubs_is_refused(tmp_path: Path, action: str) -> None:
+    """A slip of the pen must not look like a revocation."""
+    config = tmp_path / "cloud.toml"
+    config.write_text(f'state_dir = "{tmp_path}"\n')
+
+    with pytest.raises(BadInputError, match="topic level"):
+        run([action, "hub/a", "--config", str(config)])

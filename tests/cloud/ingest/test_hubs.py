@@ -9,6 +9,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from cloud.app import create_app
+from cloud.households.revocations import revoke
 from shared import hubrequests
 from shared.clock import DrivenClock
 from shared.frames import MAX_FRAME_BYTES
@@ -28,6 +29,20 @@ from tests.support.signed import Fleet
 NOW_MS = START_MS + 3_600_000
 HELLO = encode_message(Hello("1.2", 1, [LogState(LOG_ID.hex(), METER, 1, 20)]))
 LIVE = encode_message(Live(METER, Medium.ELECTRICITY, NOW_MS, {"power_import_w": 431}))
+
+TARIFF = {
+    "name": "Flat",
+    "currency": "GBP",
+    "versions": [
+        {
+            "version": "1",
+            "starts_on": "2026-01-01",
+            "standing_millionths_per_day": 1,
+            "vat_permille": 50,
+            "prices": {"kind": "flat", "price_millionths_per_kwh": 245_000},
+        }
+    ],
+}
 
 
 class HubApi:
@@ -113,6 +128,38 @@ def test_what_is_no_frame_is_set_aside_as_over_mqtt(api: HubApi) -> None:
 
     (letter,) = api.client.get("/v1/dead-letters", headers=HEADERS).json()["dead_letters"]
     assert letter["thing"] == "hub-7"
+
+
+def test_a_revoked_hub_is_answered_with_nothing(api: HubApi) -> None:
+    """Its certificate is still good: it gets no receipt, so frees nothing, and no tariff."""
+    api.receipts(hubrequests.FRAMES_PATH, payload_of(samples_of(1, 10)))
+    put = api.client.put(f"/v1/meters/{METER}/tariff", json=TARIFF, headers=HEADERS)
+    told = api.post(hubrequests.TARIFF_PATH, b"{}")
+    with api.app.state.parts.database.writing() as connection:
+        revoke(connection, "hub-1", NOW_MS)
+
+    for path, body in (
+        (hubrequests.FRAMES_PATH, payload_of(samples_of(11, 10))),
+        (hubrequests.HELLO_PATH, HELLO),
+    ):
+        assert api.receipts(path, body) == []
+    problem(api.post(hubrequests.TARIFF_PATH, b"{}"), 404)
+
+    assert (put.status_code < 300, told.status_code) == (True, 200)
+    assert api.gateway()["messages_refused"] == 2
+    assert api.gateway()["logs"][0]["stored"] == [[1, 10, 0]]
+
+
+def test_a_limit_of_consent_comes_with_the_next_receipt(api: HubApi) -> None:
+    """Over HTTPS nobody can tell the hub sooner."""
+    api.receipts(hubrequests.HELLO_PATH, HELLO)
+    api.client.put(
+        "/v1/gateways/hub-1/consent", json={"granularity": "daily"}, headers=HEADERS
+    ).raise_for_status()
+
+    (receipt,) = api.receipts(hubrequests.FRAMES_PATH, payload_of(samples_of(1, 10)))
+
+    assert receipt["consent"] == {"granularity": "daily", "revision": NOW_MS}
 
 
 def test_a_hub_cannot_write_into_anothers_log(api: HubApi) -> None:
@@ -211,20 +258,7 @@ def test_a_tariff_is_told_to_the_hub_that_has_the_meter(api: HubApi) -> None:
     """404 until one is set; then the shadow's document, as over MQTT."""
     api.receipts(hubrequests.FRAMES_PATH, payload_of(samples_of(1, 10)))
     before = api.post(hubrequests.TARIFF_PATH, b"{}")
-    tariff = {
-        "name": "Flat",
-        "currency": "GBP",
-        "versions": [
-            {
-                "version": "1",
-                "starts_on": "2026-01-01",
-                "standing_millionths_per_day": 1,
-                "vat_permille": 50,
-                "prices": {"kind": "flat", "price_millionths_per_kwh": 245_000},
-            }
-        ],
-    }
-    put = api.client.put(f"/v1/meters/{METER}/tariff", json=tariff, headers=HEADERS)
+    put = api.client.put(f"/v1/meters/{METER}/tariff", json=TARIFF, headers=HEADERS)
     assert put.status_code in (200, 201, 204), put.text
 
     answer = api.post(hubrequests.TARIFF_PATH, b"{}")

@@ -7,66 +7,22 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cloud.db import Database
 from cloud.households.repository import list_hubs
-from cloud.ingest import merger, repository
-from cloud.ingest.hubbatch import Rules
-from cloud.ingest.intake import Message
-from cloud.ingest.service import IngestService
-from cloud.readings.repository import SqlReadingStore
-from cloud.scope import Scope
+from cloud.ingest import letters, merger, repository
 from shared import frames
-from shared.clock import DrivenClock
 from shared.errors import BadInputError, FrameError
 from shared.frames import MAX_FRAME_BYTES, Gap, GapKind, encode_frame, frame_of
-from shared.protocol import Hello, LogState, Receipt, Status, encode_message
+from shared.protocol import Hello, LogState, Status, encode_message
 from shared.readings import StampedSample
 from shared.units import MS_PER_DAY
 from tests.support.cloud import (
     LOG_ID,
     METER,
     START_MS,
-    database_in,
     payload_of,
     samples_of,
 )
-
-HOME = Scope.of("home")
-NOW_MS = START_MS + 600_000
-
-
-class Cloud:
-    """An ingest service on a database of its own, with a clock that the test drives."""
-
-    def __init__(self, directory: Path, **rules: int) -> None:
-        self.database: Database = database_in(directory)
-        self.clock = DrivenClock(NOW_MS)
-        self.service = IngestService(self.database, self.clock, Rules(**rules))
-
-    def send(self, *payloads: bytes, thing: str = "hub-1") -> list[Receipt]:
-        """Ingest payloads as one batch of one hub."""
-        messages = [Message(thing, payload, self.clock.utc_ms()) for payload in payloads]
-        return [receipt for _, receipt in self.service.ingest(messages)]
-
-    def letters(self) -> list[dict[str, object]]:
-        """List what was set aside."""
-        with self.database.reading() as connection:
-            return repository.list_dead_letters(connection, HOME, 500)
-
-    def coverage(self) -> list[tuple[int, int, int]]:
-        """The coverage of the tests' log."""
-        with self.database.reading() as connection:
-            log = repository.read_log(connection, LOG_ID.hex())
-        return log.coverage if log else []
-
-    def stored(self) -> dict[int, int]:
-        """The time of every sample stored of the tests' log, each stored once."""
-        with self.database.reading() as connection:
-            kept = SqlReadingStore(connection).frames_of_log(HOME, LOG_ID.hex(), 0, 10**6)
-        samples = [one for part in kept for one in frames.decode_frame(part.payload).samples()]
-        times = {one.seq: one.taken_at_ms for one in samples}
-        assert len(times) == len(samples)
-        return times
+from tests.support.ingest import HOME, NOW_MS, Cloud
 
 
 @pytest.fixture(name="cloud")
@@ -221,7 +177,7 @@ def test_later_version_is_kept_and_counts_as_stored(cloud: Cloud) -> None:
 
 def test_dead_letters_are_bounded(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """Past the bound letters are counted and refused, and a later version is then not claimed."""
-    monkeypatch.setattr(repository, "MAX_DEAD_LETTERS_PER_HUB", 2)
+    monkeypatch.setattr(letters, "MAX_DEAD_LETTERS_PER_HUB", 2)
 
     cloud.send(b"one", b"two", b"two", b"three")
     (receipt,) = cloud.send(_envelope(2, b"from the future"))

@@ -15,10 +15,12 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from cloud.app import create_app
 from cloud.config import Config
+from cloud.households.revocations import readmit, revoke
 from cloud.ingest.worker import IngestWorker
 from shared import topics
 from shared.clock import SystemClock
 from shared.protocol import (
+    ConsentLimit,
     Hello,
     LogState,
     Receipt,
@@ -229,6 +231,52 @@ def test_tariff_reaches_the_hub(broker: Broker, tmp_path: Path) -> None:
     assert json.loads(delta[1])["state"]["meters"][METER]["name"] == "Flat"
     assert accepted[0].endswith("/accepted")
     assert json.loads(accepted[1])["state"]["desired"]["meters"][METER]["name"] == "Flat"
+
+
+def test_revoked_hub_gets_no_receipt_on_its_open_connection(broker: Broker, tmp_path: Path) -> None:
+    """Another hub, over the same worker, does; let in again, so does this one."""
+    lost, other = Hub(broker, "hub-6"), Hub(broker, "hub-7")
+
+    with working(config_for(broker, tmp_path, "cloud-ingest"), tmp_path):
+        lost.say(topics.frames("hub-6"), payload_of(samples_of(1, 60)))
+        before = lost.receipt().stored
+        database = database_in(tmp_path)
+        with database.writing() as connection:
+            revoke(connection, "hub-6", SystemClock().utc_ms())
+        lost.say(topics.frames("hub-6"), payload_of(samples_of(61, 60)))
+        other.say(topics.frames("hub-7"), payload_of(samples_of(1, 60), log_id=b"7" * 16))
+        others = other.receipt().stored
+        with database.writing() as connection:
+            readmit(connection, "hub-6", SystemClock().utc_ms())
+        lost.say(topics.frames("hub-6"), payload_of(samples_of(121, 60)))
+        after = lost.receipt().stored
+        database.close()
+    lost.stop()
+    other.stop()
+
+    assert (before, others) == ([(1, 60, 0)], [(1, 60, 0)])
+    assert after == [(1, 60, 0), (121, 180, 0)]
+
+
+def test_limit_of_consent_reaches_a_connected_hub_at_once(broker: Broker, tmp_path: Path) -> None:
+    """Without waiting for a frame of it: the receipt names no log and carries the limit."""
+    hub = Hub(broker, "hub-8")
+
+    with working(config_for(broker, tmp_path, "cloud-ingest"), tmp_path):
+        hub.say(topics.frames("hub-8"), payload_of(samples_of(1, 6)))
+        first = hub.receipt()
+    with TestClient(create_app(config_for(broker, tmp_path, "cloud-api"))) as client:
+        _until_connected(client)
+        answer = client.put(
+            "/v1/gateways/hub-8/consent", json={"granularity": "none"}, headers=HEADERS
+        ).json()
+        told = hub.receipt()
+    hub.stop()
+
+    assert first.consent is None
+    assert told.consent == ConsentLimit("none", answer["limit_revision"])
+    assert (told.log_id, told.store_id) == ("", first.store_id)
+    assert told.revision > first.revision
 
 
 def _until_connected(client: TestClient) -> None:

@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import DataError, OperationalError
 
+from cloud.households.revocations import revoke
 from cloud.ingest import worker as module
 from cloud.ingest.intake import Message
 from cloud.ingest.service import Addressed, IngestService
+from cloud.ingest.upkeep import Upkeep
 from cloud.ingest.worker import IngestWorker
 from cloud.mqtt import BrokerLink
 from shared import topics
 from shared.clock import DrivenClock
+from shared.protocol import Receipt
 from tests.support.cloud import START_MS, config_in, database_in, payload_of, samples_of
 
 FRAMES = topics.frames("hub-1")
@@ -185,3 +188,62 @@ def test_batch_given_up_does_not_end_the_worker(
     worker.run()
 
     assert worker.counts["failed-messages"] == 1
+
+
+def test_upkeep_is_done_between_batches_and_its_receipts_go_out(
+    worker: IngestWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once a minute and not with every batch; what fails is counted and does not end the worker."""
+    published: list[str] = []
+    rounds: list[int] = []
+    receipt = Receipt("s", "", 1, [], [], 16, START_MS)
+
+    def run(_self: Upkeep) -> list[Addressed]:
+        rounds.append(1)
+        worker.stop()
+        if len(rounds) == 1:
+            return [Addressed("hub-1", receipt)]
+        raise RuntimeError("database is away")
+
+    monkeypatch.setattr(BrokerLink, "is_subscribed", property(lambda _: True))
+    monkeypatch.setattr(BrokerLink, "publish", lambda _, topic, __: published.append(topic))
+    monkeypatch.setattr(Upkeep, "run", run)
+
+    worker.run()
+    worker._keep_up()
+    worker._upkeep_due_s = 0.0
+    worker._keep_up()
+
+    assert published == [topics.receipts("hub-1")]
+    assert len(rounds) == 2
+    assert worker.counts["failed-upkeep"] == 1
+
+
+def test_worker_that_hears_nobody_leaves_upkeep_to_others(
+    worker: IngestWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reminder it could not send would count as said."""
+    monkeypatch.setattr(Upkeep, "run", lambda _: pytest.fail("upkeep without a connection"))
+    monkeypatch.setattr(BrokerLink, "is_subscribed", property(lambda _: False))
+
+    worker._keep_up()
+
+    assert worker.counts["failed-upkeep"] == 0
+
+
+def test_revoked_hub_is_not_told_a_tariff(
+    worker: IngestWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asking is answered for others only."""
+    published: list[str] = []
+    monkeypatch.setattr(BrokerLink, "publish", lambda _, topic, __: published.append(topic))
+    with worker._database.writing() as connection:
+        revoke(connection, "hub-1", START_MS)
+    for thing in ("hub-1", "hub-2"):
+        worker.receive(topics.shadow_get(thing, "tariff"), b"")
+    worker.stop()
+
+    worker.run()
+
+    assert [topics.thing_of(topic) for topic in published] == ["hub-2"]
+    assert worker.counts["refused-messages"] == 1

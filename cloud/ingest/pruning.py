@@ -1,0 +1,77 @@
+"""What has outlived its use is deleted, a little at a time: old frames and old dead letters.
+
+Meter-days stay: usage and cost of what is pruned are still answered, only no longer corrected.
+Commits nothing.
+"""
+
+from collections import Counter
+from typing import NamedTuple
+
+from sqlalchemy import Connection, and_, delete, func, select, update
+
+from cloud.ingest.intake import LATER_VERSION
+from cloud.readings.store import FRAMES_KEPT_MS
+from cloud.tables import dead_letters, frames, hubs, meters
+
+MAX_PRUNED = 500
+"""Rows of each kind a run: some milliseconds of lock, and 720,000 a day at a run a minute."""
+
+
+class Pruned(NamedTuple):
+    """How many rows went."""
+
+    frames: int
+    dead_letters: int
+
+
+def prune(connection: Connection, now_ms: int) -> Pruned:
+    """Delete frames and dead letters that came more than 13 months ago, at most `MAX_PRUNED` each.
+
+    A letter of a later version stays however old: its hub was told that it is stored.
+    """
+    before_ms = now_ms - FRAMES_KEPT_MS
+    # Rows are locked in the order that ingest locks them: hubs, then meters.
+    expired = _expire_letters(connection, before_ms)
+    return Pruned(_prune_frames(connection, before_ms), expired)
+
+
+def _prune_frames(connection: Connection, before_ms: int) -> int:
+    # A frame dated ahead of its arrival is kept until its samples are as old, too.
+    is_old = and_(
+        frames.c.received_at_ms < before_ms,
+        func.coalesce(frames.c.last_taken_at_ms, 0) < before_ms,
+    )
+    query = (
+        select(frames.c.frame_id, frames.c.household_id, frames.c.meter)
+        .where(is_old)
+        .order_by(frames.c.received_at_ms)
+        .limit(MAX_PRUNED)
+    )
+    rows = connection.execute(query).all()
+    for (household_id, meter), count in sorted(Counter((row[1], row[2]) for row in rows).items()):
+        connection.execute(
+            update(meters)
+            .where(meters.c.household_id == household_id, meters.c.meter == meter)
+            .values(frames_pruned=meters.c.frames_pruned + count)
+        )
+    gone = delete(frames).where(frames.c.frame_id.in_([row.frame_id for row in rows]))
+    return connection.execute(gone).rowcount
+
+
+def _expire_letters(connection: Connection, before_ms: int) -> int:
+    query = (
+        select(dead_letters.c.dead_letter_id, dead_letters.c.thing)
+        .where(dead_letters.c.received_at_ms < before_ms, dead_letters.c.code != LATER_VERSION)
+        .order_by(dead_letters.c.received_at_ms)
+        .limit(MAX_PRUNED)
+    )
+    rows = connection.execute(query).all()
+    for thing, count in sorted(Counter(row.thing for row in rows).items()):
+        connection.execute(
+            update(hubs)
+            .where(hubs.c.thing == thing)
+            .values(dead_letters_expired=hubs.c.dead_letters_expired + count)
+        )
+    ids = [row.dead_letter_id for row in rows]
+    gone = delete(dead_letters).where(dead_letters.c.dead_letter_id.in_(ids))
+    return connection.execute(gone).rowcount
