@@ -1,0 +1,91 @@
+"""Consent, proved from what left: each frame and live message against the household's choices."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+from agent.consent import Granularity, narrowest
+from agent.uplink.port import Channel
+from shared.calendar import local_date, slot_of_sample, slot_start_ms
+from shared.frames import decode_frame
+from shared.readings import COUNTERS, StampedSample
+from tests.simulation.broker import Left
+from tests.simulation.meters import MODULUS_MWH
+from tests.simulation.stored import Store
+from tests.simulation.witness import Kept, Key
+from tests.simulation.world import World
+
+EDGE_MS = 125_000
+"""A meter's clock may be two minutes off and is believed: the edges of a choice blur by as much."""
+
+DETAILED = (Granularity.LIVE, Granularity.TEN_SECONDS)
+EDGES_OF_SPAN = 2
+ZONE = ZoneInfo("Europe/London")
+
+
+def nothing_finer_left(world: World, _store: Store) -> Iterator[str]:
+    """Nothing finer than the narrower of then and now ever left the hub, live included."""
+    edges: dict[tuple[str, str, int], set[int]] = defaultdict(set)
+    for left in world.witness.left:
+        if left.channel is Channel.LIVE:
+            if _widest(world, left.at_ms, left.at_ms) is not Granularity.LIVE:
+                yield f"live left at {left.at_ms} under {_widest(world, left.at_ms, left.at_ms)}"
+        elif left.channel is Channel.FRAMES:
+            yield from _frame(world, left, edges)
+    for (log_id, kind, span), seqs in edges.items():
+        if len(seqs) > EDGES_OF_SPAN + _splits(world, log_id, seqs):
+            yield f"{len(seqs)} samples of {kind} {span} left log {log_id}: {sorted(seqs)}"
+
+
+def _frame(world: World, left: Left, edges: dict[tuple[str, str, int], set[int]]) -> Iterator[str]:
+    frame = decode_frame(left.payload)
+    log_id = frame.log_id.hex()
+    for sample in frame.samples():
+        kept = world.witness.kept.get(Key(log_id, sample.seq))
+        if kept is None:
+            yield f"{log_id} {sample.seq} left and was never committed"
+            continue
+        allowed = _widest(world, kept.shown.at_ms, left.at_ms)
+        if allowed is Granularity.NONE:
+            yield f"{log_id} {sample.seq} left at {left.at_ms} under none"
+        elif allowed not in DETAILED:
+            yield from _thinned(sample, kept, left)
+            span = slot_of_sample(sample.taken_at_ms)
+            if allowed is Granularity.DAILY:
+                span = local_date(sample.taken_at_ms - 1, ZONE).toordinal()
+            edges[log_id, allowed.value, span].add(sample.seq)
+
+
+def _thinned(sample: StampedSample, kept: Kept, left: Left) -> Iterator[str]:
+    if not sample.registers.keys() <= COUNTERS:
+        yield f"{sample} left with more than counters"
+    if slot_start_ms(slot_of_sample(sample.taken_at_ms) + 1) > left.at_ms + EDGE_MS:
+        yield f"{sample} left at {left.at_ms}, before its half hour ended"
+
+
+def _widest(world: World, taken_ms: int, leaving_ms: int) -> Granularity:
+    """The most that may be allowed of a sample, its meter's clock as far off as may be believed."""
+    witness = world.witness
+    inside = [one for since, one in witness.consents if abs(since - taken_ms) <= EDGE_MS]
+    choices = [witness.allowed(taken_ms - EDGE_MS, leaving_ms)]
+    choices += [narrowest(one, witness.allowed(leaving_ms, leaving_ms)) for one in inside]
+    return min(choices, key=list(Granularity).index)
+
+
+def _splits(world: World, log_id: str, seqs: set[int]) -> int:
+    """A span is cut where consent or a register's run changes within it: two more edges each."""
+    kept = [world.witness.kept[Key(log_id, seq)] for seq in seqs]
+    times = [one.shown.at_ms for one in kept]
+    # A register that is in doubt is left out, and the next run begins behind that.
+    runs = {
+        (one.shown.era, one.shown.counted // MODULUS_MWH, "import_mwh" in one.registers)
+        for one in kept
+    }
+    changes = [
+        since
+        for since, _ in world.witness.consents[1:]
+        if min(times) - EDGE_MS <= since <= max(times) + EDGE_MS
+    ]
+    # A clock set back sorts samples into a span that was left: the stretch begins anew.
+    jumps = 2 * (world.has_stepped or world.has_lied)
+    return 2 * (len(changes) + len(runs) - 1 + len(world.witness.damaged) + jumps)

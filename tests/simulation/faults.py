@@ -1,0 +1,205 @@
+"""What each kind of fault does to a world; amounts as `schedule.KINDS` has them."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from tests.simulation.witness import Key
+from tests.simulation.world import GRANULARITIES, World
+
+S_PER_DAY = 86_400
+
+Strike = Callable[[World, float], Coroutine[Any, Any, None] | None]
+
+
+async def _kill_hub(world: World, down_s: float) -> None:
+    await world.kill_hub()
+    await asyncio.sleep(down_s)
+    await world.start_hub()
+
+
+async def _reboot_hub(world: World, down_s: float) -> None:
+    await world.kill_hub()
+    await asyncio.sleep(down_s)
+    if world.life is None:
+        world.reboot()
+    await world.start_hub()
+
+
+async def _stop_hub(world: World, down_s: float) -> None:
+    async with world._switching:
+        life, world.life = world.life, None
+        if life is not None:
+            await life.stop()
+    await asyncio.sleep(down_s)
+    await world.start_hub()
+
+
+async def _long_off(world: World, days: float) -> None:
+    """Off for weeks: nothing runs meanwhile, so the time is simply later."""
+    await world.kill_hub()
+    await asyncio.sleep(60)
+    if world.life is None:
+        world.loop.jump(days * S_PER_DAY)
+        await asyncio.sleep(1)
+        world.reboot()
+    await world.start_hub()
+
+
+async def _disk_full(world: World, for_s: float) -> None:
+    world.set_full(is_full=True)
+    await asyncio.sleep(for_s)
+    world.set_full(is_full=False)
+
+
+def _bit_flip(world: World, rows: float) -> None:
+    """Flip a bit of some rows, behind the hub's back."""
+    draw = world.draw("bit flip")
+    disk = sqlite3.connect(world.files.path, isolation_level=None)
+    held = disk.execute(
+        "SELECT log, hex(log_id), seq, body FROM samples JOIN logs USING (log) ORDER BY log, seq"
+    ).fetchall()
+    for log, log_id, seq, body in draw.sample(held, min(len(held), round(rows))):
+        flipped = bytearray(body)
+        flipped[draw.randrange(len(flipped))] ^= 1 << draw.randrange(8)
+        disk.execute(
+            "UPDATE samples SET body = ? WHERE log = ? AND seq = ?", (bytes(flipped), log, seq)
+        )
+        world.witness.damaged.add(Key(log_id.lower(), seq))
+    disk.close()
+
+
+def _link_down(world: World, for_s: float) -> None:
+    world.broker.cut_link(for_s)
+
+
+def _half_open(world: World, for_s: float) -> None:
+    """Take every message and deliver none, until somebody notices."""
+    world.broker.is_link_up = False
+    world.loop.call_later(for_s, world.broker.bounce)
+    world.loop.call_later(for_s, setattr, world.broker, "is_link_up", True)
+
+
+def _broker_restart(world: World, down_s: float) -> None:
+    world.broker.restart(down_s, forgets=False)
+
+
+def _broker_wipe(world: World, down_s: float) -> None:
+    world.broker.restart(down_s, forgets=True)
+
+
+def _storm(world: World, for_s: float) -> None:
+    world.storm(for_s)
+
+
+def _kill_worker(world: World, down_s: float) -> None:
+    world.workers[0].kill(down_s)
+
+
+def _kill_worker_after_commit(world: World, down_s: float) -> None:
+    world.workers[-1].dies_after_commit_s = down_s
+
+
+def _stall_worker(world: World, for_s: float) -> None:
+    world.workers[0].stall(for_s)
+
+
+def _no_workers(world: World, for_s: float) -> None:
+    for worker in world.workers:
+        worker.kill(for_s)
+
+
+def _commit_fails(world: World, commits: float) -> None:
+    world.cloud.commits_to_fail = round(commits)
+
+
+async def _pause(world: World, for_s: float) -> None:
+    world.cloud.window_frames = 0
+    for worker in world.workers:
+        worker.renew()
+    await asyncio.sleep(for_s)
+    world.cloud.window_frames = 16
+    for worker in world.workers:
+        worker.renew()
+
+
+def _backup(world: World, _amount: float) -> None:
+    world.cloud.save()
+
+
+def _restore(world: World, _amount: float) -> None:
+    """Go back to the last backup; the workers start anew."""
+    for worker in world.workers:
+        worker.kill(5)
+    world.cloud.commits_to_fail = 0
+    world.cloud.restore()
+    world.restores += 1
+
+
+def _ntp_lost(world: World, _amount: float) -> None:
+    world.clock.lose_ntp()
+
+
+def _ntp_synced(world: World, _amount: float) -> None:
+    world.clock.synchronise(world.draw("synchronised"))
+
+
+def _clock_step(world: World, ms: float) -> None:
+    """Somebody sets the wall clock: the kernel no longer vouches for it."""
+    world.clock.lose_ntp()
+    world.clock.step(round(ms))
+
+
+def _clock_lies(world: World, ms: float) -> None:
+    """A wrong NTP server: the kernel vouches for a wrong clock."""
+    world.has_lied = world.has_lied or world.clock.error_ms() is not None
+    world.clock.step(round(ms))
+
+
+def _meter_clock_step(world: World, ms: float) -> None:
+    world.meter.step_clock(round(ms))
+    world.has_stepped = True
+
+
+def _swap(world: World, _amount: float) -> None:
+    world.meter.swap()
+
+
+def _fall(world: World, _amount: float) -> None:
+    world.meter.fall()
+
+
+def _consent(world: World, place: float) -> None:
+    world.choose(GRANULARITIES[int(place)])
+
+
+STRIKES: dict[str, Strike] = {
+    "kill-hub": _kill_hub,
+    "reboot-hub": _reboot_hub,
+    "stop-hub": _stop_hub,
+    "long-off": _long_off,
+    "disk-full": _disk_full,
+    "bit-flip": _bit_flip,
+    "link-down": _link_down,
+    "half-open": _half_open,
+    "broker-restart": _broker_restart,
+    "broker-wipe": _broker_wipe,
+    "storm": _storm,
+    "kill-worker": _kill_worker,
+    "kill-worker-after-commit": _kill_worker_after_commit,
+    "stall-worker": _stall_worker,
+    "no-workers": _no_workers,
+    "commit-fails": _commit_fails,
+    "pause": _pause,
+    "backup": _backup,
+    "restore": _restore,
+    "ntp-lost": _ntp_lost,
+    "ntp-synced": _ntp_synced,
+    "clock-step": _clock_step,
+    "clock-lies": _clock_lies,
+    "meter-clock-step": _meter_clock_step,
+    "swap": _swap,
+    "fall": _fall,
+    "consent": _consent,
+}

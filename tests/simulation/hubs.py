@@ -1,0 +1,171 @@
+"""The hub of a run: the agent's own parts on a real database, killed, rebooted and starved.
+
+Built as `agent/app.py` builds it, with the uplink, the clock and the randomness of the run.
+"""
+
+import asyncio
+import dataclasses
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from agent import app
+from agent.config import Config, read_config
+from agent.consent import Consent, Granularity
+from agent.database import open_database
+from agent.hub import Hub
+from agent.log import Log
+from agent.pipeline import run_pipeline
+from agent.records import Batch
+from agent.timekeeping import ClockLedger
+from tests.simulation.broker import SimulatedUplink
+from tests.simulation.clocks import HubClock
+from tests.simulation.schedule import Plan
+from tests.simulation.witness import Key, Witness
+
+DATABASE = "hub.sqlite"
+SPARE_PAGES = 1 << 30
+
+
+class WitnessedLog(Log):
+    """The hub's log, whose durable commits are witnessed; `fill` makes its disk full."""
+
+    def __init__(self, path: Path, witness: Witness) -> None:
+        super().__init__(path)
+        self._witness = witness
+        self.is_stored: Callable[[Key], bool] = lambda _key: False
+
+    def commit(self, batch: Batch) -> None:
+        """Commit as ever, then say what is durable."""
+        super().commit(batch)
+        self._witness.note_commit(batch)
+
+    def free(self, log: int, first_seq: int, last_seq: int) -> int:
+        """Free as ever, and hold it against what the cloud has stored."""
+        rows = self._db.execute(
+            "SELECT hex(log_id), seq FROM samples JOIN logs USING (log) "
+            "WHERE log = ? AND seq BETWEEN ? AND ?",
+            (log, first_seq, last_seq),
+        ).fetchall()
+        freed = super().free(log, first_seq, last_seq)
+        for log_id, seq in rows:
+            key = Key(log_id.lower(), seq)
+            self._witness.freed.add(key)
+            if not self.is_stored(key):
+                self._witness.complain(f"{key} was freed and is not stored")
+        return freed
+
+    def fill(self) -> None:
+        """Let SQLite find no further page: a write that needs one fails as on a full disk."""
+        (pages,) = self._db.execute("PRAGMA page_count").fetchone()
+        self._db.execute(f"PRAGMA max_page_count = {pages}")
+
+    def make_room(self) -> None:
+        """Let the disk have room again."""
+        self._db.execute(f"PRAGMA max_page_count = {SPARE_PAGES}")
+
+    def break_off(self) -> None:
+        """Close as a killed process does: what no COMMIT ended is gone."""
+        self._committed.close()
+        self._db.close()
+
+
+class HubFiles:
+    """The folder of a run's hub, emptied between runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / DATABASE
+        self._template = folder / "template.sqlite"
+        open_database(self._template).close()
+        self._config = read_config(
+            {"hub": {"state_dir": str(folder)}, "meter": {"link": "replay:none"}}, {}, "simulation"
+        )
+        self.source = self._config.meters[0]
+
+    def begin(self) -> None:
+        """Begin with an empty database of the newest schema."""
+        for suffix in ("-wal", "-shm"):
+            self.path.with_name(DATABASE + suffix).unlink(missing_ok=True)
+        shutil.copyfile(self._template, self.path)
+
+    def config(self, plan: Plan) -> Config:
+        """Return the settings of a schedule's hub; its meter is fed by hand."""
+        return dataclasses.replace(
+            self._config,
+            meters=(),
+            log_commit_window_s=plan.window_s,
+            uplink_frame_interval_s=plan.frame_interval_s,
+            uplink_backlog_frames_per_s=plan.backlog_frames_per_s,
+            uplink_start_delay_s=plan.start_delay_s,
+            uplink_live=True,
+            consent_granularity=Granularity(plan.consent),
+        )
+
+
+class HubLife:
+    """One process of the hub, from its start to its end."""
+
+    def __init__(
+        self,
+        files: HubFiles,
+        plan: Plan,
+        clock: HubClock,
+        uplink: SimulatedUplink,
+        witness: Witness,
+        draw: Random,
+    ) -> None:
+        self.log = WitnessedLog(files.path, witness)
+        self.uplink = uplink
+        try:
+            self.hub = _build(files.config(plan), clock, self.log, uplink, draw)
+        except sqlite3.Error:
+            self.log.break_off()
+            raise
+        self.task: asyncio.Task[None] | None = None
+
+    def run(self) -> "asyncio.Task[None]":
+        """Start the pipeline."""
+        self.task = asyncio.get_running_loop().create_task(run_pipeline(self.hub), name="hub")
+        return self.task
+
+    async def kill(self, spared: "set[asyncio.Task[Any]]") -> None:
+        """End everything of this process at once; `spared` are the tasks that are not the hub's."""
+        self.uplink.kill()
+        theirs = asyncio.all_tasks() - spared
+        for task in theirs:
+            task.cancel()
+        await asyncio.gather(*theirs, return_exceptions=True)
+        self.log.break_off()
+
+    async def stop(self) -> None:
+        """End in the hub's own order: commit, send, wait for receipts, close."""
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
+        await app._close(self.hub)
+        self.uplink.kill()
+
+
+def _build(config: Config, clock: HubClock, log: Log, uplink: SimulatedUplink, draw: Random) -> Hub:
+    choices = [
+        (since_ms, Granularity(granularity))
+        for since_ms, granularity in log.committed.execute("SELECT * FROM consent")
+    ]
+    hub = Hub(
+        config,
+        clock,
+        log,
+        ClockLedger(log.clock_pieces(), config.meter_clock_tolerance_ms),
+        Consent([(0, config.consent_granularity), *choices]),
+        clock.error_ms,
+        uplink,
+    )
+    hub.machine = clock  # type: ignore[assignment]  # the machine is simulated too
+    session = hub.session = app._session(hub, uplink)
+    session._jitter = session._sender._jitter = draw
+    hub.ask_system_clock()
+    hub.restore()
+    return hub

@@ -1,0 +1,70 @@
+"""What the cloud has stored, read from its tables: coverage, and every copy of every sample."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import select
+
+from cloud.db import Database
+from cloud.tables import dead_letters, frames, logs
+from shared.frames import Gap, decode_frame
+from shared.ranges import Range, union
+from shared.readings import StampedSample
+from tests.simulation.witness import Key
+
+
+class Copy(NamedTuple):
+    """One stored copy of one sample."""
+
+    meter: str
+    revision: int
+    sample: StampedSample
+
+
+@dataclass
+class Store:
+    """Everything the cloud holds at the end of a run."""
+
+    covered: dict[str, list[Range]] = field(default_factory=dict)
+    framed: dict[str, list[Range]] = field(default_factory=dict)
+    copies: dict[Key, list[Copy]] = field(default_factory=dict)
+    gaps: dict[str, list[Gap]] = field(default_factory=dict)
+    dead: list[tuple[str, str]] = field(default_factory=list)
+
+
+def read_store(database: Database) -> Store:
+    """Read it all, from the frames themselves."""
+    store = Store()
+    with database.reading() as connection:
+        for log_id, coverage in connection.execute(select(logs.c.log_id, logs.c.coverage)):
+            store.covered[log_id] = union(_ranges(coverage))
+        for log_id, payload in connection.execute(select(frames.c.log_id, frames.c.payload)):
+            frame = decode_frame(payload)
+            store.framed.setdefault(log_id, []).append((frame.first_seq, frame.last_seq))
+            store.gaps.setdefault(log_id, []).extend(frame.gaps)
+            for sample in frame.samples():
+                copy = Copy(frame.meter, frame.revision, sample)
+                store.copies.setdefault(Key(log_id, sample.seq), []).append(copy)
+        store.dead = [
+            (code, detail)
+            for code, detail in connection.execute(
+                select(dead_letters.c.code, dead_letters.c.detail)
+            )
+        ]
+    return store
+
+
+def coverage_of(database: Database, log_id: str) -> list[Range]:
+    """Read what the cloud's own table says of one log."""
+    with database.reading() as connection:
+        found = connection.execute(
+            select(logs.c.coverage).where(logs.c.log_id == log_id)
+        ).scalar_one_or_none()
+    return [] if found is None else union(_ranges(found))
+
+
+def _ranges(coverage: bytes) -> Iterator[Range]:
+    for first, last, _ in msgspec.msgpack.decode(coverage):
+        yield (first, last)

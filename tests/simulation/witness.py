@@ -1,0 +1,102 @@
+"""What a run has witnessed: committed rows, freed rows, consent, and everything that left the hub.
+
+It takes nobody's word: rows are noted as they become durable, messages as they leave.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from agent.consent import Granularity, narrowest
+from agent.records import Batch
+from agent.uplink.port import Channel
+from shared.readings import Medium
+from tests.simulation.broker import Left
+from tests.simulation.clocks import TrueTime
+from tests.simulation.meters import Shown, SimulatedMeter
+
+
+class Key(NamedTuple):
+    """A sample's place in the world."""
+
+    log_id: str
+    seq: int
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A row that was durable once."""
+
+    meter: str
+    medium: Medium
+    registers: dict[str, int]
+    boot: int
+    meter_clock_ms: int | None
+    captured_at_ms: int | None
+    shown: Shown
+
+
+@dataclass
+class Witness:
+    """One run's record."""
+
+    truth: TrueTime
+    meter: SimulatedMeter
+    kept: dict[Key, Kept] = field(default_factory=dict)
+    left: list[Left] = field(default_factory=list)
+    consents: list[tuple[int, Granularity]] = field(default_factory=list)
+    freed: set[Key] = field(default_factory=set)
+    damaged: set[Key] = field(default_factory=set)
+    complaints: list[str] = field(default_factory=list)
+    commits: int = 0
+
+    def complain(self, text: str) -> None:
+        """Note a violation as it happens."""
+        self.complaints.append(text)
+
+    def note_commit(self, batch: Batch) -> None:
+        """Note what has just become durable; one place never means two samples."""
+        self.commits += 1
+        for meter_log, row in batch.rows:
+            key = Key(meter_log.log_id.hex(), row.seq)
+            shown = self._shown(meter_log.meter, meter_log.medium, row.registers)
+            if shown is None:
+                self.complain(f"{key} was committed and never shown: {row}")
+                continue
+            kept = Kept(
+                meter_log.meter,
+                meter_log.medium,
+                dict(row.registers),
+                row.boot,
+                row.meter_clock_ms,
+                row.captured_at_ms,
+                shown,
+            )
+            if self.kept.setdefault(key, kept) != kept:
+                self.complain(f"{key} was committed twice: {self.kept[key]} and {kept}")
+
+    def note_left(self, channel: Channel, payload: bytes) -> None:
+        """Note a message that leaves the hub."""
+        self.left.append(Left(self.truth.ms(), channel, payload))
+
+    def note_consent(self, granularity: Granularity) -> None:
+        """Note what the household has chosen just now."""
+        self.consents.append((self.truth.ms(), granularity))
+
+    def allowed(self, taken_ms: int, leaving_ms: int) -> Granularity:
+        """Tell what may leave of a sample: the narrower of when it was taken and of now."""
+        return narrowest(self._held_at(taken_ms), self._held_at(leaving_ms))
+
+    def _held_at(self, at_ms: int) -> Granularity:
+        held = self.consents[0][1]
+        for since_ms, granularity in self.consents:
+            if since_ms <= at_ms:
+                held = granularity
+        return held
+
+    def _shown(self, meter: str, medium: Medium, registers: dict[str, int]) -> Shown | None:
+        if medium is Medium.ELECTRICITY:
+            number = registers.get("power_import_w", 0)
+            found = self.meter.shown[number - 1] if 0 < number <= len(self.meter.shown) else None
+            is_same = found is not None and found.meter == meter
+            return found if is_same else None
+        return self.meter.gas_shown.get(registers["gas_l"])
