@@ -1,0 +1,1 @@
+"""`hearthlink torture`: the real processes under seeded faults, and the proof after."""

@@ -1,0 +1,92 @@
+"""What the hub had committed, read from a copy of its files each time it was taken away.
+
+The copy is opened as the hub would open it, so its own file is left as the kill left it.
+"""
+
+import shutil
+import sqlite3
+import tempfile
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+from agent.log import Log
+from agent.rows import LogRow
+
+
+class Key(NamedTuple):
+    """A sample's place in the world."""
+
+    log_id: str
+    seq: int
+
+
+def digest_of(registers: dict[str, int]) -> int:
+    """Shorten what a sample said to 64 bits: a long torture compares millions."""
+    return hash(tuple(sorted(registers.items())))
+
+
+class Evidence:
+    """Every row that was seen committed, and those damaged on purpose."""
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self._seen: dict[str, int] = {}
+        self.committed: dict[Key, int] = {}
+        self.damaged: set[Key] = set()
+        self.changed: list[Key] = []
+
+    def look(self) -> dict[str, tuple[int, int]]:
+        """Read what is committed by now; the hub must not be running. Returns what each log holds.
+
+        A row that was seen before and is not there, or says something else, is noted.
+        """
+        held: dict[str, tuple[int, int]] = {}
+        with tempfile.TemporaryDirectory(prefix="hearthlink-torture-") as folder:
+            for path in self._database.parent.glob(f"{self._database.name}*"):
+                shutil.copy(path, folder)
+            log = Log(Path(folder) / self._database.name)
+            try:
+                for meter_log in log.all_logs():
+                    log_id, span = meter_log.log_id.hex(), log.held_range(meter_log.log)
+                    if span is None:
+                        continue
+                    held[log_id] = span
+                    self._read(log, meter_log.log, log_id, span)
+            finally:
+                log.close()
+        return held
+
+    def _read(self, log: Log, number: int, log_id: str, span: tuple[int, int]) -> None:
+        seen = self._seen.get(log_id, span[0] - 1)
+        # A few that were seen before are read again: a kill must not have taken them back.
+        for row in log.read(number, max(span[0], seen - 100), span[1]):
+            if not isinstance(row, LogRow):
+                continue
+            said = digest_of(row.registers)
+            if self.committed.setdefault(Key(log_id, row.seq), said) != said:
+                self.changed.append(Key(log_id, row.seq))
+        if span[1] < seen:
+            self.changed.append(Key(log_id, seen))
+        self._seen[log_id] = max(seen, span[1])
+
+    def flip_bits(self, draw: Random, rows: int) -> int:
+        """Flip a bit in some of the newest rows of the hub's own file; say in how many."""
+        disk = sqlite3.connect(self._database, isolation_level=None)
+        try:
+            held = disk.execute(
+                "SELECT log, lower(hex(log_id)), seq, body FROM samples JOIN logs USING (log) "
+                "ORDER BY seq DESC LIMIT 200"
+            ).fetchall()
+            chosen = draw.sample(held, min(len(held), rows))
+            for log, log_id, seq, body in chosen:
+                flipped = bytearray(body)
+                flipped[draw.randrange(len(flipped))] ^= 1 << draw.randrange(8)
+                disk.execute(
+                    "UPDATE samples SET body = ? WHERE log = ? AND seq = ?",
+                    (bytes(flipped), log, seq),
+                )
+                self.damaged.add(Key(log_id, seq))
+        finally:
+            disk.close()
+        return len(chosen)

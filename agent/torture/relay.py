@@ -1,0 +1,90 @@
+"""A small TCP relay before the broker: the link that is cut, stalls, is slow, or loses connections.
+
+It moves bytes and reads none. It runs on a loop in a thread of its own, until closed.
+"""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from enum import Enum
+from typing import Any
+
+CHUNK_BYTES = 16_384
+POLL_S = 0.02
+
+
+class Link(Enum):
+    """What the link is like."""
+
+    UP = "up"
+    DOWN = "down"
+    """Connections are reset, and refused."""
+    HALF_OPEN = "half-open"
+    """Connections stand, and no byte arrives."""
+    SLOW = "slow"
+    """Every byte is late."""
+
+
+class Relay:
+    """Relays connections from `port` of the loopback to another one, as its link lets it."""
+
+    def __init__(self, target_port: int) -> None:
+        self._target_port = target_port
+        self._link = Link.UP
+        self._delay_s = 0.0
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="relay", daemon=True)
+        self._thread.start()
+        self._call(self._open()).result()
+
+    def set(self, link: Link, delay_s: float = 0.0) -> None:
+        """Change the link; `delay_s` is how late each piece is on a slow one."""
+        self._call(self._change(link, delay_s)).result()
+
+    def close(self) -> None:
+        """Cut every connection and end the thread."""
+        self.set(Link.DOWN)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._listener.close()
+
+    def _call(self, work: Coroutine[Any, Any, None]) -> "Future[None]":
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    async def _open(self) -> None:
+        self._server = await asyncio.start_server(self._serve, sock=self._listener)
+
+    async def _change(self, link: Link, delay_s: float) -> None:
+        self._link, self._delay_s = link, delay_s
+        if link is Link.DOWN:
+            for writer in list(self._writers):
+                writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._link is Link.DOWN:
+            writer.transport.abort()
+            return
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self._target_port)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._writers |= {writer, back}
+        await asyncio.gather(self._pump(reader, back), self._pump(there, writer))
+        self._writers -= {writer, back}
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while piece := await reader.read(CHUNK_BYTES):
+                await asyncio.sleep(self._delay_s)
+                while self._link is Link.HALF_OPEN:  # noqa: ASYNC110  # changed by a person's hand
+                    await asyncio.sleep(POLL_S)
+                writer.write(piece)
+                await writer.drain()
+        writer.transport.abort()

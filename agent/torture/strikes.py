@@ -1,0 +1,141 @@
+"""The faults a torture strikes with, each by its name: what it does, and what ends it."""
+
+import time
+from collections.abc import Callable
+from random import Random
+
+from agent.torture.cast import WORKERS, Cast
+from agent.torture.evidence import Evidence
+from agent.torture.relay import Link
+
+Strike = Callable[[Cast, Evidence, Random], None]
+
+OUTAGE_S = (0.1, 2.0)
+"""How long most faults last: long enough for several commits, short enough for hundreds."""
+
+
+PAGE_BYTES = 4_096
+"""With no room for more than a page nothing at all can be committed."""
+
+
+def _pause(draw: Random) -> None:
+    time.sleep(draw.uniform(*OUTAGE_S))
+
+
+def _kill_hub(cast: Cast, evidence: Evidence, _draw: Random) -> None:
+    cast.kill("hub")
+    evidence.look()
+    cast.again("hub")
+
+
+def _stop_hub(cast: Cast, evidence: Evidence, _draw: Random) -> None:
+    cast.stop("hub")
+    evidence.look()
+    cast.again("hub")
+
+
+def _flip_bits(cast: Cast, evidence: Evidence, draw: Random) -> None:
+    cast.kill("hub")
+    evidence.look()
+    evidence.flip_bits(draw, draw.randint(1, 3))
+    cast.again("hub")
+
+
+def _fill_disk(cast: Cast, _evidence: Evidence, draw: Random) -> None:
+    """No file of the hub's may be written past a size: its log is refused as by a full disk."""
+    grown = max(path.stat().st_size for path in cast.hub_database.parent.glob("hub.sqlite*"))
+    cast.limit_files("hub", draw.choice((PAGE_BYTES, grown)))
+    _pause(draw)
+    cast.limit_files("hub", None)
+
+
+def _killed(name: str) -> Strike:
+    def strike(cast: Cast, _evidence: Evidence, draw: Random) -> None:
+        cast.kill(name)
+        _pause(draw)
+        cast.again(name)
+
+    return strike
+
+
+def _frozen(name: str) -> Strike:
+    def strike(cast: Cast, _evidence: Evidence, draw: Random) -> None:
+        cast.freeze(name)
+        _pause(draw)
+        cast.resume(name)
+
+    return strike
+
+
+def _no_workers(cast: Cast, _evidence: Evidence, draw: Random) -> None:
+    for name in WORKERS:
+        cast.kill(name)
+    _pause(draw)
+    for name in WORKERS:
+        cast.again(name)
+
+
+def _restart_broker(cast: Cast, _evidence: Evidence, draw: Random) -> None:
+    """Stopped in order and started again, with its store."""
+    cast.write_broker(forgets=False)
+    cast.stop("broker")
+    _pause(draw)
+    cast.again("broker")
+
+
+def _wipe_broker(cast: Cast, _evidence: Evidence, draw: Random) -> None:
+    """Killed, and started again without a store."""
+    cast.write_broker(forgets=True)
+    cast.kill("broker")
+    _pause(draw)
+    cast.again("broker")
+
+
+def _link(link: Link, delay_s: float = 0.0) -> Strike:
+    def strike(cast: Cast, _evidence: Evidence, draw: Random) -> None:
+        cast.relay.set(link, delay_s)
+        _pause(draw)
+        cast.relay.set(Link.UP)
+
+    return strike
+
+
+def _flapping(cast: Cast, _evidence: Evidence, draw: Random) -> None:
+    for _ in range(draw.randint(2, 5)):
+        cast.relay.set(Link.DOWN)
+        time.sleep(draw.uniform(0, 0.2))
+        cast.relay.set(Link.UP)
+        time.sleep(draw.uniform(0, 0.5))
+
+
+STRIKES: dict[str, Strike] = {
+    "kill-hub": _kill_hub,
+    "stop-hub": _stop_hub,
+    "freeze-hub": _frozen("hub"),
+    "full-disk": _fill_disk,
+    "flip-bits": _flip_bits,
+    "kill-broker": _killed("broker"),
+    "restart-broker-with-its-store": _restart_broker,
+    "restart-broker-without-its-store": _wipe_broker,
+    "freeze-broker": _frozen("broker"),
+    "kill-worker-1": _killed(WORKERS[0]),
+    "kill-worker-2": _killed(WORKERS[1]),
+    "kill-all-workers": _no_workers,
+    "freeze-worker": _frozen(WORKERS[0]),
+    "kill-api": _killed("api"),
+    "freeze-api": _frozen("api"),
+    "link-down": _link(Link.DOWN),
+    "link-half-open": _link(Link.HALF_OPEN),
+    "link-slow": _link(Link.SLOW, 0.2),
+    "link-flapping": _flapping,
+}
+
+NOT_STRUCK = {
+    "clock jumps": "a process cannot be given another wall clock without a hook in the product; "
+    "the simulation on virtual time jumps every clock",
+    "duplicated and reordered delivery": "that needs a relay that speaks MQTT under TLS; "
+    "the simulation on virtual time does both to every message",
+    "read-only disk": "a remount needs root, and root writes past file modes",
+    "upgrade": "there is one schema so far; migrations are tested from stored databases",
+}
+"""What is left out here, and where it is proved instead."""

@@ -1,0 +1,49 @@
+"""What the hub had committed is read from a copy of its files, damage and all."""
+
+from pathlib import Path
+from random import Random
+
+from agent.torture.evidence import Evidence, Key
+from tests.support.hubs import log_with
+
+
+def test_committed_rows_are_seen_and_the_file_is_left_alone(tmp_path: Path) -> None:
+    """The copy is opened, never the hub's own file."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 5)
+    before = (tmp_path / "hub.sqlite").read_bytes()
+    evidence = Evidence(tmp_path / "hub.sqlite")
+
+    held = evidence.look()
+
+    assert held == {meter_log.log_id.hex(): (1, 5)}
+    assert sorted(key.seq for key in evidence.committed) == [1, 2, 3, 4, 5]
+    assert (tmp_path / "hub.sqlite").read_bytes() == before
+    log.close()
+
+
+def test_flipped_bits_are_remembered(tmp_path: Path) -> None:
+    """What is damaged on purpose may be declared instead of stored."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 5)
+    log.close()
+    evidence = Evidence(tmp_path / "hub.sqlite")
+
+    assert evidence.flip_bits(Random(1), 2) == 2
+
+    evidence.look()
+    log_id = meter_log.log_id.hex()
+    places = {Key(log_id, seq) for seq in range(1, 6)}
+    assert evidence.committed.keys() == places - evidence.damaged
+    assert len(evidence.damaged) == 2
+
+
+def test_rows_that_are_taken_back_are_noted(tmp_path: Path) -> None:
+    """A log that holds less than was seen before has lost what it had committed."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 5)
+    evidence = Evidence(tmp_path / "hub.sqlite")
+    evidence.look()
+
+    log.free(meter_log.log, 5, 5)
+    evidence.look()
+
+    assert evidence.changed == [Key(meter_log.log_id.hex(), 5)]
+    log.close()

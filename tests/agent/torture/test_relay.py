@@ -1,0 +1,85 @@
+"""The relay carries bytes as its link lets it."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from agent.torture.relay import Link, Relay
+
+SOON_S = 5.0
+NEVER_S = 0.2
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """Listen where the broker would."""
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        there.settimeout(SOON_S)
+        yield there
+
+
+@pytest.fixture
+def relay(listener: socket.socket) -> Iterator[Relay]:
+    """Relay to it."""
+    one = Relay(listener.getsockname()[1])
+    yield one
+    one.close()
+
+
+def connected(relay: Relay, listener: socket.socket) -> tuple[socket.socket, socket.socket]:
+    """Connect through the relay: this end and the other."""
+    here = socket.create_connection(("127.0.0.1", relay.port), timeout=SOON_S)
+    there, _ = listener.accept()
+    there.settimeout(SOON_S)
+    return here, there
+
+
+def test_bytes_go_both_ways(relay: Relay, listener: socket.socket) -> None:
+    """A link that is up is not noticed."""
+    here, there = connected(relay, listener)
+
+    here.sendall(b"ping")
+    there.sendall(b"pong")
+
+    assert (there.recv(9), here.recv(9)) == (b"ping", b"pong")
+    here.close()
+    there.close()
+
+
+def test_a_half_open_link_keeps_bytes_back_until_it_is_up(
+    relay: Relay, listener: socket.socket
+) -> None:
+    """Nobody is told of anything; what was sent arrives late."""
+    here, there = connected(relay, listener)
+    relay.set(Link.HALF_OPEN)
+    here.sendall(b"ping")
+    there.settimeout(NEVER_S)
+
+    with pytest.raises(TimeoutError):
+        there.recv(9)
+    relay.set(Link.UP)
+    there.settimeout(SOON_S)
+
+    assert there.recv(9) == b"ping"
+    here.close()
+    there.close()
+
+
+def test_a_link_that_is_down_resets_and_refuses(relay: Relay, listener: socket.socket) -> None:
+    """Connections break, and new ones are not served."""
+    here, there = connected(relay, listener)
+
+    relay.set(Link.DOWN)
+
+    with pytest.raises(ConnectionError):
+        _ended(here)
+    with pytest.raises(ConnectionError):
+        _ended(socket.create_connection(("127.0.0.1", relay.port), timeout=SOON_S))
+    here.close()
+    there.close()
+
+
+def _ended(one: socket.socket) -> None:
+    if one.recv(9) == b"":
+        raise ConnectionResetError
