@@ -56,7 +56,9 @@ async def _disk_full(world: World, for_s: float) -> None:
 def _bit_flip(world: World, rows: float) -> None:
     """Flip a bit of some rows, behind the hub's back."""
     draw = world.draw("bit flip")
-    disk = sqlite3.connect(world.files.path, isolation_level=None)
+    # Through the hub's own connection where it runs: its file may be for it alone.
+    own = sqlite3.connect(world.files.path, isolation_level=None) if world.life is None else None
+    disk = own or world.life.log._db  # type: ignore[union-attr]  # one of the two is there
     held = disk.execute(
         "SELECT log, hex(log_id), seq, body FROM samples JOIN logs USING (log) ORDER BY log, seq"
     ).fetchall()
@@ -67,7 +69,8 @@ def _bit_flip(world: World, rows: float) -> None:
             "UPDATE samples SET body = ? WHERE log = ? AND seq = ?", (bytes(flipped), log, seq)
         )
         world.witness.damaged.add(Key(log_id.lower(), seq))
-    disk.close()
+    if own is not None:
+        own.close()
 
 
 def _link_down(world: World, for_s: float) -> None:

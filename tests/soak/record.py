@@ -1,6 +1,11 @@
-"""The committed record of long runs, docs/soak.json: what was tried so far, and what came of it."""
+"""The committed record of long runs, docs/soak.json: what was tried so far, and what came of it.
+
+python -m tests.simulation --count 200000 --first 5000 --record docs/soak.json
+hearthlink torture --seed 7 --faults 500 --json | python -m tests.soak.record
+"""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +13,19 @@ from typing import Any
 from shared.ranges import union
 
 RECORD = Path(__file__).parents[2] / "docs" / "soak.json"
+TORTURE_TOTALS = (
+    "faults",
+    "committed",
+    "stored",
+    "damaged",
+    "lost",
+    "duplicated",
+    "altered",
+    "boundaries",
+    "wrong_boundaries",
+    "seconds",
+    "longest_recovery_s",
+)
 
 
 def add_run(
@@ -27,3 +45,15 @@ def add_run(
     kept["seeds"] = union([*kept["seeds"], *seeds])
     path.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
     return dict(kept)
+
+
+def main() -> int:
+    """Add the verdict that `hearthlink torture --json` prints, read from standard input."""
+    told = json.load(sys.stdin)
+    totals = {name: round(told[name]) for name in TORTURE_TOTALS}
+    add_run(RECORD, "torture", totals, [(told["seed"], told["seed"])])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

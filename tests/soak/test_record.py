@@ -1,0 +1,24 @@
+"""The record of long runs adds up."""
+
+import json
+from pathlib import Path
+
+from tests.soak.record import add_run
+
+
+def test_runs_add_up_and_their_seeds_are_one_list(tmp_path: Path) -> None:
+    """Totals are summed over all runs, the longest is kept, seeds are merged."""
+    record = tmp_path / "soak.json"
+
+    add_run(record, "simulation", {"schedules": 10, "longest_s": 3}, [(0, 9)])
+    add_run(record, "simulation", {"schedules": 5, "longest_s": 2}, [(10, 14)])
+    add_run(record, "torture", {"faults": 500}, [(7, 7)])
+
+    told = json.loads(record.read_text())
+    assert told["simulation"] == {
+        "runs": 2,
+        "schedules": 15,
+        "longest_s": 3,
+        "seeds": [[0, 14]],
+    }
+    assert told["torture"]["faults"] == 500
