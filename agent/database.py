@@ -41,6 +41,16 @@ def open_database(path: Path) -> sqlite3.Connection:
     file cannot be opened, is in use by another process or is newer than this program.
     """
     connection = connect(path, HUB_VFS)
+    try:
+        _prepare(connection, path)
+    except BaseException:
+        # Left to be collected it would keep the file locked, to this process too.
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     # The size of a page is chosen when the file is made; `hearthlink log compact` changes it.
     connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     connection.execute("PRAGMA journal_mode = WAL")
@@ -49,7 +59,6 @@ def open_database(path: Path) -> sqlite3.Connection:
     connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_AUTOCHECKPOINT_PAGES}")
     connection.execute("PRAGMA foreign_keys = ON")
     migrate(connection, path)
-    return connection
 
 
 def open_reader(path: Path) -> sqlite3.Connection:

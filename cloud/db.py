@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,16 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import ColumnElement, Connection, Engine, Table, create_engine, event, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    bindparam,
+    create_engine,
+    event,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
@@ -196,18 +206,28 @@ def upsert(
     replace: Sequence[str] = (),
 ) -> None:
     """Insert rows; one that is there with the same `keys` gets its `replace` columns replaced."""
-    if not rows:
-        return
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    if rows:
+        statement = _upsert(connection.dialect.name, table, tuple(keys), tuple(replace))
+        connection.execute(statement, [dict(row) for row in rows])
+
+
+@cache
+def _upsert(
+    dialect: str, table: Table, keys: tuple[str, ...], replace: tuple[str, ...]
+) -> sqlite.Insert | postgresql.Insert:
+    """Build the statement once: building it takes longer than the database takes over it."""
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
     statement = insert(table)
-    if replace:
-        done = statement.on_conflict_do_update(
-            index_elements=list(keys),
-            set_={name: statement.excluded[name] for name in replace},
-        )
-    else:
-        done = statement.on_conflict_do_nothing(index_elements=list(keys))
-    connection.execute(done, [dict(row) for row in rows])
+    if not replace:
+        return statement.on_conflict_do_nothing(index_elements=keys)
+    return statement.on_conflict_do_update(
+        index_elements=keys, set_={name: statement.excluded[name] for name in replace}
+    )
+
+
+def owned(table: Table) -> ColumnElement[bool]:
+    """The same as `within` for a statement built once: "households" is given where it is run."""
+    return table.c.household_id.in_(bindparam("households", expanding=True))
 
 
 def within(table: Table, scope: Scope) -> ColumnElement[bool]:

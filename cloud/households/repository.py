@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from cloud.db import upsert, within
 from cloud.scope import Scope
@@ -47,6 +47,10 @@ class Hub(NamedTuple):
 
 _HUB = [hubs.c[name] for name in Hub._fields]
 
+# Of every batch: built once, since building one takes longer than the database takes over it.
+_LOCK = select(*_HUB).where(hubs.c.thing == bindparam("of_thing")).with_for_update()
+_WRITE = update(hubs).where(hubs.c.thing == bindparam("of_thing"))
+
 
 def put_household(connection: Connection, household: Household) -> None:
     """Write the household as configured."""
@@ -62,19 +66,18 @@ def put_household(connection: Connection, household: Household) -> None:
 def lock_hub(connection: Connection, thing: str, now_ms: int) -> Hub:
     """Take the hub's row lock for this transaction; a hub not seen before joins the household."""
     new = Hub(thing, DEFAULT_HOUSEHOLD, "", now_ms, False, "", 0, 0, 0, 0)
-    query = select(*_HUB).where(hubs.c.thing == thing).with_for_update()
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_LOCK, {"of_thing": thing}).one_or_none()
     if row is None:
         upsert(connection, hubs, [new._asdict()], keys=("thing",))
-        row = connection.execute(query).one()
+        row = connection.execute(_LOCK, {"of_thing": thing}).one()
     return Hub(*row)
 
 
 def write_hub(connection: Connection, hub: Hub) -> None:
     """Write back a hub whose row lock this transaction holds."""
     values = hub._asdict()
-    del values["thing"]
-    connection.execute(update(hubs).where(hubs.c.thing == hub.thing).values(values))
+    values["of_thing"] = values.pop("thing")
+    connection.execute(_WRITE, values)
 
 
 def list_hubs(connection: Connection, scope: Scope) -> list[Hub]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
 
 from cloud.db import upsert, within
 from cloud.ingest.gaps import Held, Missing
@@ -55,15 +55,29 @@ _decode_coverage = msgspec.msgpack.Decoder(list[Covered]).decode
 _decode_missing = msgspec.msgpack.Decoder(list[Missing]).decode
 _LOG = [logs.c[name] for name in Log._fields]
 
+# Of every batch: built once, since building one takes longer than the database takes over it.
+_STORE_ID = select(store.c.store_id).where(store.c.id == 1)
+_READ = select(*_LOG).where(logs.c.log_id == bindparam("of_log"))
+_WRITE = update(logs).where(logs.c.log_id == bindparam("of_log"))
+_LOCK_METER = (
+    select(meters.c.meter)
+    .where(meters.c.household_id == bindparam("household"), meters.c.meter == bindparam("of_meter"))
+    .with_for_update()
+)
+_SET_MEDIUM = update(meters).where(
+    meters.c.household_id == bindparam("household"),
+    meters.c.meter == bindparam("of_meter"),
+    meters.c.medium == "",
+)
+
 
 def store_id(connection: Connection, now_ms: int) -> str:
     """Read the store's name, minting one in a store that has none yet."""
-    query = select(store.c.store_id).where(store.c.id == 1)
-    found = connection.execute(query).scalar_one_or_none()
+    found = connection.execute(_STORE_ID).scalar_one_or_none()
     if found is None:
         minted = {"id": 1, "store_id": secrets.token_hex(16), "created_at_ms": now_ms}
         upsert(connection, store, [minted], keys=("id",))
-        found = connection.execute(query).scalar_one()
+        found = connection.execute(_STORE_ID).scalar_one()
     return str(found)
 
 
@@ -76,7 +90,7 @@ def renew_store(connection: Connection, now_ms: int) -> str:
 
 def read_log(connection: Connection, log_id: str) -> Log | None:
     """Find a log whoever owns it, so that its owner can be checked; None where it is new."""
-    row = connection.execute(select(*_LOG).where(logs.c.log_id == log_id)).one_or_none()
+    row = connection.execute(_READ, {"of_log": log_id}).one_or_none()
     return None if row is None else _log(row)
 
 
@@ -94,8 +108,8 @@ def add_log(connection: Connection, log: Log) -> bool:
 def write_log(connection: Connection, log: Log) -> None:
     """Write back a log whose hub's row lock this transaction holds."""
     values = _row(log)
-    del values["log_id"]
-    connection.execute(update(logs).where(logs.c.log_id == log.log_id).values(values))
+    values["of_log"] = values.pop("log_id")
+    connection.execute(_WRITE, values)
 
 
 def list_logs(connection: Connection, scope: Scope, thing: str | None = None) -> list[Log]:
@@ -144,19 +158,13 @@ def lock_meters(connection: Connection, scope: Scope, names: Iterable[str]) -> N
         keys=("household_id", "meter"),
     )
     for meter in ordered:
-        connection.execute(
-            select(meters.c.meter)
-            .where(within(meters, scope), meters.c.meter == meter)
-            .with_for_update()
-        ).one()
+        connection.execute(_LOCK_METER, {"household": scope.only, "of_meter": meter}).one()
 
 
 def set_medium(connection: Connection, scope: Scope, meter: str, medium: str) -> None:
     """Say what a meter measures, once it is known."""
     connection.execute(
-        update(meters)
-        .where(within(meters, scope), meters.c.meter == meter, meters.c.medium == "")
-        .values(medium=medium)
+        _SET_MEDIUM, {"household": scope.only, "of_meter": meter, "medium": medium}
     )
 
 

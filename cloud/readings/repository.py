@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, select, update
 
 from cloud import tables
-from cloud.db import upsert, within
+from cloud.db import owned, upsert, within
 from cloud.readings.store import Change, RunKey, StoredFrame
 from cloud.scope import Scope
 from shared.meterdays import SlotEdges, pack_day, unpack_day
@@ -17,6 +17,37 @@ _runs = tables.register_runs
 _meters = tables.meters
 
 _FRAME_COLUMNS = [_frames.c[name] for name in StoredFrame._fields]
+# Of every batch: built once, since building one takes longer than the database takes over it.
+_OF_RUN = and_(
+    owned(_days),
+    _days.c.meter == bindparam("of_meter"),
+    _days.c.register == bindparam("of_register"),
+    _days.c.run == bindparam("of_run"),
+)
+_BEFORE = select(func.max(_days.c.utc_day)).where(_OF_RUN, _days.c.utc_day < bindparam("first"))
+_AFTER = select(func.min(_days.c.utc_day)).where(_OF_RUN, _days.c.utc_day > bindparam("last"))
+_READ_DAYS = select(_days.c.utc_day, _days.c.edges).where(
+    _OF_RUN,
+    _days.c.utc_day >= func.coalesce(_BEFORE.scalar_subquery(), bindparam("first")),
+    _days.c.utc_day <= func.coalesce(_AFTER.scalar_subquery(), bindparam("last")),
+)
+_READ_RUNS = select(_runs.c.register, _runs.c.run, _runs.c.modulus).where(
+    owned(_runs), _runs.c.meter == bindparam("of_meter")
+)
+_FRAMES_OF_LOG = select(*_FRAME_COLUMNS).where(
+    owned(_frames),
+    _frames.c.log_id == bindparam("of_log"),
+    _frames.c.last_seq >= bindparam("first"),
+    _frames.c.first_seq <= bindparam("last"),
+)
+_OF_METER = and_(owned(_meters), _meters.c.meter == bindparam("of_meter"))
+_READ_SPAN = (
+    select(_meters.c.first_taken_at_ms, _meters.c.last_taken_at_ms, _meters.c.longest_frame_ms)
+    .where(_OF_METER)
+    .with_for_update()
+)
+_WRITE_SPAN = update(_meters).where(_OF_METER)
+
 _DAY_KEYS = ("household_id", "meter", "register", "run", "utc_day")
 _RUN_KEYS = ("household_id", "meter", "register", "run")
 
@@ -42,13 +73,9 @@ class SqlReadingStore:
         self, scope: Scope, log_id: str, first_seq: int, last_seq: int
     ) -> list[StoredFrame]:
         """See `ReadingStore.frames_of_log`."""
-        query = select(*_FRAME_COLUMNS).where(
-            within(_frames, scope),
-            _frames.c.log_id == log_id,
-            _frames.c.last_seq >= first_seq,
-            _frames.c.first_seq <= last_seq,
-        )
-        return [StoredFrame(*row) for row in self._connection.execute(query)]
+        of_log = {"of_log": log_id, "first": first_seq, "last": last_seq}
+        rows = self._connection.execute(_FRAMES_OF_LOG, {**_owners(scope), **of_log})
+        return [StoredFrame(*row) for row in rows]
 
     def frames_of_meter(
         self, scope: Scope, meter: str, start_ms: int, end_ms: int, newest: int | None = None
@@ -78,26 +105,17 @@ class SqlReadingStore:
 
     def runs(self, scope: Scope, meter: str) -> dict[RunKey, int]:
         """See `ReadingStore.runs`."""
-        query = select(_runs.c.register, _runs.c.run, _runs.c.modulus).where(
-            within(_runs, scope), _runs.c.meter == meter
-        )
-        return {
-            RunKey(row.register, row.run): row.modulus for row in self._connection.execute(query)
-        }
+        rows = self._connection.execute(_READ_RUNS, {**_owners(scope), "of_meter": meter})
+        return {RunKey(register, run): modulus for register, run, modulus in rows}
 
     def days(
         self, scope: Scope, meter: str, key: RunKey, first_day: int, last_day: int
     ) -> dict[int, SlotEdges]:
         """See `ReadingStore.days`."""
-        of_run = self._of_run(scope, meter, key)
-        before = select(func.max(_days.c.utc_day)).where(of_run, _days.c.utc_day < first_day)
-        after = select(func.min(_days.c.utc_day)).where(of_run, _days.c.utc_day > last_day)
-        query = select(_days.c.utc_day, _days.c.edges).where(
-            of_run,
-            _days.c.utc_day >= func.coalesce(before.scalar_subquery(), first_day),
-            _days.c.utc_day <= func.coalesce(after.scalar_subquery(), last_day),
+        of_run = {"of_meter": meter, "of_register": key.register, "of_run": key.run}
+        rows = self._connection.execute(
+            _READ_DAYS, {**_owners(scope), **of_run, "first": first_day, "last": last_day}
         )
-        rows = self._connection.execute(query)
         return {utc_day: unpack_day(edges, utc_day) for utc_day, edges in rows}
 
     def apply(self, scope: Scope, meter: str, change: Change) -> None:
@@ -150,19 +168,15 @@ class SqlReadingStore:
             return
         first, last = min(start for start, _ in timed), max(end for _, end in timed)
         longest = max(end - start for start, end in timed)
-        row = self._connection.execute(
-            select(
-                _meters.c.first_taken_at_ms, _meters.c.last_taken_at_ms, _meters.c.longest_frame_ms
-            )
-            .where(_meters.c.household_id == household_id, _meters.c.meter == meter)
-            .with_for_update()
-        ).one()
-        self._connection.execute(
-            update(_meters)
-            .where(_meters.c.household_id == household_id, _meters.c.meter == meter)
-            .values(
-                first_taken_at_ms=min(first, row[0] if row[0] is not None else first),
-                last_taken_at_ms=max(last, row[1] if row[1] is not None else last),
-                longest_frame_ms=max(longest, row[2]),
-            )
-        )
+        of_meter = {"households": [household_id], "of_meter": meter}
+        row = self._connection.execute(_READ_SPAN, of_meter).one()
+        span = {
+            "first_taken_at_ms": min(first, row[0] if row[0] is not None else first),
+            "last_taken_at_ms": max(last, row[1] if row[1] is not None else last),
+            "longest_frame_ms": max(longest, row[2]),
+        }
+        self._connection.execute(_WRITE_SPAN, {**of_meter, **span})
+
+
+def _owners(scope: Scope) -> dict[str, Any]:
+    return {"households": sorted(scope.household_ids)}

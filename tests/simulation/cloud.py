@@ -10,24 +10,29 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from alembic import command
+from alembic import command
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from agent.uplink.port import Channel
 from cloud.bootstrap import open_database
 from cloud.config import load
+from cloud.db import _migrations
+from cloud.households.revocations import readmit, revoke
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
+from cloud.ingest.repository import renew_store
 from cloud.ingest.service import Addressed, IngestService
 from cloud.ingest.worker import MAX_BATCH, MAX_TRIES, RETRY_S
-from cloud.tables import store
 from shared.clock import DrivenClock
-from shared.errors import BadInputError
+from shared.errors import BadInputError, OperatorError
 from shared.protocol import encode_message
 from tests.simulation.broker import THING, Broker
 from tests.simulation.clocks import CloudClock
 from tests.simulation.loop import VirtualLoop
 
+FIRST_SCHEMA = "0001"
 LINGER_S = 0.25
 """A worker under load: more messages a batch than milliseconds would gather, and fewer batches."""
 
@@ -48,19 +53,19 @@ class Cloud:
         event.listen(self.database.engine, "connect", _be_quick)
         event.listen(self.database.engine, "commit", self._before_commit)
         self.database.engine.dispose()
-        self._empty = self._copy()
-        self._saved = self._empty
-        self._stores = 0
+        self._live = sqlite3.connect(self._path, isolation_level=None)
+        self._live.execute("PRAGMA synchronous = OFF")
+        self._stored_when_revoked: int | None = None
+        self._empty = self._saved = self._copy()
         self.commits_to_fail = 0
         self.window_frames = 16
         self.clock: CloudClock
-        self.store_id = ""
         self.receipt_interval_s = 0
 
     def begin(self, clock: CloudClock, receipt_interval_s: int) -> None:
         """Empty the store for a run."""
         self.clock, self.receipt_interval_s = clock, receipt_interval_s
-        self.commits_to_fail, self.window_frames, self._stores = 0, 16, 0
+        self.commits_to_fail, self.window_frames = 0, 16
         self._saved = self._empty
         self.restore()
 
@@ -70,14 +75,57 @@ class Cloud:
 
     def restore(self) -> None:
         """Go back to the last backup; a store restored has a name of its own."""
-        live = sqlite3.connect(self._path)
-        live.execute("PRAGMA synchronous = OFF")
-        self._saved.backup(live)
-        live.close()
-        self._stores += 1
-        self.store_id = f"store-{self._stores}"
+        self.copy_back()
         with self.database.writing() as connection:
-            connection.execute(store.update().values(store_id=self.store_id))
+            renew_store(connection, self.clock.utc_ms())
+
+    def copy_back(self) -> None:
+        """Go back to the last backup as somebody does who copies the file: under the same name."""
+        self._saved.backup(self._live)
+        self._stored_when_revoked = None
+
+    def revoke(self) -> None:
+        """Refuse the hub from now on."""
+        with self.database.writing() as connection:
+            revoke(connection, THING, self.clock.utc_ms())
+        self._stored_when_revoked = self._count_frames()
+
+    def readmit(self) -> str:
+        """Hear the hub again; say what is wrong with what was stored meanwhile."""
+        stored, self._stored_when_revoked = self._stored_when_revoked, None
+        with self.database.writing() as connection:
+            readmit(connection, THING, self.clock.utc_ms())
+        now = self._count_frames()
+        return "" if stored in (None, now) else f"{now} frames are stored, at revocation {stored}"
+
+    @property
+    def is_revoked(self) -> bool:
+        """Tell whether the hub is refused now."""
+        return self._stored_when_revoked is not None
+
+    def age(self) -> None:
+        """Let the store be one of the release before this, and this release be started on it."""
+        settings = _migrations()
+        with self.database.writing() as connection:
+            settings.attributes["connection"] = connection
+            command.downgrade(settings, FIRST_SCHEMA)
+        self._stored_when_revoked = None
+        self.database.migrate()
+
+    def come_from_later(self) -> bool:
+        """Let the store be one of a later release; say whether this one would have started."""
+        (schema,) = self._live.execute("SELECT version_num FROM alembic_version").fetchone()
+        self._live.execute("UPDATE alembic_version SET version_num = 'later'")
+        try:
+            self.database.migrate()
+        except OperatorError:
+            return False
+        finally:
+            self._live.execute("UPDATE alembic_version SET version_num = ?", (schema,))
+        return True
+
+    def _count_frames(self) -> int:
+        return int(self._live.execute("SELECT count(*) FROM frames").fetchone()[0])
 
     def service(self) -> IngestService:
         """Start a worker's service as its process does."""
@@ -86,10 +134,13 @@ class Cloud:
 
     def _copy(self) -> sqlite3.Connection:
         kept = sqlite3.connect(":memory:")
-        live = sqlite3.connect(self._path)
-        live.backup(kept)
-        live.close()
+        self._live.backup(kept)
         return kept
+
+    def close(self) -> None:
+        """Close the database."""
+        self._live.close()
+        self.database.close()
 
     def _before_commit(self, connection: Any) -> None:
         """Fail as SQLite does where a disk refuses a commit: rolled back, then said."""
@@ -210,5 +261,7 @@ class Worker:
         if self.dies_after_commit_s:
             self.kill(self.dies_after_commit_s)
             return
+        if addressed and self._cloud.is_revoked:
+            self._complain(f"a revoked hub is answered: {addressed}")
         for one in addressed:
             self._broker.carry_down(encode_message(one.receipt))

@@ -41,7 +41,7 @@ def _frame(world: World, left: Left, edges: dict[tuple[str, str, int], set[int]]
     frame = decode_frame(left.payload)
     log_id = frame.log_id.hex()
     for sample in frame.samples():
-        kept = world.witness.kept.get(Key(log_id, sample.seq))
+        kept = world.witness.find(Key(log_id, sample.seq), sample.registers)
         if kept is None:
             yield f"{log_id} {sample.seq} left and was never committed"
             continue

@@ -5,10 +5,11 @@ import sqlite3
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.simulation.witness import Key
+from tests.simulation.card import flip_bits
 from tests.simulation.world import GRANULARITIES, World
 
 S_PER_DAY = 86_400
+LATER_SCHEMA = 1_000
 
 Strike = Callable[[World, float], Coroutine[Any, Any, None] | None]
 
@@ -28,10 +29,7 @@ async def _reboot_hub(world: World, down_s: float) -> None:
 
 
 async def _stop_hub(world: World, down_s: float) -> None:
-    async with world._switching:
-        life, world.life = world.life, None
-        if life is not None:
-            await life.stop()
+    await world.stop_hub()
     await asyncio.sleep(down_s)
     await world.start_hub()
 
@@ -47,6 +45,68 @@ async def _long_off(world: World, days: float) -> None:
     await world.start_hub()
 
 
+def _image(world: World, _amount: float) -> None:
+    """Copy the card as it is."""
+    world.files.card.take_image()
+    world.witness.note_image()
+
+
+async def _put_back(world: World, down_s: float) -> None:
+    """Let another card be in the hub: an image of an earlier day, or the database of one."""
+    await world.kill_hub()
+    await asyncio.sleep(down_s)
+    if world.life is None:
+        world.files.card.put_back(is_whole=world.draw(f"card {down_s}").random() < 0.5)
+        world.witness.note_put_back()
+        world.reboot()
+    await world.start_hub()
+
+
+async def _upgrade_hub(world: World, down_s: float) -> None:
+    """Restart across two schemas: what the first release would have written, read by this one."""
+    await world.stop_hub()
+    await asyncio.sleep(down_s)
+    if world.life is None:
+        world.files.card.age()
+    await world.start_hub()
+
+
+async def _roll_back_hub(world: World, down_s: float) -> None:
+    """Start this release on what a later one has written: it refuses, and spoils nothing."""
+    await world.stop_hub()
+    if world.life is None:
+        schema = world.files.card.set_schema(LATER_SCHEMA)
+        if world.would_start():
+            world.witness.complain("the hub started on a later schema")
+        world.files.card.set_schema(schema)
+    await asyncio.sleep(down_s)
+    await world.start_hub()
+
+
+def _upgrade_cloud(world: World, down_s: float) -> None:
+    """Restart the workers across two schemas."""
+    for worker in world.workers:
+        worker.kill(down_s)
+    world.cloud.commits_to_fail = 0
+    world.cloud.age()
+
+
+def _roll_back_cloud(world: World, down_s: float) -> None:
+    """Start this release on what a later one has changed: it refuses, and spoils nothing."""
+    for worker in world.workers:
+        worker.kill(down_s)
+    world.cloud.commits_to_fail = 0
+    if world.cloud.come_from_later():
+        world.witness.complain("the cloud started on a later schema")
+
+
+async def _revoke(world: World, for_s: float) -> None:
+    world.cloud.commits_to_fail = 0
+    world.cloud.revoke()
+    await asyncio.sleep(for_s)
+    world.readmit()
+
+
 async def _disk_full(world: World, for_s: float) -> None:
     world.set_full(is_full=True)
     await asyncio.sleep(for_s)
@@ -56,19 +116,11 @@ async def _disk_full(world: World, for_s: float) -> None:
 def _bit_flip(world: World, rows: float) -> None:
     """Flip a bit of some rows, behind the hub's back."""
     draw = world.draw("bit flip")
-    # Through the hub's own connection where it runs: its file may be for it alone.
-    own = sqlite3.connect(world.files.path, isolation_level=None) if world.life is None else None
+    # Through the hub's own connection where it runs: its file is for it alone.
+    path = world.files.card.database
+    own = sqlite3.connect(path, isolation_level=None) if world.life is None else None
     disk = own or world.life.log._db  # type: ignore[union-attr]  # one of the two is there
-    held = disk.execute(
-        "SELECT log, hex(log_id), seq, body FROM samples JOIN logs USING (log) ORDER BY log, seq"
-    ).fetchall()
-    for log, log_id, seq, body in draw.sample(held, min(len(held), round(rows))):
-        flipped = bytearray(body)
-        flipped[draw.randrange(len(flipped))] ^= 1 << draw.randrange(8)
-        disk.execute(
-            "UPDATE samples SET body = ? WHERE log = ? AND seq = ?", (bytes(flipped), log, seq)
-        )
-        world.witness.damaged.add(Key(log_id.lower(), seq))
+    world.witness.damaged |= flip_bits(disk, draw, round(rows))
     if own is not None:
         own.close()
 
@@ -182,6 +234,13 @@ STRIKES: dict[str, Strike] = {
     "reboot-hub": _reboot_hub,
     "stop-hub": _stop_hub,
     "long-off": _long_off,
+    "image": _image,
+    "put-back": _put_back,
+    "upgrade-hub": _upgrade_hub,
+    "roll-back-hub": _roll_back_hub,
+    "upgrade-cloud": _upgrade_cloud,
+    "roll-back-cloud": _roll_back_cloud,
+    "revoke": _revoke,
     "disk-full": _disk_full,
     "bit-flip": _bit_flip,
     "link-down": _link_down,

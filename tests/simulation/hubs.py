@@ -5,28 +5,31 @@ Built as `agent/app.py` builds it, with the uplink, the clock and the randomness
 
 import asyncio
 import dataclasses
-import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 from agent import app
 from agent.config import Config, read_config
 from agent.consent import Consent, Granularity
-from agent.database import open_database
 from agent.hub import Hub
 from agent.log import Log
 from agent.pipeline import run_pipeline
-from agent.records import Batch
+from agent.reader import LogReader
+from agent.records import Batch, MeterLog
+from agent.rows import LogRow
 from agent.timekeeping import ClockLedger
+from agent.upkeep import opening
+from shared.errors import HearthlinkError
 from tests.simulation.broker import SimulatedUplink
+from tests.simulation.card import Card
 from tests.simulation.clocks import HubClock
 from tests.simulation.schedule import Plan
 from tests.simulation.witness import Key, Witness
 
-DATABASE = "hub.sqlite"
 SPARE_PAGES = 1 << 30
 
 
@@ -43,20 +46,27 @@ class WitnessedLog(Log):
         super().commit(batch)
         self._witness.note_commit(batch)
 
+    def restart_log(self, former: MeterLog, from_seq: int) -> MeterLog:
+        """Go on in a new log as ever, and note where the rows have gone."""
+        started = super().restart_log(former, from_seq)
+        self._witness.note_moved(former.log_id.hex(), started.log_id.hex(), from_seq)
+        return started
+
     def free(self, log: int, first_seq: int, last_seq: int) -> int:
         """Free as ever, and hold it against what the cloud has stored."""
-        rows = self._db.execute(
-            "SELECT hex(log_id), seq FROM samples JOIN logs USING (log) "
-            "WHERE log = ? AND seq BETWEEN ? AND ?",
-            (log, first_seq, last_seq),
-        ).fetchall()
+        (log_id,) = self._db.execute("SELECT log_id FROM logs WHERE log = ?", (log,)).fetchone()
+        held = self._keys(log, log_id.hex(), first_seq, last_seq)
         freed = super().free(log, first_seq, last_seq)
-        for log_id, seq in rows:
-            key = Key(log_id.lower(), seq)
+        # A block goes only as a whole: what is still there was not freed.
+        for key in held - self._keys(log, log_id.hex(), first_seq, last_seq):
             self._witness.freed.add(key)
             if not self.is_stored(key):
                 self._witness.complain(f"{key} was freed and is not stored")
         return freed
+
+    def _keys(self, log: int, log_id: str, first_seq: int, last_seq: int) -> set[Key]:
+        rows = LogReader(self._db).read(log, first_seq, last_seq)
+        return {Key(log_id, row.seq) for row in rows if isinstance(row, LogRow)}
 
     def fill(self) -> None:
         """Let SQLite find no further page: a write that needs one fails as on a full disk."""
@@ -74,22 +84,14 @@ class WitnessedLog(Log):
 
 
 class HubFiles:
-    """The folder of a run's hub, emptied between runs."""
+    """The card of a run's hub, emptied between runs, and the settings of its hub."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / DATABASE
-        self._template = folder / "template.sqlite"
-        open_database(self._template).close()
+        self.card = Card(folder)
         self._config = read_config(
             {"hub": {"state_dir": str(folder)}, "meter": {"link": "replay:none"}}, {}, "simulation"
         )
         self.source = self._config.meters[0]
-
-    def begin(self) -> None:
-        """Begin with an empty database of the newest schema."""
-        for suffix in ("-wal", "-shm"):
-            self.path.with_name(DATABASE + suffix).unlink(missing_ok=True)
-        shutil.copyfile(self._template, self.path)
 
     def config(self, plan: Plan) -> Config:
         """Return the settings of a schedule's hub; its meter is fed by hand."""
@@ -117,7 +119,7 @@ class HubLife:
         witness: Witness,
         draw: Random,
     ) -> None:
-        self.log = WitnessedLog(files.path, witness)
+        self.log = _open(files.card.database, witness)
         self.uplink = uplink
         try:
             self.hub = _build(files.config(plan), clock, self.log, uplink, draw)
@@ -147,6 +149,24 @@ class HubLife:
             await asyncio.gather(self.task, return_exceptions=True)
         await app._close(self.hub)
         self.uplink.kill()
+
+
+def _open(path: Path, witness: Witness) -> WitnessedLog:
+    """Open the log as the hub does; one whose opening fails half-way is closed, as by its end."""
+    opened: list[WitnessedLog] = []
+
+    def make(database: Path) -> WitnessedLog:
+        opened.append(WitnessedLog(database, witness))
+        return opened[-1]
+
+    try:
+        with patch.object(opening, "Log", make):
+            opening.open_log(path)
+    except (sqlite3.Error, HearthlinkError):
+        for one in opened:
+            one.break_off()
+        raise
+    return opened[-1]
 
 
 def _build(config: Config, clock: HubClock, log: Log, uplink: SimulatedUplink, draw: Random) -> Hub:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from agent.consent import Granularity
 from shared.frames import GapKind
 from shared.ranges import contains, union
-from shared.readings import COUNTERS, Quality
+from shared.readings import Quality
 from tests.simulation.stored import Store
-from tests.simulation.witness import Kept, Key
+from tests.simulation.witness import Kept, Key, counters_of
 from tests.simulation.world import World
 
 TOLERANCE_MS = 120_000
@@ -32,14 +32,10 @@ def stored_once(_world: World, store: Store) -> Iterator[str]:
 def stored_unaltered(world: World, store: Store) -> Iterator[str]:
     """What is stored was committed, and says what it said: whole, or its counters alone."""
     for key, copies in store.copies.items():
-        kept = world.witness.kept.get(key)
-        if kept is None:
-            yield f"{key} is stored and was never committed"
-            continue
-        counters = {name: v for name, v in kept.registers.items() if name in COUNTERS}
         for copy in copies:
-            if copy.meter != kept.meter or copy.sample.registers not in (kept.registers, counters):
-                yield f"{key} is stored as {copy}, and was {kept}"
+            kept = world.witness.find(key, copy.sample.registers)
+            if kept is None or copy.meter != kept.meter:
+                yield f"{key} is stored as {copy}, and was {world.witness.kept.get(key)}"
 
 
 def covered_is_framed(_world: World, store: Store) -> Iterator[str]:
@@ -52,16 +48,23 @@ def covered_is_framed(_world: World, store: Store) -> Iterator[str]:
 
 def nothing_lost(world: World, store: Store) -> Iterator[str]:
     """Every sample once committed is stored, or declared with a reason that holds."""
-    for key, kept in world.witness.kept.items():
-        if key in store.copies:
+    witness = world.witness
+    for key, kept in witness.kept.items():
+        said = [copy.sample.registers for copy in store.copies.get(key, ())]
+        if any(one in (kept.registers, counters_of(kept.registers)) for one in said):
             continue
         if not contains(store.covered.get(key.log_id, []), key.seq, key.seq):
             if not _may_be_missing(world, key, kept):
                 yield f"{key} is neither stored nor declared: {kept}"
             continue
-        kinds = {g.kind for g in store.gaps[key.log_id] if g.first_seq <= key.seq <= g.last_seq}
-        if GapKind.DAMAGED in kinds and key not in world.witness.damaged:
+        gaps = store.gaps.get(key.log_id, ())
+        kinds = {g.kind for g in gaps if g.first_seq <= key.seq <= g.last_seq}
+        if GapKind.DAMAGED in kinds and key not in witness.damaged:
             yield f"{key} is declared damaged, and was not"
+        if GapKind.THINNED in kinds and not world.has_been_full:
+            yield f"{key} was thinned, and its disk never full"
+        if not kinds:
+            yield f"{key} is covered by {said}, and was {kept}"
         if kinds == {GapKind.WITHHELD} and not _may_be_withheld(world, kept):
             yield f"{key} is withheld, and never had to be: {kept}"
 
@@ -94,7 +97,7 @@ def times_are_right(world: World, store: Store) -> Iterator[str]:
     if world.has_lied:
         return
     for key, copies in store.copies.items():
-        kept = world.witness.kept.get(key)
+        kept = world.witness.find(key, copies[0].sample.registers)
         if kept is None:
             continue
         shown, taken_ms = kept.shown, copies[0].sample.taken_at_ms

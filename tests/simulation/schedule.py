@@ -44,6 +44,7 @@ class Plan:
     receipt_interval_s: int
     tick_s: float
     workers: int
+    block_rows: int
     consent: str
     noise: Noise
     meter: MeterPlan
@@ -67,6 +68,13 @@ KINDS: dict[str, tuple[float, float, float]] = {
     "reboot-hub": (3, 5, 900),
     "stop-hub": (1, 1, 300),
     "long-off": (0.5, 1, 45),
+    "image": (1.5, 0, 0),
+    "put-back": (1.5, 60, 900),
+    "upgrade-hub": (1, 1, 60),
+    "roll-back-hub": (0.5, 5, 300),
+    "upgrade-cloud": (0.3, 1, 60),
+    "roll-back-cloud": (0.2, 5, 300),
+    "revoke": (1.5, 5, 900),
     "disk-full": (2, 5, 600),
     "bit-flip": (1, 1, 3),
     "link-down": (3, 1, 900),
@@ -98,7 +106,7 @@ def plan_of(seed: int) -> Plan:
     """Draw the schedule of a seed."""
     draw = Random(f"plan {seed}")
     cadence_s = draw.choice((10, 20, 30, 60))
-    telegrams = draw.randint(4, 30)
+    telegrams = draw.randint(4, 24)
     length_s = cadence_s * telegrams
     interval_s = draw.choice((30, 60, 300, 300))
     return Plan(
@@ -106,13 +114,14 @@ def plan_of(seed: int) -> Plan:
         start_ms=BASE_MS + draw.randint(0, 96) * SLOT_S * 1_000 - draw.randint(0, length_s) * 1_000,
         cadence_s=cadence_s,
         telegrams=telegrams,
-        window_s=draw.choice((5, 20, 60, 60, 300)),
+        window_s=draw.choice((10, 20, 60, 60, 300)),
         frame_interval_s=interval_s,
         backlog_frames_per_s=draw.choice((0.2, 2, 100)),
         start_delay_s=draw.choice((0, 0, 5, 60)),
         receipt_interval_s=draw.choice((0, 0, 60, 3_600)),
-        tick_s=draw.choice((10.0, 30.0, 60.0)),
+        tick_s=draw.choice((10.0, 60.0, 60.0, 120.0)),
         workers=draw.choice((1, 2, 3)),
+        block_rows=draw.choice((4, 8, 360)),
         consent=draw.choice(
             ("live", "10s", "10s", "10s", "half-hourly", "half-hourly", "daily", "none")
         ),

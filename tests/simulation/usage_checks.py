@@ -25,7 +25,7 @@ def registers_are_served(world: World, store: Store) -> Iterator[str]:
     """At each slot's end the API shows the last sample stored until then, as the oracle has it."""
     by_meter: dict[str, list[tuple[int, str, int]]] = defaultdict(list)
     for key, copies in store.copies.items():
-        if key in world.witness.kept:
+        if world.witness.find(key, copies[0].sample.registers) is not None:
             by_meter[copies[0].meter].append((copies[0].sample.taken_at_ms, *key))
     with world.cloud.database.reading() as connection:
         reading = SqlReadingStore(connection)
@@ -44,7 +44,7 @@ def usage_is_exact(world: World, store: Store) -> Iterator[str]:
         return
     eras: dict[tuple[str, int], list[Point]] = defaultdict(list)
     for key, copies in store.copies.items():
-        kept = world.witness.kept.get(key)
+        kept = world.witness.find(key, copies[0].sample.registers)
         if kept is not None and "import_mwh" in kept.registers:
             point = Point(copies[0].sample.taken_at_ms, kept.shown.counted)
             eras[kept.meter, kept.shown.era].append(point)

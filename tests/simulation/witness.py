@@ -9,7 +9,7 @@ from typing import NamedTuple
 from agent.consent import Granularity, narrowest
 from agent.records import Batch
 from agent.uplink.port import Channel
-from shared.readings import Medium
+from shared.readings import COUNTERS, Medium
 from tests.simulation.broker import Left
 from tests.simulation.clocks import TrueTime
 from tests.simulation.meters import Shown, SimulatedMeter
@@ -35,6 +35,11 @@ class Kept:
     shown: Shown
 
 
+def counters_of(registers: dict[str, int]) -> dict[str, int]:
+    """Leave out what is no counter, as thinning does."""
+    return {name: value for name, value in registers.items() if name in COUNTERS}
+
+
 @dataclass
 class Witness:
     """One run's record."""
@@ -45,6 +50,9 @@ class Witness:
     left: list[Left] = field(default_factory=list)
     consents: list[tuple[int, Granularity]] = field(default_factory=list)
     freed: set[Key] = field(default_factory=set)
+    gone: dict[Key, list[Kept]] = field(default_factory=dict)
+    imaged: set[Key] = field(default_factory=set)
+    imaged_consent: Granularity | None = None
     damaged: set[Key] = field(default_factory=set)
     complaints: list[str] = field(default_factory=list)
     commits: int = 0
@@ -73,6 +81,36 @@ class Witness:
             )
             if self.kept.setdefault(key, kept) != kept:
                 self.complain(f"{key} was committed twice: {self.kept[key]} and {kept}")
+
+    def note_moved(self, former: str, started: str, from_seq: int) -> None:
+        """Note that rows went on in another log, renumbered from 1."""
+        for key in [one for one in self.kept if one.log_id == former and one.seq >= from_seq]:
+            moved = Key(started, key.seq - from_seq + 1)
+            self.kept[moved] = self.kept.pop(key)
+            if key in self.damaged:
+                self.damaged.add(moved)
+
+    def note_image(self) -> None:
+        """Note that the card is copied as it is now."""
+        self.imaged = set(self.kept)
+        self.imaged_consent = self.consents[-1][1]
+
+    def note_put_back(self) -> None:
+        """Note that the card is as it was copied: what came later is gone with the other one.
+
+        The cloud may have it or not; whatever is said under its place from now on is another.
+        """
+        for key in [one for one in self.kept if one not in self.imaged]:
+            self.gone.setdefault(key, []).append(self.kept.pop(key))
+        if self.imaged_consent is not None:
+            self.note_consent(self.imaged_consent)
+
+    def find(self, key: Key, registers: dict[str, int]) -> Kept | None:
+        """Find the row of this place that says so, whole or in its counters alone."""
+        for kept in (self.kept.get(key), *self.gone.get(key, ())):
+            if kept is not None and registers in (kept.registers, counters_of(kept.registers)):
+                return kept
+        return None
 
     def note_left(self, channel: Channel, payload: bytes) -> None:
         """Note a message that leaves the hub."""

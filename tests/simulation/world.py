@@ -11,10 +11,13 @@ from random import Random
 from typing import Any
 
 from agent import intake as agent_intake
+from agent import pipeline as agent_pipeline
 from agent.consent import Granularity
 from agent.rows import LogRow
+from agent.upkeep import sealing as agent_sealing
+from agent.upkeep.opening import open_log
 from agent.uplink import session as agent_session
-from shared.errors import RetryableError
+from shared.errors import OperatorError, RetryableError
 from shared.frames import MAX_SEQ
 from shared.ranges import Range, contains, union
 from tests.simulation.broker import STORM, Broker, SimulatedUplink
@@ -31,6 +34,11 @@ SETTLE_S_MAX = 5 * 3_600
 """Every timeout of the protocol has passed twice by then."""
 
 RESTART_S = 5.0
+RESTARTS_MAX = 1_000
+"""A disk stays full for ten minutes at most."""
+SEAL_EVERY_S = 240.0
+"""Blocks of a few rows are sealed here, and often enough so."""
+
 GRANULARITIES = list(Granularity)
 
 
@@ -46,7 +54,7 @@ class World:
         self.meter = SimulatedMeter(plan.meter, self.draw("meter"), plan.start_ms)
         self.witness = Witness(self.truth, self.meter)
         self.broker = Broker(loop, self.draw("network"), plan.noise)
-        files.begin()
+        files.card.begin()
         cloud.begin(CloudClock(self.truth), plan.receipt_interval_s)
         self.workers = [
             Worker(loop, self.draw(f"worker {n}"), cloud, self.broker, self.witness.complain)
@@ -58,6 +66,7 @@ class World:
         self.clock = self._boot()
         self.has_lied = False
         self.is_full = False
+        self.has_been_full = False
         self.is_over = False
         self.restores = 0
         self.has_stepped = 115_000 < abs(plan.meter.clock_off_ms or 0) < 125_000
@@ -78,6 +87,8 @@ class World:
         if task is not None:
             self._own.add(task)
         agent_session.TICK_S = self.plan.tick_s
+        agent_sealing.BLOCK_ROWS = self.plan.block_rows
+        agent_pipeline.SEAL_EVERY_S = SEAL_EVERY_S
         agent_intake.MAX_PENDING_ROWS = 8 if self.plan.seed % 4 == 0 else 128
         self.witness.note_consent(Granularity(self.plan.consent))
         await self.start_hub()
@@ -89,19 +100,21 @@ class World:
         await self._heal()
         await self._settle()
         self._read_hub()
-        async with self._switching:
-            if self.life is not None:
-                await self.life.stop()
+        await self.stop_hub()
 
     async def start_hub(self) -> None:
         """Start the hub where it is not running; where its disk refuses, try again later."""
         async with self._switching:
+            tries = 0
             while self.life is None:
+                tries += 1
+                if tries > RESTARTS_MAX:
+                    raise RuntimeError("the hub does not start any more")
                 uplink = SimulatedUplink(self.broker, self.witness.note_left)
                 draw = self.draw(f"life {self.boots} {self.loop.time()}")
                 try:
                     life = HubLife(self.files, self.plan, self.clock, uplink, self.witness, draw)
-                except sqlite3.Error:
+                except (sqlite3.Error, OperatorError):
                     await asyncio.sleep(RESTART_S)
                     continue
                 life.log.is_stored = self._is_stored
@@ -116,6 +129,27 @@ class World:
             if self.life is not None:
                 life, self.life = self.life, None
                 await life.kill(self._own)
+
+    async def stop_hub(self) -> None:
+        """Let the hub's process end in its own order."""
+        async with self._switching:
+            life, self.life = self.life, None
+            if life is not None:
+                await life.stop()
+
+    def would_start(self) -> bool:
+        """Tell whether the hub can start on its card as it is."""
+        try:
+            open_log(self.files.card.database).close()
+        except OperatorError:
+            return False
+        return True
+
+    def readmit(self) -> None:
+        """Let the cloud hear the hub again."""
+        said = self.cloud.readmit()
+        if said:
+            self.witness.complain(said)
 
     def reboot(self) -> None:
         """Let the machine's next process be one of another boot."""
@@ -182,6 +216,7 @@ class World:
     def set_full(self, *, is_full: bool) -> None:
         """Fill the hub's disk, or make room."""
         self.is_full = is_full
+        self.has_been_full |= is_full
         if self.life is not None:
             if is_full:
                 self.life.log.fill()
@@ -192,6 +227,7 @@ class World:
         self.is_over = True
         self.broker.heal()
         self.cloud.commits_to_fail = 0
+        self.readmit()
         for worker in self.workers:
             worker.heal()
         self.set_full(is_full=False)
@@ -206,7 +242,9 @@ class World:
         until_s = self.loop.time() + SETTLE_S_MAX
         rest_ms = -self.truth.ms() % 1_800_000
         if "half-hourly" in {one.value for _, one in self.witness.consents}:
-            await asyncio.sleep(rest_ms / 1_000 + 240)
+            # The hub's machine stands still until the half hour has ended: nothing happens in it.
+            self.loop.jump(rest_ms / 1_000)
+            await asyncio.sleep(240)
         while not self._is_settled() and self.loop.time() < until_s:  # noqa: ASYNC110  # virtual
             await asyncio.sleep(60)
         if not self._is_settled():
