@@ -18,6 +18,9 @@ from tests.simulation.world import World
 EDGE_MS = 125_000
 """A meter's clock may be two minutes off and is believed: the edges of a choice blur by as much."""
 
+Edges = dict[tuple[str, str, int], dict[tuple[int, int], Kept]]
+"""By log, granularity and span: what left of it, by its place and when it was shown."""
+
 DETAILED = (Granularity.LIVE, Granularity.TEN_SECONDS)
 EDGES_OF_SPAN = 2
 ZONE = ZoneInfo("Europe/London")
@@ -25,19 +28,19 @@ ZONE = ZoneInfo("Europe/London")
 
 def nothing_finer_left(world: World, _store: Store) -> Iterator[str]:
     """Nothing finer than the narrower of then and now ever left the hub, live included."""
-    edges: dict[tuple[str, str, int], set[int]] = defaultdict(set)
+    edges: Edges = defaultdict(dict)
     for left in world.witness.left:
         if left.channel is Channel.LIVE:
             if _widest(world, left.at_ms, left.at_ms) is not Granularity.LIVE:
                 yield f"live left at {left.at_ms} under {_widest(world, left.at_ms, left.at_ms)}"
         elif left.channel is Channel.FRAMES:
             yield from _frame(world, left, edges)
-    for (log_id, kind, span), seqs in edges.items():
-        if len(seqs) > EDGES_OF_SPAN + _splits(world, log_id, seqs):
-            yield f"{len(seqs)} samples of {kind} {span} left log {log_id}: {sorted(seqs)}"
+    for (log_id, kind, span), said in edges.items():
+        if len(said) > EDGES_OF_SPAN + _splits(world, list(said.values())):
+            yield f"{len(said)} samples of {kind} {span} left log {log_id}: {sorted(said)}"
 
 
-def _frame(world: World, left: Left, edges: dict[tuple[str, str, int], set[int]]) -> Iterator[str]:
+def _frame(world: World, left: Left, edges: Edges) -> Iterator[str]:
     frame = decode_frame(left.payload)
     log_id = frame.log_id.hex()
     for sample in frame.samples():
@@ -53,7 +56,7 @@ def _frame(world: World, left: Left, edges: dict[tuple[str, str, int], set[int]]
             span = slot_of_sample(sample.taken_at_ms)
             if allowed is Granularity.DAILY:
                 span = local_date(sample.taken_at_ms - 1, ZONE).toordinal()
-            edges[log_id, allowed.value, span].add(sample.seq)
+            edges[log_id, allowed.value, span][sample.seq, kept.shown.at_ms] = kept
 
 
 def _thinned(sample: StampedSample, kept: Kept, left: Left) -> Iterator[str]:
@@ -72,9 +75,11 @@ def _widest(world: World, taken_ms: int, leaving_ms: int) -> Granularity:
     return min(choices, key=list(Granularity).index)
 
 
-def _splits(world: World, log_id: str, seqs: set[int]) -> int:
-    """A span is cut where consent or a register's run changes within it: two more edges each."""
-    kept = [world.witness.kept[Key(log_id, seq)] for seq in seqs]
+def _splits(world: World, kept: list[Kept]) -> int:
+    """A span is cut where consent or a register's run changes within it: two more edges each.
+
+    So it is where the card was changed for one of an earlier moment, which says the rest anew.
+    """
     times = [one.shown.at_ms for one in kept]
     # A register that is in doubt is left out, and the next run begins behind that.
     runs = {
@@ -88,4 +93,5 @@ def _splits(world: World, log_id: str, seqs: set[int]) -> int:
     ]
     # A clock set back sorts samples into a span that was left: the stretch begins anew.
     jumps = 2 * (world.has_stepped or world.has_lied)
-    return 2 * (len(changes) + len(runs) - 1 + len(world.witness.damaged) + jumps)
+    cards = world.witness.cards
+    return 2 * (len(changes) + len(runs) - 1 + len(world.witness.damaged) + jumps + cards)

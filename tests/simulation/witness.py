@@ -56,6 +56,7 @@ class Witness:
     damaged: set[Key] = field(default_factory=set)
     complaints: list[str] = field(default_factory=list)
     commits: int = 0
+    cards: int = 0
 
     def complain(self, text: str) -> None:
         """Note a violation as it happens."""
@@ -100,6 +101,7 @@ class Witness:
 
         The cloud may have it or not; whatever is said under its place from now on is another.
         """
+        self.cards += 1
         for key in [one for one in self.kept if one not in self.imaged]:
             self.gone.setdefault(key, []).append(self.kept.pop(key))
         if self.imaged_consent is not None:

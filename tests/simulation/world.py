@@ -147,6 +147,7 @@ class World:
 
     def readmit(self) -> None:
         """Let the cloud hear the hub again."""
+        self.cloud.commits_to_fail = 0
         said = self.cloud.readmit()
         if said:
             self.witness.complain(said)
