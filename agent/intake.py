@@ -220,6 +220,7 @@ def _joined(first: Batch, then: Batch) -> Batch:
         folded={**first.folded, **then.folded},
         stored={**first.stored, **then.stored},
         facts={**first.facts, **then.facts},
+        departures=first.departures + then.departures,
     )
 
 

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
 from agent.blocks import AS_COMMITTED, make_block
+from agent.departures import write_departures
 from agent.records import Batch, MeterLog, Specimen
 from agent.rows import LogRow, Shape, records_of, shape_of
 from shared.errors import BadInputError
@@ -54,6 +55,8 @@ class Writer:
             )
         if batch.facts:
             self._db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", batch.facts.items())
+        if batch.departures:
+            write_departures(self._db, batch.departures)
         if batch.stored:
             self._write_stored(batch.stored)
 

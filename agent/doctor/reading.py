@@ -11,20 +11,29 @@ from pathlib import Path
 
 from agent.blocks import BLOCK_ROWS
 from agent.config import Config
-from agent.consent import Granularity
+from agent.consent import Consent, decode_limit_state
 from agent.database import open_copy
 from agent.reader import READ_BACK_ROWS, LogEntry, LogReader
 from agent.records import Hole
 from agent.rows import LogRow
+from agent.sharing import LIMIT_FACT
 from agent.timekeeping import ClockLedger, Piece
+from shared.consent import Granularity
 from shared.errors import OperatorError
 from shared.ranges import Range
 
-FIRST_SCHEMA_TABLES = """
+TABLES_SINCE = {
+    2: """
 CREATE TEMP TABLE blocks (log, first_seq, last_seq, row_count, detail, checksum, body);
 CREATE TEMP TABLE damaged_ranges (log, first_seq, last_seq, reason);
-"""
-"""What a database of schema 1 lacks, as this connection's own empty tables: it stays as it is."""
+""",
+    3: """
+CREATE TEMP TABLE departures (id, utc_day, meter, log, granularity, first_seq, last_seq, frames,
+samples, withheld);
+""",
+}
+"""What a database of an earlier schema lacks, as this connection's own empty tables: it stays as it
+is."""
 
 
 @contextmanager
@@ -47,10 +56,11 @@ def open_database(path: Path) -> Iterator[sqlite3.Connection]:
 def _fill_up(connection: sqlite3.Connection) -> None:
     """Let a database be read that the hub has not brought up to date yet."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == 1:
-        connection.execute("PRAGMA query_only = OFF")
-        connection.executescript(FIRST_SCHEMA_TABLES)
-        connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA query_only = OFF")
+    for since, tables in TABLES_SINCE.items():
+        if version < since:
+            connection.executescript(tables)
+    connection.execute("PRAGMA query_only = ON")
 
 
 def _why_unreadable(path: Path, said: str) -> str:
@@ -165,9 +175,16 @@ def count_boot_rows(connection: sqlite3.Connection, log: int, boot: int) -> int:
     return count
 
 
-def read_consent(connection: sqlite3.Connection) -> Granularity | None:
+def read_choice(connection: sqlite3.Connection) -> Granularity | None:
     """Read the household's newest choice; None where it has made none."""
     row = connection.execute(
         "SELECT granularity FROM consent ORDER BY since_ms DESC LIMIT 1"
     ).fetchone()
     return None if row is None else Granularity(row[0])
+
+
+def read_consent(connection: sqlite3.Connection, config: Config) -> Consent:
+    """Read what may leave now: the household's choice, or its setting, and the cloud's limit."""
+    row = connection.execute("SELECT value FROM facts WHERE name = ?", (LIMIT_FACT,)).fetchone()
+    choice = read_choice(connection) or config.consent_granularity
+    return Consent([(0, choice)], decode_limit_state(None if row is None else bytes(row[0])))
