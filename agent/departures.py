@@ -107,6 +107,8 @@ class LeftTotals(NamedTuple):
 
 def read_departures(db: sqlite3.Connection) -> list[DepartureLine]:
     """Read everything there is, oldest first."""
+    if not _has_table(db):
+        return []
     return [
         DepartureLine(*row)
         for row in db.execute(
@@ -120,6 +122,8 @@ def read_departures(db: sqlite3.Connection) -> list[DepartureLine]:
 
 def read_totals(db: sqlite3.Connection, utc_day: int) -> LeftTotals:
     """Add up one day, of what has been written."""
+    if not _has_table(db):
+        return LeftTotals(0, 0, 0)
     row: Sequence[int] = db.execute(
         "SELECT coalesce(sum(samples) FILTER (WHERE log != ?1), 0), "
         "coalesce(sum(samples) FILTER (WHERE log = ?1), 0), coalesce(sum(withheld), 0) "
@@ -127,3 +131,9 @@ def read_totals(db: sqlite3.Connection, utc_day: int) -> LeftTotals:
         (LIVE_LOG, utc_day),
     ).fetchone()
     return LeftTotals(*row)
+
+
+def _has_table(db: sqlite3.Connection) -> bool:
+    """Tell whether the hub has begun to keep the record: a command may come before it does."""
+    found = db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'departures'").fetchone()
+    return bool(found[0])

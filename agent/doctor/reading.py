@@ -22,18 +22,11 @@ from shared.consent import Granularity
 from shared.errors import OperatorError
 from shared.ranges import Range
 
-TABLES_SINCE = {
-    2: """
+FIRST_SCHEMA_TABLES = """
 CREATE TEMP TABLE blocks (log, first_seq, last_seq, row_count, detail, checksum, body);
 CREATE TEMP TABLE damaged_ranges (log, first_seq, last_seq, reason);
-""",
-    3: """
-CREATE TEMP TABLE departures (id, utc_day, meter, log, granularity, first_seq, last_seq, frames,
-samples, withheld);
-""",
-}
-"""What a database of an earlier schema lacks, as this connection's own empty tables: it stays as it
-is."""
+"""
+"""What a database of schema 1 lacks, as this connection's own empty tables: it stays as it is."""
 
 
 @contextmanager
@@ -56,11 +49,10 @@ def open_database(path: Path) -> Iterator[sqlite3.Connection]:
 def _fill_up(connection: sqlite3.Connection) -> None:
     """Let a database be read that the hub has not brought up to date yet."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    connection.execute("PRAGMA query_only = OFF")
-    for since, tables in TABLES_SINCE.items():
-        if version < since:
-            connection.executescript(tables)
-    connection.execute("PRAGMA query_only = ON")
+    if version == 1:
+        connection.execute("PRAGMA query_only = OFF")
+        connection.executescript(FIRST_SCHEMA_TABLES)
+        connection.execute("PRAGMA query_only = ON")
 
 
 def _why_unreadable(path: Path, said: str) -> str:

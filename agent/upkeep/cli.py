@@ -123,10 +123,10 @@ def _in_words(state: "LogState") -> str:
 
 
 def _show_sent(chosen: argparse.Namespace, path: Path) -> int:
+    from agent.database import open_copy  # noqa: PLC0415
     from agent.departures import as_words, read_departures  # noqa: PLC0415
-    from agent.doctor.reading import open_database  # noqa: PLC0415
 
-    with open_database(path) as connection:
+    with open_copy(path) as connection:
         lines = read_departures(connection)
     if chosen.json:
         print(msgspec.json.encode({"departures": lines}).decode())

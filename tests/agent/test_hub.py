@@ -242,8 +242,13 @@ def test_a_limit_of_the_cloud_stops_live_samples_at_once(tmp_path: Path) -> None
     """The instant it is taken; what left before is counted."""
     uplink = FakeUplink()
     uplink.is_connected = True
-    settings = {"uplink_live": True, "hub_clock": "meter", "consent_granularity": "live"}
-    hub = hub_in(tmp_path, uplink=uplink, **settings)
+    hub = hub_in(
+        tmp_path,
+        uplink=uplink,
+        uplink_live=True,
+        hub_clock="meter",
+        consent_granularity="live",
+    )
     take_minutes(hub, range(1))
     before = len(uplink.taken(Channel.LIVE))
 
