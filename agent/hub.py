@@ -301,7 +301,11 @@ class Hub:
         self.history.add_days(batch, self.utc_ms())
         batch.departures = [*batch.departures, *self.sharing.departures.take().items()]
         if self.session is not None and (batch.rows or batch.departures):
-            batch.stored = self.session.take_stored()
+            if batch.stored_by != self.session.store_id:
+                # Of a commit that failed before the hub met another store.
+                batch.stored = {}
+            batch.stored |= self.session.take_stored()
+            batch.stored_by = self.session.store_id
             batch.facts.update(self.session.take_facts())
         batch.facts.update(self.vitals.due())
 

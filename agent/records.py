@@ -86,7 +86,9 @@ class Departed(NamedTuple):
 class Batch:
     """What one group commit writes, all of it or none.
 
-    `is_packed` has its rows written as blocks, which takes longer and spares the card.
+    `stored` is what receipts of the store `stored_by` have said; where the hub has met another
+    meanwhile it is not written. `is_packed` has its rows written as blocks, which takes longer and
+    spares the card.
     """
 
     rows: list[tuple[MeterLog, LogRow]] = field(default_factory=list)
@@ -95,6 +97,7 @@ class Batch:
     days: list[tuple[int, str, str, int, bytes]] = field(default_factory=list)
     folded: dict[int, int] = field(default_factory=dict)
     stored: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
+    stored_by: str | None = None
     facts: dict[str, bytes] = field(default_factory=dict)
     departures: list[tuple[DepartureKey, Departed]] = field(default_factory=list)
     is_packed: bool = False

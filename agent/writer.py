@@ -57,7 +57,7 @@ class Writer:
             self._db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", batch.facts.items())
         if batch.departures:
             write_departures(self._db, batch.departures)
-        if batch.stored:
+        if batch.stored and batch.stored_by in (None, self._read_store()):
             self._write_stored(batch.stored)
 
     def write_rows(
@@ -118,6 +118,10 @@ class Writer:
             "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?",
             (MAX_QUARANTINE_ROWS,),
         )
+
+    def _read_store(self) -> str:
+        row = self._db.execute("SELECT value FROM facts WHERE name = 'store_id'").fetchone()
+        return "" if row is None else bytes(row[0]).decode()
 
     def _write_stored(self, stored: Mapping[int, list[tuple[int, int, int]]]) -> None:
         for log, ranges in stored.items():

@@ -153,6 +153,11 @@ class Session:
         changed, self._changed_logs = self._changed_logs, set()
         return {log: self.delivery(log).stored for log in changed}
 
+    @property
+    def store_id(self) -> str:
+        """The store that all of this was heard from."""
+        return self._store.store_id
+
     def take_facts(self) -> dict[str, bytes]:
         """Hand over the highest revision taken, where it has risen since last asked."""
         if self._store.revision == self._kept_revision:

@@ -79,6 +79,23 @@ def test_another_store_makes_the_former_revision_void(tmp_path: Path) -> None:
     assert (hello.store_id, hello.receipt_revision) == ("store-2", 0)
 
 
+def test_what_the_former_store_said_is_not_written_after_it(tmp_path: Path) -> None:
+    """A commit under way, or one that failed, must not make the hub believe it after a restart."""
+    scene = settled(tmp_path)
+    said, by = scene.session.take_stored(), scene.session.store_id
+    scene.cloud.store_id = "store-2"
+    scene.answer(revision=3, stored=[])
+    log = scene.meter_log.log
+
+    scene.log.commit(Batch(stored=said, stored_by=by))
+    former = scene.log.stored_ranges(log)
+    scene.log.commit(Batch(stored={log: [(1, 5, 0)]}, stored_by=scene.session.store_id))
+
+    assert said == {log: [(1, 20, 0)]}
+    assert former == []
+    assert scene.log.stored_ranges(log) == [(1, 5, 0)]
+
+
 def test_a_lower_receipt_written_later_is_asked_about_at_once(tmp_path: Path) -> None:
     """The store has forgotten receipts it gave: the hello lets it find out."""
     scene = settled(tmp_path)
