@@ -158,6 +158,10 @@ class SimulatedUplink:
             self._broker.carry_up(channel, payload, self.connection)
         return True
 
+    def recall(self) -> bool:
+        """Recall nothing: what is published is on its way."""
+        return False
+
     async def stop(self) -> None:
         """Disconnect for good."""
         self.kill()

@@ -19,7 +19,7 @@ from tests.simulation.witness import Key
 
 DATABASE = "hub.sqlite"
 FIRST_SCHEMA = 1
-LATER_TABLES = ("blocks", "damaged_ranges")
+LATER_TABLES = ("blocks", "damaged_ranges", "departures")
 STORED_BODIES = """
 SELECT 'samples', 'seq', log, lower(hex(log_id)), seq, seq, body FROM samples JOIN logs USING (log)
 UNION ALL

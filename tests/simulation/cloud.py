@@ -4,13 +4,13 @@ The database is made once a process by the cloud's own opening and emptied betwe
 `synchronous` is turned off, by a pragma after the ones the opening sets.
 """
 
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from alembic import command
 from alembic import command
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
@@ -19,13 +19,14 @@ from agent.uplink.port import Channel
 from cloud.bootstrap import open_database
 from cloud.config import load
 from cloud.db import _migrations
-from cloud.households.revocations import readmit, revoke
+from cloud.households.revocations import limit_consent, readmit, revoke
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
 from cloud.ingest.repository import renew_store
 from cloud.ingest.service import Addressed, IngestService
 from cloud.ingest.worker import MAX_BATCH, MAX_TRIES, RETRY_S
 from shared.clock import DrivenClock
+from shared.consent import Granularity
 from shared.errors import BadInputError, OperatorError
 from shared.protocol import encode_message
 from tests.simulation.broker import THING, Broker
@@ -102,6 +103,14 @@ class Cloud:
     def is_revoked(self) -> bool:
         """Tell whether the hub is refused now."""
         return self._stored_when_revoked is not None
+
+    def limit(self, granularity: Granularity) -> None:
+        """Let out no more of the hub than this; what would widen a limit is refused."""
+        with (
+            contextlib.suppress(BadInputError),
+            self.database.writing() as connection,
+        ):
+            limit_consent(connection, THING, granularity, self.clock.utc_ms())
 
     def age(self) -> None:
         """Let the store be one of the release before this, and this release be started on it."""
@@ -186,6 +195,11 @@ class Worker:
         if channel in (Channel.FRAMES, Channel.HELLO):
             self._queue.append((channel, Message(THING, payload, self._cloud.clock.utc_ms())))
             self._work_soon()
+
+    def tell(self) -> None:
+        """Say to the hub what it has not asked for: the time, the window, the limit."""
+        if self.is_alive:
+            self._publish(self._service.tell(THING))
 
     def kill(self, down_s: float) -> None:
         """Die with everything queued, and be started again later."""

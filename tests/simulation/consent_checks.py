@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from agent.consent import Granularity, narrowest
 from agent.uplink.port import Channel
 from shared.calendar import local_date, slot_of_sample, slot_start_ms
+from shared.consent import Granularity, narrowest
 from shared.frames import decode_frame
 from shared.readings import COUNTERS, StampedSample
 from tests.simulation.broker import Left

@@ -192,6 +192,22 @@ def _restore(world: World, _amount: float) -> None:
     world.restores += 1
 
 
+def _copy_back(world: World, _amount: float) -> None:
+    """Put the last backup's file back by hand: the store keeps its name, and counts again."""
+    for worker in world.workers:
+        worker.kill(5)
+    world.cloud.commits_to_fail = 0
+    world.cloud.copy_back()
+    world.restores += 1
+
+
+def _limit(world: World, place: float) -> None:
+    """Let the cloud narrow what the hub may send, and tell it at once."""
+    world.cloud.commits_to_fail = 0
+    world.cloud.limit(GRANULARITIES[int(place)])
+    world.workers[0].tell()
+
+
 def _ntp_lost(world: World, _amount: float) -> None:
     world.clock.lose_ntp()
 
@@ -256,6 +272,8 @@ STRIKES: dict[str, Strike] = {
     "pause": _pause,
     "backup": _backup,
     "restore": _restore,
+    "copy-back": _copy_back,
+    "limit": _limit,
     "ntp-lost": _ntp_lost,
     "ntp-synced": _ntp_synced,
     "clock-step": _clock_step,

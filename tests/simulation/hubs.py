@@ -14,16 +14,19 @@ from unittest.mock import patch
 
 from agent import app
 from agent.config import Config, read_config
-from agent.consent import Consent, Granularity
+from agent.consent import Consent, decode_limit_state
 from agent.hub import Hub
 from agent.log import Log
 from agent.pipeline import run_pipeline
 from agent.reader import LogReader
 from agent.records import Batch, MeterLog
 from agent.rows import LogRow
+from agent.sharing import LIMIT_FACT, Sharing
 from agent.timekeeping import ClockLedger
 from agent.upkeep import opening
+from shared.consent import Granularity
 from shared.errors import HearthlinkError
+from shared.protocol import ConsentLimit
 from tests.simulation.broker import SimulatedUplink
 from tests.simulation.card import Card
 from tests.simulation.clocks import HubClock
@@ -122,7 +125,7 @@ class HubLife:
         self.log = _open(files.card.database, witness)
         self.uplink = uplink
         try:
-            self.hub = _build(files.config(plan), clock, self.log, uplink, draw)
+            self.hub = _build(files.config(plan), clock, self.log, uplink, witness, draw)
         except sqlite3.Error:
             self.log.break_off()
             raise
@@ -169,7 +172,25 @@ def _open(path: Path, witness: Witness) -> WitnessedLog:
     return opened[-1]
 
 
-def _build(config: Config, clock: HubClock, log: Log, uplink: SimulatedUplink, draw: Random) -> Hub:
+def _watch_limit(sharing: Sharing, witness: Witness) -> None:
+    """Let the witness hear each of the cloud's limits as the hub does."""
+    take = sharing.take_limit
+
+    def take_limit(limit: ConsentLimit | None, *, is_newest: bool) -> None:
+        take(limit, is_newest=is_newest)
+        witness.note_limit(limit, is_newest=is_newest, enforced=sharing.consent.now)
+
+    sharing.take_limit = take_limit  # type: ignore[method-assign]  # the same, and heard
+
+
+def _build(
+    config: Config,
+    clock: HubClock,
+    log: Log,
+    uplink: SimulatedUplink,
+    witness: Witness,
+    draw: Random,
+) -> Hub:
     choices = [
         (since_ms, Granularity(granularity))
         for since_ms, granularity in log.committed.execute("SELECT * FROM consent")
@@ -179,10 +200,13 @@ def _build(config: Config, clock: HubClock, log: Log, uplink: SimulatedUplink, d
         clock,
         log,
         ClockLedger(log.clock_pieces(), config.meter_clock_tolerance_ms),
-        Consent([(0, config.consent_granularity), *choices]),
+        Consent(
+            [(0, config.consent_granularity), *choices], decode_limit_state(log.fact(LIMIT_FACT))
+        ),
         clock.error_ms,
         uplink,
     )
+    _watch_limit(hub.sharing, witness)
     hub.machine = clock  # type: ignore[assignment]  # the machine is simulated too
     session = hub.session = app._session(hub, uplink)
     session._jitter = session._sender._jitter = draw

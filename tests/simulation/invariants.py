@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from agent.consent import Granularity
+from shared.consent import Granularity
 from shared.frames import GapKind
 from shared.ranges import contains, union
 from shared.readings import Quality

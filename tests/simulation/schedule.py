@@ -90,6 +90,8 @@ KINDS: dict[str, tuple[float, float, float]] = {
     "pause": (1, 5, 900),
     "backup": (2, 0, 0),
     "restore": (2, 0, 0),
+    "copy-back": (2, 0, 0),
+    "limit": (2, 0, 4.99),
     "ntp-lost": (1, 0, 0),
     "ntp-synced": (2, 0, 0),
     "clock-step": (1, -90_000, 90_000),

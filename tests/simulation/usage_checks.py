@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from agent.consent import Granularity
 from cloud.readings.repository import SqlReadingStore
 from cloud.readings.service import sample_at, usage_of
 from cloud.scope import Scope
 from shared.calendar import slot_of_sample, slot_start_ms
+from shared.consent import Granularity
 from shared.meterdays import EDGE_TOLERANCE_MS
 from shared.readings import Medium
 from shared.units import SLOT_MS
@@ -42,6 +42,9 @@ def usage_is_exact(world: World, store: Store) -> Iterator[str]:
     """Each slot's usage is what the meter counted from one slot's last sample to the next's."""
     if world.has_lied or world.has_stepped or world.ever(*COARSE):
         return
+    # An older card cannot know that a register has wrapped or fallen since.
+    if world.witness.cards and _goes_back(world):
+        return
     eras: dict[tuple[str, int], list[Point]] = defaultdict(list)
     for key, copies in store.copies.items():
         kept = world.witness.find(key, copies[0].sample.registers)
@@ -54,6 +57,14 @@ def usage_is_exact(world: World, store: Store) -> Iterator[str]:
     with world.cloud.database.reading() as connection:
         for meter, registers in by_meter.items():
             yield from _compare(SqlReadingStore(connection), meter, registers)
+
+
+def _goes_back(world: World) -> bool:
+    return any(
+        before.meter == after.meter
+        and before.registers["import_mwh"] > after.registers["import_mwh"]
+        for before, after in pairwise(world.meter.shown)
+    )
 
 
 class Point(NamedTuple):

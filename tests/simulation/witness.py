@@ -6,9 +6,10 @@ It takes nobody's word: rows are noted as they become durable, messages as they 
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from agent.consent import Granularity, narrowest
 from agent.records import Batch
 from agent.uplink.port import Channel
+from shared.consent import Granularity, narrowest
+from shared.protocol import ConsentLimit
 from shared.readings import COUNTERS, Medium
 from tests.simulation.broker import Left
 from tests.simulation.clocks import TrueTime
@@ -35,6 +36,17 @@ class Kept:
     shown: Shown
 
 
+class Limit(NamedTuple):
+    """The cloud's limit as the hub has heard it; revision 0 for none."""
+
+    granularity: Granularity
+    revision: int
+    lifted: int
+
+
+NO_LIMIT = Limit(Granularity.LIVE, 0, 0)
+
+
 def counters_of(registers: dict[str, int]) -> dict[str, int]:
     """Leave out what is no counter, as thinning does."""
     return {name: value for name, value in registers.items() if name in COUNTERS}
@@ -52,9 +64,11 @@ class Witness:
     freed: set[Key] = field(default_factory=set)
     gone: dict[Key, list[Kept]] = field(default_factory=dict)
     imaged: set[Key] = field(default_factory=set)
-    imaged_consent: Granularity | None = None
+    limit: Limit = NO_LIMIT
+    imaged_consent: tuple[Granularity, Granularity, Limit] | None = None
     damaged: set[Key] = field(default_factory=set)
     complaints: list[str] = field(default_factory=list)
+    chosen: Granularity = Granularity.LIVE
     commits: int = 0
     cards: int = 0
 
@@ -94,7 +108,7 @@ class Witness:
     def note_image(self) -> None:
         """Note that the card is copied as it is now."""
         self.imaged = set(self.kept)
-        self.imaged_consent = self.consents[-1][1]
+        self.imaged_consent = (self.chosen, self.consents[-1][1], self.limit)
 
     def note_put_back(self) -> None:
         """Note that the card is as it was copied: what came later is gone with the other one.
@@ -105,7 +119,8 @@ class Witness:
         for key in [one for one in self.kept if one not in self.imaged]:
             self.gone.setdefault(key, []).append(self.kept.pop(key))
         if self.imaged_consent is not None:
-            self.note_consent(self.imaged_consent)
+            self.chosen, held, self.limit = self.imaged_consent
+            self.consents.append((self.truth.ms(), held))
 
     def find(self, key: Key, registers: dict[str, int]) -> Kept | None:
         """Find the row of this place that says so, whole or in its counters alone."""
@@ -119,8 +134,26 @@ class Witness:
         self.left.append(Left(self.truth.ms(), channel, payload))
 
     def note_consent(self, granularity: Granularity) -> None:
-        """Note what the household has chosen just now."""
+        """Note what the household has chosen just now, which lifts the cloud's limit."""
+        self.chosen = granularity
+        self.limit = Limit(Granularity.LIVE, 0, max(self.limit.lifted, self.limit.revision))
         self.consents.append((self.truth.ms(), granularity))
+
+    def note_limit(
+        self, limit: ConsentLimit | None, *, is_newest: bool, enforced: Granularity
+    ) -> None:
+        """Note what a receipt has just said of the cloud's limit, and what the hub enforces now."""
+        known = self.limit
+        if limit is None or limit.revision <= known.lifted:
+            if is_newest:
+                self.limit = Limit(Granularity.LIVE, 0, known.lifted)
+        elif limit.revision > known.revision:
+            self.limit = Limit(Granularity(limit.granularity), limit.revision, known.lifted)
+        most = narrowest(self.chosen, self.limit.granularity)
+        if narrowest(most, enforced) is not enforced:
+            self.complain(f"the hub enforces {enforced} where {most} is the most")
+        if enforced is not self.consents[-1][1]:
+            self.consents.append((self.truth.ms(), enforced))
 
     def allowed(self, taken_ms: int, leaving_ms: int) -> Granularity:
         """Tell what may leave of a sample: the narrower of when it was taken and of now."""

@@ -12,11 +12,11 @@ from typing import Any
 
 from agent import intake as agent_intake
 from agent import pipeline as agent_pipeline
-from agent.consent import Granularity
 from agent.rows import LogRow
 from agent.upkeep import sealing as agent_sealing
 from agent.upkeep.opening import open_log
 from agent.uplink import session as agent_session
+from shared.consent import Granularity
 from shared.errors import OperatorError, RetryableError
 from shared.frames import MAX_SEQ
 from shared.ranges import Range, contains, union
