@@ -6,19 +6,19 @@ A meter, a hub behind a relay, a broker that forgets or remembers, the API and t
 import argparse
 import json
 import os
-import resource
-import shutil
-import signal
 import socket
 import sqlite3
+import subprocess
 import threading
 import time
 import urllib.error
 from pathlib import Path
 from typing import Any
 
-from agent.demo.stage import HOST, SIMULATED_ZONE, Stage
+from agent.demo.processes import START_S, hearthlink, run_hearthlink
+from agent.demo.stage import HOST, SIMULATED_ZONE, Stage, find_mosquitto
 from agent.torture.relay import Relay
+from agent.torture.troupe import Troupe
 from shared.errors import OperatorError
 from shared.ranges import subtract
 
@@ -43,14 +43,14 @@ class Cast(Stage):
             protocol="p1",
             replay=None,
             zone=SIMULATED_ZONE,
-            faults=[],
+            faults=None,
             page_port=_free_port(),
             api_port=_free_port(),
             broker_port=_free_port(),
         )
         super().__init__(chosen)
+        self._processes = self._troupe = Troupe(self.state)
         self.oracle_path = self.state / "oracle.jsonl"
-        self._commands: dict[str, tuple[list[str], dict[str, str] | None]] = {}
         self._relay: Relay | None = None
         self._is_over = threading.Event()
         self._pace = threading.Thread(target=self._let_meter_speak, name="pace", daemon=True)
@@ -86,60 +86,69 @@ class Cast(Stage):
         if self._relay is not None:
             self._relay.close()
 
-    def start(
-        self,
-        name: str,
-        command: list[str],
-        environment: dict[str, str] | None = None,
-        output: int | None = None,
-    ) -> None:
-        """Start a process, and remember how."""
-        self._commands[name] = (command, environment)
-        super().start(name, command, environment, output)
+    def kill(self, name: str) -> None:
+        """Take a process away without warning (SIGKILL)."""
+        self._troupe.kill(name)
+
+    def stop(self, name: str) -> None:
+        """Let a process end in its own order."""
+        self._troupe.stop(name)
 
     def again(self, name: str) -> None:
         """Start a process that was taken away, as it was started before."""
-        if name not in self._processes:
-            command, environment = self._commands[name]
-            super().start(name, command, environment)
+        self._troupe.again(name)
 
-    def kill(self, name: str) -> None:
-        """Take a process away without warning (SIGKILL)."""
-        process = self._processes.pop(name, None)
-        if process is not None:
-            process.kill()
-            process.wait()
+    def resume(self, name: str) -> None:
+        """Let a process go on."""
+        self._troupe.resume(name)
 
     def freeze(self, name: str) -> None:
-        """Let a process stand still (SIGSTOP); an ingest worker between two transactions.
+        """Let a process stand still; an ingest worker between two transactions.
 
         SQLite has one writer: a worker that stands still inside a transaction holds up the others.
         """
         for _ in range(FREEZE_TRIES):
-            os.kill(self._processes[name].pid, signal.SIGSTOP)
+            self._troupe.freeze(name)
             if name not in WORKERS or self._can_write():
                 return
             self.resume(name)
             time.sleep(0.05)
 
-    def resume(self, name: str) -> None:
-        """Let a process go on (SIGCONT)."""
-        process = self._processes.get(name)
-        if process is not None and process.poll() is None:
-            os.kill(process.pid, signal.SIGCONT)
-
     def limit_files(self, name: str, bytes_max: int | None) -> None:
         """Let no file of a process grow past a size, as a full disk does; None lifts that."""
-        pid = self._processes[name].pid
-        soft = resource.RLIM_INFINITY if bytes_max is None else bytes_max
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, resource.RLIM_INFINITY))
+        self._troupe.limit_files(name, bytes_max)
+
+    def refuses(self, name: str) -> bool:
+        """Start a process that is to refuse to run; tell whether it did."""
+        self.again(name)
+        try:
+            return self._troupe.wait(name, START_S) != 0
+        except subprocess.TimeoutExpired:
+            return False
+
+    def order(self, *words: str) -> None:
+        """Run one of the cloud's commands to its end; raises OperatorError where it fails."""
+        done = subprocess.run(  # noqa: S603
+            hearthlink(*words),
+            env={**os.environ, **self._cloud_environment("api")},  # noqa: TID251 (passed on)
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=START_S,
+        )
+        if done.returncode:
+            raise OperatorError(f"hearthlink {' '.join(words)}: {done.stderr.strip()}")
+
+    def ended(self) -> list[str]:
+        """List the processes that have ended by themselves."""
+        return self._troupe.ended()
 
     def write_broker(self, *, forgets: bool) -> None:
         """Write the broker's configuration: one that forgets all with its process, or not."""
         fleet, port = str(self.state / "fleet"), str(self.chosen.broker_port)
         words = ["fleet", "broker-config", "--state", fleet, "--port", port, "--json"]
-        told = self._run(*words, *(["--ephemeral"] if forgets else []))
-        self._commands["broker"] = ([_mosquitto(), "-c", json.loads(told)["config"]], None)
+        told = run_hearthlink(*words, *(["--ephemeral"] if forgets else []))
+        self._troupe.remember("broker", [find_mosquitto(), "-c", json.loads(told)["config"]])
 
     def stored(self) -> dict[str, list[tuple[int, int]]] | None:
         """Ask the API what it lists as stored of each log; None where it does not answer."""
@@ -166,26 +175,27 @@ class Cast(Stage):
 
     def _start_all(self) -> None:
         fleet = ["--state", str(self.state / "fleet")]
-        self._run("fleet", "init", *fleet)
-        self._run("fleet", "issue", THING, *fleet)
+        run_hearthlink("fleet", "init", *fleet)
+        run_hearthlink("fleet", "issue", THING, *fleet)
         self.write_broker(forgets=True)
         self.again("broker")
-        self._await_port("broker", self.chosen.broker_port)
+        self._troupe.wait_for_port("broker", HOST, self.chosen.broker_port)
         self._relay = Relay(self.chosen.broker_port)
-        self.start("api", self._command("cloud", "api"), self._cloud_environment("api"))
+        self._troupe.start("api", hearthlink("cloud", "api"), self._cloud_environment("api"))
         self._await_url("api", f"{self.api_url}/v1/health")
         for name in WORKERS:
-            self.start(name, self._command("cloud", "ingest"), self._cloud_environment("ingest"))
+            environment = self._cloud_environment("ingest")
+            self._troupe.start(name, hearthlink("cloud", "ingest"), environment)
         link = self._play_meter()
-        self.start("hub", self._command("run"), self._hub_environment(link))
+        self._troupe.start("hub", hearthlink("run"), self._hub_environment(link))
         self._await_url("hub", f"{self.page_url}/healthz")
         self._pace.start()
 
     def _play_meter(self) -> str:
         port = self.state / "meter"
-        self.start(
+        self._troupe.start(
             "meter",
-            self._command(
+            hearthlink(
                 "simulate",
                 f"--link=pty:{port}",
                 f"--seed={self.chosen.seed}",
@@ -193,7 +203,7 @@ class Cast(Stage):
                 f"--oracle={self.oracle_path}",
             ),
         )
-        self._await("meter", port.exists)
+        self._troupe.wait_for("meter", port.exists)
         return str(port)
 
     def _hub_environment(self, link: str) -> dict[str, str]:
@@ -229,17 +239,6 @@ class Cast(Stage):
         finally:
             database.close()
         return True
-
-    def ended(self) -> list[str]:
-        """List the processes that have ended by themselves."""
-        return [name for name, one in self._processes.items() if one.poll() is not None]
-
-
-def _mosquitto() -> str:
-    found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
-    if found is None:
-        raise OperatorError("mosquitto, the broker, is not installed", hint="apt install mosquitto")
-    return found
 
 
 def _free_port() -> int:

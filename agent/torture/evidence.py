@@ -3,22 +3,19 @@
 The copy is opened as the hub would open it, so its own file is left as the kill left it.
 """
 
+import contextlib
 import shutil
 import sqlite3
 import tempfile
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
 
 from agent.log import Log
 from agent.rows import LogRow
+from agent.torture.card import Key, flip_bits
 
-
-class Key(NamedTuple):
-    """A sample's place in the world."""
-
-    log_id: str
-    seq: int
+NEWEST = 200
+"""Rows and blocks in which a bit may turn: what is older is stored long since."""
 
 
 def digest_of(registers: dict[str, int]) -> int:
@@ -70,23 +67,18 @@ class Evidence:
             self.changed.append(Key(log_id, seen))
         self._seen[log_id] = max(seen, span[1])
 
-    def flip_bits(self, draw: Random, rows: int) -> int:
-        """Flip a bit in some of the newest rows of the hub's own file; say in how many."""
-        disk = sqlite3.connect(self._database, isolation_level=None)
-        try:
-            held = disk.execute(
-                "SELECT log, lower(hex(log_id)), seq, body FROM samples JOIN logs USING (log) "
-                "ORDER BY seq DESC LIMIT 200"
-            ).fetchall()
-            chosen = draw.sample(held, min(len(held), rows))
-            for log, log_id, seq, body in chosen:
-                flipped = bytearray(body)
-                flipped[draw.randrange(len(flipped))] ^= 1 << draw.randrange(8)
-                disk.execute(
-                    "UPDATE samples SET body = ? WHERE log = ? AND seq = ?",
-                    (bytes(flipped), log, seq),
-                )
-                self.damaged.add(Key(log_id, seq))
-        finally:
-            disk.close()
-        return len(chosen)
+    def flip_bits(self, draw: Random, places: int) -> int:
+        """Flip a bit in some of the newest of the hub's own rows; say how many are damaged."""
+        with contextlib.closing(sqlite3.connect(self._database, isolation_level=None)) as disk:
+            damaged = flip_bits(disk, draw, places, NEWEST)
+        self.damaged |= damaged
+        return len(damaged)
+
+    def forget_since(self, held: dict[str, tuple[int, int]]) -> None:
+        """Forget what came after these ranges: the card it was on is no longer the hub's."""
+        nothing = (0, 0)
+        gone = [key for key in self.committed if key.seq > held.get(key.log_id, nothing)[1]]
+        for key in gone:
+            del self.committed[key]
+        self.damaged -= set(gone)
+        self._seen = {log_id: held[log_id][1] for log_id in self._seen if log_id in held}

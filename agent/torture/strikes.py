@@ -1,15 +1,19 @@
 """The faults a torture strikes with, each by its name: what it does, and what ends it."""
 
+import shutil
 import time
 from collections.abc import Callable
 from random import Random
 
-from agent.torture.cast import WORKERS, Cast
+from agent.torture.card import LATER_SCHEMA, age, set_schema
+from agent.torture.cast import THING, WORKERS, Cast
 from agent.torture.evidence import Evidence
 from agent.torture.relay import Link
+from shared.errors import OperatorError
 
 Strike = Callable[[Cast, Evidence, Random], None]
 
+CLOUD = ("api", *WORKERS)
 OUTAGE_S = (0.1, 2.0)
 """How long most faults last: long enough for several commits, short enough for hundreds."""
 
@@ -108,12 +112,85 @@ def _flapping(cast: Cast, _evidence: Evidence, draw: Random) -> None:
         time.sleep(draw.uniform(0, 0.5))
 
 
+def _put_card_back(cast: Cast, evidence: Evidence, draw: Random) -> None:
+    """Let the hub go on with a copy of its card of some seconds ago."""
+    cast.stop("hub")
+    held = evidence.look()
+    here = cast.hub_database.parent
+    copy = here.with_name("hub-copy")
+    shutil.copytree(here, copy, dirs_exist_ok=True)
+    cast.again("hub")
+    _pause(draw)
+    cast.kill("hub")
+    evidence.look()
+    shutil.rmtree(here)
+    copy.rename(here)
+    evidence.forget_since(held)
+    cast.again("hub")
+
+
+def _upgrade_hub(cast: Cast, evidence: Evidence, _draw: Random) -> None:
+    """Restart the hub across all schemas there were."""
+    cast.stop("hub")
+    evidence.look()
+    age(cast.hub_database)
+    cast.again("hub")
+
+
+def _roll_back_hub(cast: Cast, _evidence: Evidence, _draw: Random) -> None:
+    """Start the hub on what a later release has written: it refuses, and spoils nothing."""
+    cast.stop("hub")
+    schema = set_schema(cast.hub_database, LATER_SCHEMA)
+    if not cast.refuses("hub"):
+        raise OperatorError("the hub ran on a later schema", hint=f"see {cast.state}")
+    set_schema(cast.hub_database, schema)
+    cast.again("hub")
+
+
+def _restore_cloud(cast: Cast, _evidence: Evidence, draw: Random) -> None:
+    """Go back to a backup of some seconds ago, while everything runs."""
+    backup = cast.state / "backup.db"
+    backup.unlink(missing_ok=True)
+    cast.order("cloud", "backup", str(backup))
+    _pause(draw)
+    cast.order("cloud", "restore", str(backup))
+
+
+def _copy_cloud_back(cast: Cast, _evidence: Evidence, draw: Random) -> None:
+    """Put files of some seconds ago in the place of the cloud's: its store keeps its name."""
+    here, copy = cast.state / "cloud", cast.state / "cloud-copy"
+    for name in CLOUD:
+        cast.stop(name)
+    shutil.copytree(here, copy, dirs_exist_ok=True)
+    for name in CLOUD:
+        cast.again(name)
+    _pause(draw)
+    for name in CLOUD:
+        cast.kill(name)
+    shutil.rmtree(here)
+    copy.rename(here)
+    for name in CLOUD:
+        cast.again(name)
+
+
+def _revoke_hub(cast: Cast, _evidence: Evidence, draw: Random) -> None:
+    cast.order("fleet", "revoke", THING)
+    _pause(draw)
+    cast.order("fleet", "restore", THING)
+
+
 STRIKES: dict[str, Strike] = {
     "kill-hub": _kill_hub,
     "stop-hub": _stop_hub,
     "freeze-hub": _frozen("hub"),
     "full-disk": _fill_disk,
     "flip-bits": _flip_bits,
+    "put-card-back": _put_card_back,
+    "upgrade-hub": _upgrade_hub,
+    "roll-back-hub": _roll_back_hub,
+    "restore-cloud": _restore_cloud,
+    "copy-cloud-back": _copy_cloud_back,
+    "revoke-hub": _revoke_hub,
     "kill-broker": _killed("broker"),
     "restart-broker-with-its-store": _restart_broker,
     "restart-broker-without-its-store": _wipe_broker,
@@ -136,6 +213,9 @@ NOT_STRUCK = {
     "duplicated and reordered delivery": "that needs a relay that speaks MQTT under TLS; "
     "the simulation on virtual time does both to every message",
     "read-only disk": "a remount needs root, and root writes past file modes",
-    "upgrade": "there is one schema so far; migrations are tested from stored databases",
+    "upgrade of the cloud": "the hub's side cannot make an older store; the simulation restarts "
+    "the cloud across two schemas",
+    "consent": "what is withheld would have to be told from what is lost by the hub's own word; "
+    "the simulation holds all that left against every choice and limit",
 }
 """What is left out here, and where it is proved instead."""

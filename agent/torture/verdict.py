@@ -13,8 +13,9 @@ from urllib.parse import urlencode
 import msgspec
 
 from agent.demo.check import rfc3339
+from agent.torture.card import Key
 from agent.torture.cast import Cast
-from agent.torture.evidence import Evidence, Key, digest_of
+from agent.torture.evidence import Evidence, digest_of
 from shared.ranges import contains
 from shared.units import SLOT_MS
 

@@ -27,10 +27,14 @@ class KnownStore:
         return receipt.store_id == self.store_id and receipt.revision > self.revision
 
     def is_put_back(self, receipt: Receipt) -> bool:
-        """Tell whether a receipt shows that its store has forgotten receipts it gave."""
+        """Tell whether a receipt shows that its store has forgotten receipts it gave.
+
+        One of the same revision and a later time counts too: the same receipt come twice is not
+        later.
+        """
         return (
             receipt.store_id == self.store_id
-            and receipt.revision < self.revision
+            and receipt.revision <= self.revision
             and receipt.cloud_time_ms > self._newest_time_ms > 0
         )
 

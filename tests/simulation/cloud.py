@@ -28,12 +28,15 @@ from cloud.ingest.worker import MAX_BATCH, MAX_TRIES, RETRY_S
 from shared.clock import DrivenClock
 from shared.consent import Granularity
 from shared.errors import BadInputError, OperatorError
-from shared.protocol import encode_message
+from shared.protocol import Status, encode_message
 from tests.simulation.broker import THING, Broker
 from tests.simulation.clocks import CloudClock
 from tests.simulation.loop import VirtualLoop
 
 FIRST_SCHEMA = "0001"
+ONLINE = encode_message(Status("connection", online=True))
+"""What the hub's connection says of itself before each hello."""
+
 LINGER_S = 0.25
 """A worker under load: more messages a batch than milliseconds would gather, and fewer batches."""
 
@@ -201,6 +204,11 @@ class Worker:
         if self.is_alive:
             self._publish(self._service.tell(THING))
 
+    def remind(self) -> None:
+        """Do the part of the upkeep that speaks to hubs."""
+        if self.is_alive:
+            self._publish(self._service.remind())
+
     def kill(self, down_s: float) -> None:
         """Die with everything queued, and be started again later."""
         self.is_alive = False
@@ -267,6 +275,7 @@ class Worker:
         for channel, message in batch:
             if channel is Channel.HELLO and self.is_alive:
                 try:
+                    self._service.note_status(message.thing, ONLINE)
                     self._publish(self._service.greet(message.thing, message.payload))
                 except BadInputError as error:
                     self._complain(f"a hello was refused: {error}")

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
+from agent.torture.card import Key
 from agent.uplink.port import Channel
 from shared.calendar import local_date, slot_of_sample, slot_start_ms
 from shared.consent import Granularity, narrowest
@@ -12,7 +13,7 @@ from shared.readings import COUNTERS, StampedSample
 from tests.simulation.broker import Left
 from tests.simulation.meters import MODULUS_MWH
 from tests.simulation.stored import Store
-from tests.simulation.witness import Kept, Key
+from tests.simulation.witness import Kept
 from tests.simulation.world import World
 
 EDGE_MS = 125_000

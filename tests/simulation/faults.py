@@ -5,11 +5,10 @@ import sqlite3
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.simulation.card import flip_bits
+from agent.torture.card import LATER_SCHEMA, age, flip_bits, set_schema
 from tests.simulation.world import GRANULARITIES, World
 
 S_PER_DAY = 86_400
-LATER_SCHEMA = 1_000
 
 Strike = Callable[[World, float], Coroutine[Any, Any, None] | None]
 
@@ -67,7 +66,7 @@ async def _upgrade_hub(world: World, down_s: float) -> None:
     await world.stop_hub()
     await asyncio.sleep(down_s)
     if world.life is None:
-        world.files.card.age()
+        age(world.files.card.database)
     await world.start_hub()
 
 
@@ -75,10 +74,10 @@ async def _roll_back_hub(world: World, down_s: float) -> None:
     """Start this release on what a later one has written: it refuses, and spoils nothing."""
     await world.stop_hub()
     if world.life is None:
-        schema = world.files.card.set_schema(LATER_SCHEMA)
+        schema = set_schema(world.files.card.database, LATER_SCHEMA)
         if world.would_start():
             world.witness.complain("the hub started on a later schema")
-        world.files.card.set_schema(schema)
+        set_schema(world.files.card.database, schema)
     await asyncio.sleep(down_s)
     await world.start_hub()
 
@@ -199,6 +198,7 @@ def _copy_back(world: World, _amount: float) -> None:
     world.cloud.commits_to_fail = 0
     world.cloud.copy_back()
     world.restores += 1
+    world.copies_back += 1
 
 
 def _limit(world: World, place: float) -> None:

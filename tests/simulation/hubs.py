@@ -23,6 +23,7 @@ from agent.records import Batch, MeterLog
 from agent.rows import LogRow
 from agent.sharing import LIMIT_FACT, Sharing
 from agent.timekeeping import ClockLedger
+from agent.torture.card import Key
 from agent.upkeep import opening
 from shared.consent import Granularity
 from shared.errors import HearthlinkError
@@ -31,7 +32,7 @@ from tests.simulation.broker import SimulatedUplink
 from tests.simulation.card import Card
 from tests.simulation.clocks import HubClock
 from tests.simulation.schedule import Plan
-from tests.simulation.witness import Key, Witness
+from tests.simulation.witness import Witness
 
 SPARE_PAGES = 1 << 30
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 
+from agent.torture.card import Key
 from shared.consent import Granularity
 from shared.frames import GapKind
 from shared.ranges import contains, union
 from shared.readings import Quality
 from tests.simulation.stored import Store
-from tests.simulation.witness import Kept, Key, counters_of
+from tests.simulation.witness import Kept, counters_of
 from tests.simulation.world import World
 
 TOLERANCE_MS = 120_000

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import select
 
+from agent.torture.card import Key
 from cloud.db import Database
 from cloud.tables import dead_letters, frames, logs
 from shared.frames import Gap, decode_frame
 from shared.ranges import Range, union
 from shared.readings import StampedSample
-from tests.simulation.witness import Key
 
 
 class Copy(NamedTuple):

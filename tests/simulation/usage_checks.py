@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
+from agent.torture.card import Key
 from cloud.readings.repository import SqlReadingStore
 from cloud.readings.service import sample_at, usage_of
 from cloud.scope import Scope
@@ -14,7 +15,6 @@ from shared.meterdays import EDGE_TOLERANCE_MS
 from shared.readings import Medium
 from shared.units import SLOT_MS
 from tests.simulation.stored import Store
-from tests.simulation.witness import Key
 from tests.simulation.world import World
 
 COARSE = (Granularity.DAILY, Granularity.NONE)

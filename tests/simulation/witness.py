@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from agent.records import Batch
+from agent.torture.card import Key
 from agent.uplink.port import Channel
 from shared.consent import Granularity, narrowest
 from shared.protocol import ConsentLimit
@@ -14,13 +15,6 @@ from shared.readings import COUNTERS, Medium
 from tests.simulation.broker import Left
 from tests.simulation.clocks import TrueTime
 from tests.simulation.meters import Shown, SimulatedMeter
-
-
-class Key(NamedTuple):
-    """A sample's place in the world."""
-
-    log_id: str
-    seq: int
 
 
 @dataclass(frozen=True)

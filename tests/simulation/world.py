@@ -13,13 +13,16 @@ from typing import Any
 from agent import intake as agent_intake
 from agent import pipeline as agent_pipeline
 from agent.rows import LogRow
+from agent.torture.card import Key
 from agent.upkeep import sealing as agent_sealing
 from agent.upkeep.opening import open_log
 from agent.uplink import session as agent_session
+from cloud.ingest.hubbatch import HEAL_MS
 from shared.consent import Granularity
 from shared.errors import OperatorError, RetryableError
 from shared.frames import MAX_SEQ
 from shared.ranges import Range, contains, union
+from shared.units import MS_PER_HOUR, MS_PER_SECOND
 from tests.simulation.broker import STORM, Broker, SimulatedUplink
 from tests.simulation.clocks import CloudClock, HubClock, TrueTime
 from tests.simulation.cloud import Cloud, Worker
@@ -28,11 +31,12 @@ from tests.simulation.loop import VirtualLoop
 from tests.simulation.meters import SimulatedMeter
 from tests.simulation.schedule import Fault, Plan
 from tests.simulation.stored import coverage_of
-from tests.simulation.witness import Key, Witness
+from tests.simulation.witness import Witness
 
 SETTLE_S_MAX = 5 * 3_600
 """Every timeout of the protocol has passed twice by then."""
 
+HEALING_ROUNDS = 5
 RESTART_S = 5.0
 RESTARTS_MAX = 1_000
 """A disk stays full for ten minutes at most."""
@@ -69,6 +73,7 @@ class World:
         self.has_been_full = False
         self.is_over = False
         self.restores = 0
+        self.copies_back = 0
         self.has_stepped = 115_000 < abs(plan.meter.clock_off_ms or 0) < 125_000
         self.timeless: set[Key] = set()
         self.believed_stored: dict[str, list[Range]] = {}
@@ -248,8 +253,18 @@ class World:
             await asyncio.sleep(240)
         while not self._is_settled() and self.loop.time() < until_s:  # noqa: ASYNC110  # virtual
             await asyncio.sleep(60)
+        if self.copies_back:
+            await self._wait_for_healing()
         if not self._is_settled():
             self.witness.complain(f"not everything was stored within {SETTLE_S_MAX} s of peace")
+
+    async def _wait_for_healing(self) -> None:
+        """Wait until a store put back unnoticed has asked for what it once said to have stored."""
+        self.loop.jump((HEAL_MS + MS_PER_HOUR) / MS_PER_SECOND)
+        await asyncio.sleep(60)
+        for _ in range(HEALING_ROUNDS):
+            self.workers[0].remind()
+            await asyncio.sleep(300)
 
     def _read_hub(self) -> None:
         """Note what the hub believes at the end."""
