@@ -29,4 +29,4 @@ def test_ten_faults_lose_and_double_nothing(tmp_path: Path) -> None:
     verdict = json.loads(done.stdout)
     assert verdict["faults"] == FAULTS
     assert (verdict["lost"], verdict["duplicated"], verdict["altered"]) == (0, 0, 0)
-    assert verdict["stored"] == verdict["committed"]
+    assert verdict["stored"] >= verdict["committed"] - verdict["damaged"] > 0

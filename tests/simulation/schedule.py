@@ -68,8 +68,8 @@ KINDS: dict[str, tuple[float, float, float]] = {
     "reboot-hub": (3, 5, 900),
     "stop-hub": (1, 1, 300),
     "long-off": (0.5, 1, 45),
-    "image": (1.5, 0, 0),
-    "put-back": (1.5, 60, 900),
+    "image": (0.5, 0, 0),
+    "put-back": (2, 20, 150),
     "upgrade-hub": (1, 1, 60),
     "roll-back-hub": (0.5, 5, 300),
     "upgrade-cloud": (0.3, 1, 60),
@@ -88,7 +88,7 @@ KINDS: dict[str, tuple[float, float, float]] = {
     "no-workers": (1, 5, 600),
     "commit-fails": (2, 1, 8),
     "pause": (1, 5, 900),
-    "backup": (2, 0, 0),
+    "backup": (0.5, 0, 0),
     "restore": (2, 0, 0),
     "copy-back": (2, 0, 0),
     "limit": (2, 0, 4.99),
@@ -102,6 +102,10 @@ KINDS: dict[str, tuple[float, float, float]] = {
     "consent": (2, 0, 4.99),
 }
 """The faults there are; amounts are seconds, days off, rows, commits or milliseconds."""
+
+
+NEEDED_BEFORE = {"put-back": "image", "restore": "backup", "copy-back": "backup"}
+"""There is little to go back to where nothing was kept."""
 
 
 def plan_of(seed: int) -> Plan:
@@ -154,5 +158,8 @@ def _faults(draw: Random, length_s: int) -> tuple[Fault, ...]:
     for kind in draw.choices(kinds, weights, k=draw.randint(0, 6)):
         _, least, greatest = KINDS[kind]
         amount = least + (greatest - least) * draw.random() ** 2
-        faults.append(Fault(round(draw.uniform(0, length_s), 1), kind, round(amount, 2)))
+        at_s = round(draw.uniform(0, length_s), 1)
+        faults.append(Fault(at_s, kind, round(amount, 2)))
+        if kind in NEEDED_BEFORE:
+            faults.append(Fault(round(draw.uniform(0, at_s), 1), NEEDED_BEFORE[kind]))
     return tuple(sorted(faults, key=lambda one: one.at_s))

@@ -13,22 +13,7 @@ from tests.simulation.schedule import KINDS, plan_of
 ROOT = Path(__file__).parents[2]
 SCHEDULES = 5_000
 PATIENCE_S = 600
-ONCE_FOUND = {
-    308: "a half hour was sent before its last rows were durable, and then again",
-    401: "a slow clock of the meter said more of a half hour that was closed already",
-    551: "a receipt kept back since before the hello told an old time",
-    692: "a choice made with a stale clock let out what was taken before it",
-}
-"""Seeds that found a fault once, and what it was."""
-
-
-@pytest.mark.parametrize("seed", ONCE_FOUND)
-def test_what_was_found_once_stays_mended(seed: int) -> None:
-    """Each of these schedules violated a promise before it was mended."""
-    with Theatre() as theatre:
-        outcome = theatre.play(plan_of(seed))
-
-    assert outcome.violations == []
+"""It takes a minute on two idle cores; the tests of a busy machine take turns."""
 
 
 def test_a_seed_plays_the_same_every_time() -> None:

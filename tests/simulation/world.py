@@ -18,11 +18,12 @@ from agent.upkeep import sealing as agent_sealing
 from agent.upkeep.opening import open_log
 from agent.uplink import session as agent_session
 from cloud.ingest.hubbatch import HEAL_MS
+from cloud.ingest.repository import REMIND_OLD_MS
 from shared.consent import Granularity
 from shared.errors import OperatorError, RetryableError
 from shared.frames import MAX_SEQ
 from shared.ranges import Range, contains, union
-from shared.units import MS_PER_HOUR, MS_PER_SECOND
+from shared.units import MS_PER_SECOND
 from tests.simulation.broker import STORM, Broker, SimulatedUplink
 from tests.simulation.clocks import CloudClock, HubClock, TrueTime
 from tests.simulation.cloud import Cloud, Worker
@@ -36,7 +37,7 @@ from tests.simulation.witness import Witness
 SETTLE_S_MAX = 5 * 3_600
 """Every timeout of the protocol has passed twice by then."""
 
-HEALING_ROUNDS = 5
+HEALING_ROUNDS = 3
 RESTART_S = 5.0
 RESTARTS_MAX = 1_000
 """A disk stays full for ten minutes at most."""
@@ -245,26 +246,32 @@ class World:
 
     async def _settle(self) -> None:
         """Wait until the slots have ended and everything that may be sent is stored."""
-        until_s = self.loop.time() + SETTLE_S_MAX
         rest_ms = -self.truth.ms() % 1_800_000
         if "half-hourly" in {one.value for _, one in self.witness.consents}:
             # The hub's machine stands still until the half hour has ended: nothing happens in it.
             self.loop.jump(rest_ms / 1_000)
             await asyncio.sleep(240)
-        while not self._is_settled() and self.loop.time() < until_s:  # noqa: ASYNC110  # virtual
-            await asyncio.sleep(60)
+        await self._wait_for_peace()
         if self.copies_back:
             await self._wait_for_healing()
+            await self._wait_for_peace()
         if not self._is_settled():
             self.witness.complain(f"not everything was stored within {SETTLE_S_MAX} s of peace")
 
+    async def _wait_for_peace(self) -> None:
+        until_s = self.loop.time() + SETTLE_S_MAX
+        while not self._is_settled() and self.loop.time() < until_s:  # noqa: ASYNC110  # virtual
+            await asyncio.sleep(60)
+
     async def _wait_for_healing(self) -> None:
         """Wait until a store put back unnoticed has asked for what it once said to have stored."""
-        self.loop.jump((HEAL_MS + MS_PER_HOUR) / MS_PER_SECOND)
-        await asyncio.sleep(60)
+        self.loop.jump(HEAL_MS / MS_PER_SECOND)
         for _ in range(HEALING_ROUNDS):
+            # A hub is told of an old hole once an hour.
+            self.loop.jump(REMIND_OLD_MS / MS_PER_SECOND)
+            await asyncio.sleep(120)
             self.workers[0].remind()
-            await asyncio.sleep(300)
+            await asyncio.sleep(120)
 
     def _read_hub(self) -> None:
         """Note what the hub believes at the end."""
