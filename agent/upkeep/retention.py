@@ -12,6 +12,7 @@ from agent.log import Log
 from agent.reserve import Reserve
 from agent.rows import LogRow
 from agent.timekeeping import BelievedTime, ClockLedger
+from agent.untimed import count_untimed
 from agent.upkeep.thinning import Thinner, count_thinned
 from shared.ranges import Range, intersect
 from shared.units import MS_PER_DAY
@@ -37,8 +38,11 @@ Stored = Callable[[int], Sequence[Range] | None]
 class Retention:
     """Frees and thins one log."""
 
-    def __init__(self, log: Log, ledger: ClockLedger, config: Config, stored: Stored) -> None:
+    def __init__(
+        self, log: Log, ledger: ClockLedger, config: Config, stored: Stored, boot: int = 0
+    ) -> None:
         self._log = log
+        self._boot = boot
         self._ledger = ledger
         self._retention_ms = config.log_retention_days * MS_PER_DAY
         self._max_bytes = config.log_max_mb * BYTES_PER_MB
@@ -49,6 +53,8 @@ class Retention:
         self.reserve = Reserve(config.hub_state_dir)
         self.thinned = 0
         """Samples given up to make room, as last counted: the page asks every second."""
+        self.untimed = 0
+        """Samples of boots that never learned the time, as last counted."""
         self._count_thinned()
 
     def tidy(self, believed: BelievedTime | None) -> int:
@@ -56,6 +62,7 @@ class Retention:
         freed = self.free_stored(believed)
         self.keep_within_limits()
         self.reserve.make()
+        self.untimed = count_untimed(self._log, self._boot)
         return freed
 
     def free_stored(self, believed: BelievedTime | None) -> int:

@@ -201,7 +201,7 @@ def _counters(sample: StampedSample) -> dict[str, int]:
 
 
 def _gaps(first_seq: int, last_seq: int, kept: list[int], holes: list[Hole]) -> list[Gap]:
-    """Say of every sequence without a sample whether it is damaged, thinned or withheld."""
+    """Say of every sequence without a sample why: damaged, thinned, untimed or withheld."""
     if len(kept) == last_seq - first_seq + 1:
         return []
     missing = subtract([(first_seq, last_seq)], [(seq, seq) for seq in kept])
@@ -209,7 +209,7 @@ def _gaps(first_seq: int, last_seq: int, kept: list[int], holes: list[Hole]) -> 
         Gap(GapKind.WITHHELD, *part)
         for part in subtract(missing, [(hole.first_seq, hole.last_seq) for hole in holes])
     ]
-    for kind in (GapKind.DAMAGED, GapKind.THINNED):
+    for kind in (GapKind.DAMAGED, GapKind.THINNED, GapKind.UNTIMED):
         spans = [(hole.first_seq, hole.last_seq) for hole in holes if hole.kind is kind]
         gaps += [Gap(kind, *part) for part in intersect(missing, spans)]
     return sorted(gaps, key=lambda gap: gap.first_seq)

@@ -22,7 +22,7 @@ from firmware_bridge.links import LinkEvent, LinkEventKind
 from firmware_bridge.meters.codec import Refused, Telegram
 from shared.clock import DrivenClock, SystemClock
 from shared.errors import RetryableError
-from shared.frames import Frame
+from shared.frames import Frame, GapKind
 from shared.protocol import decode_live
 from shared.readings import Medium, Sample
 from shared.units import MS_PER_DAY, MS_PER_HOUR
@@ -122,6 +122,31 @@ def test_a_machine_without_the_time_logs_and_learns_it_later(tmp_path: Path) -> 
     assert resolved is not None
     assert resolved[0] == START_MS - 60_000
     assert len(hub.history.usage("import_mwh", Medium.ELECTRICITY)) == 1
+
+
+def test_a_boot_that_ended_without_the_time_leaves_no_backlog(tmp_path: Path) -> None:
+    """Its samples are declared untimed, stay in the log, and are said on the page."""
+    hub = hub_in(tmp_path, clock=StillClock("first"))
+    take(hub, [telegram(10**9 + n, None) for n in range(3)])
+    asyncio.run(hub.intake.commit())
+    waiting = cut_all(hub)
+    hub.log.close()
+    clock = StillClock("second")
+    hub = hub_in(tmp_path, clock=clock, read_clock_error_ms=lambda: 20)
+    clock.monotonic, clock.wall_ms = 60_000, START_MS
+    hub.ask_system_clock()
+    held = sound_rows(hub.log, hub.log.meters[METER])
+
+    frame = cut_all(hub)
+    hub.free_stored()
+
+    assert waiting is None
+    assert frame is not None
+    assert [(gap.kind, gap.first_seq, gap.last_seq) for gap in frame.gaps] == [
+        (GapKind.UNTIMED, held[0].seq, held[-1].seq)
+    ]
+    assert len(sound_rows(hub.log, hub.log.meters[METER])) == len(held) > 0
+    assert read_home_inputs(hub).hub.untimed_samples == len(held)
 
 
 def test_the_clouds_time_is_believed_to_half_the_round_trip(tmp_path: Path) -> None:
