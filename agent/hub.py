@@ -266,7 +266,10 @@ class Hub:
     def cut(self, meter_log: MeterLog, chunk: Chunk) -> Cut:
         """Cut a frame from a chunk of a log, as consent and the clock allow."""
         framer = Framer(meter_log, self.log.runs(meter_log.log), self.consent, self.config.hub_zone)
-        chunk = chunk._replace(rows=name_untimed(chunk.rows, self.ledger, self.boot))
+        chunk = chunk._replace(
+            rows=name_untimed(chunk.rows, self.ledger, self.boot),
+            before=self.log.read_row(meter_log.log, chunk.first_seq - 1),
+        )
         return framer.cut(chunk, self.ledger.resolve, self._committed_until_ms(meter_log))
 
     def _committed_until_ms(self, meter_log: MeterLog) -> int:
