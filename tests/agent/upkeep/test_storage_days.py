@@ -11,7 +11,7 @@ from agent.upkeep.storage_days import (
     encode_days,
 )
 from shared.errors import BadInputError
-from shared.ranges import count, intersect, subtract
+from shared.ranges import Range, count, intersect, subtract
 
 RETENTION_DAYS = 5
 HELD = (1, 1_000)
@@ -20,7 +20,9 @@ HELD = (1, 1_000)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 1_000)), max_size=60))
 def test_nothing_is_freed_before_its_days_are_over(steps: list[tuple[int, int]]) -> None:
     """Whatever is stored when: a range is told only of days after the one it was stored on."""
-    days, stored, stored_on, today = StorageDays(), [], {}, 100
+    days, today = StorageDays(), 100
+    stored: list[Range] = []
+    stored_on: dict[int, int] = {}
     for passed, seq in steps:
         today += passed
         stored.append((seq, seq))

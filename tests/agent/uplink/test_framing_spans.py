@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.consent import Consent, Granularity
+from agent.consent import Consent
 from agent.records import MeterLog
 from agent.rows import LogRow
 from agent.timekeeping import MAX_UNCERTAINTY_MS, ClockLedger, Piece
 from agent.untimed import name_untimed
 from agent.uplink.framing import CLOSED_AFTER_MS, Chunk, Framer
 from shared.calendar import day_of, local_date, slot_of_sample
+from shared.consent import Granularity
 from shared.frames import Frame
 from shared.ranges import Range, subtract
 from shared.readings import Medium
