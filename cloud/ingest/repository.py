@@ -164,9 +164,7 @@ def lock_meters(connection: Connection, scope: Scope, names: Iterable[str]) -> N
 
 def set_medium(connection: Connection, scope: Scope, meter: str, medium: str) -> None:
     """Say what a meter measures, once it is known."""
-    connection.execute(
-        _SET_MEDIUM, {"household": scope.only, "of_meter": meter, "medium": medium}
-    )
+    connection.execute(_SET_MEDIUM, {"household": scope.only, "of_meter": meter, "medium": medium})
 
 
 def _log(row: object) -> Log:

@@ -7,17 +7,14 @@ from zoneinfo import ZoneInfo
 from agent.torture.card import Key
 from agent.uplink.port import Channel
 from shared.calendar import local_date, slot_of_sample, slot_start_ms
-from shared.consent import Granularity, narrowest
+from shared.consent import Granularity
 from shared.frames import decode_frame
 from shared.readings import COUNTERS, StampedSample
 from tests.simulation.broker import Left
 from tests.simulation.meters import MODULUS_MWH
 from tests.simulation.stored import Store
-from tests.simulation.witness import Kept
+from tests.simulation.witness import EDGE_MS, Kept
 from tests.simulation.world import World
-
-EDGE_MS = 125_000
-"""A meter's clock may be two minutes off and is believed: the edges of a choice blur by as much."""
 
 Edges = dict[tuple[str, str, int], dict[tuple[int, int], Kept]]
 """By log, granularity and span: what left of it, by its place and when it was shown."""
@@ -69,11 +66,7 @@ def _thinned(sample: StampedSample, kept: Kept, left: Left) -> Iterator[str]:
 
 def _widest(world: World, taken_ms: int, leaving_ms: int) -> Granularity:
     """The most that may be allowed of a sample, its meter's clock as far off as may be believed."""
-    witness = world.witness
-    inside = [one for since, one in witness.consents if abs(since - taken_ms) <= EDGE_MS]
-    choices = [witness.allowed(taken_ms - EDGE_MS, leaving_ms)]
-    choices += [narrowest(one, witness.allowed(leaving_ms, leaving_ms)) for one in inside]
-    return min(choices, key=list(Granularity).index)
+    return min(world.witness.allowed_about(taken_ms, leaving_ms), key=list(Granularity).index)
 
 
 def _splits(world: World, kept: list[Kept]) -> int:

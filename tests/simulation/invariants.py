@@ -112,11 +112,14 @@ def times_are_right(world: World, store: Store) -> Iterator[str]:
             yield f"{key} is dated {taken_ms - shown.at_ms} ms off, its meter's clock {off_ms} ms"
 
 
-def nothing_held(world: World, _store: Store) -> Iterator[str]:
-    """No range is given up as refused."""
+def nothing_held(world: World, store: Store) -> Iterator[str]:
+    """No range is given up as refused, but one that is stored with an earlier word of its time."""
     for log_id, refused in world.refused.items():
-        if refused:
-            yield f"log {log_id} holds {refused} for ever"
+        covered = store.covered.get(log_id, [])
+        for first, last, code in refused:
+            is_redated = code == "conflict" and world.may_redate
+            if not (is_redated and contains(covered, first, last)):
+                yield f"log {log_id} holds {first} to {last} for ever: {code}"
 
 
 def dead_letters_are_known(world: World, store: Store) -> Iterator[str]:

@@ -69,6 +69,8 @@ class SimulatedMeter:
     def fall(self) -> None:
         """Set the register far back, as a firmware fault does: too far to look like a wrap."""
         shown = self._counted + self._shift
+        if MODULUS_MWH - shown % MODULUS_MWH < LEAST_FALL_MWH:
+            return
         for target in (20_000_000_000, 3_000_000):
             if shown % MODULUS_MWH > 2 * target + LEAST_FALL_MWH:
                 self._era += 1

@@ -14,10 +14,10 @@ from sqlalchemy.exc import OperationalError
 from agent.consent import Consent
 from agent.log import Log
 from agent.records import Batch, MeterLog
+from agent.upkeep import opening
 from agent.uplink.ledger import Delivery, merge_stored
 from agent.uplink.sender import Sender
 from agent.uplink.session import Session
-from agent.upkeep import opening
 from cloud.db import Database
 from cloud.ingest import hubbatch, merge, merger
 from shared.consent import Granularity

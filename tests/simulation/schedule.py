@@ -5,8 +5,8 @@ from random import Random
 
 from tests.simulation.meters import MODULUS_MWH, MeterPlan
 
-BASE_MS = 1_772_323_200_000
-"""2026-03-01T00:00Z, a slot's boundary."""
+BASE_MS = 1_898_553_600_000
+"""2030-03-01T00:00Z, a slot's boundary, later than any release plays in it: a hub's time floor."""
 
 SLOT_S = 1_800
 

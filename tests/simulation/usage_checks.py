@@ -21,6 +21,14 @@ COARSE = (Granularity.DAILY, Granularity.NONE)
 HOME = Scope.of("home")
 
 
+class Point(NamedTuple):
+    """When a register was read, and what it had truly counted."""
+
+    at_ms: int
+    counted: int
+    shown: int
+
+
 def registers_are_served(world: World, store: Store) -> Iterator[str]:
     """At each slot's end the API shows the last sample stored until then, as the oracle has it."""
     by_meter: dict[str, list[tuple[int, str, int]]] = defaultdict(list)
@@ -49,14 +57,25 @@ def usage_is_exact(world: World, store: Store) -> Iterator[str]:
     for key, copies in store.copies.items():
         kept = world.witness.find(key, copies[0].sample.registers)
         if kept is not None and "import_mwh" in kept.registers:
-            point = Point(copies[0].sample.taken_at_ms, kept.shown.counted)
+            point = Point(
+                copies[0].sample.taken_at_ms,
+                kept.shown.counted,
+                kept.shown.registers["import_mwh"],
+            )
             eras[kept.meter, kept.shown.era].append(point)
     by_meter: dict[str, list[list[Point]]] = defaultdict(list)
     for (meter, _), points in eras.items():
         by_meter[meter].append(sorted(points))
+    if any(map(_is_hidden, by_meter.values())):
+        return
     with world.cloud.database.reading() as connection:
         for meter, registers in by_meter.items():
             yield from _compare(SqlReadingStore(connection), meter, registers)
+
+
+def _is_hidden(registers: list[list[Point]]) -> bool:
+    """Tell whether a register set back had passed what it said before when it was read again."""
+    return any(after[0].shown >= before[-1].shown for before, after in pairwise(sorted(registers)))
 
 
 def _goes_back(world: World) -> bool:
@@ -65,13 +84,6 @@ def _goes_back(world: World) -> bool:
         and before.registers["import_mwh"] > after.registers["import_mwh"]
         for before, after in pairwise(world.meter.shown)
     )
-
-
-class Point(NamedTuple):
-    """When a register was read, and what it had truly counted."""
-
-    at_ms: int
-    counted: int
 
 
 def _compare(reading: SqlReadingStore, meter: str, registers: list[list[Point]]) -> Iterator[str]:

@@ -30,6 +30,10 @@ class Kept:
     shown: Shown
 
 
+EDGE_MS = 125_000
+"""A meter's clock may be two minutes off and is believed: the edges of a choice blur by as much."""
+
+
 class Limit(NamedTuple):
     """The cloud's limit as the hub has heard it; revision 0 for none."""
 
@@ -152,6 +156,12 @@ class Witness:
     def allowed(self, taken_ms: int, leaving_ms: int) -> Granularity:
         """Tell what may leave of a sample: the narrower of when it was taken and of now."""
         return narrowest(self._held_at(taken_ms), self._held_at(leaving_ms))
+
+    def allowed_about(self, taken_ms: int, leaving_ms: int) -> set[Granularity]:
+        """Tell what may be allowed of a sample, its meter's clock as far off as may be believed."""
+        first, last = taken_ms - EDGE_MS, taken_ms + EDGE_MS
+        changes = [since_ms for since_ms, _ in self.consents if first < since_ms <= last]
+        return {self.allowed(at_ms, leaving_ms) for at_ms in (first, *changes)}
 
     def _held_at(self, at_ms: int) -> Granularity:
         held = self.consents[0][1]

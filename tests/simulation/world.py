@@ -328,7 +328,7 @@ class World:
             return False
         now_ms = self.truth.ms()
         return any(
-            self.witness.allowed(kept.shown.at_ms, now_ms) is Granularity.DAILY
+            Granularity.DAILY in self.witness.allowed_about(kept.shown.at_ms, now_ms)
             for one, kept in self.witness.kept.items()
             if one.log_id == key.log_id and one.seq <= key.seq
         )
