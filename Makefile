@@ -17,7 +17,7 @@ PIP := PIP_REQUIRE_VIRTUALENV=1 $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 CHECKED := agent cloud firmware_bridge shared tests
 
-.PHONY: help demo test check format bench soak clean setup lock reference screenshot tests wheel-tests
+.PHONY: help demo test check format bench soak prove clean setup lock reference screenshot tests wheel-tests
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,10 +44,17 @@ check: $(VENV)/.dev-ready ## format, lint, types, import contracts, documentatio
 bench: $(VENV)/.bench-ready ## measure against the peers and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench.run $(ARGS)
 
-soak: $(VENV)/.dev-ready ## the long runs of what CI runs shortly: 100,000 mutations, a million frames, 10,000 power cuts
+soak: $(VENV)/.dev-ready prove ## the long runs of what CI runs shortly: 100,000 mutations, a million frames, 10,000 power cuts
 	$(BIN)/python -m tests.soak.mutations --count 100000
 	$(BIN)/python -m tests.soak.frames --count 1000000
 	$(BIN)/python -m tests.faults.soak --cuts 10000 --kills 1000
+
+# Seeds go on where the record ends, so that each run tries what none has tried.
+SCHEDULES ?= 20000
+FAULTS ?= 100
+prove: $(VENV)/.demo-ready $(VENV)/.dev-ready ## explore SCHEDULES=20000 on virtual time, strike FAULTS=100 real ones; docs/soak.json adds up
+	$(BIN)/python -m tests.simulation --count $(SCHEDULES) --record docs/soak.json $(ARGS)
+	$(BIN)/python -m tests.soak.record torture $(FAULTS)
 
 clean: ## remove what was built and measured; .venv and state stay unless named: make clean ALL=1
 	rm -rf build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

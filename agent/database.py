@@ -5,6 +5,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -166,6 +167,7 @@ def is_full(error: BaseException | None) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
 
 
+@cache
 def migrations() -> list[tuple[int, str]]:
     """List the migrations shipped with this program as (number, SQL), in order."""
     return sorted(

@@ -2,7 +2,7 @@
 
 python -m tests.simulation --seed 1234          one schedule: its faults and what they broke
 python -m tests.simulation --count 5000         seeds 0 to 4999
-python -m tests.simulation --count 200000 --first 5000 --record docs/soak.json
+python -m tests.simulation --count 20000 --record docs/soak.json    what comes next
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.simulation.crew import play_many
 from tests.simulation.play import Outcome, Theatre
 from tests.simulation.schedule import Plan, plan_of
-from tests.soak.record import add_run
+from tests.soak.record import add_run, next_seed
 
 BAR_CELLS = 40
 SHOWN_FAILURES = 20
@@ -29,6 +29,8 @@ def main() -> int:
     chosen = _parser().parse_args()
     if chosen.seed is not None:
         return _show(chosen.seed, chosen.only)
+    if chosen.first is None:
+        chosen.first = 0 if chosen.record is None else next_seed(chosen.record, "simulation")
     started = time.monotonic()
     totals: Counter[str] = Counter()
     failed: list[Outcome] = []
@@ -64,7 +66,9 @@ def _parser() -> argparse.ArgumentParser:
         "--only", type=lambda text: {int(n) for n in text.split(",") if n}, help="these faults only"
     )
     parser.add_argument("--count", type=int, default=1_000, help="how many seeds")
-    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument(
+        "--first", type=int, help="the first seed (default: 0; with --record, what comes next)"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--record", type=Path, help="add the totals to this file")
     return parser

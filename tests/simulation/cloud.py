@@ -71,7 +71,7 @@ class Cloud:
         self.clock, self.receipt_interval_s = clock, receipt_interval_s
         self.commits_to_fail, self.window_frames = 0, 16
         self._saved = self._empty
-        self.restore()
+        self.copy_back()
 
     def save(self) -> None:
         """Make a backup of the store as it is now."""

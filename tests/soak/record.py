@@ -1,10 +1,11 @@
 """The committed record of long runs, docs/soak.json: what was tried so far, and what came of it.
 
-python -m tests.simulation --count 200000 --first 5000 --record docs/soak.json
-hearthlink torture --seed 7 --faults 500 --json | python -m tests.soak.record
+python -m tests.simulation --count 20000 --record docs/soak.json
+python -m tests.soak.record torture 100
 """
 
 import json
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from shared.ranges import union
 
 RECORD = Path(__file__).parents[2] / "docs" / "soak.json"
+COMMAND = "import sys; from agent.torture.cli import run; sys.exit(run(sys.argv[1:]))"
 TORTURE_TOTALS = (
     "faults",
     "committed",
@@ -47,13 +49,37 @@ def add_run(
     return dict(kept)
 
 
-def main() -> int:
-    """Add the verdict that `hearthlink torture --json` prints, read from standard input."""
-    told = json.load(sys.stdin)
-    totals = {name: round(told[name]) for name in TORTURE_TOTALS}
-    add_run(RECORD, "torture", totals, [(told["seed"], told["seed"])])
-    return 0
+def next_seed(path: Path, name: str) -> int:
+    """Say which seed comes after all that were run."""
+    record: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return 1 + max((last for _, last in record.get(name, {}).get("seeds", [])), default=-1)
+
+
+def record_torture(faults: int) -> int:
+    """Torture with the next seed and add the verdict; returns the command's status."""
+    seed = next_seed(RECORD, "torture")
+    words = [f"--seed={seed}", f"--faults={faults}", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, *words],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.stdout:
+        told = json.loads(done.stdout)
+        print(done.stdout)
+        totals = {name: round(told[name]) for name in TORTURE_TOTALS}
+        add_run(RECORD, "torture", totals, [(seed, seed)])
+    return done.returncode
+
+
+def main(words: Sequence[str]) -> int:
+    """Run what is named, and add what came of it."""
+    if list(words[:1]) != ["torture"]:
+        print(f"what is to be recorded? {' '.join(words)!r} is not known: say torture FAULTS")
+        return 2
+    return record_torture(int(words[1]))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.soak.record import add_run
+from tests.soak.record import add_run, main, next_seed
 
 
 def test_runs_add_up_and_their_seeds_are_one_list(tmp_path: Path) -> None:
@@ -22,3 +22,20 @@ def test_runs_add_up_and_their_seeds_are_one_list(tmp_path: Path) -> None:
         "seeds": [[0, 14]],
     }
     assert told["torture"]["faults"] == 500
+
+
+def test_next_seed_is_after_all_that_were_run(tmp_path: Path) -> None:
+    """Also where ranges were left out before it."""
+    record = tmp_path / "soak.json"
+
+    assert next_seed(record, "simulation") == 0
+    add_run(record, "simulation", {"schedules": 10}, [(0, 9)])
+    add_run(record, "simulation", {"schedules": 10}, [(100, 109)])
+
+    assert next_seed(record, "simulation") == 110
+    assert next_seed(record, "torture") == 0
+
+
+def test_what_is_not_known_is_refused() -> None:
+    """By a status of its own."""
+    assert main(["patience"]) == 2
