@@ -209,7 +209,7 @@ def _build(
     )
     _watch_limit(hub.sharing, witness)
     hub.machine = clock  # type: ignore[assignment]  # the machine is simulated too
-    # Which release this is stands in the metadata of an installation: looked up once, not each time.
+    # Which release this is stands in the installation's metadata, slow to read.
     with patch.object(app, "version", lambda _name: "simulated"):
         session = hub.session = app._session(hub, uplink)
     session._jitter = session._sender._jitter = draw

@@ -6,7 +6,6 @@ import gc
 import logging
 import secrets
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,9 @@ from types import TracebackType
 from typing import Any, Self
 from unittest.mock import patch
 
+from agent import intake, pipeline
+from agent.upkeep import sealing
+from agent.uplink import session
 from tests.simulation.cloud import Cloud
 from tests.simulation.consent_checks import nothing_finer_left
 from tests.simulation.hubs import HubFiles
@@ -27,6 +29,9 @@ from tests.simulation.world import World
 
 MEMORY = Path("/dev/shm")
 """Files that need no disk: nothing here asks what a power cut leaves."""
+
+SEAL_EVERY_S = 240.0
+"""Blocks of a few rows are sealed here, and often enough so."""
 
 COLLECT_EVERY = 100
 
@@ -92,7 +97,7 @@ class Theatre:
         draw = Random(f"loop {plan.seed}")
         loop = VirtualLoop(draw)
         try:
-            with _drawn_secrets(draw):
+            with _drawn_secrets(draw), _limits_of(plan):
                 world = World(loop, plan, self._files, self._cloud)
                 loop.set_exception_handler(lambda _loop, what: _complain(world, what))
                 try:
@@ -138,6 +143,13 @@ def _drawn_secrets(draw: Random) -> Iterator[None]:
         yield
 
 
-def seconds_of_processor() -> float:
-    """Tell how long this process has computed."""
-    return time.process_time()
+@contextlib.contextmanager
+def _limits_of(plan: Plan) -> Iterator[None]:
+    """Let the hub's own limits be small enough to be met in a run of minutes."""
+    with (
+        patch.object(session, "TICK_S", plan.tick_s),
+        patch.object(sealing, "BLOCK_ROWS", plan.block_rows),
+        patch.object(pipeline, "SEAL_EVERY_S", SEAL_EVERY_S),
+        patch.object(intake, "MAX_PENDING_ROWS", 8 if plan.seed % 4 == 0 else 128),
+    ):
+        yield

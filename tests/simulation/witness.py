@@ -122,8 +122,9 @@ class Witness:
 
     def find(self, key: Key, registers: dict[str, int]) -> Kept | None:
         """Find the row of this place that says so, whole or in its counters alone."""
-        for kept in (self.kept.get(key), *self.gone.get(key, ())):
-            if kept is not None and registers in (kept.registers, counters_of(kept.registers)):
+        held = [self.kept[key]] if key in self.kept else []
+        for kept in [*held, *self.gone.get(key, [])]:
+            if registers in (kept.registers, counters_of(kept.registers)):
                 return kept
         return None
 

@@ -11,12 +11,9 @@ from random import Random
 from typing import Any
 
 from agent import intake as agent_intake
-from agent import pipeline as agent_pipeline
 from agent.rows import LogRow
 from agent.torture.card import Key
-from agent.upkeep import sealing as agent_sealing
 from agent.upkeep.opening import open_log
-from agent.uplink import session as agent_session
 from cloud.ingest.hubbatch import HEAL_MS
 from cloud.ingest.repository import REMIND_OLD_MS
 from shared.consent import Granularity
@@ -41,9 +38,6 @@ HEALING_ROUNDS = 3
 RESTART_S = 5.0
 RESTARTS_MAX = 1_000
 """A disk stays full for ten minutes at most."""
-SEAL_EVERY_S = 240.0
-"""Blocks of a few rows are sealed here, and often enough so."""
-
 GRANULARITIES = list(Granularity)
 
 
@@ -92,10 +86,6 @@ class World:
         task = asyncio.current_task()
         if task is not None:
             self._own.add(task)
-        agent_session.TICK_S = self.plan.tick_s
-        agent_sealing.BLOCK_ROWS = self.plan.block_rows
-        agent_pipeline.SEAL_EVERY_S = SEAL_EVERY_S
-        agent_intake.MAX_PENDING_ROWS = 8 if self.plan.seed % 4 == 0 else 128
         self.witness.note_consent(Granularity(self.plan.consent))
         await self.start_hub()
         for fault in self.plan.faults:

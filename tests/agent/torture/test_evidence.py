@@ -3,7 +3,8 @@
 from pathlib import Path
 from random import Random
 
-from agent.torture.evidence import Evidence, Key
+from agent.torture.card import Key
+from agent.torture.evidence import Evidence
 from tests.support.hubs import log_with
 
 
@@ -46,4 +47,20 @@ def test_rows_that_are_taken_back_are_noted(tmp_path: Path) -> None:
     evidence.look()
 
     assert evidence.changed == [Key(meter_log.log_id.hex(), 5)]
+    log.close()
+
+
+def test_what_was_on_another_card_is_forgotten(tmp_path: Path) -> None:
+    """A copy of the card is put back: what came after it is neither lost nor taken back."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 5)
+    log_id = meter_log.log_id.hex()
+    evidence = Evidence(tmp_path / "hub.sqlite")
+    evidence.look()
+
+    evidence.forget_since({log_id: (1, 3)})
+    log.free(meter_log.log, 4, 5)
+    evidence.look()
+
+    assert evidence.committed.keys() == {Key(log_id, seq) for seq in (1, 2, 3)}
+    assert evidence.changed == []
     log.close()

@@ -8,8 +8,9 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 
+from agent.torture.card import Key
 from agent.torture.cast import Cast
-from agent.torture.evidence import Evidence, Key, digest_of
+from agent.torture.evidence import Evidence, digest_of
 from agent.torture.verdict import judge
 
 START_MS = 1_772_323_200_000
