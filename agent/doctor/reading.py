@@ -13,10 +13,11 @@ from agent.blocks import BLOCK_ROWS
 from agent.config import Config
 from agent.consent import Granularity
 from agent.database import open_copy
+from agent.pieces import Piece
 from agent.reader import READ_BACK_ROWS, LogEntry, LogReader
 from agent.records import Hole
 from agent.rows import LogRow
-from agent.timekeeping import ClockLedger, Piece
+from agent.timekeeping import ClockLedger
 from shared.errors import OperatorError
 from shared.ranges import Range
 

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 
 from agent.config import Config
 from agent.log import Log
+from agent.pieces import BelievedTime
 from agent.reserve import Reserve
 from agent.rows import LogRow
-from agent.timekeeping import BelievedTime, ClockLedger
+from agent.timekeeping import ClockLedger
 from agent.upkeep.thinning import Thinner, count_thinned
 from shared.ranges import Range, intersect
 from shared.units import MS_PER_DAY

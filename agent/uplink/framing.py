@@ -52,12 +52,16 @@ def rows_to_read(granularity: Granularity) -> int:
 
 
 class Chunk(NamedTuple):
-    """A committed range of a log and its rows; `goes_on` where the next row is to be sent too."""
+    """A committed range of a log and its rows; `goes_on` where the next row is to be sent too.
+
+    All of it is wanted at one revision.
+    """
 
     first_seq: int
     last_seq: int
     rows: Iterator[LogRow | Hole]
     goes_on: bool
+    revision: int = 0
 
 
 class _Group(NamedTuple):
@@ -112,15 +116,16 @@ class Framer:
         kept, end_seq = _sendable(groups, end_seq, now_ms, goes_on=goes_on)
         if end_seq < chunk.first_seq:
             return Cut(None, end_seq)
-        return Cut(self._frame(chunk.first_seq, end_seq, kept, holes), end_seq)
+        return Cut(self._frame(chunk, end_seq, kept, holes), end_seq)
 
     def _frame(
-        self, first_seq: int, last_seq: int, kept: list[StampedSample], holes: list[Hole]
+        self, chunk: Chunk, last_seq: int, kept: list[StampedSample], holes: list[Hole]
     ) -> Frame:
+        first_seq = chunk.first_seq
         return frame_of(
             self._log.log_id,
             self._log.meter,
-            0,
+            chunk.revision,
             kept,
             runs={c.register: (c.run, c.modulus) for c in self._changes if c.from_seq <= first_seq},
             gaps=_gaps(first_seq, last_seq, [sample.seq for sample in kept], holes),

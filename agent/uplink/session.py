@@ -126,6 +126,10 @@ class Session:
                 stored=self._log.stored_ranges(log), refused=self._log.held_refused(log)
             )
             self._deliveries[log] = known
+        clock_pieces = self._rules.clock_pieces()
+        if known.clock_pieces != clock_pieces:
+            for first_seq, last_seq, _ in known.learn(clock_pieces, self._rules.wanted(log)):
+                self._log.let_go(log, first_seq, last_seq)
         return known
 
     def take_stored(self) -> dict[int, list[tuple[int, int, int]]]:

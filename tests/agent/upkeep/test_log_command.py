@@ -11,7 +11,7 @@ import pytest
 
 from agent.blocks import BLOCK_ROWS
 from agent.log import Log
-from agent.timekeeping import Piece
+from agent.pieces import Piece
 from agent.upkeep import cli
 from agent.upkeep.opening import RENEWED_FACT, RESTORED, open_log
 from agent.upkeep.sealing import seal

@@ -1,0 +1,213 @@
+"""Pieces of the clock ledger, and how the time of an instant is read off them. Pure.
+
+Depends on the pieces alone, in the order they came: asked again after a restart it gives the same
+times, and the same count of how often they have changed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+MAX_UNCERTAINTY_MS = 2_000
+"""No sample is framed until its time is known this well (DESIGN rule 2)."""
+
+MAX_SHIFT_MS = 2_000
+"""What was dated once is dated anew only where the time moves by more (DESIGN rule 2)."""
+
+DRIFT_PPM = 50
+"""A Pi's crystal, at its worst: uncertainty grows by 4.3 s a day away from a piece."""
+
+UNSTEADY_PPM = 10
+"""How much a crystal's drift itself varies over days, with the temperature of a room."""
+
+WORDS = 8
+"""Pieces that have a say in an instant: NTP starts out vague and halves its error a few times."""
+
+ANY_INSTANT_MS = 2**62
+"""Before and after every instant of a boot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """At `monotonic_ms` of boot number `boot` it was `utc_ms`, within `uncertainty_ms`."""
+
+    boot: int
+    monotonic_ms: int
+    utc_ms: int
+    uncertainty_ms: int
+    source: str
+
+    @property
+    def offset_ms(self) -> int:
+        """What this piece adds to monotonic time to make it UTC."""
+        return self.utc_ms - self.monotonic_ms
+
+
+class BelievedTime(NamedTuple):
+    """A UTC time with its uncertainty, and who said so."""
+
+    utc_ms: int
+    uncertainty_ms: int
+    source: str
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it is known well enough to be framed."""
+        return self.uncertainty_ms <= MAX_UNCERTAINTY_MS
+
+
+class Revised(NamedTuple):
+    """Instants `[start_ms, end_ms)` of a boot, and how often their time was changed."""
+
+    boot: int
+    start_ms: int
+    end_ms: int
+    revision: int
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Instants `[start_ms, end_ms)` of a boot that the same `words` have a say in.
+
+    These are, in the order they came, the piece before the instants and those after; before all
+    pieces, the first ones.
+    """
+
+    boot: int
+    start_ms: int
+    end_ms: int
+    words: Sequence[Piece]
+
+    def datings(self, monotonic_ms: int) -> list[BelievedTime]:
+        """List the times that held for an instant one after another; the last one holds now."""
+        held = [away_from(self.words[0], monotonic_ms)]
+        if self._is_settled:
+            return held
+        for place in range(1, len(self.words)):
+            new = self._dating(place, monotonic_ms, is_known=held[-1].is_known)
+            if new is not None and _replaces(new, held[-1]):
+                held.append(new)
+        return held
+
+    @cached_property
+    def revision(self) -> int:
+        """How often the time of some instant here has changed by more than `MAX_SHIFT_MS`.
+
+        Times differ most at the ends, and change hands only where a word begins to date an instant.
+        """
+        if self._is_settled:
+            return 0
+        first_ms = max(self.start_ms, min(0, self.words[0].monotonic_ms))
+        turns = [
+            word.monotonic_ms + sign * _reach_ms(word) for word in self.words for sign in (-1, 1)
+        ]
+        instants = [
+            first_ms,
+            self.end_ms,
+            *(turn + beside for turn in turns for beside in (-1, 0, 1)),
+        ]
+        return max(
+            _shifts(self.datings(instant_ms))
+            for instant_ms in instants
+            if first_ms <= instant_ms <= self.end_ms
+        )
+
+    @cached_property
+    def _is_settled(self) -> bool:
+        """Whether the first word dates all of it, and the next one moves nothing."""
+        if len(self.words) == 1:
+            return True
+        first, second = self.words[:2]
+        return (
+            first.monotonic_ms <= self.start_ms
+            and agree(first, second)
+            and abs(second.offset_ms - first.offset_ms) <= MAX_SHIFT_MS
+            and away_from(first, self.end_ms).is_known
+        )
+
+    def _dating(self, place: int, monotonic_ms: int, *, is_known: bool) -> BelievedTime | None:
+        """Date an instant by the word at this place; None where that has no say.
+
+        The second always has one. The third has, where it bears out the first against the second;
+        it and later ones also where nothing before them dates the instant.
+        """
+        first, word = self.words[0], self.words[place]
+        is_between = first.monotonic_ms <= self.start_ms
+        if place == 1:
+            bears_out_first = is_between and agree(first, word)
+        else:
+            is_third = word is self.words[2]
+            bears_out_first = is_third and agree(first, word) and not agree(first, self.words[1])
+        if bears_out_first:
+            return (
+                between(first, word, monotonic_ms) if is_between else away_from(first, monotonic_ms)
+            )
+        return away_from(word, monotonic_ms) if place == 1 or not is_known else None
+
+
+def _replaces(new: BelievedTime, old: BelievedTime) -> bool:
+    """Tell whether a later word takes the place of what dated an instant before."""
+    if not new.is_known:
+        return not old.is_known and new.uncertainty_ms < old.uncertainty_ms
+    return not old.is_known or abs(new.utc_ms - old.utc_ms) > MAX_SHIFT_MS
+
+
+def _shifts(held: Sequence[BelievedTime]) -> int:
+    """Count the datings that differ by more than `MAX_SHIFT_MS` from one before them."""
+    return sum(
+        any(abs(new.utc_ms - old.utc_ms) > MAX_SHIFT_MS for old in held[:place])
+        for place, new in enumerate(held)
+    )
+
+
+def _reach_ms(piece: Piece) -> int:
+    """Tell how far from itself a piece dates an instant well enough."""
+    return max(0, MAX_UNCERTAINTY_MS - piece.uncertainty_ms) * 1_000_000 // DRIFT_PPM
+
+
+def stretches(boot: int, pieces: Sequence[Piece]) -> list[Stretch]:
+    """Part a boot at its pieces, which are in order of time."""
+    ends = [-ANY_INSTANT_MS, *(piece.monotonic_ms for piece in pieces), ANY_INSTANT_MS]
+    return [stretch_at(boot, pieces, place) for place in range(len(ends) - 1) if pieces]
+
+
+def stretch_at(boot: int, pieces: Sequence[Piece], place: int) -> Stretch:
+    """Return the stretch before the piece at this place; the last one is after all of them."""
+    start_ms = pieces[place - 1].monotonic_ms if place else -ANY_INSTANT_MS
+    end_ms = pieces[place].monotonic_ms if place < len(pieces) else ANY_INSTANT_MS
+    first = max(place - 1, 0)
+    return Stretch(boot, start_ms, end_ms, pieces[first : first + WORDS])
+
+
+def agree(one: Piece, other: Piece) -> bool:
+    """Tell whether a crystal's drift and what the two allow for explain their difference."""
+    span_ms = abs(other.monotonic_ms - one.monotonic_ms)
+    margin_ms = one.uncertainty_ms + other.uncertainty_ms
+    return abs(other.offset_ms - one.offset_ms) <= span_ms * DRIFT_PPM // 1_000_000 + margin_ms
+
+
+def away_from(piece: Piece, monotonic_ms: int) -> BelievedTime:
+    """Go on from one piece, or back, at a crystal's worst drift."""
+    away_ms = monotonic_ms - piece.monotonic_ms
+    drift_ms = abs(away_ms) * DRIFT_PPM // 1_000_000
+    return BelievedTime(piece.utc_ms + away_ms, piece.uncertainty_ms + drift_ms, piece.source)
+
+
+def between(before: Piece, after: Piece, monotonic_ms: int) -> BelievedTime:
+    """Read the time between two pieces that agree: drift is known, only its unsteadiness is not.
+
+    Near one that is much better than the other, that one alone says more.
+    """
+    span_ms = after.monotonic_ms - before.monotonic_ms
+    since_ms = monotonic_ms - before.monotonic_ms
+    gained_ms = after.offset_ms - before.offset_ms
+    nearest = before if since_ms <= span_ms - since_ms else after
+    unsteady_ms = min(since_ms, span_ms - since_ms) * UNSTEADY_PPM // 1_000_000
+    read = BelievedTime(
+        before.utc_ms + since_ms + (gained_ms * since_ms // span_ms if span_ms else 0),
+        max(before.uncertainty_ms, after.uncertainty_ms) + unsteady_ms,
+        nearest.source,
+    )
+    alone = (away_from(piece, monotonic_ms) for piece in (before, after))
+    return min(read, *alone, key=lambda one: one.uncertainty_ms)
