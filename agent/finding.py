@@ -16,12 +16,12 @@ Instant = tuple[int, int]
 
 
 def find_span(reader: LogReader, log: int, boot: int, start_ms: int, end_ms: int) -> Range | None:
-    """Find the rows heard in `[start_ms, end_ms)` of a boot; None where there are none."""
+    """Find the rows heard in `(start_ms, end_ms]` of a boot; None where there are none."""
     held = reader.held_range(log)
     if held is None:
         return None
-    first_seq = _first_from(reader, log, held, (boot, start_ms))
-    after_seq = _first_from(reader, log, (first_seq, held[1]), (boot, end_ms))
+    first_seq = _first_from(reader, log, held, (boot, start_ms + 1))
+    after_seq = _first_from(reader, log, (first_seq, held[1]), (boot, end_ms + 1))
     return (first_seq, after_seq - 1) if first_seq < after_seq else None
 
 

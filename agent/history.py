@@ -12,7 +12,7 @@ from typing import NamedTuple
 from agent.log import Log
 from agent.pieces import Piece
 from agent.records import Batch, DayRow, MeterLog, RemadeDays, RunChange
-from agent.refolding import moved_days, revised_by, rows_of_days
+from agent.refolding import moved_days, rows_of_days
 from agent.rows import LogRow
 from agent.timekeeping import ClockLedger
 from shared.calendar import slot_of_sample, utc_day_of_slot
@@ -121,7 +121,7 @@ class History:
 
         They count once the caller has made them durable, with the piece, and hands them to `adopt`.
         """
-        if not revised_by(self._ledger, piece):
+        if not self._ledger.moved_by(piece):
             return []
         remade = []
         for meter_log in self._log.all_logs():

@@ -43,6 +43,11 @@ class Piece:
         """What this piece adds to monotonic time to make it UTC."""
         return self.utc_ms - self.monotonic_ms
 
+    @property
+    def reach_ms(self) -> int:
+        """How far from itself a piece dates an instant well enough."""
+        return max(0, MAX_UNCERTAINTY_MS - self.uncertainty_ms) * 1_000_000 // DRIFT_PPM
+
 
 class BelievedTime(NamedTuple):
     """A UTC time with its uncertainty, and who said so."""
@@ -58,7 +63,7 @@ class BelievedTime(NamedTuple):
 
 
 class Revised(NamedTuple):
-    """Instants `[start_ms, end_ms)` of a boot, and how often their time was changed."""
+    """What was heard in `(start_ms, end_ms]` of a boot, and how often its time was changed."""
 
     boot: int
     start_ms: int
@@ -68,10 +73,11 @@ class Revised(NamedTuple):
 
 @dataclass(frozen=True)
 class Stretch:
-    """Instants `[start_ms, end_ms)` of a boot that the same `words` have a say in.
+    """The time of a boot from one piece to the next, in which the same `words` have a say.
 
-    These are, in the order they came, the piece before the instants and those after; before all
-    pieces, the first ones.
+    These are, in the order they came, the piece it begins with and those after; before all pieces,
+    the first ones. What was heard at the very instant of a piece may have been dated before that
+    came: it is of the stretch that ends there, `(start_ms, end_ms]`.
     """
 
     boot: int
@@ -82,7 +88,7 @@ class Stretch:
     def datings(self, monotonic_ms: int) -> list[BelievedTime]:
         """List the times that held for an instant one after another; the last one holds now."""
         held = [away_from(self.words[0], monotonic_ms)]
-        if self._is_settled:
+        if self.is_settled:
             return held
         for place in range(1, len(self.words)):
             new = self._dating(place, monotonic_ms, is_known=held[-1].is_known)
@@ -92,29 +98,26 @@ class Stretch:
 
     @cached_property
     def revision(self) -> int:
-        """How often the time of some instant here has changed by more than `MAX_SHIFT_MS`.
+        """How often the time of some instant here has changed by more than `MAX_SHIFT_MS`."""
+        if self.is_settled:
+            return 0
+        return max((_shifts(self.datings(instant_ms)) for instant_ms in self.turns), default=0)
+
+    @property
+    def turns(self) -> list[int]:
+        """The instants that tell all others here.
 
         Times differ most at the ends, and change hands only where a word begins to date an instant.
         """
-        if self._is_settled:
-            return 0
         first_ms = max(self.start_ms, min(0, self.words[0].monotonic_ms))
-        turns = [
-            word.monotonic_ms + sign * _reach_ms(word) for word in self.words for sign in (-1, 1)
-        ]
-        instants = [
-            first_ms,
-            self.end_ms,
-            *(turn + beside for turn in turns for beside in (-1, 0, 1)),
-        ]
-        return max(
-            _shifts(self.datings(instant_ms))
-            for instant_ms in instants
-            if first_ms <= instant_ms <= self.end_ms
-        )
+        instants = {first_ms, self.end_ms}
+        for word in self.words:
+            for turn_ms in (word.monotonic_ms - word.reach_ms, word.monotonic_ms + word.reach_ms):
+                instants |= {turn_ms - 1, turn_ms, turn_ms + 1}
+        return sorted(one for one in instants if first_ms <= one <= self.end_ms)
 
     @cached_property
-    def _is_settled(self) -> bool:
+    def is_settled(self) -> bool:
         """Whether the first word dates all of it, and the next one moves nothing."""
         if len(self.words) == 1:
             return True
@@ -159,11 +162,6 @@ def _shifts(held: Sequence[BelievedTime]) -> int:
         any(abs(new.utc_ms - old.utc_ms) > MAX_SHIFT_MS for old in held[:place])
         for place, new in enumerate(held)
     )
-
-
-def _reach_ms(piece: Piece) -> int:
-    """Tell how far from itself a piece dates an instant well enough."""
-    return max(0, MAX_UNCERTAINTY_MS - piece.uncertainty_ms) * 1_000_000 // DRIFT_PPM
 
 
 def stretches(boot: int, pieces: Sequence[Piece]) -> list[Stretch]:

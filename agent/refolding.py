@@ -7,7 +7,7 @@ the result in once it is durable.
 from collections.abc import Iterator, Sequence
 
 from agent.finding import find_span
-from agent.pieces import Piece, Revised
+from agent.pieces import Piece
 from agent.reader import LogReader
 from agent.rows import LogRow
 from agent.timekeeping import MAX_KEPT_AGE_MS, ClockLedger
@@ -22,24 +22,21 @@ READ_ROWS = 20_000
 """How many rows are read at a time: two days of a ten-second meter."""
 
 
-def revised_by(ledger: ClockLedger, piece: Piece) -> list[Revised]:
-    """List the stretches in which a piece just believed has moved the time of some instant."""
-    was = {one.start_ms: one.revision for one in ledger.before(piece).revised()}
-    return [one for one in ledger.revised(piece.boot) if one.revision > was.get(one.start_ms, 0)]
-
-
 def moved_days(
     reader: LogReader, ledger: ClockLedger, piece: Piece, log: int, to_seq: int
 ) -> set[int]:
-    """List the UTC days from and to which a piece has moved rows of a log, up to a sequence."""
+    """List the UTC days from and to which a piece has moved rows of a log, up to a sequence.
+
+    A row that nothing dated before comes to a day, too.
+    """
     before = ledger.before(piece)
     days: set[int] = set()
-    for one in revised_by(ledger, piece):
+    for one in ledger.moved_by(piece):
         span = find_span(reader, log, one.boot, one.start_ms, one.end_ms)
         for row in _read(reader, log, [span] if span else [], to_seq):
             old, new = before.resolve(row), ledger.resolve(row)
-            if old is not None and new is not None and old[0] != new[0]:
-                days |= {_day_of(old[0]), _day_of(new[0])}
+            if old != new:
+                days |= {_day_of(one[0]) for one in (old, new) if one is not None}
     return days
 
 

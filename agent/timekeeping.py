@@ -83,6 +83,11 @@ class ClockLedger:
         stretch = self._stretch_of(boot, monotonic_ms)
         return stretch.datings(monotonic_ms)[-1] if stretch is not None else None
 
+    def heard(self, boot: int, monotonic_ms: int) -> list[BelievedTime]:
+        """List the times that held for what was heard at an instant, one after another."""
+        stretch = self._stretch_of(boot, monotonic_ms - 1)
+        return stretch.datings(monotonic_ms) if stretch is not None else []
+
     def _stretch_of(self, boot: int, monotonic_ms: int) -> Stretch | None:
         stretch = self._stretch
         if boot != stretch.boot or not stretch.start_ms <= monotonic_ms < stretch.end_ms:
@@ -121,6 +126,16 @@ class ClockLedger:
         """Return the ledger of one boot as it was before this piece."""
         pieces = [one for one in self._pieces[piece.boot] if one is not piece]
         return ClockLedger(pieces, self.tolerance_ms)
+
+    def moved_by(self, piece: Piece) -> list[Revised]:
+        """List the stretches in which a piece just believed has changed the time of an instant."""
+        boot, before = piece.boot, self.before(piece)
+        return [
+            Revised(boot, one.start_ms, one.end_ms, one.revision)
+            for one in stretches(boot, self._pieces[boot])
+            if not one.is_settled
+            and any(before.heard(boot, at_ms) != self.heard(boot, at_ms) for at_ms in one.turns)
+        ]
 
     def forget(self, piece: Piece) -> None:
         """Take back a piece that could not be kept, so that its source is heard again."""
@@ -171,12 +186,9 @@ class ClockLedger:
         of the hub's trusted time, 120 s in a home; else the hub's. Once told it changes only by
         more than 2 s, and then the row's stretch counts as revised.
         """
-        stretch = self._stretch_of(row.boot, row.monotonic_ms)
-        if stretch is None:
-            return None
         resolved: tuple[int, int] | None = None
         by_ms = 0
-        for believed in stretch.datings(row.monotonic_ms):
+        for believed in self.heard(row.boot, row.monotonic_ms):
             if resolved is not None and abs(believed.utc_ms - by_ms) <= MAX_SHIFT_MS:
                 continue
             new = self._resolve_by(believed, row)

@@ -85,7 +85,8 @@ class Framer:
         """Cut the first frame from a chunk of the log.
 
         `resolve` tells a row's time and quality, None where its time is not known well enough: such
-        a row is passed over, to be framed once it is. `now_ms` decides which slots have ended.
+        a row is passed over, to be framed once it is. `now_ms` decides which slots have ended; one
+        that has not is passed over only where others behind it have.
         """
         stamped: list[StampedSample] = []
         holes: list[Hole] = []
@@ -115,7 +116,7 @@ class Framer:
         groups = list(_groups(stamped, self._consent, self._zone))
         kept, end_seq = _sendable(groups, end_seq, now_ms, goes_on=goes_on)
         if end_seq < chunk.first_seq:
-            return Cut(None, end_seq)
+            return Cut(None, _end_of_future(groups, end_seq, now_ms))
         return Cut(self._frame(chunk, end_seq, kept, holes), end_seq)
 
     def _frame(
@@ -184,6 +185,15 @@ def _sendable(
     if len(ended) < len(whole):
         end_seq = whole[len(ended)].samples[0].seq - 1
     return [sample for group in ended for sample in _allowed(group)], end_seq
+
+
+def _end_of_future(groups: list[_Group], end_seq: int, now_ms: int) -> int:
+    """Say up to which sequence a chunk is passed over: what a wrong clock dated ahead of the rest.
+
+    Spans that are still running hold nothing back that is dated before them.
+    """
+    ahead = list(takewhile(lambda group: not _has_ended(group, now_ms), groups))
+    return groups[len(ahead)].samples[0].seq - 1 if len(ahead) < len(groups) else end_seq
 
 
 def _has_ended(group: _Group, now_ms: int) -> bool:

@@ -48,9 +48,11 @@ class Delivery:
         What was refused at another revision is another frame now: a wrong time may be why.
         """
         changed = subtract(wanted, set(wanted) & set(self.wanted))
-        let_go = [one for one in self.refused if intersect([one], changed)]
+        let_go = [one for one in self.refused if intersect([(one[0], one[1])], changed)]
         self.clock_pieces, self.wanted = clock_pieces, wanted
         self.refused = [one for one in self.refused if one not in let_go]
+        if changed:
+            self.refusals.clear()
         self.timeless.clear()
         return let_go
 
@@ -112,6 +114,7 @@ class Delivery:
         self.receipt_revision = receipt.revision
         self.stored = merge_stored([*self.stored, *receipt.stored])
         refused = [(first, last) for first, last, _ in receipt.rejected]
+        counted = [one for one in receipt.rejected if self._is_of_now((one[0], one[1]))]
         self.flights = [
             flight
             for flight in self.flights
@@ -120,7 +123,14 @@ class Delivery:
             )
             and (flight.first_seq, flight.last_seq) not in refused
         ]
-        return [held for one in receipt.rejected if (held := self._refuse(one)) is not None]
+        return [held for one in counted if (held := self._refuse(one)) is not None]
+
+    def _is_of_now(self, span: Range) -> bool:
+        """Tell whether what was rejected is what would be sent again: not an older revision."""
+        wanted = max(revision for _, _, revision in self._by_revision(span))
+        return not wanted or any(
+            (one.first_seq, one.last_seq) == span and one.revision >= wanted for one in self.flights
+        )
 
     def _refuse(self, rejected: tuple[int, int, str]) -> tuple[int, int, str] | None:
         span = (rejected[0], rejected[1])

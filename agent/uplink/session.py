@@ -128,8 +128,11 @@ class Session:
             self._deliveries[log] = known
         clock_pieces = self._rules.clock_pieces()
         if known.clock_pieces != clock_pieces:
-            for first_seq, last_seq, _ in known.learn(clock_pieces, self._rules.wanted(log)):
-                self._log.let_go(log, first_seq, last_seq)
+            let_go = known.learn(clock_pieces, self._rules.wanted(log))
+            # On a full disk it comes back with the next start, and is let go again.
+            with contextlib.suppress(sqlite3.Error):
+                for first_seq, last_seq, _ in let_go:
+                    self._log.let_go(log, first_seq, last_seq)
         return known
 
     def take_stored(self) -> dict[int, list[tuple[int, int, int]]]:
