@@ -96,7 +96,9 @@ class History:
         self._meters[meter_log.log] = meter_log.meter
         for key, edges in self._edges(meter_log, rows):
             days = self._days.setdefault(key, {})
-            for utc_day in _join_days(days, edges):
+            for utc_day, in_day in split_by_day(edges).items():
+                packed = days.get(utc_day) or self._written(key, utc_day)
+                days[utc_day] = _joined(packed, utc_day, in_day)
                 self._dirty.add((key, utc_day))
             self._usage.clear()
 
@@ -130,9 +132,11 @@ class History:
             days: dict[RunKey, dict[int, bytes]] = {}
             for rows in rows_of_days(self._log, self._ledger, log, utc_days, to_seq):
                 for key, edges in self._edges(meter_log, rows):
-                    _join_days(days.setdefault(key, {}), edges)
-            made = [(*key, day, packed) for key in days for day, packed in days[key].items()]
+                    of_run = days.setdefault(key, {})
+                    for day, in_day in split_by_day(edges).items():
+                        of_run[day] = _joined(of_run.get(day), day, in_day)
             if utc_days:
+                made = [(*key, day, one) for key in days for day, one in days[key].items()]
                 remade.append(RemadeDays(log, frozenset(utc_days), made))
         self._recall(remade)
         return remade
@@ -159,23 +163,34 @@ class History:
             }
         self._usage.clear()
 
+    def _written(self, key: RunKey, utc_day: int) -> bytes | None:
+        """Read a day that is not in memory: a late row joins what is on disk, never replaces it."""
+        row = self._log.committed.execute(
+            "SELECT edges FROM meter_days "
+            "WHERE log = ? AND register = ? AND run = ? AND utc_day = ?",
+            (*key, utc_day),
+        ).fetchone()
+        return None if row is None else row[0]
+
     def add_days(self, batch: Batch, now_ms: int) -> None:
         """Add the changed days to a group commit, if a slot has turned since the last time."""
         slot = slot_of_sample(now_ms)
         if slot == self._written_slot or not self._dirty:
             return
         self._written_slot = slot
+        # What is handed over now may be joined to before it is on disk: it stays until next time.
+        self._forget(utc_day_of_slot(slot) - HISTORY_DAYS)
         for key, utc_day in self._dirty:
             batch.days.append((*key, utc_day, self._days[key][utc_day]))
         self._handed_over = batch.days
         batch.folded.update(self._folded)
         self._dirty.clear()
-        self._forget(utc_day_of_slot(slot) - HISTORY_DAYS)
 
     def _forget(self, first_day: int) -> None:
-        for days in self._days.values():
+        for key, days in self._days.items():
             for utc_day in [utc_day for utc_day in days if utc_day < first_day]:
-                del days[utc_day]
+                if (key, utc_day) not in self._dirty:
+                    del days[utc_day]
 
     def leave_out(self, meters: frozenset[str]) -> None:
         """Count these meters no longer (or anew) in the home's totals."""
@@ -239,12 +254,8 @@ def _edges_of_segment(
             yield key, edges_of(times_ms, [row.registers.get(register) for row in rows])
 
 
-def _join_days(days: dict[int, bytes], edges: SlotEdges) -> list[int]:
-    """Join edges into packed days; return which."""
-    by_day = split_by_day(edges)
-    for utc_day, in_day in by_day.items():
-        packed = days.get(utc_day)
-        known = unpack_day(packed, utc_day) if packed is not None else {}
-        join_into(known, in_day)
-        days[utc_day] = pack_day(known)
-    return list(by_day)
+def _joined(packed: bytes | None, utc_day: int, in_day: SlotEdges) -> bytes:
+    """Join edges into a packed day."""
+    known = unpack_day(packed, utc_day) if packed is not None else {}
+    join_into(known, in_day)
+    return pack_day(known)

@@ -63,7 +63,7 @@ class BelievedTime(NamedTuple):
 
 
 class Revised(NamedTuple):
-    """What was heard in `(start_ms, end_ms]` of a boot, and how often its time was changed."""
+    """What was heard in `(start_ms, end_ms]` of a boot, and the number of what moved it last."""
 
     boot: int
     start_ms: int
@@ -84,24 +84,45 @@ class Stretch:
     start_ms: int
     end_ms: int
     words: Sequence[Piece]
+    number: int = 1
 
     def datings(self, monotonic_ms: int) -> list[BelievedTime]:
         """List the times that held for an instant one after another; the last one holds now."""
-        held = [away_from(self.words[0], monotonic_ms)]
-        if self.is_settled:
-            return held
+        first = away_from(self.words[0], monotonic_ms)
+        return [first] if self.is_quiet else [one for _, one in self._held(monotonic_ms)]
+
+    def _held(self, monotonic_ms: int) -> list[tuple[int, BelievedTime]]:
+        """List the same, each with the place of the word that brought it."""
+        held = [(0, away_from(self.words[0], monotonic_ms))]
         for place in range(1, len(self.words)):
-            new = self._dating(place, monotonic_ms, is_known=held[-1].is_known)
-            if new is not None and _replaces(new, held[-1]):
-                held.append(new)
+            known = held[-1][1]
+            new = self._dating(place, monotonic_ms, is_known=known.is_known)
+            if new is not None and _replaces(new, known):
+                held.append((place, new))
         return held
 
     @cached_property
     def revision(self) -> int:
-        """How often the time of some instant here has changed by more than `MAX_SHIFT_MS`."""
-        if self.is_settled:
+        """The number of the word that last moved some instant here by more than `MAX_SHIFT_MS`.
+
+        0 where none did. A time that was learned after all counts as moved: once a later source had
+        spoken without dating the instant, its samples may have been declared untimed.
+        """
+        if self.is_quiet:
             return 0
-        return max((_shifts(self.datings(instant_ms)) for instant_ms in self.turns), default=0)
+        place = max((self._moved_at(instant_ms) for instant_ms in self.turns), default=0)
+        return self.number + place if place else 0
+
+    def _moved_at(self, monotonic_ms: int) -> int:
+        """Return the place of the word that last moved an instant; 0 for none."""
+        held = self._held(monotonic_ms)
+        spoke_after = 1 if self.words[0].monotonic_ms <= self.start_ms else 0
+        dated_by = next((place for place, one in held if one.is_known), 0)
+        moved_by = [dated_by if dated_by > spoke_after else 0]
+        for at, (place, new) in enumerate(held):
+            if any(abs(new.utc_ms - old.utc_ms) > MAX_SHIFT_MS for _, old in held[:at]):
+                moved_by.append(place)
+        return max(moved_by)
 
     @property
     def turns(self) -> list[int]:
@@ -117,7 +138,7 @@ class Stretch:
         return sorted(one for one in instants if first_ms <= one <= self.end_ms)
 
     @cached_property
-    def is_settled(self) -> bool:
+    def is_quiet(self) -> bool:
         """Whether the first word dates all of it, and the next one moves nothing."""
         if len(self.words) == 1:
             return True
@@ -156,26 +177,19 @@ def _replaces(new: BelievedTime, old: BelievedTime) -> bool:
     return not old.is_known or abs(new.utc_ms - old.utc_ms) > MAX_SHIFT_MS
 
 
-def _shifts(held: Sequence[BelievedTime]) -> int:
-    """Count the datings that differ by more than `MAX_SHIFT_MS` from one before them."""
-    return sum(
-        any(abs(new.utc_ms - old.utc_ms) > MAX_SHIFT_MS for old in held[:place])
-        for place, new in enumerate(held)
-    )
-
-
-def stretches(boot: int, pieces: Sequence[Piece]) -> list[Stretch]:
-    """Part a boot at its pieces, which are in order of time."""
+def stretches(boot: int, pieces: Sequence[Piece], earlier: int = 0) -> list[Stretch]:
+    """Part a boot at its pieces, which are in order of time; `earlier` ones are of other boots."""
     ends = [-ANY_INSTANT_MS, *(piece.monotonic_ms for piece in pieces), ANY_INSTANT_MS]
-    return [stretch_at(boot, pieces, place) for place in range(len(ends) - 1) if pieces]
+    return [stretch_at(boot, pieces, place, earlier) for place in range(len(ends) - 1) if pieces]
 
 
-def stretch_at(boot: int, pieces: Sequence[Piece], place: int) -> Stretch:
+def stretch_at(boot: int, pieces: Sequence[Piece], place: int, earlier: int = 0) -> Stretch:
     """Return the stretch before the piece at this place; the last one is after all of them."""
     start_ms = pieces[place - 1].monotonic_ms if place else -ANY_INSTANT_MS
     end_ms = pieces[place].monotonic_ms if place < len(pieces) else ANY_INSTANT_MS
     first = max(place - 1, 0)
-    return Stretch(boot, start_ms, end_ms, pieces[first : first + WORDS])
+    words = pieces[first : first + WORDS]
+    return Stretch(boot, start_ms, end_ms, words, earlier + first + 1)
 
 
 def agree(one: Piece, other: Piece) -> bool:

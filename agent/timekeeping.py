@@ -97,18 +97,21 @@ class ClockLedger:
             stretch = self._stretch = stretch_at(boot, pieces, place) if pieces else NOWHERE
         return stretch if stretch.words else None
 
-    def revised(self, boot: int | None = None) -> list[Revised]:
-        """List where the time was changed by more than 2 s once it was known, of one boot or all.
+    def revised(self) -> list[Revised]:
+        """List where the time was moved by more than 2 s once it was known, with the last cause.
 
-        A stretch is revised as a whole, and its instants never again less often than now.
+        A stretch is revised as a whole. The number of a later cause is higher.
         """
-        boots = self._pieces if boot is None else {boot: self._pieces.get(boot, [])}
-        return [
-            Revised(one.boot, one.start_ms, one.end_ms, one.revision)
-            for number, pieces in sorted(boots.items())
-            for one in stretches(number, pieces)
-            if one.revision
-        ]
+        found: list[Revised] = []
+        earlier = 0
+        for boot, pieces in sorted(self._pieces.items()):
+            found += [
+                Revised(boot, one.start_ms, one.end_ms, one.revision)
+                for one in stretches(boot, pieces, earlier)
+                if one.revision
+            ]
+            earlier += len(pieces)
+        return found
 
     def instants(self, start_ms: int, end_ms: int) -> list[Revised]:
         """List where to look for what was heard in `[start_ms, end_ms)` UTC, by any word on it."""
@@ -133,7 +136,7 @@ class ClockLedger:
         return [
             Revised(boot, one.start_ms, one.end_ms, one.revision)
             for one in stretches(boot, self._pieces[boot])
-            if not one.is_settled
+            if not one.is_quiet
             and any(before.heard(boot, at_ms) != self.heard(boot, at_ms) for at_ms in one.turns)
         ]
 
@@ -178,6 +181,14 @@ class ClockLedger:
         """Tell whether the time of this instant is known well enough to be framed."""
         believed = self.at(boot, monotonic_ms)
         return believed is not None and believed.is_known
+
+    def is_settled(self, boot: int, monotonic_ms: int, running: int) -> bool:
+        """Tell whether no source can tell more of an instant than what is believed.
+
+        Its boot has ended (`running` is another), or a source spoke later in it.
+        """
+        pieces = self._pieces.get(boot, [])
+        return boot != running or (bool(pieces) and monotonic_ms < pieces[-1].monotonic_ms)
 
     def resolve(self, row: LogRow) -> tuple[int, int] | None:
         """Tell when a row's sample was taken and its quality; None while not known well enough.

@@ -14,6 +14,8 @@ REENCODE_TRIES = 1
 
 Stored = tuple[int, int, int]
 """First and last sequence, both included, and a frame revision."""
+FINAL_CODES = frozenset({"too-late"})
+"""Refusals that no other encoding mends: the range is held at once."""
 
 
 @dataclass(slots=True)
@@ -35,25 +37,31 @@ class Delivery:
     refused: list[tuple[int, int, str]] = field(default_factory=list)
     refusals: dict[Range, int] = field(default_factory=dict)
     timeless: list[Range] = field(default_factory=list)
+    waiting: set[Range] = field(default_factory=set)
     receipt_revision: int = -1
     last_framed_ms: int | None = None
     framed_to: int = 0
     wanted: list[Stored] = field(default_factory=list)
     clock_pieces: int = -1
     """How many pieces of the clock ledger `wanted` and `timeless` are of."""
+    learned_at_ms: int = 0
+    open_from_seq: int | None = None
+    """The next row, where it may be wanted at the revision of the last one: its span goes on."""
 
-    def learn(self, clock_pieces: int, wanted: list[Stored]) -> list[tuple[int, int, str]]:
+    def learn(self, wanted: list[Stored], last_held: int) -> list[tuple[int, int, str]]:
         """Take in what another piece of the clock ledger has changed; return what it lets go.
 
         What was refused at another revision is another frame now: a wrong time may be why.
         """
         changed = subtract(wanted, set(wanted) & set(self.wanted))
         let_go = [one for one in self.refused if intersect([(one[0], one[1])], changed)]
-        self.clock_pieces, self.wanted = clock_pieces, wanted
+        self.wanted = wanted
+        self.open_from_seq = last_held + 1 if wanted and wanted[-1][1] >= last_held else None
         self.refused = [one for one in self.refused if one not in let_go]
         if changed:
             self.refusals.clear()
         self.timeless.clear()
+        self.waiting.clear()
         return let_go
 
     def stored_ranges(self) -> list[Range]:
@@ -68,10 +76,11 @@ class Delivery:
         """List what of the rows held can be sent: not stored, in flight, refused or timeless.
 
         Each range is wanted at one revision; what is stored or in flight at a lower one is unsent.
+        Nor what was found to wait for the end of its span since its log's turn came last.
         """
         refused = [(first, last) for first, last, _ in self.refused]
         flights = [(one.first_seq, one.last_seq, one.revision) for one in self.flights]
-        return [
+        unsent = [
             part
             for first, last, revision in self._by_revision(held)
             for part in subtract(
@@ -79,6 +88,7 @@ class Delivery:
                 [*_at_least([*self.stored, *flights], revision), *refused, *self.timeless],
             )
         ]
+        return [one for one in unsent if one not in self.waiting]
 
     def unstored(self, held: Range) -> list[Range]:
         """List what of the rows held no receipt has named at the revision wanted of it."""
@@ -132,10 +142,23 @@ class Delivery:
             (one.first_seq, one.last_seq) == span and one.revision >= wanted for one in self.flights
         )
 
+    def hasten(self, receipt: Receipt, due_ms: int) -> None:
+        """Expect sooner what a receipt passes over though it lists something later as stored.
+
+        That frame was lost on the way, unless its answer is yet to come: it is sent again at
+        `due_ms` rather than when a receipt of the steady flow would be overdue.
+        """
+        if receipt.revision != self.receipt_revision:
+            return
+        newest_seq = max((last for _, last, _ in receipt.stored), default=0)
+        for flight in self.flights:
+            if flight.last_seq < newest_seq:
+                flight.answer_due_ms = min(flight.answer_due_ms, due_ms)
+
     def _refuse(self, rejected: tuple[int, int, str]) -> tuple[int, int, str] | None:
         span = (rejected[0], rejected[1])
         self.refusals[span] = self.refusals.get(span, 0) + 1
-        if self.refusals[span] <= REENCODE_TRIES:
+        if self.refusals[span] <= REENCODE_TRIES and rejected[2] not in FINAL_CODES:
             return None
         del self.refusals[span]
         self.refused.append(rejected)

@@ -1,67 +1,97 @@
-"""At which revision each row of a log is wanted: how often its time was changed. Reads only.
+"""At which revision each row of a log is wanted: what moved its time last. Reads only.
 
 What the clock ledger says of instants is said here of sequences; nothing of it is kept.
 """
+
+from collections.abc import Callable, Iterator
 
 from agent.finding import find_span
 from agent.reader import LogReader
 from agent.rows import LogRow
 from agent.timekeeping import ClockLedger
-from shared.calendar import slot_of_sample
-from shared.ranges import Range
 
 MAX_REVISED_RANGES = 256
 """Of one log; past it neighbours are joined at the higher revision, and what lies between them is
 sent again too: memory and receipts stay small where sources contradict each other for ever."""
 
-SLOT_ROWS = 400
-"""More than a half hour has of a meter's rows: how far its first one is looked for."""
+MAX_SPAN_ROWS = 17_280
+"""How far the ends of a span are looked for: two days at ten seconds, as one frame is cut from."""
+
+LOOK_ROWS = 720
 
 Wanted = tuple[int, int, int]
 """First and last sequence, both included, and the least revision that counts as stored."""
 
+SpanOf = Callable[[int], int | None]
+"""Tells when the span ends that leaves by its two ends; None where consent knows no spans."""
 
-def wanted_revisions(reader: LogReader, ledger: ClockLedger, log: int) -> list[Wanted]:
+
+def wanted_revisions(
+    reader: LogReader, ledger: ClockLedger, log: int, span_of: SpanOf
+) -> list[Wanted]:
     """List the ranges of a log that are wanted at a revision above 0, in order.
 
-    With the rows of a revised stretch go those before them in the same half hour: which of them is
-    its closing has changed with the time of those that came after.
+    With the rows of a revised stretch go those beside them in the same spans: which of them are the
+    ends of a span has changed with the time of the others.
     """
     found: list[Wanted] = []
     for one in ledger.revised():
-        span = find_span(reader, log, one.boot, one.start_ms, one.end_ms)
-        if span is not None:
-            found.append((_slot_begins(reader, ledger, log, span[0]), span[1], one.revision))
-    return _bounded(_added_up(found))
-
-
-def _slot_begins(reader: LogReader, ledger: ClockLedger, log: int, seq: int) -> int:
-    """Find the first row of the half hour that the row before this one is in."""
-    before: Range = (max(0, seq - SLOT_ROWS), seq - 1)
-    slot: int | None = None
-    for row in reversed(list(reader.read(log, *before)) if before[0] <= before[1] else []):
-        resolved = ledger.resolve(row) if isinstance(row, LogRow) else None
-        if resolved is None or not isinstance(row, LogRow):
+        rows = find_span(reader, log, one.boot, one.start_ms, one.end_ms)
+        if rows is None:
             continue
-        if slot is not None and slot_of_sample(resolved[0]) != slot:
+        first_seq = _beside(reader, ledger, log, rows[0] - 1, span_of, step=-1) + 1
+        end_seq = _beside(reader, ledger, log, rows[1], span_of, step=1)
+        found.append((first_seq, max(rows[1], end_seq - 1), one.revision))
+    return _bounded(_parted(found))
+
+
+def _beside(
+    reader: LogReader, ledger: ClockLedger, log: int, seq: int, span_of: SpanOf, *, step: int
+) -> int:
+    """Find the first sequence past the span that the nearest dated row is in, in one direction.
+
+    Looks from `seq` on; rows that nothing dates belong to whatever is beside them.
+    """
+    span: int | None = None
+    end = seq
+    for row in _rows_from(reader, log, seq, step):
+        resolved = ledger.resolve(row)
+        if resolved is None:
+            continue
+        its_span = span_of(resolved[0])
+        if its_span is None or (span is not None and its_span != span):
             break
-        slot, seq = slot_of_sample(resolved[0]), row.seq
-    return seq
+        span, end = its_span, row.seq + step
+    return end
 
 
-def _added_up(ranges: list[Wanted]) -> list[Wanted]:
-    """Part ranges where they overlap: a place in two of them was changed for both."""
+def _rows_from(reader: LogReader, log: int, seq: int, step: int) -> Iterator[LogRow]:
+    for looked_at in range(0, MAX_SPAN_ROWS, LOOK_ROWS):
+        first = seq + looked_at * step
+        last = first + (LOOK_ROWS - 1) * step
+        rows = [
+            one
+            for one in reader.read(log, max(0, min(first, last)), max(first, last))
+            if isinstance(one, LogRow)
+        ]
+        if not rows:
+            return
+        yield from rows[::step]
+
+
+def _parted(ranges: list[Wanted]) -> list[Wanted]:
+    """Part ranges where they overlap: the highest revision holds."""
     edges = sorted({edge for first, last, _ in ranges for edge in (first, last + 1)})
     parts: list[Wanted] = []
     for place, start in enumerate(edges[:-1]):
         end = edges[place + 1] - 1
-        revision = sum(r for first, last, r in ranges if first <= start and end <= last)
-        if not revision:
+        its = [r for first, last, r in ranges if first <= start and end <= last]
+        if not its:
             continue
-        if parts and parts[-1][1] + 1 == start and parts[-1][2] == revision:
-            parts[-1] = (parts[-1][0], end, revision)
+        if parts and parts[-1][1] + 1 == start and parts[-1][2] == max(its):
+            parts[-1] = (parts[-1][0], end, max(its))
         else:
-            parts.append((start, end, revision))
+            parts.append((start, end, max(its)))
     return parts
 
 

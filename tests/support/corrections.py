@@ -84,6 +84,7 @@ class World:
             on_cloud_time=lambda _at_ms, _trip_ms: None,
             on_tariff=lambda _payload: None,
             on_bad_input=lambda *_: None,
+            sharing=self.hub.sharing,
         )
         self.session = Session(self.hub.log, self.uplink, rules, hooks, "1.0")
         self.hub.session = self.session

@@ -11,6 +11,7 @@ from agent.uplink import revisions
 from agent.uplink.framing import Chunk
 from agent.uplink.ledger import Delivery, Flight
 from agent.uplink.revisions import wanted_revisions
+from shared.calendar import slot_of_sample, slot_start_ms
 from shared.frames import MAX_SEQ
 from shared.protocol import Receipt
 from shared.units import MS_PER_HOUR, MS_PER_MINUTE
@@ -23,6 +24,11 @@ HELD = (1, 100)
 def said(at_ms: int, off_ms: int = 0) -> Piece:
     """What a source says at an instant of the boot, wrong by so much."""
     return Piece(BOOT, at_ms, START_MS + at_ms + off_ms, 10, "ntp")
+
+
+def half_hour(taken_at_ms: int) -> int:
+    """Consent to half hours: the end of the one that a sample is in."""
+    return slot_start_ms(slot_of_sample(taken_at_ms) + 1)
 
 
 def receipt(
@@ -38,7 +44,10 @@ def test_nothing_is_wanted_anew_where_nothing_moved(tmp_path: Path) -> None:
     """A ledger whose pieces agree."""
     log, meter_log = log_with(tmp_path / "hub.sqlite", 100)
 
-    assert wanted_revisions(log, ClockLedger([said(0), said(500_000, 900)]), meter_log.log) == []
+    assert (
+        wanted_revisions(log, ClockLedger([said(0), said(500_000, 900)]), meter_log.log, half_hour)
+        == []
+    )
     log.close()
 
 
@@ -48,10 +57,10 @@ def test_the_stretch_that_moved_is_wanted_with_its_half_hour(tmp_path: Path) -> 
     at_ms = 40 * MS_PER_MINUTE
     ledger = ClockLedger([said(0), said(at_ms), said(at_ms + 60_000, 5 * MS_PER_HOUR)])
 
-    wanted = wanted_revisions(log, ledger, meter_log.log)
+    wanted = wanted_revisions(log, ledger, meter_log.log, half_hour)
 
     # Row 181 is the first of the second half hour; 240 is heard as the second piece comes.
-    assert wanted == [(181, 246, 1)]
+    assert wanted == [(181, 360, 3)]
     log.close()
 
 
@@ -60,10 +69,10 @@ def test_ranges_past_the_limit_are_joined(tmp_path: Path, monkeypatch: pytest.Mo
     log, meter_log = log_with(tmp_path / "hub.sqlite", 3_000)
     steps = range(0, 8 * MS_PER_HOUR, MS_PER_HOUR // 2)
     ledger = ClockLedger([said(at, (at % MS_PER_HOUR > 0) * 9_000 * at) for at in steps])
-    whole = wanted_revisions(log, ledger, meter_log.log)
+    whole = wanted_revisions(log, ledger, meter_log.log, half_hour)
     monkeypatch.setattr(revisions, "MAX_REVISED_RANGES", 1)
 
-    bounded = wanted_revisions(log, ledger, meter_log.log)
+    bounded = wanted_revisions(log, ledger, meter_log.log, half_hour)
 
     assert len(whole) > len(bounded) == 1
     for first, last, revision in whole:
@@ -75,7 +84,7 @@ def test_what_is_stored_at_a_lower_revision_is_not_stored() -> None:
     """It is sent again, shown as backlog, and not freed."""
     delivery = Delivery(stored=[(1, 100, 0)])
 
-    delivery.learn(1, [(20, 40, 1)])
+    delivery.learn([(20, 40, 1)], 100)
 
     assert delivery.unsent(HELD) == delivery.unstored(HELD) == [(20, 40)]
     assert delivery.stored_ranges() == [(1, 19), (41, 100)]
@@ -105,7 +114,7 @@ def test_what_was_refused_for_its_wrong_time_is_let_go() -> None:
     """Another time is another frame; a late refusal of the old one no longer counts."""
     delivery = Delivery(refused=[(1, 50, "bad-time"), (60, 70, "conflict")])
 
-    let_go = delivery.learn(2, [(1, 30, 1)])
+    let_go = delivery.learn([(1, 30, 1)], 100)
     delivery.flights = [Flight(1, 30, 99, 1)]
     for revision in (1, 2, 3):
         delivery.apply(receipt(revision, rejected=[(1, 50, "bad-time")]))
