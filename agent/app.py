@@ -135,6 +135,7 @@ def _session(hub: Hub, uplink: Uplink) -> Session:
             chunk_rows=hub.chunk_rows,
             clock_pieces=lambda: hub.ledger.size,
             cut=hub.cut,
+            wanted=hub.wanted,
         ),
         SessionHooks(
             monotonic_ms=hub.machine.monotonic_ms,

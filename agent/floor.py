@@ -8,7 +8,8 @@ A meter's clock may be years off, so its word helps to guess the time but raises
 
 from typing import NamedTuple
 
-from agent.timekeeping import METER_CLOCK_TOLERANCE_MS, BelievedTime
+from agent.pieces import BelievedTime
+from agent.timekeeping import METER_CLOCK_TOLERANCE_MS
 from shared.units import MS_PER_DAY
 
 RELEASED_MS = 1_795_219_200_000

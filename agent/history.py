@@ -5,12 +5,14 @@ one small write a half hour. What was not written is folded again from the log a
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 from agent.log import Log
-from agent.records import Batch, MeterLog, RunChange
+from agent.pieces import Piece
+from agent.records import Batch, DayRow, MeterLog, RemadeDays, RunChange
+from agent.refolding import moved_days, rows_of_days
 from agent.rows import LogRow
 from agent.timekeeping import ClockLedger
 from shared.calendar import slot_of_sample, utc_day_of_slot
@@ -55,6 +57,7 @@ class History:
         self._meters: dict[int, str] = {}
         self._folded: dict[int, int] = {}
         self._dirty: set[tuple[RunKey, int]] = set()
+        self._handed_over: list[DayRow] = []
         self._written_slot = 0
         self._usage: dict[tuple[str, Medium], dict[int, SlotUsage]] = {}
         self._left_out: frozenset[str] = frozenset()
@@ -91,42 +94,73 @@ class History:
         """
         self._mediums[meter_log.log] = meter_log.medium
         self._meters[meter_log.log] = meter_log.meter
+        for key, edges in self._edges(meter_log, rows):
+            days = self._days.setdefault(key, {})
+            for utc_day, in_day in split_by_day(edges).items():
+                packed = days.get(utc_day) or self._written(key, utc_day)
+                days[utc_day] = _joined(packed, utc_day, in_day)
+                self._dirty.add((key, utc_day))
+            self._usage.clear()
+
+    def _edges(
+        self, meter_log: MeterLog, rows: Sequence[LogRow]
+    ) -> Iterator[tuple[RunKey, SlotEdges]]:
+        """Yield the edges of rows whose time is known, by run, and note how far they reach."""
         changes = self._log.runs(meter_log.log)
         starts = [change.from_seq for change in changes]
         known = [(row, time) for row in rows if (time := self._ledger.resolve(row)) is not None]
         for _, segment in groupby(known, lambda one: bisect_right(starts, one[0].seq)):
             stamped = list(segment)
-            self._fold_segment(
-                meter_log, [row for row, _ in stamped], [time[0] for _, time in stamped], changes
+            in_run = [row for row, _ in stamped]
+            yield from _edges_of_segment(
+                meter_log, in_run, [time[0] for _, time in stamped], changes
             )
+            folded_seq = self._folded.get(meter_log.log, 0)
+            self._folded[meter_log.log] = max(folded_seq, in_run[-1].seq)
 
-    def _fold_segment(
-        self,
-        meter_log: MeterLog,
-        rows: list[LogRow],
-        times_ms: list[int],
-        changes: list[RunChange],
-    ) -> None:
-        """Fold rows in which no register changes its run."""
-        runs = {
-            change.register: RunKey(meter_log.log, change.register, change.run)
-            for change in changes
-            if change.from_seq <= rows[0].seq
-        }
-        for register in dict.fromkeys(name for row in rows for name in row.registers):
-            if register in COUNTERS:
-                key = runs.get(register, RunKey(meter_log.log, register, ""))
-                self._join(key, edges_of(times_ms, [row.registers.get(register) for row in rows]))
-        self._folded[meter_log.log] = rows[-1].seq
+    def remake(self, piece: Piece) -> list[RemadeDays]:
+        """Make the days anew whose samples a piece just believed has moved.
 
-    def _join(self, key: RunKey, edges: SlotEdges) -> None:
-        days = self._days.setdefault(key, {})
-        for utc_day, in_day in split_by_day(edges).items():
-            packed = days.get(utc_day) or self._written(key, utc_day)
-            known = unpack_day(packed, utc_day) if packed is not None else {}
-            join_into(known, in_day)
-            days[utc_day] = pack_day(known)
-            self._dirty.add((key, utc_day))
+        They count once the caller has made them durable, with the piece, and hands them to `adopt`.
+        """
+        if not self._ledger.moved_by(piece):
+            return []
+        remade = []
+        for meter_log in self._log.all_logs():
+            log, to_seq = meter_log.log, self._folded.get(meter_log.log, 0)
+            utc_days = moved_days(self._log, self._ledger, piece, log, to_seq)
+            days: dict[RunKey, dict[int, bytes]] = {}
+            for rows in rows_of_days(self._log, self._ledger, log, utc_days, to_seq):
+                for key, edges in self._edges(meter_log, rows):
+                    of_run = days.setdefault(key, {})
+                    for day, in_day in split_by_day(edges).items():
+                        of_run[day] = _joined(of_run.get(day), day, in_day)
+            if utc_days:
+                made = [(*key, day, one) for key in days for day, one in days[key].items()]
+                remade.append(RemadeDays(log, frozenset(utc_days), made))
+        self._recall(remade)
+        return remade
+
+    def _recall(self, remade: Sequence[RemadeDays]) -> None:
+        """Take days that are being made anew out of the commit that may be about to write them."""
+        replaced = {(one.log, utc_day) for one in remade for utc_day in one.utc_days}
+        for row in [row for row in self._handed_over if (row[0], row[3]) in replaced]:
+            self._handed_over.remove(row)
+            self._dirty.add((RunKey(*row[:3]), row[3]))
+
+    def adopt(self, remade: Sequence[RemadeDays]) -> None:
+        """Take in days that were made anew and are durable."""
+        for log, utc_days, rows in remade:
+            for key in [key for key in self._days if key.log == log]:
+                for utc_day in utc_days & self._days[key].keys():
+                    del self._days[key][utc_day]
+            for _, register, run, utc_day, packed in rows:
+                self._days.setdefault(RunKey(log, register, run), {})[utc_day] = packed
+            self._dirty = {
+                (key, utc_day)
+                for key, utc_day in self._dirty
+                if key.log != log or utc_day not in utc_days
+            }
         self._usage.clear()
 
     def _written(self, key: RunKey, utc_day: int) -> bytes | None:
@@ -148,6 +182,7 @@ class History:
         self._forget(utc_day_of_slot(slot) - HISTORY_DAYS)
         for key, utc_day in self._dirty:
             batch.days.append((*key, utc_day, self._days[key][utc_day]))
+        self._handed_over = batch.days
         batch.folded.update(self._folded)
         self._dirty.clear()
 
@@ -202,3 +237,25 @@ class History:
             ),
             default=0,
         )
+
+
+def _edges_of_segment(
+    meter_log: MeterLog, rows: list[LogRow], times_ms: list[int], changes: list[RunChange]
+) -> Iterator[tuple[RunKey, SlotEdges]]:
+    """Yield the edges of rows in which no register changes its run."""
+    runs = {
+        change.register: RunKey(meter_log.log, change.register, change.run)
+        for change in changes
+        if change.from_seq <= rows[0].seq
+    }
+    for register in dict.fromkeys(name for row in rows for name in row.registers):
+        if register in COUNTERS:
+            key = runs.get(register, RunKey(meter_log.log, register, ""))
+            yield key, edges_of(times_ms, [row.registers.get(register) for row in rows])
+
+
+def _joined(packed: bytes | None, utc_day: int, in_day: SlotEdges) -> bytes:
+    """Join edges into a packed day."""
+    known = unpack_day(packed, utc_day) if packed is not None else {}
+    join_into(known, in_day)
+    return pack_day(known)

@@ -19,16 +19,18 @@ from agent.latest import Latest, follow
 from agent.liveness import Liveness
 from agent.log import Log
 from agent.meters import MeterConfig
+from agent.pieces import Piece
 from agent.records import Batch, MeterLog
 from agent.rolebook import RoleBook
 from agent.rows import LogRow
 from agent.sharing import Sharing
 from agent.tariffs import TariffShelf
-from agent.timekeeping import ClockLedger, Piece
+from agent.timekeeping import ClockLedger
 from agent.untimed import name_untimed
 from agent.upkeep.retention import Retention
-from agent.uplink.framing import Chunk, Cut, Framer, rows_to_read
+from agent.uplink.framing import Chunk, Cut, Framer, rows_to_read, span_of
 from agent.uplink.port import Channel, Uplink
+from agent.uplink.revisions import Wanted, wanted_revisions
 from agent.uplink.session import Session
 from agent.vitals import Vitals
 from firmware_bridge.links import LinkEvent, LinkEventKind
@@ -204,7 +206,8 @@ class Hub:
         if not self.ledger.believe(piece):
             return
         try:
-            self.log.add_clock_piece(piece)
+            remade = self.history.remake(piece)
+            self.log.add_clock_piece(piece, remade)
         except sqlite3.Error as error:
             # A full disk: the source will say it again, and the piece must not outlive a restart.
             self.ledger.forget(piece)
@@ -214,6 +217,7 @@ class Hub:
             _logger.info("the time is known now, from %s", source)
         if not self._is_driven:
             self.vitals.floor.correct_to(utc_ms - uncertainty_ms, piece.monotonic_ms)
+        self.history.adopt(remade)
         self.history.catch_up()
 
     def ask_system_clock(self) -> None:
@@ -263,6 +267,13 @@ class Hub:
         row = self.intake.oldest_pending(meter_log.log)
         resolved = self.ledger.resolve(row) if row is not None else None
         return min(self.utc_ms(), resolved[0]) if resolved is not None else self.utc_ms()
+
+    def wanted(self, log: int) -> list[Wanted]:
+        """List the ranges of a log whose times were changed, with the revision wanted of each."""
+        zone = self.config.hub_zone
+        return wanted_revisions(
+            self.log, self.ledger, log, lambda at_ms: span_of(self.consent, zone, at_ms)[1]
+        )
 
     def chunk_rows(self, meter_log: MeterLog, first_seq: int) -> int:
         """Say how many rows a frame from this sequence on may be cut from, by its consent."""

@@ -15,10 +15,10 @@ import msgspec
 
 from agent.database import open_database, open_reader
 from agent.marks import Marks
+from agent.pieces import Piece
 from agent.reader import LogReader
-from agent.records import Batch, MeterLog
+from agent.records import Batch, MeterLog, RemadeDays
 from agent.rows import LogRow
-from agent.timekeeping import Piece
 from agent.writer import Writer
 from shared.frames import LOG_ID_BYTES
 from shared.readings import Medium
@@ -208,6 +208,13 @@ class Log(LogReader):
             (log, first_seq, last_seq, code),
         )
 
+    def let_go(self, log: int, first_seq: int, last_seq: int) -> None:
+        """Forget that the cloud refused a range: it is to be sent again."""
+        self.write(
+            "DELETE FROM held_ranges WHERE log = ? AND first_seq = ? AND last_seq = ?",
+            (log, first_seq, last_seq),
+        )
+
     def meet_store(self, store_id: str) -> None:
         """Take another store as the cloud, and forget all that receipts of the one before said."""
         with self.transaction() as db:
@@ -245,12 +252,19 @@ class Log(LogReader):
         """Write a small fact, durably."""
         self.write("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
-    def add_clock_piece(self, piece: Piece) -> None:
-        """Keep a piece of the clock ledger, durably."""
-        self.write(
-            "INSERT OR REPLACE INTO clock_ledger VALUES (?, ?, ?, ?, ?)",
-            (piece.boot, piece.monotonic_ms, piece.utc_ms, piece.uncertainty_ms, piece.source),
-        )
+    def add_clock_piece(self, piece: Piece, remade: Sequence[RemadeDays] = ()) -> None:
+        """Keep a piece of the clock ledger, and the days whose samples it moves, durably."""
+        with self.transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO clock_ledger VALUES (?, ?, ?, ?, ?)",
+                (piece.boot, piece.monotonic_ms, piece.utc_ms, piece.uncertainty_ms, piece.source),
+            )
+            for one in remade:
+                db.executemany(
+                    "DELETE FROM meter_days WHERE log = ? AND utc_day = ?",
+                    [(one.log, utc_day) for utc_day in one.utc_days],
+                )
+                db.executemany("INSERT INTO meter_days VALUES (?, ?, ?, ?, ?)", one.rows)
 
 
 def _renumbered(row: LogRow, from_seq: int) -> LogRow:

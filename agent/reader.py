@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from agent.blocks import BlockHead, read_block
+from agent.pieces import Piece
 from agent.records import Hole, MeterLog, RunChange
 from agent.rows import LogRow, checksum, decode_body
-from agent.timekeeping import Piece
 from shared.errors import BadInputError
 from shared.frames import MAX_SEQ, GapKind
 from shared.meterdays import unpack_day

@@ -53,6 +53,18 @@ class Specimen:
     raw: bytes = b""
 
 
+DayRow = tuple[int, str, str, int, bytes]
+"""A day of openings and closings as its table has it: log, register, run, UTC day, packed edges."""
+
+
+class RemadeDays(NamedTuple):
+    """Days of one log, made anew from its rows: `rows` are all there is of these days now."""
+
+    log: int
+    utc_days: frozenset[int]
+    rows: list[DayRow]
+
+
 class DepartureKey(NamedTuple):
     """By what departures are added up: the UTC day, the meter, its log, what consent allowed."""
 
@@ -94,7 +106,7 @@ class Batch:
     rows: list[tuple[MeterLog, LogRow]] = field(default_factory=list)
     run_changes: list[RunChange] = field(default_factory=list)
     specimens: list[Specimen] = field(default_factory=list)
-    days: list[tuple[int, str, str, int, bytes]] = field(default_factory=list)
+    days: list[DayRow] = field(default_factory=list)
     folded: dict[int, int] = field(default_factory=dict)
     stored: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
     stored_by: str | None = None

@@ -5,15 +5,19 @@ carry the boot and the monotonic time and are never rewritten. Pure, but for its
 """
 
 from bisect import bisect_right, insort
-from dataclasses import dataclass
-from typing import NamedTuple
 
+from agent.pieces import (
+    MAX_SHIFT_MS,
+    BelievedTime,
+    Piece,
+    Revised,
+    Stretch,
+    stretch_at,
+    stretches,
+)
 from agent.rows import LogRow
 from shared.readings import Quality
 from shared.units import EARLIEST_PLAUSIBLE_MS, MS_PER_DAY
-
-MAX_UNCERTAINTY_MS = 2_000
-"""No sample is framed until its time is known this well (DESIGN rule 2)."""
 
 METER_CLOCK_TOLERANCE_MS = 120_000
 """A meter's clock this close to the hub's trusted time is believed; one further off is not."""
@@ -27,48 +31,13 @@ MAX_CAPTURE_AGE_MS = 2 * MS_PER_DAY
 MAX_KEPT_AGE_MS = 8 * MS_PER_DAY
 """What a meter kept may be asked for after a week's outage."""
 
-DRIFT_PPM = 50
-"""A Pi's crystal, at its worst: uncertainty grows by 4.3 s a day away from a piece."""
-
-UNSTEADY_PPM = 10
-"""How much a crystal's drift itself varies over days, with the temperature of a room."""
-
 MIN_CORRECTION_MS = 200
 """A source that agrees this well with what is believed adds no piece, so the ledger stays small."""
 
 REFRESH_UNCERTAINTY_MS = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """At `monotonic_ms` of boot number `boot` it was `utc_ms`, within `uncertainty_ms`."""
-
-    boot: int
-    monotonic_ms: int
-    utc_ms: int
-    uncertainty_ms: int
-    source: str
-
-
-class BelievedTime(NamedTuple):
-    """A UTC time with its uncertainty, and who said so."""
-
-    utc_ms: int
-    uncertainty_ms: int
-    source: str
-
-
-class Stretch(NamedTuple):
-    """The time of one boot between two pieces of its ledger, or before or after all of them."""
-
-    boot: int
-    start_ms: int
-    end_ms: int
-    before: Piece | None
-    after: Piece | None
-
-
-NOWHERE = Stretch(-1, 0, 0, None, None)
+NOWHERE = Stretch(-1, 0, 0, [])
 
 
 def _monotonic_ms(piece: Piece) -> int:
@@ -111,32 +80,65 @@ class ClockLedger:
 
     def at(self, boot: int, monotonic_ms: int) -> BelievedTime | None:
         """Tell the UTC time of a monotonic instant; None for a boot that never learned it."""
+        stretch = self._stretch_of(boot, monotonic_ms)
+        return stretch.datings(monotonic_ms)[-1] if stretch is not None else None
+
+    def heard(self, boot: int, monotonic_ms: int) -> list[BelievedTime]:
+        """List the times that held for what was heard at an instant, one after another."""
+        stretch = self._stretch_of(boot, monotonic_ms - 1)
+        return stretch.datings(monotonic_ms) if stretch is not None else []
+
+    def _stretch_of(self, boot: int, monotonic_ms: int) -> Stretch | None:
         stretch = self._stretch
         if boot != stretch.boot or not stretch.start_ms <= monotonic_ms < stretch.end_ms:
             # Rows are asked for one after another: a day of them lies between the same two pieces.
-            stretch = self._stretch = self._find_stretch(boot, monotonic_ms)
-        if stretch.before is None:
-            return _away_from(stretch.after, monotonic_ms) if stretch.after else None
-        if stretch.after is None:
-            return _away_from(stretch.before, monotonic_ms)
-        return _between(stretch.before, stretch.after, monotonic_ms)
+            pieces = self._pieces.get(boot, [])
+            place = bisect_right(pieces, monotonic_ms, key=_monotonic_ms)
+            stretch = self._stretch = stretch_at(boot, pieces, place) if pieces else NOWHERE
+        return stretch if stretch.words else None
 
-    def _find_stretch(self, boot: int, monotonic_ms: int) -> Stretch:
-        """Find the pieces on both sides: only these can be the best.
+    def revised(self) -> list[Revised]:
+        """List where the time was moved by more than 2 s once it was known, with the last cause.
 
-        Each told more than was known when it came.
+        A stretch is revised as a whole. The number of a later cause is higher.
         """
-        pieces = self._pieces.get(boot, [])
-        place = bisect_right(pieces, monotonic_ms, key=_monotonic_ms)
-        before = pieces[place - 1] if place else None
-        after = pieces[place] if place < len(pieces) else None
-        return Stretch(
-            boot,
-            before.monotonic_ms if before else -ANY_CLOCK_MS,
-            after.monotonic_ms if after else ANY_CLOCK_MS,
-            before,
-            after,
-        )
+        found: list[Revised] = []
+        earlier = 0
+        for boot, pieces in sorted(self._pieces.items()):
+            found += [
+                Revised(boot, one.start_ms, one.end_ms, one.revision)
+                for one in stretches(boot, pieces, earlier)
+                if one.revision
+            ]
+            earlier += len(pieces)
+        return found
+
+    def instants(self, start_ms: int, end_ms: int) -> list[Revised]:
+        """List where to look for what was heard in `[start_ms, end_ms)` UTC, by any word on it."""
+        found = []
+        for boot, pieces in sorted(self._pieces.items()):
+            for one in stretches(boot, pieces):
+                offsets_ms = [word.offset_ms for word in one.words]
+                first_ms = max(one.start_ms, start_ms - max(offsets_ms))
+                after_ms = min(one.end_ms, end_ms - min(offsets_ms))
+                if first_ms < after_ms:
+                    found.append(Revised(boot, first_ms, after_ms, one.revision))
+        return found
+
+    def before(self, piece: Piece) -> "ClockLedger":
+        """Return the ledger of one boot as it was before this piece."""
+        pieces = [one for one in self._pieces[piece.boot] if one is not piece]
+        return ClockLedger(pieces, self.tolerance_ms)
+
+    def moved_by(self, piece: Piece) -> list[Revised]:
+        """List the stretches in which a piece just believed has changed the time of an instant."""
+        boot, before = piece.boot, self.before(piece)
+        return [
+            Revised(boot, one.start_ms, one.end_ms, one.revision)
+            for one in stretches(boot, self._pieces[boot])
+            if not one.is_quiet
+            and any(before.heard(boot, at_ms) != self.heard(boot, at_ms) for at_ms in one.turns)
+        ]
 
     def forget(self, piece: Piece) -> None:
         """Take back a piece that could not be kept, so that its source is heard again."""
@@ -178,7 +180,7 @@ class ClockLedger:
     def is_trusted(self, boot: int, monotonic_ms: int) -> bool:
         """Tell whether the time of this instant is known well enough to be framed."""
         believed = self.at(boot, monotonic_ms)
-        return believed is not None and believed.uncertainty_ms <= MAX_UNCERTAINTY_MS
+        return believed is not None and believed.is_known
 
     def is_settled(self, boot: int, monotonic_ms: int, running: int) -> bool:
         """Tell whether no source can tell more of an instant than what is believed.
@@ -192,12 +194,22 @@ class ClockLedger:
         """Tell when a row's sample was taken and its quality; None while not known well enough.
 
         It is the meter's clock (or what it says was the capture) if that clock is within tolerance
-        of the hub's trusted time, 120 s in a home; else the hub's.
+        of the hub's trusted time, 120 s in a home; else the hub's. Once told it changes only by
+        more than 2 s, and then the row's stretch counts as revised.
         """
-        believed = self.at(row.boot, row.monotonic_ms)
-        if believed is None:
-            return None
-        if believed.uncertainty_ms > MAX_UNCERTAINTY_MS and not self._bears_out(believed, row):
+        resolved: tuple[int, int] | None = None
+        by_ms = 0
+        for believed in self.heard(row.boot, row.monotonic_ms):
+            if resolved is not None and abs(believed.utc_ms - by_ms) <= MAX_SHIFT_MS:
+                continue
+            new = self._resolve_by(believed, row)
+            if new is None or (resolved is not None and abs(new[0] - resolved[0]) <= MAX_SHIFT_MS):
+                continue
+            resolved, by_ms = new, believed.utc_ms
+        return resolved
+
+    def _resolve_by(self, believed: BelievedTime, row: LogRow) -> tuple[int, int] | None:
+        if not believed.is_known and not self._bears_out(believed, row):
             return None
         return taken_at(
             believed.utc_ms,
@@ -213,33 +225,6 @@ class ClockLedger:
             return False
         off_ms = abs(row.meter_clock_ms - believed.utc_ms)
         return off_ms + believed.uncertainty_ms <= self.tolerance_ms
-
-
-def _away_from(piece: Piece, monotonic_ms: int) -> BelievedTime:
-    """Go on from one piece, at a crystal's worst drift."""
-    away_ms = monotonic_ms - piece.monotonic_ms
-    drift_ms = abs(away_ms) * DRIFT_PPM // 1_000_000
-    return BelievedTime(piece.utc_ms + away_ms, piece.uncertainty_ms + drift_ms, piece.source)
-
-
-def _between(before: Piece, after: Piece, monotonic_ms: int) -> BelievedTime:
-    """Read the time between two pieces: their drift is known, only its unsteadiness is not.
-
-    Two pieces that no crystal's drift explains are a clock that was set: only the nearer counts.
-    """
-    span_ms = after.monotonic_ms - before.monotonic_ms
-    gained_ms = after.utc_ms - before.utc_ms - span_ms
-    margin_ms = before.uncertainty_ms + after.uncertainty_ms
-    since_ms = monotonic_ms - before.monotonic_ms
-    nearest = before if since_ms <= span_ms - since_ms else after
-    if abs(gained_ms) > span_ms * DRIFT_PPM // 1_000_000 + margin_ms:
-        return _away_from(nearest, monotonic_ms)
-    utc_ms = before.utc_ms + since_ms + gained_ms * since_ms // span_ms
-    away_ms = min(since_ms, span_ms - since_ms)
-    unsteady_ms = away_ms * UNSTEADY_PPM // 1_000_000
-    return BelievedTime(
-        utc_ms, max(before.uncertainty_ms, after.uncertainty_ms) + unsteady_ms, nearest.source
-    )
 
 
 def taken_at(

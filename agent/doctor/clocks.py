@@ -16,14 +16,9 @@ from agent.doctor.reading import (
 from agent.floor import KnownTime, TimeFloor, known_time
 from agent.home.words import format_count, format_span
 from agent.ntp import clock_error_ms
+from agent.pieces import MAX_UNCERTAINTY_MS, BelievedTime, Piece
 from agent.rows import LogRow
-from agent.timekeeping import (
-    MAX_UNCERTAINTY_MS,
-    METER_CLOCK_TOLERANCE_MS,
-    BelievedTime,
-    ClockLedger,
-    Piece,
-)
+from agent.timekeeping import METER_CLOCK_TOLERANCE_MS, ClockLedger
 from agent.untimed import count_boot_rows, undated_boots
 from agent.vitals import FACT, decode_note
 from shared.calendar import to_local

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 
 from agent.config import Config
 from agent.log import Log
+from agent.pieces import BelievedTime
 from agent.reserve import Reserve
 from agent.rows import LogRow
-from agent.timekeeping import BelievedTime, ClockLedger
+from agent.timekeeping import ClockLedger
 from agent.untimed import count_untimed
 from agent.upkeep.storage_days import StorageDays, decode_days, encode_days, fact_of
 from agent.upkeep.thinning import Thinner, count_thinned

@@ -5,7 +5,7 @@ What consent withholds and what is damaged is said as gaps, so that a hole is ne
 
 import enum
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -59,7 +59,8 @@ def rows_to_read(granularity: Granularity) -> int:
 class Chunk(NamedTuple):
     """A committed range of a log and its rows; `goes_on` where the next row is to be sent too.
 
-    `before` is the row before the range, which is decided: sent, or withheld.
+    `before` is the row before the range, which is decided: sent, or withheld. All of it is wanted
+    at one `revision`.
     """
 
     first_seq: int
@@ -67,6 +68,7 @@ class Chunk(NamedTuple):
     rows: Iterator[LogRow | Hole]
     goes_on: bool
     before: LogRow | None = None
+    revision: int = 0
 
 
 class _Group(NamedTuple):
@@ -92,6 +94,16 @@ class _Part(NamedTuple):
     first_seq: int
     last_seq: int
     behind: _Behind
+
+
+def span_of(consent: Consent, zone: ZoneInfo, taken_at_ms: int) -> tuple[Granularity, int | None]:
+    """Tell what granularity holds for a sample, and when the span ends that it speaks of."""
+    granularity = consent.for_sample(taken_at_ms)
+    if granularity is Granularity.HALF_HOURLY:
+        return granularity, slot_start_ms(slot_of_sample(taken_at_ms) + 1)
+    if granularity is Granularity.DAILY:
+        return granularity, day_of(local_date(taken_at_ms - 1, zone), zone).end_ms
+    return granularity, None
 
 
 class Framer:
@@ -143,16 +155,16 @@ class Framer:
             sent = _sendable(part, now_ms)
             if sent is not None:
                 kept = [one for one in sent[0] if not closed or self._span_of(one) != closed]
-                return Cut(self._frame(part.first_seq, sent[1], kept, holes), sent[1])
-        return Cut(None, chunk.first_seq - 1)
+                covered = chunk._replace(first_seq=part.first_seq, last_seq=sent[1])
+                return Cut(self._frame(covered, kept, holes), sent[1])
+        return Cut(None, _end_of_future(groups, chunk.first_seq - 1, now_ms))
 
-    def _frame(
-        self, first_seq: int, last_seq: int, kept: list[StampedSample], holes: list[Hole]
-    ) -> Frame:
+    def _frame(self, chunk: Chunk, kept: list[StampedSample], holes: list[Hole]) -> Frame:
+        first_seq, last_seq = chunk.first_seq, chunk.last_seq
         return frame_of(
             self._log.log_id,
             self._log.meter,
-            0,
+            chunk.revision,
             kept,
             runs={c.register: (c.run, c.modulus) for c in self._changes if c.from_seq <= first_seq},
             gaps=_gaps(first_seq, last_seq, [sample.seq for sample in kept], holes),
@@ -160,13 +172,7 @@ class Framer:
 
     def _span_of(self, sample: StampedSample) -> tuple[Granularity, int | None]:
         """Tell what granularity holds for a sample, and when the span ends that it speaks of."""
-        granularity = self._consent.for_sample(sample.taken_at_ms)
-        if granularity is Granularity.HALF_HOURLY:
-            return granularity, slot_start_ms(slot_of_sample(sample.taken_at_ms) + 1)
-        if granularity is Granularity.DAILY:
-            local_day = local_date(sample.taken_at_ms - 1, self._zone)
-            return granularity, day_of(local_day, self._zone).end_ms
-        return granularity, None
+        return span_of(self._consent, self._zone, sample.taken_at_ms)
 
     def _groups(self, stamped: list[StampedSample]) -> Iterator[_Group]:
         """Group samples by the granularity that holds for them and the span it speaks of."""
@@ -250,6 +256,21 @@ def _sendable(part: _Part, now_ms: int) -> tuple[list[StampedSample], int] | Non
     if len(ended) < len(groups):
         last_seq = groups[len(ended)].samples[0].seq - 1
     return (_allowed(ended), last_seq) if last_seq >= part.first_seq else None
+
+
+def _end_of_future(groups: list[_Group], end_seq: int, now_ms: int) -> int:
+    """Say up to which sequence a chunk is passed over: what a wrong clock dated ahead of the rest.
+
+    Spans that are still running hold nothing up that is dated well before them, behind them.
+    """
+    ahead = list(takewhile(lambda group: not _ended([group], now_ms), groups))
+    if not 0 < len(ahead) < len(groups):
+        return end_seq
+    behind = groups[len(ahead)].samples
+    earliest_ms = min(sample.taken_at_ms for group in ahead for sample in group.samples)
+    if earliest_ms - max(sample.taken_at_ms for sample in behind) <= 2 * METER_CLOCK_TOLERANCE_MS:
+        return end_seq
+    return behind[0].seq - 1
 
 
 def _ended(groups: list[_Group], now_ms: int) -> list[_Group]:

@@ -14,7 +14,7 @@ from agent.log import Log
 from agent.records import MeterLog
 from agent.sharing import Sharing
 from agent.uplink.framing import Chunk, Cut
-from agent.uplink.ledger import Delivery, Flight
+from agent.uplink.ledger import Delivery, Flight, Stored
 from agent.uplink.pacing import TokenBucket
 from agent.uplink.port import Channel, Uplink
 from shared.errors import FrameError
@@ -32,9 +32,14 @@ FRAMES_A_TURN = 1
 """A backlog's frame takes 10 ms to cut, ten times that on a small board: live goes in between."""
 
 
+def never_revised(_log: int) -> list[Stored]:
+    """Want every row at revision 0: where the time of none was ever changed."""
+    return []
+
+
 @dataclass(frozen=True, slots=True)
 class SessionRules:
-    """How fast and how often frames leave, and how they are cut from the log."""
+    """How fast and how often frames leave, how they are cut from the log, at which revisions."""
 
     frame_interval_s: float
     backlog_frames_per_s: float
@@ -42,6 +47,7 @@ class SessionRules:
     chunk_rows: Callable[[MeterLog, int], int]
     clock_pieces: Callable[[], int]
     cut: Callable[[MeterLog, Chunk], Cut]
+    wanted: Callable[[int], list[Stored]] = never_revised
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,6 @@ class Sender:
         self._hooks = hooks
         self._state = state
         self._bucket = TokenBucket(rules.backlog_frames_per_s, BURST_FRAMES)
-        self._clock_pieces = 0
         self._window_frames = 0
         self._in_flight = 0
         self._turn_frames = 0
@@ -108,13 +113,8 @@ class Sender:
         in how many seconds a backlog can go on; endless where it has to wait for an answer.
         """
         now_ms = self._hooks.monotonic_ms()
-        pieces = self._rules.clock_pieces()
         for _, delivery in deliveries:
-            if pieces != self._clock_pieces:
-                delivery.timeless.clear()
-                delivery.waiting.clear()
             self._state.frames_overdue += len(delivery.overdue(now_ms))
-        self._clock_pieces = pieces
         self._window_frames = window_frames
         self._in_flight = sum(len(delivery.flights) for _, delivery in deliveries)
         self._turn_frames, self._pause_s = 0, math.inf
@@ -175,7 +175,9 @@ class Sender:
         Say with which sequence to go on; None where what is left has to wait.
         """
         rows = self._log.read(meter_log.log, *chunk)
-        cut = self._rules.cut(meter_log, Chunk(*chunk, rows, chunk[1] < last_seq))
+        revision = delivery.revision_of(chunk[0])
+        looked_at = Chunk(*chunk, rows, chunk[1] < last_seq, revision=revision)
+        cut = self._rules.cut(meter_log, looked_at)
         if cut.last_seq < chunk[0]:
             # Its span goes on, for a day perhaps: not to be read again each second.
             delivery.waiting.add((chunk[0], last_seq))
@@ -206,7 +208,7 @@ class Sender:
         )
         due_ms = self._hooks.monotonic_ms() + int(answer_ms * self._jitter.uniform(1.0, 1.5))
         delivery.framed_to = max(delivery.framed_to, frame.last_seq)
-        delivery.flights.append(Flight(frame.first_seq, frame.last_seq, due_ms))
+        delivery.flights.append(Flight(frame.first_seq, frame.last_seq, due_ms, frame.revision))
         self._in_flight += 1
         self._state.frames_sent += 1
         return True

@@ -27,7 +27,7 @@ from agent.uplink.sender import (
 )
 from agent.uplink.store import REVISION_FACT, STORE_FACT, KnownStore
 from shared.errors import BadInputError
-from shared.frames import FRAME_VERSION
+from shared.frames import FRAME_VERSION, MAX_SEQ
 from shared.protocol import (
     ConsentLimit,
     Hello,
@@ -53,6 +53,9 @@ PAUSED_ASK_MS = 10 * MS_PER_MINUTE
 
 PROGRESS_NOTED_MS = MS_PER_SECOND
 """Counting what is left asks the database; a drain brings hundreds of receipts a second."""
+
+LEARN_EVERY_MS = 30 * MS_PER_SECOND
+"""How soon new rows of a span that is sent anew are looked at: it closes minutes after its end."""
 
 UNDELIVERED_PAUSE_MS = 5 * MS_PER_SECOND
 
@@ -143,7 +146,28 @@ class Session:
                 stored=self._log.stored_ranges(log), refused=self._log.held_refused(log)
             )
             self._deliveries[log] = known
+        if self._is_outdated(log, known):
+            self._learn(log, known)
         return known
+
+    def _is_outdated(self, log: int, known: Delivery) -> bool:
+        """Tell whether other revisions may be wanted: by a new piece, or of new rows of a span."""
+        if known.clock_pieces != self._rules.clock_pieces():
+            return True
+        since_ms = self._hooks.monotonic_ms() - known.learned_at_ms
+        if known.open_from_seq is None or since_ms < LEARN_EVERY_MS:
+            return False
+        return self._log.held_range(log, (known.open_from_seq, MAX_SEQ)) is not None
+
+    def _learn(self, log: int, known: Delivery) -> None:
+        held = self._log.held_range(log) or (0, 0)
+        known.clock_pieces = self._rules.clock_pieces()
+        known.learned_at_ms = self._hooks.monotonic_ms()
+        let_go = known.learn(self._rules.wanted(log), held[1])
+        # On a full disk it comes back with the next start, and is let go again.
+        with contextlib.suppress(sqlite3.Error):
+            for first_seq, last_seq, _ in let_go:
+                self._log.let_go(log, first_seq, last_seq)
 
     def take_stored(self) -> dict[int, list[tuple[int, int, int]]]:
         """Hand over what receipts have changed since last asked, for the next group commit to keep.

@@ -176,7 +176,8 @@ class HubBatch:
         first, last = frame.first_seq, frame.last_seq
         may_overlap = merge.overlaps(log.coverage, first, last)
         is_known = may_overlap and merge.covers(log.coverage, first, last, frame.revision)
-        if is_known and not frame.times_ms:
+        # What a correction withholds takes samples away: that it is covered does not settle it.
+        if is_known and not frame.times_ms and not frame.revision:
             return Verdict.DUPLICATE
         if may_overlap and max(frame.times_ms, default=self._now_ms) < self._horizon_ms:
             # The frames it would be held against may be gone: what is known is not stored again.

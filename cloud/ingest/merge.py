@@ -1,8 +1,7 @@
 """What a frame does to what is held: coverage, conflicts, register runs and meter-days. Pure.
 
-The truth is the union of samples by (log, sequence), the highest revision of each winning; a gap
-never takes a sample away. Everything here gives the same result for any order, split and
-repetition of frames.
+The truth is the union of samples by (log, sequence), as `readings.revisions` says which of them
+count. Everything here gives the same result for any order, split and repetition of frames.
 """
 
 from collections import Counter
@@ -11,11 +10,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from cloud.readings.revisions import decided_by, outranked, standing
 from cloud.readings.store import RunKey
 from shared.calendar import slot_of_sample, utc_day_of_slot
 from shared.frames import Column, Frame, Gap, GapKind
 from shared.meterdays import SlotEdges, edges_of, join_into
-from shared.ranges import Range, count, intersect, subtract, union
+from shared.ranges import Range, contains, count, intersect, subtract, union
 from shared.readings import COUNTERS
 
 Covered = tuple[int, int, int]
@@ -63,26 +63,20 @@ def covers(coverage: Sequence[Covered], first: int, last: int, revision: int) ->
     return not subtract([(first, last)], [one[:2] for one in coverage if one[2] >= revision])
 
 
-def declared_by(frames: Iterable[Frame], first: int, last: int) -> Counter[GapKind]:
+def declared_by(frames: Sequence[Frame], first: int, last: int) -> Counter[GapKind]:
     """Count the places of a range that frames declare to hold no sample, by the reason.
 
-    A sample wins over a gap whatever their revisions; of two gaps the higher revision's holds.
+    Of two gaps the higher revision's holds; within one revision the first of `GapKind`.
     """
-    ordered = sorted(frames, key=lambda one: one.revision, reverse=True)
-    taken = union(
-        span
-        for one in ordered
-        for span in subtract(
-            [(one.first_seq, one.last_seq)], [(gap.first_seq, gap.last_seq) for gap in one.gaps]
-        )
-    )
+    taken = union(part for _, parts in standing(frames) for part in parts)
+    kinds = list(GapKind)
+    gaps = [(one.revision, gap) for one in frames for gap in one.gaps]
     counts: Counter[GapKind] = Counter()
-    for one in ordered:
-        for gap in one.gaps:
-            part = intersect([(gap.first_seq, gap.last_seq)], [(first, last)])
-            new = subtract(part, taken)
-            counts[gap.kind] += count(new)
-            taken = union([*taken, *new])
+    for _, gap in sorted(gaps, key=lambda one: (-one[0], kinds.index(one[1].kind))):
+        part = intersect([(gap.first_seq, gap.last_seq)], [(first, last)])
+        new = subtract(part, taken)
+        counts[gap.kind] += count(new)
+        taken = union([*taken, *new])
     return counts
 
 
@@ -132,6 +126,7 @@ def compare(frame: Frame, held: Sequence[Frame]) -> Comparison:
         for seq, content in contents_of(other).items():
             if frame.first_seq <= seq <= frame.last_seq:
                 known.setdefault(seq, {})[other.revision] = content
+    outranked_by_held = outranked(frame.revision, held)
     new_seqs: list[Range] = []
     stale: set[int] = set()
     for seq, content in contents_of(frame).items():
@@ -142,10 +137,19 @@ def compare(frame: Frame, held: Sequence[Frame]) -> Comparison:
                 return Comparison([], seq, set())
             continue
         new_seqs.append((seq, seq))
-        if revisions:
+        if revisions or contains(outranked_by_held, seq, seq):
             stale.add(slot_of_sample(content.taken_at_ms))
             stale.update(slot_of_sample(other.taken_at_ms) for other in revisions.values())
-    return Comparison(union([*new_seqs, *_new_gaps(frame, held)]), None, stale)
+    new_gaps = _new_gaps(frame, held)
+    decided = intersect(decided_by(frame), new_gaps)
+    for seq, revisions in known.items():
+        if contains(decided, seq, seq):
+            stale.update(
+                slot_of_sample(other.taken_at_ms)
+                for revision, other in revisions.items()
+                if revision < frame.revision
+            )
+    return Comparison(union([*new_seqs, *new_gaps]), None, stale)
 
 
 def _agree(one: Content, other: Content) -> bool:
@@ -157,11 +161,20 @@ def _agree(one: Content, other: Content) -> bool:
 
 
 def _new_gaps(frame: Frame, held: Sequence[Frame]) -> list[Range]:
-    """List the gaps of a frame where nothing at its revision or above says anything yet."""
-    spans = [
-        (other.first_seq, other.last_seq) for other in held if other.revision >= frame.revision
-    ]
-    return subtract([(gap.first_seq, gap.last_seq) for gap in frame.gaps], spans)
+    """List the gaps of a frame that say what nothing held says yet.
+
+    What is withheld decides against lower revisions: only what decides too makes it needless.
+    """
+    peers = [one for one in held if one.revision >= frame.revision]
+    said = [(one.first_seq, one.last_seq) for one in peers]
+    decided = [part for one in peers for part in decided_by(one)]
+    return union(
+        part
+        for gap in frame.gaps
+        for part in subtract(
+            [(gap.first_seq, gap.last_seq)], decided if gap.kind is GapKind.WITHHELD else said
+        )
+    )
 
 
 def cut(frame: Frame, first: int, last: int) -> Frame:
@@ -202,14 +215,13 @@ def edges_by_run(frame: Frame) -> dict[RunKey, SlotEdges]:
 
 
 def effective(frames: Iterable[Frame]) -> dict[tuple[bytes, int], Content]:
-    """Unite frames: what each (log, sequence) says at its highest revision that is a sample."""
-    best: dict[tuple[bytes, int], tuple[int, Content]] = {}
-    for frame in frames:
+    """Unite frames: what each (log, sequence) says by the sample of it that counts."""
+    united: dict[tuple[bytes, int], Content] = {}
+    for frame, places in standing(frames):
         for seq, content in contents_of(frame).items():
-            key = (frame.log_id, seq)
-            if key not in best or best[key][0] < frame.revision:
-                best[key] = (frame.revision, content)
-    return {key: content for key, (_, content) in best.items()}
+            if contains(places, seq, seq):
+                united[frame.log_id, seq] = content
+    return united
 
 
 def remake(frames: Iterable[Frame], slots: set[int]) -> dict[RunKey, SlotEdges]:

@@ -6,10 +6,12 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from cloud.readings.repository import SqlReadingStore
+from cloud.readings.revisions import outranked
 from cloud.readings.store import StoredFrame
 from cloud.scope import Scope
 from cloud.tables import frames
 from shared.frames import decode_frame
+from shared.ranges import Range, contains
 from shared.readings import medium_of
 
 PAGE_FRAMES = 256
@@ -22,7 +24,7 @@ def samples(connection: Connection, *, with_all: bool) -> Iterator[bytes]:
     """Yield each stored copy of each sample as a JSON object.
 
     A sample stored twice at one revision is yielded twice: duplicates show. Copies that a higher
-    revision replaced are yielded only `with_all`.
+    revision replaced or withheld are yielded only `with_all`.
     """
     last_id = 0
     while True:
@@ -38,26 +40,26 @@ def samples(connection: Connection, *, with_all: bool) -> Iterator[bytes]:
         for frame_id, household_id, *columns in rows:
             last_id = frame_id
             stored = StoredFrame(*columns)
-            replaced = {} if with_all else _replaced(connection, Scope.of(household_id), stored)
+            replaced = [] if with_all else _replaced(connection, Scope.of(household_id), stored)
             yield from _lines(stored, replaced)
 
 
-def _replaced(connection: Connection, scope: Scope, stored: StoredFrame) -> dict[int, int]:
-    """Say, for each sequence that a frame of higher revision has a sample of, that revision."""
-    store = SqlReadingStore(connection)
-    return {
-        seq: other.revision
-        for other in store.frames_of_log(scope, stored.log_id, stored.first_seq, stored.last_seq)
-        if other.revision > stored.revision
-        for seq in decode_frame(other.payload).sequences()
-    }
+def _replaced(connection: Connection, scope: Scope, stored: StoredFrame) -> list[Range]:
+    """List the places of a frame that a higher revision has decided."""
+    others = SqlReadingStore(connection).frames_of_log(
+        scope, stored.log_id, stored.first_seq, stored.last_seq
+    )
+    return outranked(
+        stored.revision,
+        (decode_frame(one.payload) for one in others if one.revision > stored.revision),
+    )
 
 
-def _lines(stored: StoredFrame, replaced: dict[int, int]) -> Iterator[bytes]:
+def _lines(stored: StoredFrame, replaced: list[Range]) -> Iterator[bytes]:
     frame = decode_frame(stored.payload)
     medium = medium_of([column.register for column in frame.columns])
     for sample in frame.samples():
-        if sample.seq in replaced:
+        if contains(replaced, sample.seq, sample.seq):
             continue
         yield msgspec.json.encode(
             {

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from cloud.readings.revisions import outranked
 from cloud.readings.runs import agree, are_of_one_log, clip, group_runs, join_runs
 from cloud.readings.store import ReadingStore, RunKey, StoredFrame
 from cloud.readings.usage import QUANTITIES, RunEdges, keys_of, usage_by_slot
@@ -10,6 +11,7 @@ from cloud.scope import Scope
 from shared.calendar import utc_day_of_slot
 from shared.frames import Frame, decode_frame
 from shared.meterdays import SlotEdges, SlotUsage
+from shared.ranges import Range, contains
 from shared.readings import Medium
 from shared.units import EARLIEST_PLAUSIBLE_MS, LATEST_PLAUSIBLE_MS, MS_PER_DAY, SLOT_MS
 
@@ -34,7 +36,7 @@ class Displayed(NamedTuple):
 def sample_at(store: ReadingStore, scope: Scope, meter: str, at_ms: int) -> Displayed | None:
     """Find the last sample taken at or before `at_ms`; None where there is none.
 
-    A sample that a higher revision replaced is passed over.
+    A sample that a higher revision replaced or withheld is passed over.
     """
     looked = FIRST_LOOK_FRAMES
     while True:
@@ -71,11 +73,11 @@ def _best(
             ),
             reverse=True,
         )
-        replaced = _revisions(store, scope, stored) if ordered else {}
+        replaced = _replaced(store, scope, stored) if ordered else []
         for taken_at_ms, seq, place in ordered:
             if best is not None and (taken_at_ms, stored.log_id, seq) <= best[:3]:
                 break
-            if replaced.get(seq, stored.revision) == stored.revision:
+            if not contains(replaced, seq, seq):
                 best = (taken_at_ms, stored.log_id, seq, _displayed(frame, place))
                 break
     return best
@@ -90,14 +92,13 @@ def _displayed(frame: Frame, place: int) -> Displayed:
     return Displayed(frame.times_ms[place], registers, frame.qualities[place])
 
 
-def _revisions(store: ReadingStore, scope: Scope, stored: StoredFrame) -> dict[int, int]:
-    """Say the highest revision of each sequence of a frame that a higher one touches."""
-    highest: dict[int, int] = {}
-    for other in store.frames_of_log(scope, stored.log_id, stored.first_seq, stored.last_seq):
-        if other.revision > stored.revision:
-            for seq in decode_frame(other.payload).sequences():
-                highest[seq] = max(other.revision, highest.get(seq, 0))
-    return highest
+def _replaced(store: ReadingStore, scope: Scope, stored: StoredFrame) -> list[Range]:
+    """List the places of a frame that a higher revision has decided."""
+    others = store.frames_of_log(scope, stored.log_id, stored.first_seq, stored.last_seq)
+    return outranked(
+        stored.revision,
+        (decode_frame(one.payload) for one in others if one.revision > stored.revision),
+    )
 
 
 def usage_of(

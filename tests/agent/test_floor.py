@@ -10,7 +10,8 @@ from agent.floor import (
     TimeFloor,
     known_time,
 )
-from agent.timekeeping import METER_CLOCK_TOLERANCE_MS, BelievedTime
+from agent.pieces import BelievedTime
+from agent.timekeeping import METER_CLOCK_TOLERANCE_MS
 from shared.clock import SystemClock
 from shared.units import MS_PER_DAY, MS_PER_HOUR
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from agent.history import HISTORY_DAYS, History, RunKey
 from agent.log import Log
+from agent.pieces import Piece
 from agent.records import Batch, MeterLog, RunChange
 from agent.rows import LogRow
-from agent.timekeeping import ClockLedger, Piece
+from agent.timekeeping import ClockLedger
 from shared.meterdays import SlotEdges, edges_of, unpack_day
 from shared.readings import Medium
 from shared.units import MS_PER_DAY, SLOT_MS

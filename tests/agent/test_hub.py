@@ -9,10 +9,10 @@ import pytest
 from agent.app import build_hub
 from agent.departures import read_departures, read_totals
 from agent.hub import Hub
+from agent.pieces import Piece
 from agent.records import Batch
 from agent.roles import Role
 from agent.status import in_a_line, read_home_inputs
-from agent.timekeeping import Piece
 from agent.upkeep.retention import MAX_FREED_ROWS
 from agent.uplink.framing import Chunk
 from agent.uplink.port import Channel

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.log import Log
+from agent.pieces import Piece
 from agent.records import Hole
 from agent.rows import LogRow
-from agent.timekeeping import ClockLedger, Piece
+from agent.timekeeping import ClockLedger
 from agent.untimed import count_untimed, name_untimed
 from shared.frames import GapKind
 from shared.ranges import union

@@ -16,10 +16,11 @@ from agent.doctor.clocks import check_floor, check_undated, read_known_time
 from agent.doctor.reading import open_database
 from agent.floor import RELEASED_MS, KnownTime
 from agent.hub import Hub
+from agent.pieces import Piece
 from agent.records import Batch
 from agent.rows import LogRow
 from agent.status import read_home_inputs
-from agent.timekeeping import ClockLedger, Piece
+from agent.timekeeping import ClockLedger
 from agent.upkeep.sealing import seal
 from agent.uplink.framing import Chunk
 from agent.vitals import FACT, NOTE_EVERY_MS, decode_note

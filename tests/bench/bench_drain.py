@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 from agent.history import History
 from agent.log import Log
+from agent.pieces import Piece
 from agent.records import Batch
 from agent.rows import LogRow
-from agent.timekeeping import ClockLedger, Piece
+from agent.timekeeping import ClockLedger
 from agent.upkeep.opening import open_log
 from agent.upkeep.sealing import seal
 from firmware_bridge.simulator.p1_meter import P1Meter

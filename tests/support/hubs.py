@@ -8,9 +8,10 @@ from agent.config import Config, read_config
 from agent.consent import Consent
 from agent.hub import Hub, LinkState
 from agent.log import Log
+from agent.pieces import Piece
 from agent.records import Batch, MeterLog
 from agent.rows import LogRow
-from agent.timekeeping import ClockLedger, Piece
+from agent.timekeeping import ClockLedger
 from agent.uplink.port import Uplink
 from firmware_bridge.meters.codec import Refused, Telegram
 from firmware_bridge.simulator.oracle import OracleLine

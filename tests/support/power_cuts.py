@@ -15,9 +15,10 @@ from zoneinfo import ZoneInfo
 
 from agent import database
 from agent.log import Log
+from agent.pieces import Piece
 from agent.records import Batch, MeterLog, RunChange, Specimen
 from agent.rows import LogRow
-from agent.timekeeping import ClockLedger, Piece
+from agent.timekeeping import ClockLedger
 from agent.upkeep import sealing, thinning
 from agent.upkeep.salvage import why_damaged
 from agent.upkeep.thinning import Thinner

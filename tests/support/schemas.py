@@ -10,8 +10,8 @@ from pathlib import Path
 
 from agent.database import migrations
 from agent.log import Log
+from agent.pieces import Piece
 from agent.records import Batch, RunChange, Specimen
-from agent.timekeeping import Piece
 from shared.readings import Medium
 from tests.support.hubs import METER, START_MS, append, row_at
 

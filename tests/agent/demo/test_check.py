@@ -11,9 +11,9 @@ import pytest
 from agent.demo.check import Summary, Truth, check_demo, rfc3339
 from agent.demo.stage import Stage
 from agent.log import Log
+from agent.pieces import Piece
 from agent.records import Batch
 from agent.rows import LogRow
-from agent.timekeeping import Piece
 from shared.readings import Medium
 
 START_MS = 1_772_323_200_000

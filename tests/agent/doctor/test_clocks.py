@@ -17,7 +17,7 @@ from agent.doctor.clocks import (
 )
 from agent.doctor.guard import guard
 from agent.doctor.reading import open_database
-from agent.timekeeping import BelievedTime
+from agent.pieces import BelievedTime
 from shared.clock import DrivenClock
 from shared.units import MS_PER_HOUR
 from tests.support.hubs import START_MS, TIMED, config_in, log_with

@@ -11,8 +11,8 @@ import pytest
 
 from agent.blocks import BLOCK_ROWS
 from agent.log import Log
+from agent.pieces import Piece
 from agent.records import Batch, Departed, DepartureKey
-from agent.timekeeping import Piece
 from agent.upkeep import cli
 from agent.upkeep.opening import RENEWED_FACT, RESTORED, open_log
 from agent.upkeep.sealing import seal

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from agent.blocks import BLOCK_ROWS
+from agent.pieces import Piece
 from agent.reserve import RESERVE_BYTES, RESERVE_NAME, Reserve
 from agent.rows import LogRow
-from agent.timekeeping import ClockLedger, Piece
+from agent.timekeeping import ClockLedger
 from agent.upkeep import retention
 from agent.upkeep.retention import Retention, file_bytes
 from agent.upkeep.sealing import seal

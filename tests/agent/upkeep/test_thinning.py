@@ -8,9 +8,10 @@ import pytest
 
 from agent.blocks import BLOCK_ROWS, DAYS, HALF_HOURS
 from agent.log import Log
+from agent.pieces import Piece
 from agent.records import Hole, MeterLog, RunChange
 from agent.rows import LogRow
-from agent.timekeeping import ClockLedger, Piece
+from agent.timekeeping import ClockLedger
 from agent.upkeep.sealing import seal
 from agent.upkeep.thinning import Thinner, count_thinned, thin_rows
 from shared.frames import GapKind

@@ -1,0 +1,174 @@
+"""Corrections after sending, from the clock ledger to the cloud's half hours, in one process."""
+
+import random
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.upkeep.sealing import seal
+from agent.uplink.framing import CLOSED_AFTER_MS
+from shared.calendar import slot_start_ms
+from shared.units import MS_PER_HOUR, MS_PER_MINUTE
+from tests.support.corrections import WRONG_BY_MS, World
+
+HONEST_MS = 2_000 + 10
+"""What was dated stays unless it moves by more than 2 s, seen from a source that is 10 ms off."""
+
+WRONG_BY_HOURS_MS = WRONG_BY_MS[:-1]
+"""What a cloud takes: it refuses a sample of more than a day ahead until the hub knows better."""
+
+
+def play(world: World, rng: random.Random, steps: int) -> None:
+    """Let a home go through this and that, with sources that are wrong at times."""
+    for _ in range(steps):
+        action = rng.choice(
+            ("hear", "hear", "hear", "right", "wrong", "talk", "talk", "restart", "reboot", "seal")
+        )
+        if action == "hear":
+            world.hear(rng.randint(1, 45))
+        elif action == "right":
+            world.tell(rng.choice((0, 8, -8)))
+        elif action == "wrong":
+            world.tell(rng.choice(WRONG_BY_HOURS_MS), rng.choice((10, 1_500, 8_000)))
+        elif action == "talk":
+            chance = rng.choice((0.3, 1.0))
+            world.talk(lambda _, chance=chance: chance, rng.randint(0, 2**32))  # type: ignore[misc]  # a default of its own
+        elif action == "restart":
+            world.restart()
+        elif action == "reboot" and world.granularity != "half-hourly" and rng.random() < 0.3:
+            world.reboot(rng.randint(0, 3) * MS_PER_HOUR)
+        elif action == "seal":
+            seal(world.hub.log)
+
+
+def finish(world: World, rng: random.Random) -> None:
+    """Let the truth come out, every day that samples were ever dated on end, all arrive."""
+    world.tell(0)
+    world.hear(rng.randint(1, 20))
+    world.pass_by(40 * MS_PER_HOUR)
+    world.settle()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from(("10s", "half-hourly", "daily", "none")))
+def test_the_cloud_has_what_the_ledger_says_in_the_end(seed: int, granularity: str) -> None:
+    """Each sample once and at the hub's last word; half hours and the hub's days are those of it.
+
+    Sources wrong by seconds to hours, contradicted before and after sending, boots, restarts and
+    messages that are lost, late and doubled; a meter with or without a clock. A half hour that two
+    boots share may have been closed before the second learned its time: not here.
+    """
+    rng = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        meter_off_ms = rng.choice((None, None, 0, 30_000, -118_000, 10**9))
+        world = World(Path(folder), granularity, meter_off_ms)
+        play(world, rng, rng.randint(4, 24))
+        finish(world, rng)
+
+        resolved, stored = world.resolved(), world.stored()
+
+        assert world.cloud.hub().conflicts == 0
+        assert {place: resolved[place][1] for place in stored} == stored
+        assert world.hub_edges() == world.true_edges()
+        now_ms = world.hub.utc_ms()
+        if granularity == "10s":
+            assert stored.keys() == resolved.keys()
+            assert world.cloud_edges() == world.true_edges()
+        elif granularity == "half-hourly":
+            edges = world.cloud_edges()
+            for slot, one in world.true_edges().items():
+                if slot_start_ms(slot + 1) + CLOSED_AFTER_MS <= now_ms:
+                    assert edges.get(slot) == one
+        elif granularity == "none":
+            assert stored == {}
+        world.close()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32))
+def test_where_the_ledger_learned_the_truth_the_cloud_has_it(seed: int) -> None:
+    """Sources wrong, each otherwise, and each contradicted by the truth: nothing stays wrong."""
+    rng = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(Path(folder))
+        world.hear(rng.randint(0, 30))
+        for wrong_by_ms in rng.sample(WRONG_BY_MS, rng.randint(1, 3)):
+            world.tell(wrong_by_ms)
+            world.hear(rng.randint(1, 60))
+            if rng.random() < 0.7:
+                world.talk()
+            world.tell(rng.choice((0, 5, -5)))
+            world.hear(rng.randint(1, 60))
+            if rng.random() < 0.3:
+                world.restart()
+        finish(world, rng)
+
+        assert world.stored().keys() == world.true_ms.keys()
+        assert world.worst_ms() <= HONEST_MS
+        world.close()
+
+
+@pytest.mark.parametrize("granularity", ["10s", "half-hourly"])
+def test_an_hour_that_was_sent_wrong_is_put_right(tmp_path: Path, granularity: str) -> None:
+    """The first word was five hours off; the truth comes when all of it is stored already."""
+    world = World(tmp_path, granularity)
+    world.tell(5 * MS_PER_HOUR)
+    world.hear(90)
+    world.settle()
+    wrong = world.stored()
+    world.tell(0)
+    world.hear(45)
+    world.pass_by(MS_PER_HOUR)
+
+    world.settle()
+
+    right = world.stored()
+    assert max(abs(at_ms - world.true_ms[place]) for place, at_ms in right.items()) <= HONEST_MS
+    assert (
+        min(abs(wrong[place] - right[place]) for place in wrong.keys() & right.keys()) > MS_PER_HOUR
+    )
+    assert world.cloud_edges() == world.true_edges()
+    assert world.cloud.hub().conflicts == 0
+    world.close()
+
+
+def test_a_liar_between_two_that_agree_moves_nothing_for_good(tmp_path: Path) -> None:
+    """One reply of a wrong server, put right a minute later: what was right is right again."""
+    world = World(tmp_path)
+    world.tell(0)
+    world.hear(60)
+    world.settle()
+    before = world.stored()
+    world.tell(20 * MS_PER_MINUTE)
+    world.settle()
+    moved = world.stored()
+    world.hear(1)
+    world.tell(0)
+
+    world.settle()
+
+    after = world.stored()
+    assert moved != before
+    assert {place: after[place] for place in before} == before
+    assert world.worst_ms() <= HONEST_MS
+    world.close()
+
+
+def test_nothing_is_sent_again_where_no_time_moved(tmp_path: Path) -> None:
+    """A day of sources that agree: every frame at revision 0, each row once."""
+    world = World(tmp_path)
+    for _ in range(24):
+        world.tell(0, 40)
+        world.hear(60)
+        world.talk()
+    world.settle()
+
+    assert world.hub.ledger.size > 1
+    assert world.cloud.service is not None
+    (log,) = world.hub.log.all_logs()
+    assert world.hub.wanted(log.log) == []
+    assert {revision for _, _, revision in world.session.delivery(log.log).stored} == {0}
+    world.close()
