@@ -55,10 +55,7 @@ class Specimen:
 
 @dataclass(slots=True)
 class Batch:
-    """What one group commit writes, all of it or none.
-
-    `is_packed` has its rows written as blocks, which takes longer and spares the card.
-    """
+    """What one group commit writes, all of it or none."""
 
     rows: list[tuple[MeterLog, LogRow]] = field(default_factory=list)
     run_changes: list[RunChange] = field(default_factory=list)
@@ -67,7 +64,6 @@ class Batch:
     folded: dict[int, int] = field(default_factory=dict)
     stored: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
     facts: dict[str, bytes] = field(default_factory=dict)
-    is_packed: bool = False
 
     def is_empty(self) -> bool:
         """Tell whether there is nothing to write."""

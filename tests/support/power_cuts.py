@@ -136,7 +136,7 @@ def _live(life: Life, log: Log, draw: random.Random) -> None:
 
 
 def _commit(life: Life, log: Log, draw: random.Random) -> None:
-    batch, rows = Batch(is_packed=draw.random() < 0.6), {}
+    batch, rows = Batch(), {}
     for _ in range(draw.choice((1, 1, 2, 6, 8))):
         meter = draw.choice(("M1", "M1", "G1"))
         meter_log = log.meter_log(meter, Medium.ELECTRICITY)
