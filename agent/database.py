@@ -54,11 +54,11 @@ def open_database(path: Path) -> sqlite3.Connection:
     connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_AUTOCHECKPOINT_PAGES}")
     connection.execute("PRAGMA foreign_keys = ON")
     migrate(connection, path)
-    _lengthen_wal(path)
+    lengthen_wal(path)
     return connection
 
 
-def _lengthen_wal(path: Path) -> None:
+def lengthen_wal(path: Path) -> None:
     """Give the WAL the length it will have, as zeros, which recovery takes for its end.
 
     A file that grows has the file system write where its new blocks are with every commit: on an

@@ -280,10 +280,10 @@ def missed(hour: Hour) -> list[str]:
 
 
 def replace_section(report: Path = REPORT) -> None:
-    """Write the section anew where the page has it, or at the page's end."""
-    before, _, rest = report.read_text(encoding="utf-8").partition(f"\n{TITLE}\n")
-    _, mark, after = rest.partition("\n## ")
-    report.write_text(before + section() + mark + after, encoding="utf-8")
+    """Write the section anew where the page has it, or before its others."""
+    before, found, after = report.read_text(encoding="utf-8").partition(f"\n{TITLE}\n")
+    kept, mark, others = (after if found else before).partition("\n## ")
+    report.write_text((before if found else kept) + section() + mark + others, encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -55,14 +55,15 @@ def test_the_section_is_put_where_the_page_had_it(
     assert "| ext4, 1 KiB blocks | 60 s | 12,000 B | 8,000 B | 1.50 | 2 | 17.3 MB | 30 MB |" in once
 
 
-def test_a_page_without_the_section_gets_it_at_its_end(
+def test_a_page_without_the_section_gets_it_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first run adds it."""
+    """The first run adds it, before the others."""
     page = tmp_path / "benchmarks.md"
-    page.write_text("# Benchmarks\n")
+    page.write_text("# Benchmarks\n\n## Captures\n\nbelow\n")
     monkeypatch.setattr(card, "read_record", lambda: hour(CARD, 0, 12_000))
 
     replace_section(page)
 
     assert f"# Benchmarks\n\n{TITLE}\n\nWritten by" in page.read_text()
+    assert page.read_text().endswith("|\n\n## Captures\n\nbelow\n")
