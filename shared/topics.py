@@ -1,9 +1,9 @@
 """Every MQTT topic, spelled here and nowhere else (docs/reference/topics.md is made from it).
 
 Device to cloud: `hearthlink/v1/<thing>/frames|live|hello|status`; cloud to device:
-`hearthlink/v1/<thing>/receipts`. The tariff reaches the hub in AWS IoT's own named-shadow topics,
-which Mosquitto carries as they are. Identity is the thing in the topic, held true by the broker's
-access list, never a field of a payload.
+`hearthlink/v1/<thing>/receipts`. Shadows (the tariff, settings, health), provisioning and jobs have
+AWS IoT's own topics, which Mosquitto carries as they are. Identity is the thing in the topic, held
+true by the broker's access list, never a field of a payload.
 """
 
 import re
@@ -17,7 +17,15 @@ THING_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 SERVICE_PREFIX = "cloud-"
 """Common names that the access list lets see every household; no hub may have one."""
 
+CLAIM_PREFIX = "claim-"
+"""Common names of one-time claim identities: they may provision, no more; no hub has one."""
+
 TARIFF_SHADOW = "tariff"
+SETTINGS_SHADOW = "settings"
+HEALTH_SHADOW = "health"
+
+CREATE_FROM_CSR = "$aws/certificates/create-from-csr/json"
+"""Where a certificate is asked for (AWS IoT fleet provisioning)."""
 
 LEVELS = 4
 """The root's two levels, the thing, and what is said; an AWS topic has at least as many."""
@@ -84,6 +92,49 @@ def shadow_delta(thing: str, shadow: str) -> str:
 def shadow_branch(thing: str) -> str:
     """Filter that matches all of one thing's shadow topics, and nothing else."""
     return f"$aws/things/{thing}/shadow/#"
+
+
+def shadow_update(thing: str, shadow: str) -> str:
+    """Where a hub reports its part of a named shadow."""
+    return f"$aws/things/{thing}/shadow/name/{shadow}/update"
+
+
+def provision(template: str) -> str:
+    """Where a certificate is made a thing's (AWS IoT RegisterThing).
+
+    Self-hosted, the template is the asker's own common name: the access list then proves who asks.
+    """
+    return f"$aws/provisioning-templates/{template}/provision/json"
+
+
+def accepted(topic: str) -> str:
+    """Where a request to one of AWS IoT's topics is answered."""
+    return f"{topic}/accepted"
+
+
+def rejected(topic: str) -> str:
+    """Where it is answered that it is refused."""
+    return f"{topic}/rejected"
+
+
+def jobs_branch(thing: str) -> str:
+    """Filter that matches all of one thing's job topics, and nothing else."""
+    return f"$aws/things/{thing}/jobs/#"
+
+
+def jobs_notify_next(thing: str) -> str:
+    """Where a hub hears that another job is the next (AWS IoT jobs)."""
+    return f"$aws/things/{thing}/jobs/notify-next"
+
+
+def job_start_next(thing: str) -> str:
+    """Where a hub asks for its next job, which thereby begins."""
+    return f"$aws/things/{thing}/jobs/start-next"
+
+
+def job_update(thing: str, job_id: str) -> str:
+    """Where a hub reports how a job goes."""
+    return f"$aws/things/{thing}/jobs/{job_id}/update"
 
 
 CLOUD_BRANCHES = (f"{ROOT}/#", "$aws/things/#")

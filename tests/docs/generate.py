@@ -24,7 +24,13 @@ GROUP = "hearthlink.commands"
 SETTINGS_MODULES = {"The hub": "agent.config", "The cloud": "cloud.config"}
 PACKAGES = ("agent", "cloud", "firmware_bridge", "shared")
 MADE_BY = "<!-- Written by `make reference` from the code; change it there. -->"
-SAMPLES = {"thing": "<thing>", "shadow": "<name>", "prefix": ""}
+SAMPLES = {
+    "thing": "<thing>",
+    "shadow": "<name>",
+    "prefix": "",
+    "job_id": "<job>",
+    "template": "<template>",
+}
 
 
 class ParserAskedError(Exception):
@@ -64,7 +70,7 @@ def topic_rows() -> list[tuple[str, str]]:
     rows = []
     for name, function in inspect.getmembers(topics, inspect.isfunction):
         parameters = list(inspect.signature(function).parameters)
-        is_topic = parameters[:1] == ["thing"] and not name.startswith("check")
+        is_topic = parameters[:1] in (["thing"], ["template"]) and not name.startswith("check")
         if is_topic:
             values = [SAMPLES[parameter] for parameter in parameters]
             rows.append((function(*values), _summary(function)))

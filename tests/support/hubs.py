@@ -8,7 +8,7 @@ from unittest import mock
 
 from agent import writer
 from agent.config import Config, read_config
-from agent.consent import Consent, Granularity
+from agent.consent import Consent
 from agent.hub import Hub, LinkState
 from agent.log import Log
 from agent.records import Batch, MeterLog
@@ -19,6 +19,7 @@ from firmware_bridge.meters.codec import Refused, Telegram
 from firmware_bridge.simulator.oracle import OracleLine
 from firmware_bridge.simulator.p1_meter import telegrams
 from shared.clock import Clock, DrivenClock
+from shared.consent import Granularity
 from shared.readings import Medium, Sample
 
 METER = "M1"

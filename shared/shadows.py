@@ -1,0 +1,73 @@
+"""What a hub's named shadows hold: its health as it reports it, settings as the cloud asks. Pure.
+
+Shadows are AWS IoT's: `desired` is the cloud's, `reported` the hub's, a delta is what differs. The
+tariff's shadow is written by shared/tariffs.py.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+from shared.errors import BadInputError
+
+MAX_SHADOW_BYTES = 8 * 1024
+MAX_SHADOW_DEPTH = 8
+"""AWS IoT's limits, held self-hosted too."""
+
+
+class MeterHealth(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One meter as the hub hears it; `signal_dbm` where its link knows one."""
+
+    meter: str
+    medium: str
+    protocol: str
+    last_heard_ms: int | None = None
+    signal_dbm: int | None = None
+
+
+class HubHealth(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The health shadow's `reported`: said after connecting, when it changes, and hourly.
+
+    `card_life_days` is the predicted life at today's writes; `slot` the update slot that runs.
+    """
+
+    agent_version: str
+    reported_at_ms: int
+    clock_source: str
+    clock_uncertainty_ms: int | None
+    backlog_samples: int
+    certificate_expires_ms: int | None = None
+    card_life_days: int | None = None
+    slot: str = ""
+    meters: list[MeterHealth] = []
+    problems: list[str] = []
+
+
+class RemoteSettings(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The settings shadow: what the cloud may set; None leaves what the hub's own file says.
+
+    The hub refuses all of a change that has one bad value, and reports why under `refused`. Live
+    ends by itself at `live_until_ms`. Consent is not here: receipts carry its limit.
+    """
+
+    frame_interval_s: Annotated[int, msgspec.Meta(ge=1, le=3600)] | None = None
+    backlog_frames_per_s: Annotated[float, msgspec.Meta(ge=0.1, le=100)] | None = None
+    commit_window_s: Annotated[int, msgspec.Meta(ge=0, le=300)] | None = None
+    live_until_ms: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+
+class SettingsReport(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The settings shadow's `reported`: what holds, and why the last change does not."""
+
+    settings: RemoteSettings
+    refused: str = ""
+
+
+def decode_settings(payload: bytes) -> RemoteSettings:
+    """Read desired settings; raises BadInputError naming the first that cannot be."""
+    if len(payload) > MAX_SHADOW_BYTES:
+        raise BadInputError(f"settings of {len(payload)} bytes; {MAX_SHADOW_BYTES} at most")
+    try:
+        return msgspec.json.decode(payload, type=RemoteSettings)
+    except msgspec.MsgspecError as error:
+        raise BadInputError(f"settings: {error}") from error
