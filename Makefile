@@ -17,7 +17,7 @@ PIP := PIP_REQUIRE_VIRTUALENV=1 $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 CHECKED := agent cloud firmware_bridge shared tests
 
-.PHONY: help demo test check format bench soak prove clean setup lock reference screenshot tests wheel-tests
+.PHONY: help demo test check format bench bench-card soak prove clean setup lock reference screenshot tests wheel-tests
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,13 +41,16 @@ check: $(VENV)/.dev-ready ## format, lint, types, import contracts, documentatio
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/docs
 
-bench: $(VENV)/.bench-ready ## measure against the peers and write docs/benchmarks.md
+bench: $(VENV)/.bench-ready $(VENV)/.thingsboard-ready ## measure against the peers and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench.run $(ARGS)
+
+bench-card: $(VENV)/.dev-ready ## live an hour of a hub's card, as root, and write it into docs/benchmarks.md
+	$(BIN)/python -m tests.bench.card $(ARGS)
 
 soak: $(VENV)/.dev-ready prove ## the long runs of what CI runs shortly: 100,000 mutations, a million frames, 10,000 power cuts
 	$(BIN)/python -m tests.soak.mutations --count 100000
 	$(BIN)/python -m tests.soak.frames --count 1000000
-	$(BIN)/python -m tests.faults.soak --cuts 10000 --kills 1000
+	$(BIN)/python -m tests.faults.soak --cuts 10000 --kills 1000 --keep
 
 # Seeds go on where the record ends, so that each run tries what none has tried.
 SCHEDULES ?= 20000
@@ -114,4 +117,11 @@ $(VENV)/.dev-ready: $(VENV)/.project requirements/dev.lock packaging/setup.sh
 
 $(VENV)/.bench-ready: $(VENV)/.dev-ready requirements/bench.lock
 	@$(PIP) install --require-hashes -r requirements/bench.lock
+	@touch $@
+
+# A peer that brings a paho of its own lives apart.
+$(VENV)/.thingsboard-ready: $(BIN)/python requirements/thingsboard.lock
+	@$(BIN)/python -m venv $(VENV)/thingsboard
+	@PIP_REQUIRE_VIRTUALENV=1 $(VENV)/thingsboard/bin/python -m pip --disable-pip-version-check --quiet \
+		install --require-hashes -r requirements/thingsboard.lock
 	@touch $@

@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -15,6 +16,7 @@ from agent.rows import LogRow
 from shared.columns import (
     Deltas,
     WireColumn,
+    columns_of,
     from_deltas,
     from_wire,
     rows_of,
@@ -30,6 +32,9 @@ BLOCK_ROWS = 360
 AS_COMMITTED, EVERY_ROW, HALF_HOURS, DAYS = range(-1, 3)
 """What is left in a block, its `detail`: a commit's rows before they are sealed with others, every
 row of a segment, or what thinning left of it."""
+
+COMMIT_LEVEL = 1
+"""Of deflate, for sixty rows: half the time of level 6 and 7 % larger, until they are sealed."""
 
 MAX_UNPACKED_BYTES = 1 << 22
 """A block of the most registers a sample has, each value of nine bytes, is a tenth of it."""
@@ -57,8 +62,20 @@ class _Body(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     registers: list[WireColumn]
 
 
+class _CommitBody(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Columns as they are, coded in two calls: a commit waits for them."""
+
+    fixed: tuple[list[int], list[int], list[int], list[int | None], list[int | None], list[int]]
+    registers: dict[str, list[int | None]]
+
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Body).decode
+_decode_commit = msgspec.msgpack.Decoder(_CommitBody).decode
+_COMMIT_HEAD = 0x92
+"""What MessagePack begins an array of two with: by it the one body is told from the other."""
+
+_fixed = attrgetter("seq", "boot", "monotonic_ms", "meter_clock_ms", "captured_at_ms", "quality")
 
 
 def pack_rows(rows: Sequence[LogRow]) -> bytes:
@@ -81,20 +98,35 @@ def pack_rows(rows: Sequence[LogRow]) -> bytes:
         )
     except OverflowError as error:
         raise BadInputError(f"two values in a row differ too much: {error}") from error
+    return _deflate(body, len(rows), COMPRESSION_LEVEL)
+
+
+def pack_commit(rows: Sequence[LogRow]) -> bytes:
+    """Pack a commit's rows in a tenth of the time, somewhat larger; raises BadInputError too."""
+    try:
+        fixed = [*zip(*map(_fixed, rows), strict=True)]
+        body = _encode((fixed, columns_of([row.registers for row in rows])))
+    except OverflowError as error:
+        raise BadInputError(f"a value passes 64 bits: {error}") from error
+    return _deflate(body, len(rows), COMMIT_LEVEL)
+
+
+def _deflate(body: bytes, count: int, level: int) -> bytes:
     if len(body) > MAX_UNPACKED_BYTES:
-        raise BadInputError(f"a block of {len(rows)} rows is {len(body)} bytes")
-    return zlib.compress(body, COMPRESSION_LEVEL)
+        raise BadInputError(f"a block of {count} rows is {len(body)} bytes")
+    return zlib.compress(body, level)
 
 
 def unpack_rows(body: bytes) -> list[LogRow]:
-    """Undo `pack_rows`; raises BadInputError where the bytes are no block."""
+    """Undo either packing; raises BadInputError where the bytes are no block."""
     try:
         inflater = zlib.decompressobj()
         inflated = inflater.decompress(body, MAX_UNPACKED_BYTES)
         if not inflater.eof:
             raise BadInputError(f"block of {len(body)} bytes is cut short or too large")
-        packed = _decode(inflated)
-        return _rows_of(packed)
+        if inflated[:1] == bytes([_COMMIT_HEAD]):
+            return _rows_of_commit(_decode_commit(inflated))
+        return _rows_of(_decode(inflated))
     except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
         raise BadInputError(f"block of {len(body)} bytes: {error}") from error
 
@@ -116,6 +148,17 @@ def _rows_of(packed: _Body) -> list[LogRow]:
             registers,
             from_deltas(packed.qualities).values,
             strict=True,
+        )
+    ]
+
+
+def _rows_of_commit(body: _CommitBody) -> list[LogRow]:
+    seqs, boots, heard, meter_clocks, captures, qualities = body.fixed
+    registers = rows_of(body.registers, len(qualities))
+    return [
+        LogRow(*fields)
+        for fields in zip(
+            seqs, boots, heard, meter_clocks, captures, registers, qualities, strict=True
         )
     ]
 
@@ -157,3 +200,10 @@ def make_block(
     if read_block(head, body, checksum) != list(rows):
         raise BadInputError(f"rows {first_seq} to {last_seq} do not come back from their block")
     return head, body, checksum
+
+
+def make_commit_block(log: int, rows: Sequence[LogRow]) -> tuple[BlockHead, bytes, int]:
+    """Make a block of a commit's rows, which replaces nothing: it need not be read again first."""
+    head = BlockHead(log, rows[0].seq, rows[-1].seq, len(rows), AS_COMMITTED)
+    body = pack_commit(rows)
+    return head, body, block_checksum(head, body)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from agent.allocator import spare_memory
 from agent.config import load_config
 from shared.cli import EXIT_OK
 from shared.errors import OperatorError
@@ -25,6 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
 def run(arguments: Sequence[str]) -> int:
     """Run the hub until it is told to stop."""
     chosen = build_parser().parse_args(arguments)
+    spare_memory()
     # systemd's watchdog ends a hub that hangs with SIGABRT: the journal then shows where it hung.
     faulthandler.enable()
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)

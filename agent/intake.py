@@ -137,20 +137,16 @@ class Intake:
         while True:
             on_answer()
             await asyncio.sleep(max(window_s, 0.05))
-            await self.commit(is_packed=True)
+            await self.commit()
 
-    async def commit(self, *, is_packed: bool = False) -> bool:
-        """Write what waits, durably, and hand it on; False where the disk refused it.
-
-        A commit that came by its window has time to pack its rows, which spares the card.
-        """
+    async def commit(self) -> bool:
+        """Write what waits, durably, and hand it on; False where the disk refused it."""
         # A stopping hub cancels whoever waits here; what the disk took must still be handed on.
-        return await asyncio.shield(asyncio.ensure_future(self._commit(is_packed=is_packed)))
+        return await asyncio.shield(asyncio.ensure_future(self._commit()))
 
-    async def _commit(self, *, is_packed: bool) -> bool:
+    async def _commit(self) -> bool:
         async with self._committing:
             batch, self._batch = self._batch, Batch()
-            batch.is_packed = is_packed
             self._in_writing = batch
             self._complete(batch)
             if batch.is_empty():

@@ -9,7 +9,7 @@ import hashlib
 import logging
 import os
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -47,13 +47,14 @@ class Marks(msgspec.Struct):
     reserved: dict[bytes, int] = {}
     generation: int = 0
 
-    def cover(self, rows: Iterable[tuple[MeterLog, LogRow]]) -> None:
-        """Make sure that the file reserves these rows' sequences before they are committed."""
-        reserved = self.reserved
+    def cover(self, rows: Sequence[tuple[MeterLog, LogRow]]) -> None:
+        """Make sure that the file reserves these rows' sequences before they are committed.
+
+        Each log's rows are in order of sequence.
+        """
+        newest = {meter_log.log_id: row.seq for meter_log, row in rows}
         short = {
-            meter_log.log_id: row.seq
-            for meter_log, row in rows
-            if row.seq >= reserved.get(meter_log.log_id, 0)
+            log_id: seq for log_id, seq in newest.items() if seq >= self.reserved.get(log_id, 0)
         }
         if not short:
             return

@@ -99,8 +99,7 @@ class Batch:
     """What one group commit writes, all of it or none.
 
     `stored` is what receipts of the store `stored_by` have said; where the hub has met another
-    meanwhile it is not written. `is_packed` has its rows written as blocks, which takes longer and
-    spares the card.
+    meanwhile it is not written.
     """
 
     rows: list[tuple[MeterLog, LogRow]] = field(default_factory=list)
@@ -112,7 +111,6 @@ class Batch:
     stored_by: str | None = None
     facts: dict[str, bytes] = field(default_factory=dict)
     departures: list[tuple[DepartureKey, Departed]] = field(default_factory=list)
-    is_packed: bool = False
 
     def is_empty(self) -> bool:
         """Tell whether there is nothing to write."""

@@ -5,15 +5,19 @@ Numbers registers and knows the shape of each log's rows. Begins and ends no tra
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 
-from agent.blocks import AS_COMMITTED, make_block
+from agent.blocks import make_commit_block
 from agent.departures import write_departures
 from agent.records import Batch, MeterLog, Specimen
 from agent.rows import LogRow, Shape, records_of, shape_of
-from shared.errors import BadInputError
 
 LEAST_PACKED_ROWS = 4
 """Fewer are smaller as rows: a block carries the names of its registers."""
+
+MOST_PACKED_ROWS = 60
+"""What a rotten byte can take: ten minutes of a commit that wrote many rows at once."""
 
 MAX_QUARANTINE_ROWS = 500
 """Whole specimens kept for a look; older ones are dropped, their counts stay."""
@@ -38,7 +42,7 @@ class Writer:
     def write(self, batch: Batch) -> None:
         """Write a batch."""
         if batch.rows:
-            self.write_rows(batch.rows, is_packed=batch.is_packed)
+            self.write_rows(batch.rows)
         if batch.run_changes:
             self._db.executemany(
                 "INSERT OR REPLACE INTO register_runs VALUES (?, ?, ?, ?, ?)",
@@ -60,35 +64,33 @@ class Writer:
         if batch.stored and batch.stored_by in (None, self._read_store()):
             self._write_stored(batch.stored)
 
-    def write_rows(
-        self, rows: Sequence[tuple[MeterLog, LogRow]], *, is_packed: bool = False
-    ) -> None:
+    def write_rows(self, rows: Sequence[tuple[MeterLog, LogRow]]) -> None:
         """Write rows, each log's in order of sequence, and count its next sequence on."""
         by_log: dict[int, list[LogRow]] = {}
-        for meter_log, row in rows:
-            by_log.setdefault(meter_log.log, []).append(row)
+        for meter_log, of_log in groupby(rows, itemgetter(0)):
+            by_log.setdefault(meter_log.log, []).extend(row for _, row in of_log)
         for log, its_rows in by_log.items():
-            if not is_packed or not self._write_packed(log, its_rows):
-                self._write_loose(log, its_rows)
+            for start in range(0, len(its_rows), MOST_PACKED_ROWS):
+                self._write_some(log, its_rows[start : start + MOST_PACKED_ROWS])
             self._db.execute(
                 "UPDATE logs SET next_seq = ? WHERE log = ?", (its_rows[-1].seq + 1, log)
             )
+
+    def _write_some(self, log: int, rows: list[LogRow]) -> None:
+        """Write rows as one block, which costs one place in a tree for all of them.
+
+        Where they are few, or leave out a sequence, each is a row by itself.
+        """
+        if len(rows) < LEAST_PACKED_ROWS or rows[-1].seq - rows[0].seq != len(rows) - 1:
+            self._write_loose(log, rows)
+            return
+        head, body, checksum = make_commit_block(log, rows)
+        self._db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)", (*head, checksum, body))
 
     def _write_loose(self, log: int, rows: list[LogRow]) -> None:
         shape = self._shapes.get(log) or self._new_shape(log, rows[0].registers)
         records = records_of(log, rows, shape, self._new_shape)
         self._db.executemany("INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?)", records)
-
-    def _write_packed(self, log: int, rows: list[LogRow]) -> bool:
-        """Write rows as one block; False where they are too few or do not fit one."""
-        if len(rows) < LEAST_PACKED_ROWS or rows[-1].seq - rows[0].seq != len(rows) - 1:
-            return False
-        try:
-            head, body, checksum = make_block(log, rows, detail=AS_COMMITTED)
-        except BadInputError:
-            return False
-        self._db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)", (*head, checksum, body))
-        return True
 
     def _new_shape(self, log: int, names: Iterable[str]) -> Shape:
         """Work out the shape of a log's samples anew, numbering registers not seen before."""

@@ -11,11 +11,12 @@ export PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS='' PIP_EXTRA_INDEX_URL=''
 export CUSTOM_COMPILE_COMMAND='make lock'
 
 compile() {
-    local lock=requirements/$1.lock
+    local lock=requirements/$1.lock asked=requirements/$1.in
+    [ -e "$asked" ] || asked=pyproject.toml
     shift
     "$python" -m piptools compile --quiet --generate-hashes --strip-extras --allow-unsafe \
         --resolver=backtracking --no-emit-options \
-        ${LOCK_BEFORE:+--uploaded-prior-to "$LOCK_BEFORE"} --output-file "$lock" "$@" pyproject.toml
+        ${LOCK_BEFORE:+--uploaded-prior-to "$LOCK_BEFORE"} --output-file "$lock" "$@" "$asked"
     echo "$lock: $(grep -c '==' "$lock") packages"
 }
 
@@ -32,3 +33,5 @@ compile aws --extra agent --extra aws
 compile cloud --extra cloud
 compile bench --extra agent --extra cloud --extra bench
 compile zigbee --extra agent --extra zigbee
+# In an environment of its own: it brings a paho of its own under the same name.
+compile thingsboard ${LOCK_UPGRADE:+--upgrade}

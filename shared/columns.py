@@ -4,6 +4,7 @@ Lists to wire structs and back; docs/reference/frame.md is the specification. No
 sequences, gaps or bytes.
 """
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, chain, groupby, repeat
@@ -77,13 +78,13 @@ def from_deltas(coded: Deltas) -> Undone:
 
 def columns_of(rows: Sequence[Mapping[str, int]]) -> dict[str, list[int | None]]:
     """Turn rows of named values into columns, None where a row lacks the name."""
-    names: dict[str, int] = {}
-    for row in rows:
-        names.update(row)
-    if len(names) > 1 and all(len(row) == len(names) for row in rows):
+    first = rows[0] if rows else {}
+    if len(first) > 1 and sum(map(len, rows)) == len(first) * len(rows):
         # Every row has every name, as a meter's rows nearly always do: a third of the time.
-        columns = zip(*map(itemgetter(*names), rows), strict=True)
-        return dict(zip(names, map(list, columns), strict=True))
+        with contextlib.suppress(KeyError):
+            columns = zip(*map(itemgetter(*first), rows), strict=True)
+            return dict(zip(first, map(list, columns), strict=True))
+    names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name) for row in rows] for name in names}
 
 

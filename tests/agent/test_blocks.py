@@ -1,13 +1,28 @@
 """Blocks: rows come back as they were, and any rotten byte damages the block as a whole."""
 
+import zlib
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.blocks import BlockHead, block_checksum, make_block, pack_rows, read_block, unpack_rows
+from agent.blocks import (
+    AS_COMMITTED,
+    BlockHead,
+    block_checksum,
+    make_block,
+    make_commit_block,
+    pack_commit,
+    pack_rows,
+    read_block,
+    unpack_rows,
+)
 from agent.rows import LogRow
 from shared.errors import BadInputError
 from tests.support.hubs import row_at, rows_every
+
+Make = Callable[[int, list[LogRow]], tuple[BlockHead, bytes, int]]
 
 int62 = st.integers(-(2**62), 2**62)
 registers = st.dictionaries(st.sampled_from(["import_mwh", "gas_l", "power_import_w"]), int62)
@@ -39,9 +54,27 @@ def test_rows_come_back_as_they_were(rows: list[LogRow]) -> None:
     assert head == BlockHead(7, rows[0].seq, rows[-1].seq, len(rows), 0)
 
 
-def test_every_rotten_byte_damages_the_block() -> None:
+@given(row_runs())
+def test_rows_of_a_commit_come_back_as_they_were(rows: list[LogRow]) -> None:
+    """Any rows, however far apart their values are, survive the block a commit writes."""
+    head, body, checksum = make_commit_block(7, rows)
+
+    assert read_block(head, body, checksum) == rows
+    assert head == BlockHead(7, rows[0].seq, rows[-1].seq, len(rows), AS_COMMITTED)
+
+
+def test_a_value_past_64_bits_is_refused() -> None:
+    """What no column holds is said, and not cut off."""
+    rows = [row_at(seq, seq, {"import_mwh": -(2**63) - 1}) for seq in (1, 2)]
+
+    with pytest.raises(BadInputError, match="64 bits"):
+        make_commit_block(1, rows)
+
+
+@pytest.mark.parametrize("make", [make_block, make_commit_block])
+def test_every_rotten_byte_damages_the_block(make: Make) -> None:
     """A block is sound as a whole or not at all."""
-    head, body, checksum = make_block(1, rows_every(40))
+    head, body, checksum = make(1, rows_every(40))
 
     for place in range(len(body)):
         rotten = bytearray(body)
@@ -71,8 +104,9 @@ def test_a_head_that_does_not_fit_its_rows_is_damage() -> None:
 
 def test_bytes_that_are_no_block_are_refused() -> None:
     """Short, foreign and empty bytes raise the error that says so."""
-    body = pack_rows(rows_every(5))
-    for wrong in (b"", b"not deflated", body[:-1]):
+    halves = [pack(rows_every(5))[:-1] for pack in (pack_rows, pack_commit)]
+    uneven = zlib.compress(b"\x92\x96\x91\x01\x90\x90\x90\x90\x90\x80")
+    for wrong in (b"", b"not deflated", uneven, *halves):
         with pytest.raises(BadInputError):
             unpack_rows(wrong)
 

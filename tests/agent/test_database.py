@@ -1,5 +1,6 @@
 """The hub's database file: how it is opened, what it refuses, and old schemas."""
 
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from agent.log import Log
 from agent.timekeeping import ClockLedger
 from shared.consent import Granularity
 from shared.errors import OperatorError
-from tests.support.hubs import METER, START_MS, sound_rows
+from tests.support.hubs import METER, START_MS, append, log_with, rows_every, sound_rows
 
 SCHEMAS = sorted((Path(__file__).parent / "databases").glob("schema_*.sql"))
 
@@ -22,6 +23,36 @@ def test_file_is_durable_and_bounded(tmp_path: Path) -> None:
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
     connection.close()
+
+
+def test_the_wal_has_its_length_from_the_start(tmp_path: Path) -> None:
+    """It does not grow until a checkpoint: growing would cost the card more than the commits."""
+    path = tmp_path / "hub.sqlite"
+    log, meter_log = log_with(path, 0)
+    before = Path(f"{path}-wal").stat().st_size
+
+    for row in rows_every(60):
+        append(log, meter_log, [row])
+
+    assert Path(f"{path}-wal").stat().st_size == before > 400 * 1_024
+    log.close()
+
+
+@pytest.mark.parametrize("count", [0, 5])
+def test_zeros_behind_the_wal_are_its_end(tmp_path: Path, count: int) -> None:
+    """Killed before its first commit or after a few, a hub has what was committed, no more."""
+    path, killed = tmp_path / "hub.sqlite", tmp_path / "killed.sqlite"
+    Log(path).close()
+    log, meter_log = log_with(path, count)
+    for suffix in ("", "-wal"):
+        shutil.copyfile(f"{path}{suffix}", f"{killed}{suffix}")
+
+    revived = Log(killed)
+
+    assert Path(f"{killed}-wal").stat().st_size > 400 * 1_024
+    assert len(sound_rows(revived, meter_log)) == count
+    revived.close()
+    log.close()
 
 
 def test_reader_cannot_write(tmp_path: Path) -> None:

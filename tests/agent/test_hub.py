@@ -33,6 +33,7 @@ from tests.support.hubs import (
     METER,
     START_MS,
     append,
+    append_loose,
     config_in,
     gas_telegram,
     hub_in,
@@ -197,7 +198,7 @@ def test_stored_rows_are_freed_after_their_retention(tmp_path: Path) -> None:
     hub.believe(START_MS, 10, "ntp")
     meter_log = hub.log.meter_log(METER, Medium.ELECTRICITY)
     rows = [row_at(n, START_MS + n * 10_000, boot=hub.boot) for n in range(1, 101)]
-    append(hub.log, meter_log, rows)
+    append_loose(hub.log, meter_log, rows)
     hub.log.write("UPDATE samples SET checksum = 0 WHERE seq = 1", ())
     hub.session = session_of(hub, FakeUplink())
     hub.session.is_answered = True
@@ -226,7 +227,7 @@ def test_a_range_that_is_never_stored_does_not_keep_the_rest(tmp_path: Path) -> 
     meter_log = hub.log.meter_log(METER, Medium.ELECTRICITY)
     count = MAX_FREED_ROWS + 20
     rows = [row_at(n, START_MS + n, boot=hub.boot) for n in range(1, count + 1)]
-    append(hub.log, meter_log, rows)
+    append_loose(hub.log, meter_log, rows)
     hub.session = session_of(hub, FakeUplink())
     hub.session.is_answered = True
     hub.session.delivery(meter_log.log).stored = [(MAX_FREED_ROWS + 11, count, 0)]

@@ -261,7 +261,7 @@ def test_reading_sees_only_what_is_committed(tmp_path: Path) -> None:
 
 def test_held_range_within_a_range(tmp_path: Path) -> None:
     """What is held can be asked for a part of a log."""
-    log, meter_log = log_with(tmp_path / "hub.sqlite", 9)
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 9, is_loose=True)
     log.free(meter_log.log, 3, 5)
 
     assert log.held_range(meter_log.log, (2, 8)) == (2, 8)

@@ -4,20 +4,18 @@ import sqlite3
 import statistics
 import tempfile
 import time
-from itertools import islice
 from pathlib import Path
 
 from agent.log import Log
 from agent.marks import MARKS_NAME, Marks
 from agent.records import Batch, MeterLog
-from agent.rows import LogRow
-from firmware_bridge.simulator.p1_meter import telegrams
+from agent.rows import LogRow, records_of, shape_of
 from shared.readings import Medium
+from tests.bench.rows import simulated_rows
 
-START_MS = 1_767_225_600_000
 COMMITS = 800
 ROUNDS = 40
-TARGET = 0.7
+TARGET = 0.8
 
 
 def measure() -> list[dict[str, object]]:
@@ -32,13 +30,14 @@ def _measure(rows_a_commit: int) -> dict[str, object]:
         log = Log(Path(folder) / "ours.sqlite")
         log.use_marks(Marks(Path(folder) / MARKS_NAME, "bench"))
         meter_log = log.meter_log("SIM-E-0001", Medium.ELECTRICITY)
-        raw = _RawLog(Path(folder) / "raw.sqlite")
-        rows = _rows(COMMITS * rows_a_commit // ROUNDS * ROUNDS)
+        rows = simulated_rows(COMMITS * rows_a_commit // ROUNDS * ROUNDS)
+        raw = _RawLog(Path(folder) / "raw.sqlite", rows[0])
         share = len(rows) // ROUNDS
         for turn in range(ROUNDS):
             batch = rows[turn * share : (turn + 1) * share]
             ours_s.append(_time_ours(log, meter_log, batch, rows_a_commit))
-            raw_s.append(_time_raw(raw, log, meter_log, batch, rows_a_commit))
+            raw_s.append(_time_raw(raw, meter_log, batch, rows_a_commit))
+        assert log.count_rows(meter_log.log) == len(rows)
         log.close()
         raw.database.close()
     ours, theirs = (share / statistics.median(took) for took in (ours_s, raw_s))
@@ -56,9 +55,10 @@ def _measure(rows_a_commit: int) -> dict[str, object]:
 
 
 class _RawLog:
-    """The floor: the same table, the bytes ready made, and nothing else."""
+    """The floor: a row for each sample, its bytes ready made, and nothing else."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, row: LogRow) -> None:
+        self.shape = shape_of(row.registers, {name: n for n, name in enumerate(row.registers, 1)})
         self.database = sqlite3.connect(path, isolation_level=None)
         self.database.execute("PRAGMA journal_mode = WAL")
         self.database.execute("PRAGMA synchronous = FULL")
@@ -69,14 +69,6 @@ class _RawLog:
         )
 
 
-def _rows(count: int) -> list[LogRow]:
-    emitted = telegrams(1, START_MS, START_MS + (count + 1) * 10_000)
-    return [
-        LogRow(seq, 1, lines[0].taken_at_ms, lines[0].taken_at_ms, None, lines[0].registers, 0)
-        for seq, (_, lines) in enumerate(islice(emitted, count), 1)
-    ]
-
-
 def _time_ours(log: Log, meter_log: MeterLog, rows: list[LogRow], rows_a_commit: int) -> float:
     started = time.perf_counter()
     for at in range(0, len(rows), rows_a_commit):
@@ -84,19 +76,15 @@ def _time_ours(log: Log, meter_log: MeterLog, rows: list[LogRow], rows_a_commit:
     return time.perf_counter() - started
 
 
-def _time_raw(
-    raw: _RawLog, log: Log, meter_log: MeterLog, rows: list[LogRow], rows_a_commit: int
-) -> float:
-    kept = log.committed.execute(
-        "SELECT * FROM samples WHERE log = ? AND seq BETWEEN ? AND ? ORDER BY seq",
-        (meter_log.log, rows[0].seq, rows[-1].seq),
-    ).fetchall()
+def _time_raw(raw: _RawLog, meter_log: MeterLog, rows: list[LogRow], rows_a_commit: int) -> float:
+    number, shape = meter_log.log, raw.shape
+    ready = records_of(number, rows, shape, lambda *_: shape)
     database = raw.database
     started = time.perf_counter()
-    for at in range(0, len(kept), rows_a_commit):
+    for at in range(0, len(ready), rows_a_commit):
         database.execute("BEGIN IMMEDIATE")
         database.executemany(
-            "INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?)", kept[at : at + rows_a_commit]
+            "INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?)", ready[at : at + rows_a_commit]
         )
         database.execute("COMMIT")
     return time.perf_counter() - started

@@ -11,21 +11,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 
 from agent.log import Log
 from agent.marks import MARKS_NAME, Marks
 from agent.records import Batch
-from agent.rows import LogRow
 from agent.upkeep.retention import file_bytes
 from agent.upkeep.sealing import seal
-from firmware_bridge.simulator.p1_meter import telegrams
 from shared.readings import Medium
+from tests.bench.rows import CADENCE_MS, simulated_rows
 from tests.support.disk import Disk, loop_disk
 
-START_MS = 1_767_225_600_000
-CADENCE_MS = 10_000
 PAGE_BYTES = 4_096
 S_PER_DAY = 86_400
 COMMITS = 720
@@ -114,13 +110,12 @@ def _ours(disk: Disk, commits: int, rows_a_commit: int, wait: Wait) -> float:
     """Commit, seal and checkpoint as a hub does: device bytes a commit."""
     log = _open(disk.folder / f"hub-{rows_a_commit}.sqlite")
     meter_log = log.meter_log("SIM-E-0001", Medium.ELECTRICITY)
-    rows = _rows(commits * rows_a_commit + 1)
+    rows = simulated_rows(commits * rows_a_commit + 1)
     log.commit(Batch(rows=[(meter_log, rows[0])]))
     disk.settle()
     before = disk.written_bytes()
     for at in range(1, len(rows), rows_a_commit):
         batch = Batch(rows=[(meter_log, row) for row in rows[at : at + rows_a_commit]])
-        batch.is_packed = True
         log.commit(batch)
         seal(log)
         wait(disk)
@@ -136,18 +131,10 @@ def _open(path: Path) -> Log:
     return log
 
 
-def _rows(count: int) -> list[LogRow]:
-    emitted = telegrams(1, START_MS, START_MS + (count + 1) * CADENCE_MS)
-    return [
-        LogRow(seq, 1, lines[0].taken_at_ms, lines[0].taken_at_ms, None, lines[0].registers, 0)
-        for seq, (_, lines) in enumerate(islice(emitted, count), 1)
-    ]
-
-
 def _sealed(disk: Disk) -> dict[str, object]:
     log = _open(disk.folder / "sealed.sqlite")
     meter_log = log.meter_log("SIM-E-0001", Medium.ELECTRICITY)
-    rows = _rows(SEALED_DAYS * 8_640)
+    rows = simulated_rows(SEALED_DAYS * 8_640)
     for at in range(0, len(rows), 60):
         log.commit(Batch(rows=[(meter_log, row) for row in rows[at : at + 60]]))
         seal(log)

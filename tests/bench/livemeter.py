@@ -4,6 +4,7 @@ Each telegram's power is a number of its own, so that an event says which telegr
 ends run in this process and are read by one clock.
 """
 
+import contextlib
 import http.client
 import json
 import socket
@@ -15,6 +16,9 @@ from typing import Self
 
 from fastcrc import crc16
 
+from firmware_bridge.simulator.p1_meter import P1Meter
+from shared.clock import SystemClock
+from shared.readings import Medium
 from tests.support.way import TOKEN
 
 POWERS = 20_000
@@ -113,3 +117,49 @@ def lateness_s(meter: LiveMeter, watches: Sequence[LiveWatch]) -> list[float]:
     """List how late each event came after its telegram's last byte was written."""
     seen = [entry for watch in watches for entry in watch.seen_s.items()]
     return [at_s - meter.written_s[number] for number, at_s in seen]
+
+
+class SpokenMeter:
+    """A simulated meter that speaks at its beat to every hub that connects, until told to stop."""
+
+    def __init__(self, pause_s: float, stop: threading.Event) -> None:
+        self._pause_s = pause_s
+        self._stop = stop
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._peers: list[socket.socket] = []
+        self._threads = [threading.Thread(target=run) for run in (self._accept, self._speak)]
+
+    @property
+    def link(self) -> str:
+        """The address a hub reads it at."""
+        return f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._stop.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for one in (*self._peers, self._listener):
+            one.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                self._peers.append(self._listener.accept()[0])
+
+    def _speak(self) -> None:
+        meter = P1Meter(1, _now_ms(), shows=frozenset({Medium.ELECTRICITY}))
+        while not self._stop.wait(self._pause_s):
+            said = meter.emit(_now_ms()).telegram
+            for peer in list(self._peers):
+                with contextlib.suppress(OSError):
+                    peer.sendall(said)
+
+
+def _now_ms() -> int:
+    return SystemClock().utc_ms() // 1_000 * 1_000

@@ -4,7 +4,8 @@ Each tests/bench/bench_<subject>.py has a `measure() -> list[dict]`; a row has t
 `ours`, `unit`, `peer`, `theirs`, `ratio`, `target`, `note`. `ratio` is how many times better ours
 is, `target` the least ratio allowed; where there is no peer, `theirs` is the limit, and `ratio`
 how far inside it ours lies, with `target` 1. A row without a target is shown and not judged.
-The captures, file by file, come after the table (`score.py`).
+After the table come the card's hour, as `make bench-card` last measured it (`card.py`), and the
+captures, file by file (`score.py`).
 Figures come from one run on one machine: only their ratios travel.
 """
 
@@ -16,6 +17,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from tests.bench import card
 from tests.bench.score import section
 
 BENCH_FOLDER = Path(__file__).parent
@@ -40,6 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
         rows += measure()
     missed = [row for row in rows if not is_met(row)]
     report = render(rows)
+    if not options.only:
+        report += card.section()
     if not options.only or "captures" in options.only:
         report += section()
     if options.only:

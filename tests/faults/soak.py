@@ -1,6 +1,7 @@
 """The long form of the power cuts: `python -m tests.faults.soak --cuts 10000 --kills 1000`.
 
 Prints one JSON object; exit status 1 where anything acknowledged was lost, altered or doubled.
+With `--keep` it is the last result, `soak.json`, which docs/benchmarks.md shows.
 """
 
 import argparse
@@ -9,12 +10,14 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.support.kills import kill_often
 from tests.support.power_cuts import Verdict, cut_everywhere, record
 
 STEPS = 200
+RECORD = Path(__file__).with_name("soak.json")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="where the lives begin; default 1")
     parser.add_argument("--cuts", type=int, default=10_000, help="power cuts, at the least")
     parser.add_argument("--kills", type=int, default=0, help="processes killed with SIGKILL")
+    parser.add_argument("--keep", action="store_true", help="keep it as the last result")
     chosen = parser.parse_args(arguments)
     started_s = time.monotonic()
     total = Verdict()
@@ -40,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         toll = kill_often(Path(folder) / "hub.sqlite", chosen.kills, chosen.seed)
     report = {
+        "date": datetime.now(UTC).date().isoformat(),
         "seeds": [chosen.seed, seed - 1],
         "power_cuts": asdict(total),
         "done_to_the_log": done,
@@ -47,6 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
         "seconds": round(time.monotonic() - started_s),
     }
     print(json.dumps(report))
+    if chosen.keep:
+        RECORD.write_text(json.dumps(report, indent=1) + "\n")
     return 0 if total.is_sound() and not (toll.lost or toll.doubled) else 1
 
 

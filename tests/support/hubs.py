@@ -1,9 +1,12 @@
 """What tests of the agent share: logs and rows, samples and telegrams, a configuration, a hub."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+from agent import writer
 from agent.config import Config, read_config
 from agent.consent import Consent
 from agent.hub import Hub, LinkState
@@ -63,12 +66,21 @@ def append(log: Log, meter_log: MeterLog, rows: Iterable[LogRow]) -> list[LogRow
     return written
 
 
-def log_with(path: Path, count: int, *, every_ms: int = 10_000) -> tuple[Log, MeterLog]:
+def append_loose(log: Log, meter_log: MeterLog, rows: Iterable[LogRow]) -> list[LogRow]:
+    """Do the same, each row by itself, as commits of a row or two leave them."""
+    with mock.patch.object(writer, "LEAST_PACKED_ROWS", sys.maxsize):
+        return append(log, meter_log, rows)
+
+
+def log_with(
+    path: Path, count: int, *, every_ms: int = 10_000, is_loose: bool = False
+) -> tuple[Log, MeterLog]:
     """Open a log that holds so many rows of one electricity meter."""
     log = Log(path)
     meter_log = log.meter_log(METER, Medium.ELECTRICITY)
     if count:
-        append(log, meter_log, rows_every(count, every_ms=every_ms))
+        put = append_loose if is_loose else append
+        put(log, meter_log, rows_every(count, every_ms=every_ms))
     return log, meter_log
 
 

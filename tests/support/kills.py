@@ -25,7 +25,8 @@ sealing.BLOCK_ROWS = 24
 log = open_log(Path(sys.argv[1]))
 meter_log = log.meter_log(METER, Medium.ELECTRICITY)
 while True:
-    append(log, meter_log, [row_at(meter_log.next_seq + n, 0) for n in range(4)])
+    first = meter_log.next_seq
+    append(log, meter_log, [row_at(first + n, 0) for n in range(1 + first % 7)])
     print(meter_log.next_seq - 1, flush=True)
     sealing.seal(log)
 """

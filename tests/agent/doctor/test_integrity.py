@@ -31,7 +31,7 @@ from tests.support.hubs import log_with
 def path(tmp_path: Path) -> Path:
     """A database of a hub that has stopped: one log of sixty samples."""
     path = tmp_path / "hub.sqlite"
-    log_with(path, 60)[0].close()
+    log_with(path, 60, is_loose=True)[0].close()
     return path
 
 

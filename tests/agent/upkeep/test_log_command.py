@@ -19,7 +19,7 @@ from agent.upkeep.sealing import seal
 from shared.errors import OperatorError
 from shared.readings import Medium
 from shared.units import MS_PER_DAY
-from tests.support.hubs import BOOT, METER, START_MS, append, rows_every, sound_rows
+from tests.support.hubs import BOOT, METER, START_MS, append, append_loose, rows_every, sound_rows
 
 ROWS = BLOCK_ROWS + 40
 
@@ -34,7 +34,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     log = open_log(folder / "hub.sqlite")
     log.boot_number("boot")
     log.add_clock_piece(Piece(BOOT, 0, START_MS, 10, "ntp"))
-    append(log, log.meter_log(METER, Medium.ELECTRICITY), rows_every(ROWS))
+    append_loose(log, log.meter_log(METER, Medium.ELECTRICITY), rows_every(ROWS))
     seal(log)
     log.close()
     return folder

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from agent.blocks import BLOCK_ROWS
+from agent.blocks import AS_COMMITTED, BLOCK_ROWS, make_block
 from agent.log import Log
 from agent.records import Batch, Hole
 from agent.rows import LogRow
 from agent.upkeep.sealing import seal
+from agent.writer import LEAST_PACKED_ROWS, MOST_PACKED_ROWS
 from shared.frames import GapKind
-from tests.support.hubs import METER, append, log_with, row_at, rows_every, sound_rows
+from tests.support.hubs import METER, append, append_loose, log_with, row_at, rows_every, sound_rows
 
 
 def counts(log: Log) -> tuple[int, int]:
@@ -24,7 +25,7 @@ def counts(log: Log) -> tuple[int, int]:
 
 def test_sealed_rows_are_read_as_before(tmp_path: Path) -> None:
     """Full segments become blocks; every row, range and count stays as it was."""
-    log, meter_log = log_with(tmp_path / "hub.sqlite", 2 * BLOCK_ROWS + 50)
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 2 * BLOCK_ROWS + 50, is_loose=True)
     before = list(log.read(meter_log.log, 1, 10_000))
 
     sealed = seal(log)
@@ -45,7 +46,7 @@ def test_sealed_rows_are_read_as_before(tmp_path: Path) -> None:
 
 def test_a_segment_that_is_not_full_stays_rows(tmp_path: Path) -> None:
     """The newest rows wait for their segment to fill."""
-    log, _ = log_with(tmp_path / "hub.sqlite", BLOCK_ROWS - 1)
+    log, _ = log_with(tmp_path / "hub.sqlite", BLOCK_ROWS - 1, is_loose=True)
 
     assert seal(log) == 0
     assert counts(log) == (BLOCK_ROWS - 1, 0)
@@ -70,7 +71,7 @@ def test_sealing_goes_on_after_a_reopening(tmp_path: Path) -> None:
 
 def test_a_damaged_row_is_sealed_around(tmp_path: Path) -> None:
     """Its neighbours are sealed; it stays where it is, and is still said to be damaged."""
-    log, meter_log = log_with(tmp_path / "hub.sqlite", BLOCK_ROWS)
+    log, meter_log = log_with(tmp_path / "hub.sqlite", BLOCK_ROWS, is_loose=True)
     log.write("UPDATE samples SET checksum = checksum + 1 WHERE seq IN (5, 360)", ())
 
     assert seal(log) == BLOCK_ROWS - 2
@@ -84,7 +85,7 @@ def test_a_damaged_row_is_sealed_around(tmp_path: Path) -> None:
 
 def test_a_segment_of_damage_alone_does_not_hold_up_the_rest(tmp_path: Path) -> None:
     """Nothing of it can be sealed; the segment after it is."""
-    log, _ = log_with(tmp_path / "hub.sqlite", 2 * BLOCK_ROWS)
+    log, _ = log_with(tmp_path / "hub.sqlite", 2 * BLOCK_ROWS, is_loose=True)
     log.write("UPDATE samples SET checksum = checksum + 1 WHERE seq <= ?", (BLOCK_ROWS,))
 
     assert seal(log) == BLOCK_ROWS
@@ -98,7 +99,7 @@ def test_rows_that_no_column_holds_are_sealed_in_parts(tmp_path: Path) -> None:
     rows[9] = row_at(10, 0, {"import_mwh": -(2**63)})
     rows[10] = row_at(11, 0, {"import_mwh": 2**63 - 1})
     log, meter_log = log_with(tmp_path / "hub.sqlite", 0)
-    append(log, meter_log, rows)
+    append_loose(log, meter_log, rows)
 
     seal(log)
 
@@ -136,7 +137,7 @@ def test_a_damaged_block_is_a_hole_between_its_neighbours(tmp_path: Path, change
 
 def test_a_block_is_freed_when_the_whole_of_it_may_go(tmp_path: Path) -> None:
     """Freeing into its middle leaves it; up to its end takes it and counts its rows."""
-    log, meter_log = log_with(tmp_path / "hub.sqlite", BLOCK_ROWS + 10)
+    log, meter_log = log_with(tmp_path / "hub.sqlite", BLOCK_ROWS + 10, is_loose=True)
     seal(log)
 
     assert log.free(meter_log.log, 1, 100) == 0
@@ -147,7 +148,7 @@ def test_a_block_is_freed_when_the_whole_of_it_may_go(tmp_path: Path) -> None:
 
 def test_sealing_that_breaks_changes_nothing(tmp_path: Path) -> None:
     """A disk that is full in the middle of it leaves the rows as they are."""
-    log, _ = log_with(tmp_path / "hub.sqlite", BLOCK_ROWS)
+    log, _ = log_with(tmp_path / "hub.sqlite", BLOCK_ROWS, is_loose=True)
     log.write(
         "CREATE TRIGGER broken BEFORE DELETE ON samples BEGIN SELECT RAISE(ABORT, 'no'); END", ()
     )
@@ -165,7 +166,7 @@ def test_rows_packed_as_they_were_committed_are_sealed_together(tmp_path: Path) 
     rows = rows_every(BLOCK_ROWS + 57, first_seq=4, start_ms=30_000)
     for start in range(0, len(rows), 6):
         packed = [(meter_log, row) for row in rows[start : start + 6]]
-        log.commit(Batch(rows=packed, is_packed=True))
+        log.commit(Batch(rows=packed))
     before = list(log.read(meter_log.log, 1, 9_999))
     as_committed = counts(log)
 
@@ -185,7 +186,7 @@ def test_a_damaged_commit_is_sealed_around(tmp_path: Path) -> None:
     rows = rows_every(BLOCK_ROWS)
     for start in range(0, len(rows), 6):
         packed = [(meter_log, row) for row in rows[start : start + 6]]
-        log.commit(Batch(rows=packed, is_packed=True))
+        log.commit(Batch(rows=packed))
     log.write("UPDATE blocks SET checksum = 0 WHERE first_seq = 61", ())
 
     seal(log)
@@ -197,15 +198,57 @@ def test_a_damaged_commit_is_sealed_around(tmp_path: Path) -> None:
     log.close()
 
 
-def test_rows_that_fit_no_block_are_committed_as_rows(tmp_path: Path) -> None:
-    """A commit is never refused because its rows cannot be packed."""
+def test_rows_that_no_column_holds_are_committed_in_one_block(tmp_path: Path) -> None:
+    """A commit codes no differences: values however far apart are taken as they are."""
     log, meter_log = log_with(tmp_path / "hub.sqlite", 0)
     rows = rows_every(6)
     rows[1] = row_at(2, 0, {"import_mwh": 2**63 - 1})
     rows[2] = row_at(3, 0, {"import_mwh": -(2**63)})
 
-    log.commit(Batch(rows=[(meter_log, row) for row in rows], is_packed=True))
+    append(log, meter_log, rows)
 
-    assert counts(log) == (6, 0)
+    assert counts(log) == (0, 1)
     assert sound_rows(log, meter_log) == rows
+    log.close()
+
+
+def test_a_commit_of_many_rows_is_parted(tmp_path: Path) -> None:
+    """A rotten byte takes no more than a block of sixty; a few left over are rows."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 0)
+
+    rows = append(log, meter_log, rows_every(2 * MOST_PACKED_ROWS + LEAST_PACKED_ROWS - 1))
+
+    assert counts(log) == (LEAST_PACKED_ROWS - 1, 2)
+    assert sound_rows(log, meter_log) == rows
+    log.close()
+
+
+def test_rows_that_leave_out_a_sequence_are_committed_as_rows(tmp_path: Path) -> None:
+    """A block has every sequence of its range but those that thinning gave up."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 0)
+    rows = [row for row in rows_every(9) if row.seq != 4]
+
+    append(log, meter_log, rows)
+
+    assert counts(log) == (8, 0)
+    assert sound_rows(log, meter_log) == rows
+    log.close()
+
+
+def test_blocks_of_a_commit_by_an_earlier_version_are_read_and_sealed(tmp_path: Path) -> None:
+    """They are packed as segments are; the columns of a sealed block come of either."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 0)
+    rows = rows_every(BLOCK_ROWS)
+    for start in range(0, BLOCK_ROWS // 2, 6):
+        head, body, kept = make_block(1, rows[start : start + 6], detail=AS_COMMITTED)
+        append(log, meter_log, rows[start : start + 1])
+        log.write("DELETE FROM samples", ())
+        log.write("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)", (*head, kept, body))
+    append(log, meter_log, rows[BLOCK_ROWS // 2 :])
+
+    before = sound_rows(log, meter_log)
+    sealed = seal(log)
+
+    assert before == sound_rows(log, meter_log) == rows
+    assert (sealed, counts(log)) == (BLOCK_ROWS, (0, 1))
     log.close()

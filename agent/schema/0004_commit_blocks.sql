@@ -1,0 +1,2 @@
+-- The tables stay as they are. From here on the body of a block with detail -1 may have its columns
+-- as plain numbers, which a program of schema 3 would take for damage: it is to refuse the file.

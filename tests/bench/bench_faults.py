@@ -1,0 +1,50 @@
+"""What the last long run of power cuts and kills said: `make soak` keeps it, this shows it."""
+
+import json
+
+from tests.faults.soak import RECORD
+
+LEAST_CUTS = 10_000
+LEAST_KILLS = 1_000
+
+
+def measure() -> list[dict[str, object]]:
+    """Show the record; nothing counts where anything acknowledged was lost, altered or doubled."""
+    if not RECORD.exists():
+        return [{"name": "power cuts and kills", "note": "no long run is recorded: make soak"}]
+    told = json.loads(RECORD.read_text())
+    cuts, kills = dict(told["power_cuts"]), told["kills"]
+    count = cuts.pop("cuts")
+    harm = sum(cost for name, cost in cuts.items() if name != "faults")
+    run = f"the last long run, {told['date']}: {told['seconds'] / 60:.0f} minutes"
+    return [
+        _row(
+            "power cuts, each after another write of the log",
+            count,
+            LEAST_CUTS,
+            harm,
+            f"{run}; {cuts['lost']} acknowledged rows lost, {cuts['altered']} altered, "
+            f"{cuts['corrupt']} files corrupt",
+        ),
+        _row(
+            "kill -9 of a process that appends and seals",
+            kills["kills"],
+            LEAST_KILLS,
+            kills["lost"] + kills["doubled"],
+            f"{run}; of {kills['acknowledged']:,} acknowledged rows {kills['lost']} lost, "
+            f"{kills['doubled']} doubled",
+        ),
+    ]
+
+
+def _row(name: str, count: int, least: int, harm: int, note: str) -> dict[str, object]:
+    return {
+        "name": name,
+        "ours": count,
+        "unit": "times",
+        "peer": "limit",
+        "theirs": least,
+        "ratio": 0 if harm else round(count / least, 2),
+        "target": 1,
+        "note": note,
+    }
