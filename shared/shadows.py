@@ -28,7 +28,8 @@ class MeterHealth(msgspec.Struct, frozen=True, omit_defaults=True):
 class HubHealth(msgspec.Struct, frozen=True, omit_defaults=True):
     """The health shadow's `reported`: said after connecting, when it changes, and hourly.
 
-    `card_life_days` is the predicted life at today's writes; `slot` the update slot that runs.
+    `card_life_days` is the predicted life at today's writes; `slot` the update slot that runs;
+    `page_answers` whether the hub's own page answered the hub, None where it is off.
     """
 
     agent_version: str
@@ -39,6 +40,7 @@ class HubHealth(msgspec.Struct, frozen=True, omit_defaults=True):
     certificate_expires_ms: int | None = None
     card_life_days: int | None = None
     slot: str = ""
+    page_answers: bool | None = None
     meters: list[MeterHealth] = []
     problems: list[str] = []
 
