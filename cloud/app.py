@@ -12,9 +12,11 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from cloud import errors, health
-from cloud.bootstrap import open_database
+from cloud.bootstrap import open_database, open_registry
 from cloud.config import Config
 from cloud.db import Database
+from cloud.fleet import hubendpoints as fleet
+from cloud.fleet import jobendpoints as jobs
 from cloud.households.repository import household_of
 from cloud.households.revocations import may_be_live
 from cloud.hubauth import HubGate
@@ -63,10 +65,22 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
         live=feed,
         publish=link.publish if link else None,
         is_connected=lambda: link is not None and link.is_connected,
+        registry=open_registry(config, database, clock),
     )
     app.state.hub_door = _hub_door(config, database, clock)
     errors.install(app)
-    for feature in (health, gateways, consent, meters, cost, tariffs, dead_letters, hubs):
+    for feature in (
+        health,
+        gateways,
+        consent,
+        meters,
+        cost,
+        tariffs,
+        dead_letters,
+        hubs,
+        fleet,
+        jobs,
+    ):
         app.include_router(feature.router)
     return app
 

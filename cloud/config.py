@@ -34,6 +34,9 @@ class Config:
     api_cert: str
     api_key: str
     hub_ca: str
+    report_cert: str
+    report_key: str
+    fleet_region: str
     broker_host: str
     broker_port: int
     broker_ca: str
@@ -145,6 +148,19 @@ SETTINGS: tuple[Setting, ...] = (
         "The fleet's ca.crt (PEM): hubs it vouches for may send over HTTPS; empty: none may.",
         _file,
     ),
+    Setting(
+        "report_cert",
+        "",
+        "Certificate that commissioning reports are signed under (PEM); empty: broker_cert.",
+        _any,
+    ),
+    Setting("report_key", "", "Private key of that certificate (PEM); empty: broker_key.", _any),
+    Setting(
+        "fleet_region",
+        "",
+        "AWS region whose IoT Core governs the hubs; empty: our own device service does.",
+        _any,
+    ),
     Setting("broker_host", "", "MQTT broker; empty runs the API without live power.", _any),
     Setting("broker_port", 8883, "Port of the broker.", _between(1, 65_535)),
     Setting("broker_ca", "", "Certificate that the broker's own is signed by (PEM).", _any),
@@ -235,7 +251,11 @@ def _accept(setting: Setting, raw: object) -> tuple[Value, str | None]:
 def _pair_faults(values: Mapping[str, Value]) -> list[str]:
     """Files that go together: one or two of them connect to nothing."""
     faults = []
-    for keys in (("broker_ca", "broker_cert", "broker_key"), ("api_cert", "api_key")):
+    for keys in (
+        ("broker_ca", "broker_cert", "broker_key"),
+        ("api_cert", "api_key"),
+        ("report_cert", "report_key"),
+    ):
         given = [key for key in keys if values[key]]
         if given and len(given) < len(keys):
             faults += [

@@ -9,10 +9,10 @@ import moto
 import pytest
 
 from cloud.errors import NotFoundError, ProblemError
-from cloud.fleet.aws import AwsRegistry
-from cloud.fleet.registry import DeviceRegistry
-from cloud.fleet.selfhosted import SelfHostedRegistry
 from cloud.jobs.rollout import Plan, RolloutState
+from cloud.registry.aws import AwsRegistry
+from cloud.registry.port import DeviceRegistry
+from cloud.registry.selfhosted import SelfHostedRegistry
 from shared.clock import DrivenClock
 from shared.errors import BadInputError
 from shared.units import MS_PER_DAY

@@ -5,10 +5,10 @@ from typing import Any
 
 from cloud.db import Database
 from cloud.errors import NotFoundError
-from cloud.fleet.registry import JobView, ShadowView
 from cloud.households.repository import household_of, lock_hub
 from cloud.jobs.rollout import Plan
 from cloud.jobs.rollouts import Rollouts, Standing
+from cloud.registry.port import JobView, ShadowView
 from cloud.shadows.document import ShadowError
 from cloud.shadows.repository import read_shadow
 from cloud.shadows.requests import ShadowDesk

@@ -1,6 +1,6 @@
 """The port behind which a fleet is governed: our own device service, or AWS IoT Core.
 
-Adapters: cloud/fleet/selfhosted.py and cloud/fleet/aws.py, held to one suite
+Adapters: cloud/registry/selfhosted.py and cloud/registry/aws.py, held to one suite
 (tests/contracts/test_registry.py).
 """
 

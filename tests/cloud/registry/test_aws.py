@@ -9,11 +9,11 @@ import moto
 import pytest
 from botocore.stub import ANY, Stubber  # type: ignore[import-untyped]  # as above
 
-from cloud.fleet import awspolicy
-from cloud.fleet.aws import AwsRegistry, job_request
-from cloud.fleet.awshook import CLAIM_ATTRIBUTE, handler, may_provision
-from cloud.fleet.awspolicy import Account, hub_policy, templates
 from cloud.jobs.rollout import Plan
+from cloud.registry import awspolicy
+from cloud.registry.aws import AwsRegistry, job_request
+from cloud.registry.awshook import CLAIM_ATTRIBUTE, handler, may_provision
+from cloud.registry.awspolicy import Account, hub_policy, templates
 from shared.clock import DrivenClock
 from tests.support.cloud import START_MS
 

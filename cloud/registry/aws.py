@@ -14,10 +14,10 @@ import boto3  # type: ignore[import-untyped]  # it ships no types
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # as above
 
 from cloud.errors import NotFoundError, ProblemError
-from cloud.fleet import awshook, awspolicy
-from cloud.fleet.registry import JobView, ShadowView
 from cloud.jobs.document import check_document, check_job_id, encode_document
 from cloud.jobs.rollout import Plan, RolloutState, check_plan, progress_of
+from cloud.registry import awshook, awspolicy
+from cloud.registry.port import JobView, ShadowView
 from shared.clock import Clock
 from shared.errors import BadInputError
 from shared.jobs import JobStatus, decode_document

@@ -22,7 +22,7 @@ Document = dict[str, Any]
 class Account(NamedTuple):
     """An account and region, the rule that takes frames, and who provisions.
 
-    `hook` is the ARN of the Lambda function that cloud/fleet/awshook.py is.
+    `hook` is the ARN of the Lambda function that cloud/registry/awshook.py is.
     """
 
     partition: str
