@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from cloud.errors import NotFoundError
+from cloud.fleet import records
+from cloud.fleet.claims import installer_of
 from cloud.fleet.overview import HubView, read_health, view
 from cloud.fleet.report import Evidence, FirstReading, Receipted, check_installer
 from cloud.households.repository import Hub
@@ -48,8 +50,9 @@ def gather(connection: Connection, thing: str, installer: str, now_ms: int) -> E
     household = find_household(connection, hub.household_id)
     scope = Scope.of(hub.household_id)
     logs = list_logs(connection, scope, thing)
-    health = list_shadows(connection, [thing], topics.HEALTH_SHADOW).get(thing)
-    said = read_health(health.shadow.reported.state) if health else None
+    held = records.list_of_thing(connection, thing, records.Status.ACTIVE)
+    # The one in use; of a hub that has not said which, the newest.
+    used = next((one for one in held if one.seen_at_ms is not None), held[0] if held else None)
     first = {
         log.meter: reading
         for log in reversed(logs)
@@ -59,13 +62,13 @@ def gather(connection: Connection, thing: str, installer: str, now_ms: int) -> E
     return Evidence(
         made_at_ms=now_ms,
         household=household.name if household else "",
-        installer=check_installer(installer),
+        installer=check_installer(installer or installer_of(connection, thing)),
         view=seen,
         last_seen_ms=hub.last_seen_ms,
         first_readings=first,
         receipted=Receipted(stored, any(log.receipted_at_ms and log.coverage for log in logs)),
-        certificate_begins_ms=None,
-        certificate_ends_ms=said.certificate_expires_ms if said else None,
+        certificate_begins_ms=None if used is None else used.issued_at_ms,
+        certificate_ends_ms=_said_ms(connection, thing) if used is None else used.not_after_ms,
     )
 
 
@@ -73,12 +76,13 @@ def _views(connection: Connection, found: Sequence[Hub], now_ms: int) -> list[Hu
     things = [hub.thing for hub in found]
     kept = list_shadows(connection, things, topics.HEALTH_SHADOW)
     revoked = _revoked(connection, things)
+    expiries = records.expiries(connection, things)
     return [
         view(
             hub,
             revoked.get(hub.thing),
             read_health(kept[hub.thing].shadow.reported.state) if hub.thing in kept else None,
-            None,
+            expiries.get(hub.thing),
             now_ms,
         )
         for hub in found
@@ -92,6 +96,13 @@ def _revoked(connection: Connection, things: Sequence[str]) -> dict[str, int]:
     query = select(revocations.c.thing, revocations.c.revoked_at_ms)
     rows = connection.execute(query.where(revocations.c.thing.in_(things)))
     return {row.thing: row.revoked_at_ms for row in rows}
+
+
+def _said_ms(connection: Connection, thing: str) -> int | None:
+    """Read the end of a certificate that another registry issued, as the hub says it."""
+    kept = list_shadows(connection, [thing], topics.HEALTH_SHADOW).get(thing)
+    health = read_health(kept.shadow.reported.state) if kept else None
+    return health.certificate_expires_ms if health else None
 
 
 def _first_reading(connection: Connection, log: Log) -> FirstReading | None:

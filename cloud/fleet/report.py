@@ -1,7 +1,7 @@
 """The commissioning report: what an installer leaves behind, and each test it has passed. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -10,7 +10,7 @@ from cloud.times import format_utc
 from shared.errors import BadInputError
 
 REPORT_VERSION = 1
-MAX_INSTALLER_CHARS = 100
+MAX_INSTALLER_CHARS = 200
 RECENT_MS = 15 * 60_000
 """Installed just now, a hub has been heard within a quarter of an hour."""
 
@@ -77,9 +77,6 @@ class Evidence(NamedTuple):
     receipted: Receipted
     certificate_begins_ms: int | None
     certificate_ends_ms: int | None
-
-
-Installer = Annotated[str, msgspec.Meta(max_length=MAX_INSTALLER_CHARS)]
 
 
 def check_installer(name: str) -> str:

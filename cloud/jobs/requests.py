@@ -31,6 +31,7 @@ from cloud.jobs.execution import (
     state_of,
     summary,
 )
+from cloud.jobs.rollouts import Rollouts
 from shared import topics
 from shared.jobs import JobStatus
 from shared.units import MS_PER_SECOND
@@ -50,6 +51,7 @@ class JobDesk:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._rollouts = Rollouts(database)
 
     def answer(self, thing: str, topic: str, payload: bytes, now_ms: int) -> list[Publication]:
         """Answer one request; nothing where it is none, or the hub is revoked.
@@ -75,7 +77,8 @@ class JobDesk:
         return [(topics.accepted(topic), _document(content, now_ms, token)), *notices]
 
     def tell(self, now_ms: int) -> list[Publication]:
-        """Write the notices of what changed without the hubs' doing; call it each second."""
+        """Move the rollouts on, and write the notices of what changed; call it each second."""
+        self._rollouts.advance(now_ms)
         with self._database.reading() as connection:
             if not repository.has_untold(connection):
                 return []

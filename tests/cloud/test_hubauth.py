@@ -173,7 +173,7 @@ def test_services_and_the_server_are_no_hubs(gate: HubGate, fleet: Fleet) -> Non
     service = fleet.signer(authority.credentials("cloud-ingest"))
     server = fleet.signer(authority.server)
 
-    for signer, reason in ((service, "not a hub"), (server, "not a client's")):
+    for signer, reason in ((service, "is reserved"), (server, "not a client's")):
         headers = fleet.headers("", FRAMES_PATH, BODY, signer=signer)
         assert reason in refusal(gate, request(headers))
 
@@ -213,7 +213,7 @@ def certificate_of(fleet: Fleet, curve: ec.EllipticCurve, *, is_a_clients: bool)
         builder = builder.add_extension(
             x509.BasicConstraints(ca=False, path_length=None), critical=True
         ).add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-    made = builder.sign(fleet.authority._root_key(), hashes.SHA256())
+    made = builder.sign(fleet.authority.issuer().key, hashes.SHA256())
     return made.public_bytes(serialization.Encoding.DER)
 
 

@@ -195,5 +195,5 @@ def test_bad_installer_is_refused(api: FleetApi) -> None:
     """Too long, or with a line of its own."""
     _install(api)
 
-    api.problem(400, "GET", PATH, params={"installer": "x" * 101})
+    api.problem(400, "GET", PATH, params={"installer": "x" * 201})
     api.problem(400, "GET", PATH, params={"installer": "a\nb"})

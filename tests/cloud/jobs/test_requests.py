@@ -50,7 +50,6 @@ class Fleet:
 
     def told(self) -> dict[str, Any]:
         """Hear what is told without being asked, by topic."""
-        self.rollouts.advance(self.now_ms)
         return {of: json.loads(payload) for of, payload in self.desk.tell(self.now_ms)}
 
     def state(self, job_id: str) -> RolloutState:
