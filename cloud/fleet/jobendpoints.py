@@ -15,7 +15,6 @@ from cloud.jobs.rollouts import Rollouts
 from cloud.parts import Parts, Shared
 from cloud.registry.port import JobView
 from cloud.times import format_utc
-from shared.errors import BadInputError
 
 MAX_PAGE = 500
 PAGE = 100
@@ -222,11 +221,3 @@ def _rollouts(parts: Parts) -> Rollouts:
             hint="use the AWS console; a cancelled job is begun again under another name",
         )
     return Rollouts(parts.database)
-
-
-def parse_stages(text: str) -> tuple[int, ...]:
-    """Read "1,10,100"; raises BadInputError."""
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        raise BadInputError(f"stages = {text!r} are no numbers", hint="write 1,10,100") from error

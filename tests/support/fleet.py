@@ -44,8 +44,8 @@ HEALTH: dict[str, Any] = {
 class FleetApi:
     """The application, ingest and the hubs' requests on one database."""
 
-    def __init__(self, directory: Path) -> None:
-        self.clock = DrivenClock(NOW_MS)
+    def __init__(self, directory: Path, now_ms: int = NOW_MS) -> None:
+        self.clock = DrivenClock(now_ms)
         self.authority = Authority(directory / "fleet", self.clock)
         self.authority.prepare()
         signer = self.authority.credentials("cloud-api")
@@ -87,7 +87,8 @@ class FleetApi:
         """Let a hub come online, say hello and report its health."""
         self.ingest.note_status(thing, encode_message(Status("c", online=True)))
         self.ingest.greet(thing, encode_message(Hello("0.1.0", 1, [])))
-        self.report(thing, "health", HEALTH)
+        expires_ms = self.clock.utc_ms() + 900 * MS_PER_DAY
+        self.report(thing, "health", {**HEALTH, "certificate_expires_ms": expires_ms})
 
     def report(self, thing: str, shadow: str, reported: dict[str, Any]) -> None:
         """Let a hub report into a shadow."""
