@@ -1,6 +1,7 @@
 """`hearthlink fleet list|show|jobs|rollout|report|handover`: what an operator reads and does."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from cloud.fleet.console import Painter, hubs_text
 from shared.clock import SystemClock
 from shared.errors import HearthlinkError
 from tests.support.fleet import HEALTH, FleetApi
+
+HOW_TO = Path(__file__).parents[3] / "docs" / "how-to" / "fleet.md"
 
 
 class Terminal:
@@ -183,3 +186,19 @@ def test_what_cannot_be_done_is_said(terminal: Terminal, words: list[str]) -> No
 
     with pytest.raises(HearthlinkError):
         terminal.say(*words)
+
+
+def test_how_to_page_is_carried_out(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every command of docs/how-to/fleet.md, in its order, does what the page says."""
+    monkeypatch.chdir(tmp_path)
+    terminal.api.connect("hub-1")
+    terminal.api.connect("hub-2")
+    lines = [line for line in HOW_TO.read_text().splitlines() if line.startswith("hearthlink ")]
+
+    said = {line: terminal.say(*shlex.split(line)[2:]) for line in lines}
+
+    assert len(lines) == 11
+    assert "CANCELED" in said["hearthlink fleet jobs rotate-1 --cancel"]
+    assert "hub-1 at " in said["hearthlink fleet report --verify report.json"]
