@@ -84,6 +84,8 @@ class JobDesk:
                 return []
         with self._database.writing() as connection:
             things = repository.take_untold(connection)
+        # Read apart: nobody who writes is to wait for it.
+        with self._database.reading() as connection:
             return [notice for thing in things for notice in notices_of(connection, thing, now_ms)]
 
 

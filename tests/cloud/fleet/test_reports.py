@@ -15,6 +15,7 @@ from cloud.fleet.seal import Seal
 from cloud.households.revocations import revoke
 from shared.clock import SystemClock
 from shared.errors import BadInputError, OperatorError
+from tests.support.chromium import accessibility_violations, open_chromium
 from tests.support.cloud import HEADERS, METER
 from tests.support.fleet import HEALTH, NOW_MS, FleetApi
 
@@ -128,7 +129,8 @@ def test_changed_report_is_refused(api: FleetApi) -> None:
     ):
         with pytest.raises(BadInputError):
             _verify(api, {**document, "jws": jws})
-    for bad in ({}, {"report": {}, "jws": 5}, [], "x"):
+    strange: list[Any] = [{}, {"report": {}, "jws": 5}, [], "x"]
+    for bad in strange:
         with pytest.raises(BadInputError):
             _verify(api, bad)
 
@@ -177,6 +179,22 @@ def test_page_is_whole_and_escapes_what_it_shows(api: FleetApi) -> None:
     assert page.count(">passed</td>") == len(NAMES)
     assert '<html lang="en">' in page
     assert "http" not in page.replace("http-equiv", "")
+
+
+@pytest.mark.slow
+def test_axe_finds_nothing_in_the_page(api: FleetApi) -> None:
+    """No accessibility rule of axe-core is broken, with what failed and the signature shown."""
+    _install(api)
+    api.report("hub-1", "health", {"page_answers": False, "problems": ["disk full"]})
+    headers = {**HEADERS, "Accept": "text/html"}
+    content = api.client.get(f"/v1/{PATH}", headers=headers).text
+
+    with open_chromium() as browser:
+        page = browser.new_page()
+        page.set_content(content.replace("<details>", "<details open>"))
+        found = accessibility_violations(page)
+
+    assert found == []
 
 
 def test_page_says_what_failed(api: FleetApi) -> None:
