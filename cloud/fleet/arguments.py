@@ -44,7 +44,7 @@ def add_actions(actions: Actions, add: Add) -> None:
         "--zone",
         default="Europe/London",
         metavar="ZONE",
-        help="time zone of its days (default: %(default)s)",
+        help="time zone of its days",
     )
     handover.set_defaults(action=_handover)
 
@@ -68,30 +68,30 @@ def _add_rollout(actions: Actions, add: Add) -> None:
     rollout.add_argument(
         "--stages",
         type=_stages,
-        default=STAGES,
+        default=",".join(str(stage) for stage in STAGES),
         metavar="LIST",
-        help="rising percentages of the hubs that end with 100 (default: 1,10,100)",
+        help="rising percentages of the hubs that end with 100",
     )
     rollout.add_argument(
         "--failure-percent",
         type=int,
         default=20,
         metavar="N",
-        help="halt where so many of those that have ended failed (default: %(default)s)",
+        help="halt where so many of those that have ended failed",
     )
     rollout.add_argument(
         "--executed-min",
         type=int,
         default=1,
         metavar="N",
-        help="halt once so many have ended, not before (default: %(default)s)",
+        help="halt once so many have ended, not before",
     )
     rollout.add_argument(
         "--days",
         type=int,
         default=30,
         metavar="N",
-        help="how long a hub may still begin it (default: %(default)s)",
+        help="how long a hub may still begin it",
     )
     rollout.set_defaults(action=_rollout, text=job_text)
 

@@ -72,10 +72,10 @@ def topic_rows() -> list[tuple[str, str]]:
         parameters = list(inspect.signature(function).parameters)
         is_topic = parameters[:1] in (["thing"], ["template"]) and not name.startswith("check")
         if is_topic:
-            topic = function(*[SAMPLES[parameter] for parameter in parameters])
-            # A list is of filters, which match topics that other functions spell.
-            if isinstance(topic, str):
-                rows.append((topic, _summary(function)))
+            values = [SAMPLES[parameter] for parameter in parameters]
+            made = function(*values)
+            if isinstance(made, str):
+                rows.append((made, _summary(function)))
     return sorted(rows)
 
 
