@@ -97,7 +97,7 @@ class Intake:
             self.set_aside(moment, source, decoded.reason, decoded.detail, decoded.raw)
             return
         self.counts.telegrams += 1
-        collected = self._collector.offer(decoded, moment)
+        collected = self._collector.offer(decoded, moment, source)
         for heard in collected.to_log:
             self._add_row(heard)
         self._add_doubts(collected, moment)
@@ -219,7 +219,9 @@ def _joined(first: Batch, then: Batch) -> Batch:
         days=first.days + then.days,
         folded={**first.folded, **then.folded},
         stored={**first.stored, **then.stored},
+        stored_by=then.stored_by or first.stored_by,
         facts={**first.facts, **then.facts},
+        departures=first.departures + then.departures,
     )
 
 

@@ -14,6 +14,9 @@ from shared.units import MS_PER_SECOND
 MAX_REASONS_SHOWN = 12
 """Reasons are few by design; a page must not grow with a bug that invents them."""
 
+MAX_REASON_CHARS = 300
+"""A reason may quote what a proxy answered."""
+
 Condition = Literal["good", "notice", "fault", "off"]
 
 
@@ -73,6 +76,10 @@ def _given_up(hub: HubState) -> list[HealthLine]:
         text = f"{format_count(hub.thinned_samples, 'sample')} given up to make room"
         hint = "Half-hours or days are left of them; energy is exact. Run: hearthlink doctor"
         lines.append(HealthLine("Detail", "notice", text, hint))
+    if hub.untimed_samples:
+        text = f"{format_count(hub.untimed_samples, 'sample')} taken while nobody knew the time"
+        hint = "No energy is lost; it counts from when the time was known. Run: hearthlink doctor"
+        lines.append(HealthLine("Undated", "notice", text, hint))
     if hub.lost_samples:
         text = f"{format_count(hub.lost_samples, 'sample')} lost to a damaged disk"
         hint = "The meter's registers carry the energy. Change the card; run: hearthlink doctor"
@@ -121,9 +128,10 @@ def _cloud_line(hub: HubState, now_ms: int) -> HealthLine:
         last = f"last receipt {format_age(now_ms - hub.last_receipt_at_ms)}"
     if hub.cloud_connected:
         return HealthLine("Cloud", "good", f"connected, {last}", "")
-    return HealthLine(
-        "Cloud", "notice", f"not connected, {last}", "Readings are kept here and sent later"
-    )
+    hint = "Readings are kept here and sent later"
+    if hub.disconnect_reason:
+        hint = f"{hint}. {hub.disconnect_reason[:MAX_REASON_CHARS]}"
+    return HealthLine("Cloud", "notice", f"not connected, {last}", hint)
 
 
 def _backlog_line(hub: HubState, backlog: Backlog) -> HealthLine:

@@ -52,7 +52,13 @@ class Uplink(Protocol):
         """Begin connecting, and go on doing so; `deliver` is called on the event loop."""
 
     def publish(self, channel: Channel, payload: bytes) -> bool:
-        """Hand a message over without blocking; False where there is no connection to take it."""
+        """Hand a message over without blocking; False where there is no connection to take it.
+
+        Before a hello goes the hub's status: who began to listen meanwhile learns it is online.
+        """
+
+    def recall(self) -> bool:
+        """Drop frames and live samples that wait here and have not left; tell whether any did."""
 
     async def stop(self) -> None:
         """Say that the hub goes offline and disconnect."""

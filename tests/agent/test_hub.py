@@ -7,11 +7,11 @@ from typing import cast
 import pytest
 
 from agent.app import build_hub
-from agent.consent import Granularity
+from agent.departures import read_departures, read_totals
 from agent.hub import Hub
 from agent.records import Batch
 from agent.roles import Role
-from agent.status import read_home_inputs
+from agent.status import in_a_line, read_home_inputs
 from agent.timekeeping import Piece
 from agent.upkeep.retention import MAX_FREED_ROWS
 from agent.uplink.framing import Chunk
@@ -21,9 +21,10 @@ from agent.uplink.session import Session
 from firmware_bridge.links import LinkEvent, LinkEventKind
 from firmware_bridge.meters.codec import Refused, Telegram
 from shared.clock import DrivenClock, SystemClock
+from shared.consent import Granularity
 from shared.errors import RetryableError
-from shared.frames import Frame
-from shared.protocol import decode_live
+from shared.frames import Frame, GapKind
+from shared.protocol import ConsentLimit, decode_live
 from shared.readings import Medium, Sample
 from shared.units import MS_PER_DAY, MS_PER_HOUR
 from tests.support.clocks import StillClock
@@ -53,6 +54,7 @@ def session_of(hub: Hub, uplink: FakeUplink) -> Session:
         on_cloud_time=hub.hear_cloud_time,
         on_tariff=hub.take_tariffs,
         on_bad_input=lambda *_: None,
+        sharing=hub.sharing,
     )
     session = Session(hub.log, uplink, rules, hooks, "1.0")
     asyncio.run(uplink.start(session.deliver))
@@ -124,6 +126,31 @@ def test_a_machine_without_the_time_logs_and_learns_it_later(tmp_path: Path) -> 
     assert len(hub.history.usage("import_mwh", Medium.ELECTRICITY)) == 1
 
 
+def test_a_boot_that_ended_without_the_time_leaves_no_backlog(tmp_path: Path) -> None:
+    """Its samples are declared untimed, stay in the log, and are said on the page."""
+    hub = hub_in(tmp_path, clock=StillClock("first"))
+    take(hub, [telegram(10**9 + n, None) for n in range(3)])
+    asyncio.run(hub.intake.commit())
+    waiting = cut_all(hub)
+    hub.log.close()
+    clock = StillClock("second")
+    hub = hub_in(tmp_path, clock=clock, read_clock_error_ms=lambda: 20)
+    clock.monotonic, clock.wall_ms = 60_000, START_MS
+    hub.ask_system_clock()
+    held = sound_rows(hub.log, hub.log.meters[METER])
+
+    frame = cut_all(hub)
+    hub.free_stored()
+
+    assert waiting is None
+    assert frame is not None
+    assert [(gap.kind, gap.first_seq, gap.last_seq) for gap in frame.gaps] == [
+        (GapKind.UNTIMED, held[0].seq, held[-1].seq)
+    ]
+    assert len(sound_rows(hub.log, hub.log.meters[METER])) == len(held) > 0
+    assert read_home_inputs(hub).hub.untimed_samples == len(held)
+
+
 def test_the_clouds_time_is_believed_to_half_the_round_trip(tmp_path: Path) -> None:
     """A quick answer tells the time, a slow one too little."""
     hub = hub_in(tmp_path, clock=StillClock())
@@ -182,11 +209,14 @@ def test_stored_rows_are_freed_after_their_retention(tmp_path: Path) -> None:
     hub.believe(clock.utc_ms(), 10, "ntp")
     unlisted = hub.free_stored()
     hub.session.delivery(meter_log.log).stored = [(1, 20, 0), (31, 100, 0)]
+    just_stored = hub.free_stored()
+    clock.advance_to(START_MS + 71 * MS_PER_DAY + 50 * 10_000 + 20)
+    hub.believe(clock.utc_ms(), 10, "ntp")
     freed = hub.free_stored()
 
-    assert (too_young, unlisted, freed) == (0, 0, 40)
+    assert (too_young, unlisted, just_stored, freed) == (0, 0, 0, 90)
     held = [row.seq for row in sound_rows(hub.log, meter_log)]
-    assert held == [*range(21, 31), *range(51, 101)]
+    assert held == [*range(21, 31)]
 
 
 def test_a_range_that_is_never_stored_does_not_keep_the_rest(tmp_path: Path) -> None:
@@ -201,7 +231,8 @@ def test_a_range_that_is_never_stored_does_not_keep_the_rest(tmp_path: Path) -> 
     hub.session.is_answered = True
     hub.session.delivery(meter_log.log).stored = [(MAX_FREED_ROWS + 11, count, 0)]
     assert isinstance(hub.clock, DrivenClock)
-    hub.clock.advance_to(START_MS + 36 * MS_PER_DAY)
+    hub.free_stored()
+    hub.clock.advance_to(START_MS + 37 * MS_PER_DAY)
 
     assert hub.free_stored() == 10
 
@@ -215,6 +246,9 @@ def test_a_hub_that_was_away_frees_nothing_before_the_cloud_answers(tmp_path: Pa
     hub.session = session_of(hub, FakeUplink())
     hub.session.delivery(meter_log.log).stored = [(1, 1, 0)]
     assert isinstance(hub.clock, DrivenClock)
+    hub.session.is_answered = True
+    hub.free_stored()
+    hub.session.is_answered = False
     hub.clock.advance_to(START_MS + 40 * MS_PER_DAY)
 
     away = hub.free_stored()
@@ -234,6 +268,53 @@ def test_without_a_cloud_retention_alone_frees(tmp_path: Path) -> None:
     hub.clock.advance_to(START_MS + 36 * MS_PER_DAY)
 
     assert (young, hub.free_stored()) == (0, 10)
+
+
+def test_a_limit_of_the_cloud_stops_live_samples_at_once(tmp_path: Path) -> None:
+    """The instant it is taken; what left before is counted."""
+    uplink = FakeUplink()
+    uplink.is_connected = True
+    hub = hub_in(
+        tmp_path,
+        uplink=uplink,
+        uplink_live=True,
+        hub_clock="meter",
+        consent_granularity="live",
+    )
+    take_minutes(hub, range(1))
+    before = len(uplink.taken(Channel.LIVE))
+
+    hub.sharing.take_limit(ConsentLimit("10s", 1), is_newest=True)
+    hub._live_sent_ms.clear()
+    take_minutes(hub, range(1, 3))
+    asyncio.run(hub.intake.commit())
+
+    assert before == 1
+    assert uplink.taken(Channel.LIVE) == []
+    assert read_totals(hub.log.committed, START_MS // MS_PER_DAY).live == 1
+    hub.log.close()
+
+
+def test_what_leaves_is_limited_counted_and_shown(tmp_path: Path) -> None:
+    """A day of minutes under a daily limit: its first and last sample leave, and that is kept."""
+    uplink = FakeUplink()
+    hub = hub_in(tmp_path, uplink=uplink, hub_clock="meter", consent_granularity="10s")
+    hub.session = session_of(hub, uplink)
+    take_hours(hub, 30)
+    hub.sharing.take_limit(ConsentLimit("daily", 1), is_newest=True)
+    frame = cut_all(hub)
+    assert frame is not None
+
+    hub.sharing.note_sent(hub.log.meters[METER], frame)
+    asyncio.run(hub.intake.commit())
+
+    (line,) = read_departures(hub.log.committed)
+    assert (line.granularity, line.samples, line.first_seq) == ("daily", 2, 1)
+    assert line.withheld == line.last_seq - 2
+    state = read_home_inputs(hub).hub
+    assert (state.granularity, state.chosen_granularity) == ("daily", "10s")
+    assert state.is_limited
+    assert "which limits what leaves to daily" in in_a_line(hub)
 
 
 def test_live_leaves_only_where_the_household_allows_it(tmp_path: Path) -> None:
