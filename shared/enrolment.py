@@ -64,12 +64,17 @@ class RegisterAccepted(msgspec.Struct, frozen=True, rename="camel"):
     device_configuration: dict[str, str] = {}
 
 
-class Rejected(msgspec.Struct, frozen=True, rename="camel"):
-    """A refusal of either; `status_code` as in HTTP."""
+class Rejected(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A refusal of either; `status_code` as in HTTP.
+
+    Our own service answers a CSR with `key_id`, what `key_id_of` says of the CSR's key: on a plain
+    broker a hub takes no refusal of another key for its own. AWS says none.
+    """
 
     status_code: int
     error_code: str
     error_message: str
+    key_id: str = ""
 
 
 class RedeemRequest(msgspec.Struct, frozen=True):
@@ -150,6 +155,11 @@ def decode_enrolment(kind: type[Message], payload: bytes) -> Message:
         return msgspec.json.decode(payload, type=kind)
     except msgspec.MsgspecError as error:
         raise BadInputError(f"not a {kind.__name__}: {error}") from error
+
+
+def key_id_of(public_key_der: bytes) -> str:
+    """Name a public key (SPKI DER) by its SHA-256 in hexadecimal."""
+    return hashlib.sha256(public_key_der).hexdigest()
 
 
 def claim_proof(claim_key: bytes, public_key_der: bytes) -> str:
