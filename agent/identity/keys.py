@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from agent.identity.files import write_whole
+from agent.uplink.access import TokenKeyRef
 from shared.errors import OperatorError
 
 KEY_NAME = "device.key"
@@ -31,16 +32,22 @@ class KeyStore(Protocol):
     def open(self, folder: Path) -> ec.EllipticCurvePrivateKey:
         """Open this folder's key; raises OperatorError where there is none, or it is not safe."""
 
+    def reach(self, folder: Path) -> Path | TokenKeyRef:
+        """Say how a TLS library gets at this folder's key; raises OperatorError."""
+
     def forget(self, folder: Path) -> None:
         """Destroy this folder's key; one that is gone is forgotten already."""
 
 
 class FileKeyStore:
-    """Keys as PKCS#8 files, mode 0600."""
+    """Keys as PKCS#8 files, mode 0600, under one name in their folders."""
+
+    def __init__(self, name: str = KEY_NAME) -> None:
+        self._name = name
 
     def make(self, folder: Path) -> ec.EllipticCurvePrivateKey:
         """Make the key, or open the one that is there."""
-        path = folder / KEY_NAME
+        path = folder / self._name
         if path.exists():
             return read_key(path)
         key = ec.generate_private_key(ec.SECP256R1())
@@ -49,11 +56,16 @@ class FileKeyStore:
 
     def open(self, folder: Path) -> ec.EllipticCurvePrivateKey:
         """Read the key; raises OperatorError where others may read it too."""
-        return read_key(folder / KEY_NAME)
+        return read_key(folder / self._name)
+
+    def reach(self, folder: Path) -> Path:
+        """Name the file, once it is safe to use."""
+        self.open(folder)
+        return folder / self._name
 
     def forget(self, folder: Path) -> None:
         """Delete the file. An SD card keeps what it held until it is written over."""
-        (folder / KEY_NAME).unlink(missing_ok=True)
+        (folder / self._name).unlink(missing_ok=True)
 
 
 def pem_of(key: ec.EllipticCurvePrivateKey) -> bytes:

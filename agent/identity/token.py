@@ -24,6 +24,7 @@ from pkcs11.exceptions import NoSuchToken, PKCS11Error, UserAlreadyLoggedIn
 from pkcs11.util.ec import encode_named_curve_parameters
 
 from agent.identity.files import write_whole
+from agent.uplink.access import TokenKeyRef
 from shared.errors import OperatorError
 
 URI_NAME = "key.uri"
@@ -82,6 +83,13 @@ class TokenKeyStore:
             point = bytes(public[0][Attribute.EC_POINT])
         # DER octet string around the point (PKCS#11 3.1 §6.3.3).
         return TokenKey(self._token, name, point[-POINT_BYTES:])
+
+    def reach(self, folder: Path) -> TokenKeyRef:
+        """Say which key of which token it is."""
+        token = self._token
+        return TokenKeyRef(
+            token.module, token.label, token.pin, object_of(folder), lambda: self.open(folder)
+        )
 
     def forget(self, folder: Path) -> None:
         """Destroy the key in the token."""

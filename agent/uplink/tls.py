@@ -75,6 +75,14 @@ def server_context(
     return context
 
 
+def unverified_context() -> ssl.SSLContext:
+    """Make a context that believes any server: for fetching what is then held to a pin, alone."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 def _dated(know_time: KnowTime) -> "DatedContext":
     context = DatedContext(ssl.PROTOCOL_TLS_CLIENT)
     context.know_time = know_time

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.uplink import aws
+from agent.uplink import crt
 from agent.uplink.access import CloudAccess
 from agent.uplink.aws import KEEPALIVE_S, AwsUplink
 from agent.uplink.crt import tls_options
