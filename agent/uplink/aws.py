@@ -18,8 +18,8 @@ from awscrt.exceptions import AwsCrtError  # type: ignore[import-untyped]  # as 
 from agent.uplink.access import CloudAccess
 from agent.uplink.crt import name_of, tls_options
 from agent.uplink.keeper import Keeper
-from agent.uplink.lanes import FIRST_FAILURE, heard_topics, judge_puback, qos_of, sent_topics
-from agent.uplink.port import Arrived, Channel, Connected, Event
+from agent.uplink.lanes import FIRST_FAILURE, Lanes, judge_puback, qos_of
+from agent.uplink.port import Channel, Connected, Event
 from shared import topics
 from shared.errors import RetryableError
 from shared.protocol import Status, encode_message
@@ -54,8 +54,7 @@ class AwsUplink:
         self._access = access
         # The runtime names no file: what does not fit is found out, and named, before.
         access.request_context()
-        self._topics = sent_topics(thing, access.frames_prefix)
-        self._channels = heard_topics(thing)
+        self._lanes = Lanes(thing, access.frames_prefix)
         self._deliver: Callable[[Event], None] = lambda _event: None
         self._link: _Link | None = None
         self._keeper: Keeper | None = None
@@ -69,12 +68,12 @@ class AwsUplink:
         self._deliver = deliver
         self._keeper = Keeper(self._connect_once, deliver)
 
-    def publish(self, channel: Channel, payload: bytes) -> bool:
+    def publish(self, channel: Channel, payload: bytes, subject: str = "") -> bool:
         """Publish at the channel's quality of service; False while not connected, or too busy."""
         link = self._link
         if link is None or not link.is_up or self._pending >= MAX_PENDING:
             return False
-        sending = link.publish(self._topics[channel], payload, qos_of(channel))
+        sending = link.publish(self._lanes.topic(channel, subject), payload, qos_of(channel))
         self._pending += 1
         link.when_done(sending, lambda: self._settle(link, channel, sending))
         return True
@@ -95,7 +94,7 @@ class AwsUplink:
             link.start()
             if not await link.opened:
                 return await link.ended
-            await link.begin(list(self._channels))
+            await link.begin(self._lanes.filters)
             succeeded()
             self._deliver(Connected())
             return await link.ended
@@ -108,9 +107,9 @@ class AwsUplink:
             await link.close()
 
     def _hear(self, topic: str, payload: bytes) -> None:
-        channel = self._channels.get(topic)
-        if channel is not None:
-            self._deliver(Arrived(channel, payload))
+        arrived = self._lanes.arrived(topic, payload)
+        if arrived is not None:
+            self._deliver(arrived)
 
     def _settle(self, link: "_Link", channel: Channel, sending: "Future[Any]") -> None:
         """Take in what became of a message; one that a lost connection took down says nothing."""

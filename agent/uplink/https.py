@@ -79,8 +79,10 @@ class HttpsUplink:
         self._deliver = deliver
         self._keeper = Keeper(self._connect_once, deliver)
 
-    def publish(self, channel: Channel, payload: bytes) -> bool:
-        """Queue a message; False while not connected, or where too many wait."""
+    def publish(self, channel: Channel, payload: bytes, subject: str = "") -> bool:
+        """Queue a message; False while not connected, where too many wait, or without a path."""
+        if subject or channel not in PATHS:
+            return False
         if not self._is_up or (channel is not Channel.LIVE and len(self._queue) >= MAX_QUEUED):
             return False
         if channel is Channel.LIVE:

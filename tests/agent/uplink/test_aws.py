@@ -182,7 +182,7 @@ def test_each_kind_loads_its_own_library_only(tmp_path: Path, kind: str, loaded:
     """Megabytes of a library that is not used are not in the hub's memory."""
     _, access = access_to(tmp_path, 1)
     program = (
-        "import sys; from pathlib import Path; from agent.app import open_uplink\n"
+        "import sys; from pathlib import Path; from agent.transports import open_uplink\n"
         "from agent.uplink.access import CloudAccess; from agent.uplink.kinds import UplinkKind\n"
         "before = {'paho', 'awscrt'} & set(sys.modules)\n"
         "host, port, *files, kind = sys.argv[1:]\n"
