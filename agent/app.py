@@ -16,7 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from agent.config import Config, service_manager
-from agent.consent import Consent, Granularity
+from agent.consent import Consent, decode_limit_state
 from agent.home.page import create_page, end_events
 from agent.hub import Hub
 from agent.identity.access import access_of
@@ -32,6 +32,7 @@ from agent.provision.claimfile import ClaimFile
 from agent.provision.enrolment import Tools
 from agent.provision.proof import connect_once
 from agent.reporting import HealthReport
+from agent.sharing import LIMIT_FACT
 from agent.status import in_a_line, read_home_inputs
 from agent.timekeeping import ClockLedger
 from agent.transports import carrier_of, open_keys, open_uplink
@@ -43,6 +44,7 @@ from agent.uplink.sender import SessionHooks, SessionRules
 from agent.uplink.session import Session
 from agent.watchdog import Watchdog
 from shared.clock import Clock, DrivenClock, SystemClock
+from shared.consent import Granularity
 from shared.errors import OperatorError
 from shared.units import EARLIEST_PLAUSIBLE_MS
 
@@ -98,7 +100,10 @@ def _open_hub(config: Config) -> Hub:
         clock,
         log,
         ClockLedger(log.clock_pieces(), config.meter_clock_tolerance_ms),
-        Consent([(0, config.consent_granularity), *choices]),
+        Consent(
+            [(0, config.consent_granularity), *choices],
+            decode_limit_state(log.fact(LIMIT_FACT)),
+        ),
         clock_error_ms,
         uplink=None,
         # The log's own thread: a broker that does not answer must not hold a commit up.
@@ -182,6 +187,7 @@ def _session(hub: Hub, uplink: Uplink) -> Session:
             on_cloud_time=hub.hear_cloud_time,
             on_tariff=hub.take_tariffs,
             on_bad_input=set_aside,
+            sharing=hub.sharing,
         ),
         version("hearthlink"),
     )
@@ -288,6 +294,8 @@ async def _close(hub: Hub) -> None:
     if hub.session is not None and hub.uplink is not None:
         await hub.session.drain(DRAIN_S)
         await hub.uplink.stop()
+        # What has left on the way out is counted too.
+        await hub.intake.commit()
     with contextlib.suppress(sqlite3.Error):
         hub.log.put_fact("telegrams_decoded", str(hub.intake.counts.telegrams).encode())
     hub.log.close()

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from agent.consent import Granularity
 from agent.meters import (
     SECTION,
     MeterConfig,
@@ -21,6 +20,7 @@ from agent.roles import Role
 from agent.settings import SETTINGS, Setting
 from agent.timekeeping import ANY_CLOCK_MS, METER_CLOCK_TOLERANCE_MS
 from agent.uplink.kinds import UplinkKind
+from shared.consent import Granularity
 from shared.errors import ConfigError
 
 ENVIRONMENT_PREFIX = "HEARTHLINK_"

@@ -10,7 +10,7 @@ from functools import partial
 
 from agent.collector import RESTORED_ROWS, Collector
 from agent.config import Config
-from agent.consent import Consent, Granularity, check_granularity, narrowest
+from agent.consent import Consent
 from agent.disk import read_counter
 from agent.floor import KnownTime, known_time
 from agent.heard import Heard, Moment
@@ -23,6 +23,7 @@ from agent.meters import MeterConfig
 from agent.records import Batch, MeterLog
 from agent.rolebook import RoleBook
 from agent.rows import LogRow
+from agent.sharing import Sharing
 from agent.tariffs import TariffShelf
 from agent.timekeeping import ClockLedger, Piece
 from agent.upkeep.retention import Retention
@@ -33,7 +34,8 @@ from agent.vitals import Vitals
 from firmware_bridge.links import LinkEvent, LinkEventKind
 from firmware_bridge.meters.codec import Refused, Telegram
 from shared.clock import Clock, DrivenClock, SystemClock
-from shared.errors import HearthlinkError, RetryableError
+from shared.consent import Granularity
+from shared.errors import HearthlinkError
 from shared.protocol import Live, encode_message
 from shared.ranges import Range
 
@@ -84,6 +86,7 @@ class Hub:
         self.uplink = uplink
         self.machine = SystemClock()
         self.started_ms = self.machine.monotonic_ms()
+        self.sharing = Sharing(log, consent, lambda: self.now().utc_ms, self.utc_ms)
         self._read_clock_error_ms = read_clock_error_ms
         self.boot = log.boot_number(clock.boot_id)
         self.history = History(log, ledger)
@@ -245,31 +248,10 @@ class Hub:
             _logger.warning("meter link %s: %s", link, event.reason)
 
     def set_granularity(self, text: str) -> None:
-        """Hold the household's choice of what may leave the hub, from now on.
-
-        A hub that does not know the time cannot say from when on more may leave: what was taken
-        under the narrower choice would go with it. Raises RetryableError then, or for a full disk.
-        """
-        granularity = check_granularity(text)
-        believed_ms = self.now().utc_ms
-        if believed_ms is None and narrowest(granularity, self.consent.now) is not granularity:
-            raise RetryableError(
-                f"{granularity.value!r} lets more out, and the hub does not know the time yet",
-                hint="try again when the hub's clock is set",
-            )
-        # A clock that is behind must not sort the newest choice under an older one. Without one,
-        # less may leave of everything since the last choice: that is on the safe side.
-        since_ms = max(believed_ms or 0, self.consent.since_ms)
-        try:
-            self.log.write(
-                "INSERT OR REPLACE INTO consent VALUES (?, ?)", (since_ms, granularity.value)
-            )
-        except sqlite3.Error as error:
-            raise RetryableError(
-                f"the choice {granularity.value!r} could not be kept: {error}",
-                hint="make room on the hub's disk, then try again",
-            ) from error
-        self.consent.choose(since_ms, granularity)
+        """Hold the household's choice of what may leave, and tell the cloud; raises as `choose`."""
+        self.sharing.choose(text)
+        if self.session is not None:
+            self.session.greet_soon()
 
     def cut(self, meter_log: MeterLog, chunk: Chunk) -> Cut:
         """Cut a frame from a chunk of a log, as consent and the clock allow."""
@@ -328,8 +310,14 @@ class Hub:
     def _complete_batch(self, batch: Batch) -> None:
         """Add to a group commit what need not be a commit of its own."""
         self.history.add_days(batch, self.utc_ms())
-        if self.session is not None and batch.rows:
-            batch.stored = self.session.take_stored()
+        batch.departures = [*batch.departures, *self.sharing.departures.take().items()]
+        if self.session is not None and (batch.rows or batch.departures):
+            if batch.stored_by != self.session.store_id:
+                # Of a commit that failed before the hub met another store.
+                batch.stored = {}
+            batch.stored |= self.session.take_stored()
+            batch.stored_by = self.session.store_id
+            batch.facts.update(self.session.take_facts())
         batch.facts.update(self.vitals.due())
 
     def _note_heard(self, heard: Heard) -> None:
@@ -341,6 +329,7 @@ class Hub:
             live = Live(sample.meter, sample.medium, heard.at_ms, sample.registers)
             if self.uplink.publish(Channel.LIVE, encode_message(live)):
                 self._live_sent_ms[sample.meter] = now_ms
+                self.sharing.note_live(sample.meter)
 
     def take_tariffs(self, payload: bytes) -> None:
         """Take in the tariff shadow; what is wrong with it is set aside."""

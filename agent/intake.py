@@ -219,7 +219,9 @@ def _joined(first: Batch, then: Batch) -> Batch:
         days=first.days + then.days,
         folded={**first.folded, **then.folded},
         stored={**first.stored, **then.stored},
+        stored_by=then.stored_by or first.stored_by,
         facts={**first.facts, **then.facts},
+        departures=first.departures + then.departures,
     )
 
 

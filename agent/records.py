@@ -53,11 +53,42 @@ class Specimen:
     raw: bytes = b""
 
 
+class DepartureKey(NamedTuple):
+    """By what departures are added up: the UTC day, the meter, its log, what consent allowed."""
+
+    utc_day: int
+    meter: str
+    log: int
+    granularity: str
+
+
+class Departed(NamedTuple):
+    """What left: the rows that the frames spoke of, frames, samples sent and samples held back."""
+
+    first_seq: int
+    last_seq: int
+    frames: int
+    samples: int
+    withheld: int
+
+    def plus(self, other: "Departed") -> "Departed":
+        """Add what left besides."""
+        return Departed(
+            min(self.first_seq, other.first_seq),
+            max(self.last_seq, other.last_seq),
+            self.frames + other.frames,
+            self.samples + other.samples,
+            self.withheld + other.withheld,
+        )
+
+
 @dataclass(slots=True)
 class Batch:
     """What one group commit writes, all of it or none.
 
-    `is_packed` has its rows written as blocks, which takes longer and spares the card.
+    `stored` is what receipts of the store `stored_by` have said; where the hub has met another
+    meanwhile it is not written. `is_packed` has its rows written as blocks, which takes longer and
+    spares the card.
     """
 
     rows: list[tuple[MeterLog, LogRow]] = field(default_factory=list)
@@ -66,10 +97,12 @@ class Batch:
     days: list[tuple[int, str, str, int, bytes]] = field(default_factory=list)
     folded: dict[int, int] = field(default_factory=dict)
     stored: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
+    stored_by: str | None = None
     facts: dict[str, bytes] = field(default_factory=dict)
+    departures: list[tuple[DepartureKey, Departed]] = field(default_factory=list)
     is_packed: bool = False
 
     def is_empty(self) -> bool:
         """Tell whether there is nothing to write."""
         parts = (self.rows, self.specimens, self.days, self.stored, self.run_changes, self.facts)
-        return not any(parts)
+        return not (any(parts) or self.departures)

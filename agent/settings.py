@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from agent.consent import Granularity
 from agent.roles import Role
 from agent.uplink.kinds import UplinkKind
 from firmware_bridge.links.addresses import check_address
 from firmware_bridge.meters.catalog import codec_for
 from firmware_bridge.meters.keys import parse_key
 from shared.calendar import check_zone
+from shared.consent import Granularity
 from shared.errors import BadInputError, OperatorError
 from shared.topics import check_thing
 

@@ -71,6 +71,9 @@ def _hub_state(hub: Hub) -> HubState:
             for meter_log in hub.log.all_logs()
         ),
         backlog_left_ms=session.left_ms() if session else None,
+        chosen_granularity=hub.consent.chosen.value,
+        is_limited=hub.consent.now is not hub.consent.chosen,
+        disconnect_reason=session.state.disconnect_reason if session else "",
     )
 
 
@@ -93,6 +96,8 @@ def in_a_line(hub: Hub) -> str:
     cloud = "no cloud set up"
     if session is not None:
         cloud = "cloud connected" if session.state.is_connected else "cloud not connected"
+        if hub.consent.now is not hub.consent.chosen:
+            cloud += f", which limits what leaves to {hub.consent.now.value}"
     return (
         f"{opened} of {format_count(len(hub.links), 'meter link')} open, "
         f"{hub.intake.counts.committed:,} samples committed, "

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
 from agent.blocks import AS_COMMITTED, make_block
+from agent.departures import write_departures
 from agent.records import Batch, MeterLog, Specimen
 from agent.rows import LogRow, Shape, records_of, shape_of
 from shared.errors import BadInputError
@@ -54,7 +55,9 @@ class Writer:
             )
         if batch.facts:
             self._db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", batch.facts.items())
-        if batch.stored:
+        if batch.departures:
+            write_departures(self._db, batch.departures)
+        if batch.stored and batch.stored_by in (None, self._read_store()):
             self._write_stored(batch.stored)
 
     def write_rows(
@@ -115,6 +118,10 @@ class Writer:
             "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?",
             (MAX_QUARANTINE_ROWS,),
         )
+
+    def _read_store(self) -> str:
+        row = self._db.execute("SELECT value FROM facts WHERE name = 'store_id'").fetchone()
+        return "" if row is None else bytes(row[0]).decode()
 
     def _write_stored(self, stored: Mapping[int, list[tuple[int, int, int]]]) -> None:
         for log, ranges in stored.items():

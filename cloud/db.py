@@ -69,7 +69,13 @@ class Database:
         """A transaction that writes: committed when the block ends, rolled back where it raises."""
         with self.engine.connect().execution_options(**{_WRITES: True}) as connection:
             yield connection
-            connection.commit()
+            try:
+                connection.commit()
+            except BaseException:
+                # Its transaction may still be open, and SQLAlchemy takes it for ended: the pool
+                # would hand it to the next.
+                connection.invalidate()
+                raise
 
     def migrate(self) -> None:
         """Bring the schema to the newest revision; several processes may do so at once.

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.config import Config
-from agent.consent import Granularity
 from agent.doctor.check import Check, Result
 from agent.doctor.reading import (
     count_rows,
@@ -18,8 +17,10 @@ from agent.doctor.reading import (
     read_stored,
 )
 from agent.home.words import format_count, format_span
+from agent.uplink.ledger import FINAL_CODES
 from agent.uplink.sender import STEADY_ANSWER_MS
 from shared.clock import Clock
+from shared.consent import Granularity
 from shared.ranges import count, subtract
 from shared.units import MS_PER_HOUR, MS_PER_SECOND, SLOT_MS
 
@@ -42,6 +43,10 @@ REFUSALS = {
     "inflates-too-large": ("it grows past the limit when unpacked", "update the hub"),
     "later-version": ("the cloud does not know this version yet", "update the cloud"),
     "not-a-frame": ("it arrived broken", "update the hub; look at the disk (check 'checksums')"),
+    "too-late": (
+        "a correction of samples older than 13 months",
+        "nothing: what the cloud stored stays",
+    ),
     "too-large": ("it is larger than a message may be", "update the hub"),
     "too-many-logs": ("this hub has begun too many logs", "see why its database was lost so often"),
     "wrong-hub": (
@@ -104,7 +109,7 @@ def check_backlog(
         resolved = ledger.resolve(oldest) if oldest else None
         if resolved:
             ages_ms.append(clock.utc_ms() - resolved[0])
-    granularity = read_consent(connection) or config.consent_granularity
+    granularity = read_consent(connection, config).now
     waiting_now = Waiting(samples, max(ages_ms, default=None), left_ms)
     return judge_backlog(config, granularity, waiting_now)
 
@@ -151,7 +156,7 @@ def check_refused(connection: sqlite3.Connection) -> Check:
 
 
 def judge_refused(samples_by_code: dict[str, int]) -> Check:
-    """Say what the cloud refused twice, with its code, and what to do about each."""
+    """Say what the cloud refused for good, with its code, and what to do about each."""
     name = "refused ranges"
     if not samples_by_code:
         return Check(name, Result.OK, "the cloud has refused nothing")
@@ -160,4 +165,6 @@ def judge_refused(samples_by_code: dict[str, int]) -> Check:
         meaning, fix = REFUSALS.get(code, ("this version has no words for it", "update the hub"))
         findings.append(f"{format_count(samples, 'sample')} refused as {code}: {meaning}")
         fixes.append(f"{code}: {fix}")
-    return Check(name, Result.FAULT, "; ".join(findings) + "; kept here", "; ".join(fixes))
+    is_final = samples_by_code.keys() <= FINAL_CODES
+    result = Result.WARNING if is_final else Result.FAULT
+    return Check(name, result, "; ".join(findings) + "; kept here", "; ".join(fixes))

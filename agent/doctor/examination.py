@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from agent.config import Config
+from agent.departures import read_totals
 from agent.doctor import (
     broker,
     certificates,
@@ -22,11 +23,12 @@ from agent.doctor import (
 )
 from agent.doctor.check import Check, Result
 from agent.doctor.guard import guard
-from agent.doctor.reading import open_database, read_consent
+from agent.doctor.reading import open_database, read_choice, read_consent
 from agent.floor import KnownTime
 from shared.clock import Clock
 from shared.errors import OperatorError
 from shared.readings import Medium
+from shared.units import MS_PER_DAY
 
 OF_THE_DATABASE = (
     *("schema", "integrity", "checksums", "sequence", history.IDS),
@@ -196,8 +198,15 @@ def check_household(
     """Make the checks of what the household chose."""
 
     def consent() -> Check:
-        chosen = None if connection is None else read_consent(connection)
-        return household.judge_consent(chosen, config)
+        if connection is None:
+            return household.judge_consent(None, config)
+        limit = read_consent(connection, config).limit
+        return household.judge_consent(read_choice(connection), config, limit)
+
+    def departures() -> Check:
+        if connection is None:
+            return Check(household.DEPARTURES, Result.ABSENT, "nothing yet: there is no database")
+        return household.judge_departures(read_totals(connection, clock.utc_ms() // MS_PER_DAY))
 
     def tariff(medium: Medium) -> Check:
         return household.check_tariff(connection, config, clock, medium)
@@ -205,6 +214,7 @@ def check_household(
     window_s = config.log_commit_window_s
     return [
         guard("consent", consent),
+        guard(household.DEPARTURES, departures),
         guard("power cut", lambda: household.judge_commit_window(window_s)),
         guard("tariff electricity", lambda: tariff(Medium.ELECTRICITY)),
         guard("tariff gas", lambda: tariff(Medium.GAS)),

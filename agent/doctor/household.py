@@ -4,16 +4,19 @@ import sqlite3
 from pathlib import Path
 
 from agent.config import Config
-from agent.consent import Granularity
+from agent.departures import LeftTotals
 from agent.doctor.check import Check, Result
 from agent.doctor.reading import read_logs
-from agent.home.words import format_span
+from agent.home.words import format_count, format_span
 from agent.tariffs import read_tariff_file
 from shared.calendar import local_date
 from shared.clock import Clock
+from shared.consent import Granularity, narrowest
 from shared.readings import Medium
 from shared.tariffs import Tariff, decode_tariff, version_on
 from shared.units import MS_PER_MINUTE, MS_PER_SECOND
+
+DEPARTURES = "departures"
 
 CONSENT_WORDS = {
     Granularity.LIVE: "every reading may leave the home, and live ones as they are measured",
@@ -24,15 +27,30 @@ CONSENT_WORDS = {
 }
 
 
-def judge_consent(chosen: Granularity | None, config: Config) -> Check:
-    """Say what may leave the home, and who said so."""
-    granularity = chosen or config.consent_granularity
+def judge_consent(
+    chosen: Granularity | None, config: Config, limit: Granularity | None = None
+) -> Check:
+    """Say what may leave the home, and who said so: the household, or a limit of the cloud."""
+    choice = chosen or config.consent_granularity
+    granularity = narrowest(choice, limit or choice)
     who = "the household's choice" if chosen else "consent.granularity"
+    if limit is not None and granularity is not choice:
+        who = f"the cloud limits it; {who} is {choice.value}"
     finding = f"{granularity.value}: {CONSENT_WORDS[granularity]} ({who})"
+    if limit is not None and granularity is not choice:
+        fix = "nothing, if that is wanted; choosing anew on the hub's page lifts the cloud's limit"
+        return Check("consent", Result.WARNING, finding, fix)
     if config.uplink_live and granularity is not Granularity.LIVE:
         fix = "uplink.live does nothing until the household chooses live"
         return Check("consent", Result.WARNING, finding, fix)
     return Check("consent", Result.OK, finding)
+
+
+def judge_departures(today: LeftTotals) -> Check:
+    """Say what has left the home today (UTC), as far as it is written."""
+    sent = format_count(today.samples, "reading")
+    finding = f"today {sent} left, {today.withheld:,} were held back, {today.live:,} left live"
+    return Check(DEPARTURES, Result.OK, f"{finding}; hearthlink log sent lists every day")
 
 
 def judge_commit_window(window_s: float) -> Check:

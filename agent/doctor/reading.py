@@ -11,12 +11,14 @@ from pathlib import Path
 
 from agent.blocks import BLOCK_ROWS
 from agent.config import Config
-from agent.consent import Granularity
+from agent.consent import Consent, decode_limit_state
 from agent.database import open_copy
 from agent.reader import READ_BACK_ROWS, LogEntry, LogReader
 from agent.records import Hole
 from agent.rows import LogRow
+from agent.sharing import LIMIT_FACT
 from agent.timekeeping import ClockLedger, Piece
+from shared.consent import Granularity
 from shared.errors import OperatorError
 from shared.ranges import Range
 
@@ -165,9 +167,16 @@ def count_boot_rows(connection: sqlite3.Connection, log: int, boot: int) -> int:
     return count
 
 
-def read_consent(connection: sqlite3.Connection) -> Granularity | None:
+def read_choice(connection: sqlite3.Connection) -> Granularity | None:
     """Read the household's newest choice; None where it has made none."""
     row = connection.execute(
         "SELECT granularity FROM consent ORDER BY since_ms DESC LIMIT 1"
     ).fetchone()
     return None if row is None else Granularity(row[0])
+
+
+def read_consent(connection: sqlite3.Connection, config: Config) -> Consent:
+    """Read what may leave now: the household's choice, or its setting, and the cloud's limit."""
+    row = connection.execute("SELECT value FROM facts WHERE name = ?", (LIMIT_FACT,)).fetchone()
+    choice = read_choice(connection) or config.consent_granularity
+    return Consent([(0, choice)], decode_limit_state(None if row is None else bytes(row[0])))

@@ -14,6 +14,9 @@ from shared.units import MS_PER_SECOND
 MAX_REASONS_SHOWN = 12
 """Reasons are few by design; a page must not grow with a bug that invents them."""
 
+MAX_REASON_CHARS = 300
+"""A reason may quote what a proxy answered."""
+
 Condition = Literal["good", "notice", "fault", "off"]
 
 
@@ -121,9 +124,10 @@ def _cloud_line(hub: HubState, now_ms: int) -> HealthLine:
         last = f"last receipt {format_age(now_ms - hub.last_receipt_at_ms)}"
     if hub.cloud_connected:
         return HealthLine("Cloud", "good", f"connected, {last}", "")
-    return HealthLine(
-        "Cloud", "notice", f"not connected, {last}", "Readings are kept here and sent later"
-    )
+    hint = "Readings are kept here and sent later"
+    if hub.disconnect_reason:
+        hint = f"{hint}. {hub.disconnect_reason[:MAX_REASON_CHARS]}"
+    return HealthLine("Cloud", "notice", f"not connected, {last}", hint)
 
 
 def _backlog_line(hub: HubState, backlog: Backlog) -> HealthLine:

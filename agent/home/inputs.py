@@ -40,7 +40,9 @@ class HubState:
     `backlog_left_ms` how long sending all of them will take at the present pace; `quarantined`
     counts bad input by its reason; `held_ranges` ranges that the cloud refused and the hub keeps;
     `commit_window_s` how long a sample may wait for the disk; `granularity` says what may leave the
-    home; `thinned_samples` were given up to make room, `lost_samples` to a damaged database.
+    home, `chosen_granularity` what the household allowed, and `is_limited` that the cloud allows
+    less; `disconnect_reason` says why there is no connection; `thinned_samples` were given up to
+    make room, `lost_samples` to a damaged database.
     """
 
     cloud_configured: bool
@@ -56,6 +58,9 @@ class HubState:
     thinned_samples: int = 0
     lost_samples: int = 0
     backlog_left_ms: int | None = None
+    chosen_granularity: str = ""
+    is_limited: bool = False
+    disconnect_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from agent.consent import Granularity
+from agent.home.inputs import HubState
+from shared.consent import Granularity
 
 WORDS = {
     Granularity.LIVE: "Live: every reading, and power as it is measured",
@@ -29,3 +30,11 @@ def granularity_in_words(granularity: str) -> str:
     """Say what leaves the home; a granularity of a later version is shown as it is written."""
     words = {choice.value: choice.text for choice in list_choices()}
     return words.get(granularity, granularity)
+
+
+def limit_in_words(hub: HubState) -> str:
+    """Say that the cloud lets less out than the household allows, and how that ends."""
+    if not hub.is_limited:
+        return ""
+    chosen = granularity_in_words(hub.chosen_granularity)
+    return f"The cloud limits it. You allowed: {chosen}. Choosing anew here lifts the limit."

@@ -17,7 +17,7 @@ from agent.home.health import (
 from agent.home.inputs import HomeInputs
 from agent.home.money import CostView, view_cost
 from agent.home.power import PowerView, generation_in_words, view_power
-from agent.home.sharing import Choice, granularity_in_words, list_choices
+from agent.home.sharing import Choice, granularity_in_words, limit_in_words, list_choices
 from agent.home.words import format_clock, format_date
 
 CLOCK_NOTICE = (
@@ -28,7 +28,8 @@ CLOCK_NOTICE = (
 class HomeView(msgspec.Struct, frozen=True):
     """The display at `now_ms`.
 
-    `granularity` is what leaves the home; it is read only until a PIN is set.
+    `granularity` is what the household chose, `granularity_text` what leaves the home, and
+    `limit_text` why that is less, "" where it is not; it is read only until a PIN is set.
     """
 
     now_ms: int
@@ -48,6 +49,7 @@ class HomeView(msgspec.Struct, frozen=True):
     granularity: str
     granularity_text: str
     granularity_choices: list[Choice]
+    limit_text: str
     is_read_only: bool = True
 
 
@@ -68,7 +70,8 @@ def build_view(inputs: HomeInputs) -> HomeView:
         health=view_health(inputs),
         backlog=view_backlog(inputs),
         quarantine=quarantine_in_words(inputs.hub),
-        granularity=inputs.hub.granularity,
+        granularity=inputs.hub.chosen_granularity or inputs.hub.granularity,
         granularity_text=granularity_in_words(inputs.hub.granularity),
         granularity_choices=list_choices(),
+        limit_text=limit_in_words(inputs.hub),
     )

@@ -29,6 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     for name, meaning in (
         ("status", "say what the log holds, also while the hub runs"),
         ("verify", "read all of it against its checksums, also while the hub runs"),
+        ("sent", "say what has left this house, day by day, also while the hub runs"),
         ("export", "write the samples as CSV or JSON lines, also while the hub runs"),
         ("compact", "seal what is full and give unused room back; the hub must not run"),
         ("backup", "write a verified copy into a file, also while the hub runs"),
@@ -66,6 +67,8 @@ def run(arguments: Sequence[str]) -> int:
         )
     if chosen.action in ("status", "verify"):
         return _look(chosen, path)
+    if chosen.action == "sent":
+        return _show_sent(chosen, path)
     if chosen.action == "export":
         return _export(chosen, path)
     if chosen.action == "compact":
@@ -117,6 +120,19 @@ def _in_words(state: "LogState") -> str:
         if number:
             words.append(f"{number:,} {what}")
     return " ".join(words[:1]) + " " + ", ".join(words[1:])
+
+
+def _show_sent(chosen: argparse.Namespace, path: Path) -> int:
+    from agent.database import open_copy  # noqa: PLC0415
+    from agent.departures import as_words, read_departures  # noqa: PLC0415
+
+    with open_copy(path) as connection:
+        lines = read_departures(connection)
+    if chosen.json:
+        print(msgspec.json.encode({"departures": lines}).decode())
+    else:
+        print("\n".join(as_words(line) for line in lines) or "nothing has left this house yet")
+    return EXIT_OK
 
 
 def _export(chosen: argparse.Namespace, path: Path) -> int:

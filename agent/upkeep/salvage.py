@@ -42,7 +42,7 @@ UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 BEFORE_SAMPLES = (
     *("boots", "clock_ledger", "logs", "register_names", "register_runs", "stored_ranges"),
     *("held_ranges", "damaged_ranges", "meter_days", "folded", "quarantine", "quarantine_counts"),
-    *("facts", "consent"),
+    *("facts", "consent", "departures"),
 )
 """In this order no row comes before the one it names."""
 

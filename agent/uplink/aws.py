@@ -73,10 +73,16 @@ class AwsUplink:
         link = self._link
         if link is None or not link.is_up or self._pending >= MAX_PENDING:
             return False
+        if channel is Channel.HELLO:
+            link.say_status(online=True)
         sending = link.publish(self._lanes.topic(channel, subject), payload, qos_of(channel))
         self._pending += 1
         link.when_done(sending, lambda: self._settle(link, channel, sending))
         return True
+
+    def recall(self) -> bool:
+        """Recall nothing: what is published is the runtime's, which sends it at once."""
+        return False
 
     async def stop(self) -> None:
         """Say offline and disconnect; the last will is then not needed."""
@@ -193,7 +199,7 @@ class _Link:
             mqtt5.Subscription(topic_filter=one, qos=mqtt5.QoS.AT_LEAST_ONCE) for one in filters
         ]
         asked = self._client.subscribe(mqtt5.SubscribePacket(subscriptions=subscriptions))
-        self._say_status(online=True)
+        self.say_status(online=True)
         told = await asyncio.wait_for(asyncio.wrap_future(asked), ACK_TIMEOUT_S)
         refused = [
             topic
@@ -218,14 +224,15 @@ class _Link:
         """Say offline where there is a connection, and end the client; bounded in time."""
         if self.is_up and not self.ended.done():
             with contextlib.suppress(AwsCrtError, TimeoutError):
-                said = asyncio.wrap_future(self._say_status(online=False))
+                said = asyncio.wrap_future(self.say_status(online=False))
                 await asyncio.wait_for(said, PARTING_S_MAX)
         self.is_up = False
         self._client.stop()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopped, PARTING_S_MAX)
 
-    def _say_status(self, *, online: bool) -> "Future[Any]":
+    def say_status(self, *, online: bool) -> "Future[Any]":
+        """Say whether this connection's hub is online."""
         status = encode_message(Status(self._connection_id, online))
         return self.publish(topics.status(self._thing), status, 1)
 

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from agent.consent import Consent, Granularity
+from agent.consent import Consent
 from agent.records import Hole, MeterLog, RunChange
 from agent.rows import LogRow
 from agent.timekeeping import METER_CLOCK_TOLERANCE_MS
 from shared.calendar import day_of, local_date, slot_of_sample, slot_start_ms
+from shared.consent import Granularity
 from shared.frames import Frame, Gap, GapKind, frame_of
 from shared.ranges import intersect, subtract
 from shared.readings import COUNTERS, StampedSample

@@ -49,6 +49,9 @@ PATHS = {
 ANSWERED = (Channel.FRAMES, Channel.HELLO)
 """Channels the session waits for an answer on; for the others a loss is nothing to act on."""
 
+REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+"""Who the hub is will not be believed in five seconds either, nor a revoked one let in again."""
+
 
 class _Answered(msgspec.Struct):
     """What the cloud answers with; a receipt's bytes are passed on as they came."""
@@ -92,6 +95,13 @@ class HttpsUplink:
         self._has_something.set()
         return True
 
+    def recall(self) -> bool:
+        """Drop the frames and live samples that wait for their turn."""
+        waiting = len(self._queue)
+        self._live.clear()
+        self._queue = deque(one for one in self._queue if one[0] is not Channel.FRAMES)
+        return len(self._queue) != waiting
+
     async def stop(self) -> None:
         """Say offline; there is no last will here, so the cloud goes by what it heard last."""
         if self._keeper is not None:
@@ -130,9 +140,13 @@ class HttpsUplink:
             await self._send(*self._queue.popleft())
 
     async def _send(self, channel: Channel, payload: bytes) -> None:
+        if channel is Channel.HELLO:
+            # As over MQTT: the cloud may have been put back to when the hub was away.
+            told = await self._say_status(online=True)
+            if told.status in REFUSED:
+                raise self._refusal(told)
         answer = await self._post(PATHS[channel], payload)
-        if answer.status == HTTPStatus.UNAUTHORIZED:
-            # Who the hub is will not be believed in five seconds either: that calls for longer.
+        if answer.status in REFUSED:
             raise self._refusal(answer)
         if answer.status == HTTPStatus.OK and channel is Channel.TARIFF_GET:
             self._deliver(Arrived(Channel.TARIFF, answer.body))

@@ -34,6 +34,10 @@ class Junction:
         """Hand a message over; False without a connection."""
         return self._transport is not None and self._transport.publish(channel, payload, subject)
 
+    def recall(self) -> bool:
+        """Drop what has not left yet."""
+        return self._transport is not None and self._transport.recall()
+
     async def stop(self) -> None:
         """Say offline and disconnect, for good or until another transport is given."""
         transport, self._transport = self._transport, None

@@ -11,6 +11,9 @@ from shared.ranges import Range, contains, subtract, union
 REENCODE_TRIES = 1
 """A refused range is encoded anew this often; then it is held and shown (DESIGN §5)."""
 
+FINAL_CODES = frozenset({"too-late"})
+"""Refusals that no other encoding mends: the range is held at once."""
+
 
 @dataclass(slots=True)
 class Flight:
@@ -68,10 +71,23 @@ class Delivery:
         ]
         return [held for one in receipt.rejected if (held := self._refuse(one)) is not None]
 
+    def hasten(self, receipt: Receipt, due_ms: int) -> None:
+        """Expect sooner what a receipt passes over though it lists something later as stored.
+
+        That frame was lost on the way, unless its answer is yet to come: it is sent again at
+        `due_ms` rather than when a receipt of the steady flow would be overdue.
+        """
+        if receipt.revision != self.receipt_revision:
+            return
+        newest_seq = max((last for _, last, _ in receipt.stored), default=0)
+        for flight in self.flights:
+            if flight.last_seq < newest_seq:
+                flight.answer_due_ms = min(flight.answer_due_ms, due_ms)
+
     def _refuse(self, rejected: tuple[int, int, str]) -> tuple[int, int, str] | None:
         span = (rejected[0], rejected[1])
         self.refusals[span] = self.refusals.get(span, 0) + 1
-        if self.refusals[span] <= REENCODE_TRIES:
+        if self.refusals[span] <= REENCODE_TRIES and rejected[2] not in FINAL_CODES:
             return None
         del self.refusals[span]
         self.refused.append(rejected)

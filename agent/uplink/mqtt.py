@@ -56,6 +56,8 @@ class MqttUplink:
         """Publish at the channel's quality of service; False while not connected."""
         if not self._client.is_connected():
             return False
+        if channel is Channel.HELLO:
+            self._say_status(online=True)
         qos = qos_of(channel)
         told = self._client.publish(self._lanes.topic(channel, subject), payload, qos=qos)
         if told.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
@@ -63,6 +65,10 @@ class MqttUplink:
         if qos:
             self._sent[told.mid] = channel
         return True
+
+    def recall(self) -> bool:
+        """Recall nothing: what is published is on its way, fewer than paho would hold back."""
+        return False
 
     async def stop(self) -> None:
         """Say offline and disconnect; the last will is then not needed."""

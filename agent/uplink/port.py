@@ -65,9 +65,13 @@ class Uplink(Protocol):
     def publish(self, channel: Channel, payload: bytes, subject: str = "") -> bool:
         """Hand a message over without blocking; False where there is no connection to take it.
 
+        Before a hello goes the hub's status: who began to listen meanwhile learns it is online.
         `subject` names the job that JOB_UPDATE is about. False too for a channel that this
         transport does not carry: over HTTPS there are no shadows but the tariff, and no jobs.
         """
+
+    def recall(self) -> bool:
+        """Drop frames and live samples that wait here and have not left; tell whether any did."""
 
     async def stop(self) -> None:
         """Say that the hub goes offline and disconnect."""

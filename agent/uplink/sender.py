@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from agent.log import Log
 from agent.records import MeterLog
+from agent.sharing import Sharing
 from agent.uplink.framing import Chunk, Cut
 from agent.uplink.ledger import Delivery, Flight
 from agent.uplink.pacing import TokenBucket
@@ -52,6 +53,7 @@ class SessionHooks:
     on_cloud_time: Callable[[int, int], None]
     on_tariff: Callable[[bytes], None]
     on_bad_input: Callable[[str, str, bytes], None]
+    sharing: Sharing
 
 
 @dataclass(slots=True)
@@ -191,6 +193,7 @@ class Sender:
             return True
         if not self._uplink.publish(Channel.FRAMES, payload):
             return False
+        self._hooks.sharing.note_sent(meter_log, frame)
         # A frame that only withholds is steady flow: the cloud takes it for that too.
         newest_ms = max(frame.times_ms, default=self._hooks.utc_ms())
         answer_ms = (

@@ -14,16 +14,23 @@ import sqlite3
 
 from agent.log import Log
 from agent.records import MeterLog
+from agent.uplink.greeting import log_states
 from agent.uplink.ledger import Delivery
 from agent.uplink.pacing import Progress
 from agent.uplink.port import Arrived, Channel, Connected, Disconnected, Event, Undelivered, Uplink
-from agent.uplink.sender import Sender, SessionHooks, SessionRules, SessionState
+from agent.uplink.sender import (
+    BACKLOG_ANSWER_MS,
+    Sender,
+    SessionHooks,
+    SessionRules,
+    SessionState,
+)
+from agent.uplink.store import REVISION_FACT, STORE_FACT, KnownStore
 from shared.errors import BadInputError
 from shared.frames import FRAME_VERSION
 from shared.protocol import (
-    MAX_LOGS_PER_HELLO,
+    ConsentLimit,
     Hello,
-    LogState,
     Receipt,
     decode_receipt,
     encode_message,
@@ -38,6 +45,9 @@ TICK_S = 1.0
 DRAIN_TICK_S = 0.05
 
 HELLO_ANSWER_MS = 20 * MS_PER_SECOND
+HELLO_PAUSE_MS = MS_PER_MINUTE
+"""At most one hello a minute beside those of connecting: receipts that disagree must not storm."""
+
 PAUSED_ASK_MS = 10 * MS_PER_MINUTE
 """A hub whose window is 0 sends nothing to be answered: it asks whether that still holds."""
 
@@ -63,7 +73,9 @@ class Session:
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._deliveries: dict[int, Delivery] = {}
         self._changed_logs: set[int] = set()
-        self._store_id = (log.fact("store_id") or b"").decode()
+        self._store = KnownStore(log.fact(STORE_FACT), log.fact(REVISION_FACT))
+        self._kept_revision = self._store.revision
+        self._wants_hello = False
         self._window_frames = 1
         self._hello_sent_ms: int | None = None
         self._hello_id = ""
@@ -114,6 +126,11 @@ class Session:
             if (held := self._log.held_range(meter_log.log)) is not None
         ]
 
+    def greet_soon(self) -> None:
+        """Say hello as soon as one may be said again: something in it has changed."""
+        self._wants_hello = True
+        self.wake()
+
     def left_ms(self) -> int | None:
         """Estimate how long the backlog will take; None where nothing is known of its pace."""
         return self.progress.left_ms(self._hooks.monotonic_ms())
@@ -135,6 +152,18 @@ class Session:
         """
         changed, self._changed_logs = self._changed_logs, set()
         return {log: self.delivery(log).stored for log in changed}
+
+    @property
+    def store_id(self) -> str:
+        """The store that all of this was heard from."""
+        return self._store.store_id
+
+    def take_facts(self) -> dict[str, bytes]:
+        """Hand over the highest revision taken, where it has risen since last asked."""
+        if self._store.revision == self._kept_revision:
+            return {}
+        self._kept_revision = self._store.revision
+        return {REVISION_FACT: self._store.revision_fact()}
 
     async def _take_events(self, wait_s: float) -> None:
         # An event that waits already is taken without a pause: let the others have their turn.
@@ -176,7 +205,7 @@ class Session:
         self.state.is_connected = False
         self.state.disconnect_reason = reason
         self._hello_sent_ms = None
-        self.is_answered = False
+        self.is_answered = self._wants_hello = False
         self.progress.forget()
         for delivery in self._deliveries.values():
             delivery.flights.clear()
@@ -198,17 +227,23 @@ class Session:
         # Any other may be one that a slow network kept back since before the hello: it tells what
         # is stored, but not the time.
         is_answer = self._hello_id != "" and receipt.answers == self._hello_id
+        is_newest = is_answer or self._store.is_newest(receipt)
+        self._obey(receipt.consent, is_newest=is_newest)
         if is_answer and self._hello_sent_ms is not None:
             self._hello_id, self.is_answered = "", True
             self._hooks.on_cloud_time(receipt.cloud_time_ms, now_ms - self._hello_sent_ms)
-        if receipt.store_id != self._store_id:
+        self._wants_hello = self._wants_hello or self._store.is_put_back(receipt)
+        if receipt.store_id != self._store.store_id:
             self._meet_store(receipt.store_id)
+        self._store.take(receipt)
         meter_log = self._find_log(receipt.log_id)
         if meter_log is None:
             return
         delivery = self.delivery(meter_log.log)
         for first_seq, last_seq, code in delivery.apply(receipt):
             self._log.hold(meter_log.log, first_seq, last_seq, code)
+        early_ms = int(BACKLOG_ANSWER_MS * self._jitter.uniform(1.0, 1.5))
+        delivery.hasten(receipt, now_ms + early_ms)
         self._changed_logs.add(meter_log.log)
         self._note_progress(now_ms)
         current = self._log.meters.get(meter_log.meter)
@@ -222,6 +257,19 @@ class Session:
             self.state.rewound_meters.append(meter_log.meter)
             self._log.restart_log(current, unused_seq)
 
+    def _obey(self, limit: ConsentLimit | None, *, is_newest: bool) -> None:
+        """Take the cloud's limit before anything else of a receipt, and say that it is obeyed."""
+        sharing = self._hooks.sharing
+        before = sharing.enforced()
+        sharing.take_limit(limit, is_newest=is_newest)
+        if sharing.enforced() == before:
+            return
+        self._wants_hello = True
+        if self._uplink.recall():
+            # What had not left yet is cut anew, as it may leave now.
+            for delivery in self._deliveries.values():
+                delivery.flights.clear()
+
     def _note_progress(self, now_ms: int) -> None:
         if now_ms - self._progress_noted_ms >= PROGRESS_NOTED_MS:
             self._progress_noted_ms = now_ms
@@ -230,7 +278,6 @@ class Session:
     def _meet_store(self, store_id: str) -> None:
         """Another store (the cloud was restored from a backup): offer all that is held again."""
         self._log.meet_store(store_id)
-        self._store_id = store_id
         self._changed_logs.clear()
         for meter_log in self._log.all_logs():
             framed_to = self.delivery(meter_log.log).framed_to
@@ -251,7 +298,8 @@ class Session:
             if self._hello_sent_ms is None or now_ms - self._hello_sent_ms > HELLO_ANSWER_MS:
                 self._say_hello(now_ms)
             return math.inf
-        if self._window_frames == 0 and self._has_been_silent(now_ms):
+        is_due = self._window_frames == 0 and self._has_been_silent(now_ms)
+        if is_due or (self._wants_hello and now_ms - (self._hello_sent_ms or 0) >= HELLO_PAUSE_MS):
             self._say_hello(now_ms)
         deliveries = [(one, self.delivery(one.log)) for one in self._log.all_logs()]
         return self._sender.send(deliveries, self._window_frames, is_final=is_final)
@@ -262,13 +310,18 @@ class Session:
         return now_ms - spoke_ms >= PAUSED_ASK_MS
 
     def _say_hello(self, now_ms: int) -> None:
-        logs = [
-            LogState(meter_log.log_id.hex(), meter_log.meter, held[0], held[1])
-            for meter_log in self._log.all_logs()[-MAX_LOGS_PER_HELLO:]
-            if (held := self._log.held_range(meter_log.log)) is not None
-        ]
         self._hello_id = secrets.token_hex(8)
-        hello = Hello(self._version, FRAME_VERSION, logs, self._hello_id)
+        granularity, lifted = self._hooks.sharing.enforced()
+        hello = Hello(
+            self._version,
+            FRAME_VERSION,
+            log_states(self._log),
+            self._hello_id,
+            store_id=self._store.store_id,
+            receipt_revision=self._store.revision,
+            consent=granularity,
+            consent_lifted=lifted,
+        )
         if self._uplink.publish(Channel.HELLO, encode_message(hello)):
-            self._hello_sent_ms = now_ms
+            self._hello_sent_ms, self._wants_hello = now_ms, False
         self._uplink.publish(Channel.TARIFF_GET, b"{}")

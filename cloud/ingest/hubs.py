@@ -18,7 +18,6 @@ from cloud.answers import JSON, reply
 from cloud.bodies import read_signed
 from cloud.errors import PROBLEM_MEDIA_TYPE, NotFoundError, Problem, ProblemError
 from cloud.households.repository import household_of
-from cloud.households.revocations import find_revocation
 from cloud.hubauth import HubGate
 from cloud.ingest.intake import Message
 from cloud.ingest.service import Addressed, IngestService
@@ -37,7 +36,7 @@ _Result = TypeVar("_Result")
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "content": {PROBLEM_MEDIA_TYPE: {}}}
-    for status in (400, 401, 404, 413, 429, 503)
+    for status in (400, 401, 403, 404, 413, 429, 503)
 }
 
 router = APIRouter(prefix="/v1", tags=["hubs"], responses=REFUSALS)
@@ -149,7 +148,7 @@ Hub = Annotated[Said, Depends(hear)]
 def take_frame(parts: Shared, said: Hub) -> Response:
     """Merge one frame and answer with the receipt, written after the commit."""
     message = Message(said.thing, said.body, parts.clock.utc_ms())
-    return _answer(_try(lambda: said.ingest.ingest([message])))
+    return _answer(_admitted(said, lambda: said.ingest.ingest([message])))
 
 
 @router.post(
@@ -160,7 +159,7 @@ def take_frame(parts: Shared, said: Hub) -> Response:
 )
 def take_hello(said: Hub) -> Response:
     """Answer with a receipt for each log that the hub lists."""
-    return _answer(_try(lambda: said.ingest.greet(said.thing, said.body)))
+    return _answer(_admitted(said, lambda: said.ingest.greet(said.thing, said.body)))
 
 
 @router.post(
@@ -171,7 +170,7 @@ def take_hello(said: Hub) -> Response:
 )
 def take_status(said: Hub) -> Response:
     """Note a hub online or offline."""
-    _try(lambda: said.ingest.note_status(said.thing, said.body))
+    _admitted(said, lambda: said.ingest.note_status(said.thing, said.body))
     return _answer([])
 
 
@@ -183,7 +182,7 @@ def take_status(said: Hub) -> Response:
 )
 def take_live(parts: Shared, said: Hub) -> Response:
     """Pass a live sample on to whoever watches; it is not stored."""
-    decode_live(said.body)
+    _admitted(said, lambda: decode_live(said.body))
     topic = topics.live(said.thing)
     if parts.publish is not None:
         # Every process of the API hears the broker; a viewer may be at any of them.
@@ -201,13 +200,11 @@ def take_live(parts: Shared, said: Hub) -> Response:
 )
 def tell_tariff(parts: Shared, said: Hub) -> Response:
     """Answer with the tariffs of the hub's meters, 404 where there is none."""
-    return _try(lambda: _tariff(parts, said.thing))
+    return _admitted(said, lambda: _tariff(parts, said.thing))
 
 
 def _tariff(parts: Parts, thing: str) -> Response:
     with parts.database.reading() as connection:
-        if find_revocation(connection, thing) is not None:
-            raise NotFoundError("no tariff is told to a hub that is revoked")
         household_id = household_of(connection, thing)
         kept = tariffs_of_hub(connection, Scope.of(household_id), thing) if household_id else []
     if not kept:
@@ -219,6 +216,18 @@ def _tariff(parts: Parts, thing: str) -> Response:
         )
     answer = shadow.answer_get(thing, kept, parts.clock.utc_ms())
     return Response(answer.payload, media_type=JSON)
+
+
+def _admitted(said: Said, work: Callable[[], _Result]) -> _Result:
+    """Do what a hub asks for and say 403 to a revoked one, of which ingest only counted it."""
+    done = _try(work)
+    if _try(lambda: said.ingest.is_revoked(said.thing)):
+        raise ProblemError(
+            HTTPStatus.FORBIDDEN,
+            f"hub {said.thing!r} is revoked: nothing of it is taken, and nothing it holds is lost",
+            hint="whoever runs the cloud lets it in again: hearthlink fleet restore",
+        )
+    return done
 
 
 def _try(work: Callable[[], _Result]) -> _Result:

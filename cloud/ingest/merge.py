@@ -115,7 +115,9 @@ class Comparison(NamedTuple):
     """How a frame stands to what is held of its log.
 
     `new` are the places of the range to keep; `conflict_seq` the first sample that is held at the
-    same revision with other content; `stale_slots` the slots whose edges must be made anew.
+    same revision with other content; `stale_slots` the slots whose edges must be made anew. Fewer
+    registers of a sample are no other content: the hub sends it with less where consent was
+    narrowed meanwhile, and what came first stays.
     """
 
     new: list[Range]
@@ -136,7 +138,7 @@ def compare(frame: Frame, held: Sequence[Frame]) -> Comparison:
         revisions = known.get(seq, {})
         same = revisions.get(frame.revision)
         if same is not None:
-            if same != content:
+            if not _agree(same, content):
                 return Comparison([], seq, set())
             continue
         new_seqs.append((seq, seq))
@@ -144,6 +146,14 @@ def compare(frame: Frame, held: Sequence[Frame]) -> Comparison:
             stale.add(slot_of_sample(content.taken_at_ms))
             stale.update(slot_of_sample(other.taken_at_ms) for other in revisions.values())
     return Comparison(union([*new_seqs, *_new_gaps(frame, held)]), None, stale)
+
+
+def _agree(one: Content, other: Content) -> bool:
+    """Tell whether two are the same sample: consent may have left one fewer registers."""
+    if (one.taken_at_ms, one.quality) != (other.taken_at_ms, other.quality):
+        return False
+    mine, others = set(one.values), set(other.values)
+    return mine <= others or others <= mine
 
 
 def _new_gaps(frame: Frame, held: Sequence[Frame]) -> list[Range]:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from agent.config import SETTINGS, environment_name, load_config, read_config
-from agent.consent import Granularity
 from agent.meters import MAX_METERS
 from agent.roles import Role
+from shared.consent import Granularity
 from shared.errors import ConfigError
 
 LINK = {"meter": {"link": "/dev/ttyUSB0"}}

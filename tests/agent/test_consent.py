@@ -4,8 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.consent import Consent, Granularity, check_granularity, narrowest
+from agent.consent import (
+    MAX_LIMIT_SPANS,
+    Consent,
+    LimitState,
+    decode_limit_state,
+    encode_limit_state,
+)
+from shared.consent import Granularity, check_granularity, narrowest
 from shared.errors import BadInputError
+from shared.protocol import ConsentLimit
 
 WIDEST_FIRST = [
     Granularity.LIVE,
@@ -87,3 +95,110 @@ def test_what_holds_for_a_span_holds_for_each_sample(
     each = {consent.for_sample(at_ms) for at_ms in range(first_ms, first_ms + span_ms + 1)}
     is_parted = any(first_ms < since_ms <= first_ms + span_ms for since_ms, _ in choices)
     assert is_parted if held is None else each == {held}
+
+
+def limited(to: str = "daily", revision: int = 5, since_ms: int = 1_000) -> Consent:
+    """A household that allows ten seconds, limited by the cloud."""
+    consent = Consent([(0, Granularity.TEN_SECONDS)])
+    state = consent.after(ConsentLimit(to, revision), since_ms, is_newest=True)
+    assert state is not None
+    consent.limits = state
+    return consent
+
+
+@given(granularities, granularities)
+def test_the_narrower_of_choice_and_limit_holds(chosen: Granularity, limit: Granularity) -> None:
+    """A limit never lets out more than the household allows."""
+    consent = Consent([(0, chosen)])
+    consent.limits = consent.after(ConsentLimit(limit, 5), 1_000, is_newest=True) or LimitState()
+
+    assert consent.now is narrowest(chosen, limit)
+    assert consent.for_sample(500) is narrowest(chosen, limit)
+    assert (consent.chosen, consent.limit) == (chosen, limit)
+
+
+def test_a_word_the_hub_does_not_know_lets_nothing_out() -> None:
+    """A limit of a later version is obeyed at its strictest."""
+    assert limited("weekly").now is Granularity.NONE
+
+
+def test_a_limit_ends_only_by_the_newest_receipt() -> None:
+    """One that a slow network kept back may be from before the limit."""
+    consent = limited()
+
+    late = consent.after(None, 2_000, is_newest=False)
+    newest = consent.after(None, 2_000, is_newest=True)
+
+    assert late is None
+    assert newest is not None
+    consent.limits = newest
+    assert consent.now is Granularity.TEN_SECONDS
+
+
+def test_what_was_taken_under_a_limit_stays_held_back() -> None:
+    """A limit that has ended lets out what is taken from then on."""
+    consent = limited(since_ms=1_000)
+
+    consent.choose(2_000, Granularity.TEN_SECONDS)
+
+    held = [consent.for_sample(at_ms) for at_ms in (999, 1_000, 1_999, 2_000)]
+    assert held == ["10s", "daily", "daily", "10s"]
+    assert consent.for_all(500, 1_500) is None
+    assert consent.for_all(1_000, 1_999) is Granularity.DAILY
+
+
+def test_a_choice_lifts_the_limit_and_all_before_it() -> None:
+    """The same limit, or an older one, is passed over from then on; a newer one holds again."""
+    consent = limited(revision=5)
+    consent.choose(2_000, Granularity.LIVE)
+
+    again = [
+        consent.after(ConsentLimit("none", revision), 3_000, is_newest=True) for revision in (4, 5)
+    ]
+    newer = consent.after(ConsentLimit("none", 6), 3_000, is_newest=False)
+
+    assert consent.limits.lifted == 5
+    assert consent.limit is None
+    assert again == [None, None]
+    assert newer is not None
+    assert newer.spans[-1] == (3_000, Granularity.NONE)
+
+
+def test_a_limit_is_not_replaced_by_an_older_one() -> None:
+    """Receipts come late and out of order."""
+    consent = limited("daily", revision=5)
+
+    assert consent.after(ConsentLimit("live", 4), 2_000, is_newest=True) is None
+    assert consent.after(ConsentLimit("none", 5), 2_000, is_newest=True) is None
+
+
+def test_changes_of_the_limit_are_bounded_on_the_narrow_side() -> None:
+    """A cloud that changes its mind for ever fills nothing; what is forgotten stays held back."""
+    consent = Consent([(0, Granularity.TEN_SECONDS)])
+    for number in range(1, 3 * MAX_LIMIT_SPANS):
+        word = "daily" if number == 1 else "10s"
+        limits = consent.after(ConsentLimit(word, number), number * 1_000, is_newest=True)
+        assert limits is not None
+        consent.limits = limits
+
+    assert len(consent.limits.spans) == MAX_LIMIT_SPANS
+    assert consent.for_sample(1_500) is Granularity.DAILY
+    assert consent.for_sample(3 * MAX_LIMIT_SPANS * 1_000) is Granularity.TEN_SECONDS
+
+
+def test_the_limits_state_survives_being_written() -> None:
+    """What is read back is what was kept; nothing kept is no limit."""
+    state = limited().limits
+
+    assert decode_limit_state(encode_limit_state(state)) == state
+    assert decode_limit_state(None) == LimitState()
+
+
+@pytest.mark.parametrize("written", [b"", b"{", b"\xff", b'{"spans": [[0, "weekly"]]}'])
+def test_a_record_that_rotted_lets_nothing_out(written: bytes) -> None:
+    """Until the household, or a receipt, says anew what may leave."""
+    consent = Consent([(0, Granularity.LIVE)], decode_limit_state(written))
+
+    assert consent.now is Granularity.NONE
+    consent.choose(1_000, Granularity.LIVE)
+    assert consent.for_sample(1_000) is Granularity.LIVE

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.consent import Granularity
 from agent.database import migrate, migrations, open_database, open_reader
 from agent.log import Log
 from agent.timekeeping import ClockLedger
+from shared.consent import Granularity
 from shared.errors import OperatorError
 from tests.support.hubs import METER, START_MS, sound_rows
 

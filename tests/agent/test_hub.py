@@ -7,11 +7,11 @@ from typing import cast
 import pytest
 
 from agent.app import build_hub
-from agent.consent import Granularity
+from agent.departures import read_departures, read_totals
 from agent.hub import Hub
 from agent.records import Batch
 from agent.roles import Role
-from agent.status import read_home_inputs
+from agent.status import in_a_line, read_home_inputs
 from agent.timekeeping import Piece
 from agent.upkeep.retention import MAX_FREED_ROWS
 from agent.uplink.framing import Chunk
@@ -21,9 +21,10 @@ from agent.uplink.session import Session
 from firmware_bridge.links import LinkEvent, LinkEventKind
 from firmware_bridge.meters.codec import Refused, Telegram
 from shared.clock import DrivenClock, SystemClock
+from shared.consent import Granularity
 from shared.errors import RetryableError
 from shared.frames import Frame
-from shared.protocol import decode_live
+from shared.protocol import ConsentLimit, decode_live
 from shared.readings import Medium, Sample
 from shared.units import MS_PER_DAY, MS_PER_HOUR
 from tests.support.clocks import StillClock
@@ -53,6 +54,7 @@ def session_of(hub: Hub, uplink: FakeUplink) -> Session:
         on_cloud_time=hub.hear_cloud_time,
         on_tariff=hub.take_tariffs,
         on_bad_input=lambda *_: None,
+        sharing=hub.sharing,
     )
     session = Session(hub.log, uplink, rules, hooks, "1.0")
     asyncio.run(uplink.start(session.deliver))
@@ -234,6 +236,53 @@ def test_without_a_cloud_retention_alone_frees(tmp_path: Path) -> None:
     hub.clock.advance_to(START_MS + 36 * MS_PER_DAY)
 
     assert (young, hub.free_stored()) == (0, 10)
+
+
+def test_a_limit_of_the_cloud_stops_live_samples_at_once(tmp_path: Path) -> None:
+    """The instant it is taken; what left before is counted."""
+    uplink = FakeUplink()
+    uplink.is_connected = True
+    hub = hub_in(
+        tmp_path,
+        uplink=uplink,
+        uplink_live=True,
+        hub_clock="meter",
+        consent_granularity="live",
+    )
+    take_minutes(hub, range(1))
+    before = len(uplink.taken(Channel.LIVE))
+
+    hub.sharing.take_limit(ConsentLimit("10s", 1), is_newest=True)
+    hub._live_sent_ms.clear()
+    take_minutes(hub, range(1, 3))
+    asyncio.run(hub.intake.commit())
+
+    assert before == 1
+    assert uplink.taken(Channel.LIVE) == []
+    assert read_totals(hub.log.committed, START_MS // MS_PER_DAY).live == 1
+    hub.log.close()
+
+
+def test_what_leaves_is_limited_counted_and_shown(tmp_path: Path) -> None:
+    """A day of minutes under a daily limit: its first and last sample leave, and that is kept."""
+    uplink = FakeUplink()
+    hub = hub_in(tmp_path, uplink=uplink, hub_clock="meter", consent_granularity="10s")
+    hub.session = session_of(hub, uplink)
+    take_hours(hub, 30)
+    hub.sharing.take_limit(ConsentLimit("daily", 1), is_newest=True)
+    frame = cut_all(hub)
+    assert frame is not None
+
+    hub.sharing.note_sent(hub.log.meters[METER], frame)
+    asyncio.run(hub.intake.commit())
+
+    (line,) = read_departures(hub.log.committed)
+    assert (line.granularity, line.samples, line.first_seq) == ("daily", 2, 1)
+    assert line.withheld == line.last_seq - 2
+    state = read_home_inputs(hub).hub
+    assert (state.granularity, state.chosen_granularity) == ("daily", "10s")
+    assert state.is_limited
+    assert "which limits what leaves to daily" in in_a_line(hub)
 
 
 def test_live_leaves_only_where_the_household_allows_it(tmp_path: Path) -> None:

@@ -114,7 +114,12 @@ def test_with_a_cloud_every_metric_has_a_number(
     clock.monotonic = MS_PER_DAY
     rules = SessionRules(300, 5, 0, hub.chunk_rows, lambda: hub.ledger.size, hub.cut)
     hooks = SessionHooks(
-        hub.machine.monotonic_ms, hub.utc_ms, hub.hear_cloud_time, hub.take_tariffs, print
+        hub.machine.monotonic_ms,
+        hub.utc_ms,
+        hub.hear_cloud_time,
+        hub.take_tariffs,
+        print,
+        hub.sharing,
     )
     hub.session = Session(hub.log, FakeUplink(), rules, hooks, "1.0")
     hub.believe(2_000_000_000_000, 250, "ntp")

@@ -81,7 +81,12 @@ def test_rows_reach_a_cloud_through_the_session(tmp_path: Path) -> None:
         uplink,
         SessionRules(1, 100, 0, hub.chunk_rows, lambda: hub.ledger.size, hub.cut),
         SessionHooks(
-            hub.machine.monotonic_ms, hub.utc_ms, hub.hear_cloud_time, hub.take_tariffs, print
+            hub.machine.monotonic_ms,
+            hub.utc_ms,
+            hub.hear_cloud_time,
+            hub.take_tariffs,
+            print,
+            hub.sharing,
         ),
         "1.0",
     )

@@ -11,6 +11,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
 
 from cloud.db import Database, _migrations, upsert
 from cloud.ingest.hubbatch import Rules
@@ -34,6 +35,34 @@ from tests.support.cloud import (
 ROOT = Path(__file__).parents[2]
 DATABASES = Path(__file__).parent / "databases"
 RUN = "import sys; from cloud.cli import run; sys.exit(run(sys.argv[1:]))"
+
+
+def test_a_commit_that_fails_leaves_no_transaction_in_the_pool(tmp_path: Path) -> None:
+    """The next to write gets a connection that is in no transaction, and sees nothing of it."""
+    database = database_in(tmp_path)
+    with database.writing() as connection:
+        connection.execute(text("CREATE TABLE parent (id INTEGER PRIMARY KEY)"))
+        reference = "REFERENCES parent DEFERRABLE INITIALLY DEFERRED"
+        connection.execute(text(f"CREATE TABLE child (parent INTEGER {reference})"))
+
+    # SQLite finds the missing parent at COMMIT, which fails and leaves the transaction open.
+    for _ in range(3):
+        with database.engine.connect() as pooled:
+            pooled.connection.execute("PRAGMA foreign_keys = ON")
+        with (
+            pytest.raises(IntegrityError, match="FOREIGN KEY"),
+            database.writing() as connection,
+        ):
+            connection.execute(text("INSERT INTO child VALUES (7)"))
+        with database.writing() as connection:
+            connection.execute(text("INSERT INTO parent VALUES (NULL)"))
+
+    with database.reading() as connection:
+        counts = connection.execute(
+            text("SELECT (SELECT count(*) FROM child), (SELECT count(*) FROM parent)")
+        ).one()
+    assert tuple(counts) == (0, 3)
+    database.close()
 
 
 def test_migrations_bring_a_database_to_the_tables(tmp_path: Path) -> None:

@@ -257,6 +257,31 @@ def test_a_stop_says_offline_with_the_connections_own_id(kind: UplinkKind) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", list(UplinkKind))
+def test_the_status_is_said_again_with_every_hello(kind: UplinkKind) -> None:
+    """A worker that subscribed after the hub had connected learns that it is online."""
+    stage = STAGES[kind]()
+
+    async def scenario() -> None:
+        stage.up()
+        stage.listen()
+        async with started(stage) as events:
+            await until(has(events, Connected))
+            for _ in range(2):
+                assert stage.uplink.publish(Channel.HELLO, PAYLOADS[Channel.HELLO])
+            await until(lambda: len(stage.received(Channel.HELLO)) == 2)
+            said = stage.statuses()
+            assert len(said) == 3
+            assert len({one.connection_id for one in said}) == 1
+            assert all(one.online for one in said)
+
+    try:
+        asyncio.run(scenario())
+    finally:
+        stage.close()
+
+
+@pytest.mark.slow
 def test_live_alone_is_sent_at_most_once(mosquitto: MosquittoStage) -> None:
     """A lost live sample is not worth a second try; frames and hellos are acknowledged."""
 

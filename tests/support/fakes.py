@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from agent.uplink.port import Arrived, Channel, Connected, Disconnected, Event, Undelivered
 from shared.frames import Frame, decode_frame
-from shared.protocol import Hello, Receipt, decode_hello, encode_message
+from shared.protocol import ConsentLimit, Hello, Receipt, decode_hello, encode_message
 from shared.ranges import union
 
 _Message = TypeVar("_Message")
@@ -28,6 +28,7 @@ class FakeUplink:
         self.undelivered_reason: str | None = None
         self.last_hello = b""
         self.subjects: list[str] = []
+        self.holds_back = False
         self._deliver: Callable[[Event], None] = lambda _event: None
 
     async def start(self, deliver: Callable[[Event], None]) -> None:
@@ -47,6 +48,13 @@ class FakeUplink:
         if self.undelivered_reason is not None and channel in (Channel.FRAMES, Channel.HELLO):
             self._deliver(Undelivered(channel, self.undelivered_reason))
         return True
+
+    def recall(self) -> bool:
+        """Drop the frames that a test has not taken yet, where it plays a transport that waits."""
+        waiting = len(self.published)
+        if self.holds_back:
+            self.published = [one for one in self.published if one[0] is not Channel.FRAMES]
+        return len(self.published) != waiting
 
     async def stop(self) -> None:
         """Go offline."""
@@ -111,6 +119,8 @@ class FakeCloud:
     conflicts: list[tuple[str, int]] = field(default_factory=list)
     hellos: list[Hello] = field(default_factory=list)
     hello_id: str = ""
+    limit: ConsentLimit | None = None
+    time_ms: int = 0
 
     def take(self, channel: Channel, payload: bytes) -> list[bytes]:
         """Take one message of the hub, and say which receipts answer it."""
@@ -138,6 +148,7 @@ class FakeCloud:
         stored: list[tuple[int, int, int]] | None = None,
         rejected: list[tuple[int, int, str]] | None = None,
         revision: int | None = None,
+        consent: ConsentLimit | None = None,
     ) -> bytes:
         """Write the next receipt for a log: what is stored of it, unless a test says otherwise."""
         self.revision += 1
@@ -151,8 +162,9 @@ class FakeCloud:
                 stored=stored,
                 rejected=rejected or [],
                 window_frames=self.window_frames,
-                cloud_time_ms=0,
+                cloud_time_ms=self.time_ms,
                 answers=self.hello_id,
+                consent=consent or self.limit,
             )
         )
 

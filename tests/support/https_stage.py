@@ -140,6 +140,7 @@ class _Ingest:
         self._service = service
         self._stage = stage
         self.note_status = service.note_status
+        self.is_revoked = service.is_revoked
 
     def ingest(self, messages: Any) -> list[Addressed]:
         """Ingest, while the database is there."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.config import Config, read_config
-from agent.consent import Consent, Granularity
+from agent.consent import Consent
 from agent.hub import Hub, LinkState
 from agent.log import Log
 from agent.records import Batch, MeterLog
@@ -16,6 +16,7 @@ from firmware_bridge.meters.codec import Refused, Telegram
 from firmware_bridge.simulator.oracle import OracleLine
 from firmware_bridge.simulator.p1_meter import telegrams
 from shared.clock import Clock, DrivenClock
+from shared.consent import Granularity
 from shared.readings import Medium, Sample
 
 METER = "M1"

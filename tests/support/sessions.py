@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from agent.consent import Consent, decode_limit_state
 from agent.records import MeterLog
 from agent.rows import LogRow
+from agent.sharing import LIMIT_FACT, Sharing
 from agent.uplink.framing import Chunk, Cut
 from agent.uplink.port import Channel
 from agent.uplink.sender import SessionHooks, SessionRules
 from agent.uplink.session import Session
+from shared.consent import Granularity
 from shared.frames import frame_of
 from shared.readings import StampedSample
 from tests.support.fakes import FakeCloud, FakeTime, FakeUplink
@@ -58,7 +61,14 @@ class Scene:
             clock_pieces=lambda: self.clock_pieces,
             cut=cut,
         )
+        self.sharing = self.make_sharing()
         self.session = self.make_session()
+
+    def make_sharing(self) -> Sharing:
+        """Make what the hub shares as after a start: ten-second samples, less where limited."""
+        limits = decode_limit_state(self.log.fact(LIMIT_FACT))
+        consent = Consent([(0, Granularity.TEN_SECONDS)], limits)
+        return Sharing(self.log, consent, lambda: self.time.utc_ms, lambda: self.time.utc_ms)
 
     def make_session(self) -> Session:
         """Make a session as after a start of the process."""
@@ -68,6 +78,7 @@ class Scene:
             on_cloud_time=lambda at_ms, trip_ms: self.cloud_times.append((at_ms, trip_ms)),
             on_tariff=self.tariffs.append,
             on_bad_input=lambda reason, _detail, _raw: self.bad_input.append(reason),
+            sharing=self.sharing,
         )
         session = Session(self.log, self.uplink, self.rules, hooks, "1.0")
         asyncio.run(self.uplink.start(session.deliver))

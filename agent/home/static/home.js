@@ -161,6 +161,8 @@ function showHub(view) {
 
 function showSharing(view) {
   write("granularity", view.granularity_text);
+  write("limit", view.limit_text);
+  at("limit").hidden = !view.limit_text;
   at("sharing-form").hidden = view.is_read_only;
   at("read-only").hidden = !view.is_read_only;
   const key = JSON.stringify([view.granularity, view.granularity_choices]);

@@ -9,7 +9,6 @@ import pytest
 import cloud
 import shared
 from agent.config import Config
-from agent.consent import Granularity
 from agent.doctor.check import Result
 from agent.doctor.contents import (
     REFUSALS,
@@ -24,6 +23,7 @@ from agent.doctor.contents import (
 from agent.doctor.reading import open_database
 from agent.records import Batch
 from shared.clock import DrivenClock
+from shared.consent import Granularity
 from shared.units import MS_PER_HOUR
 from tests.support.hubs import START_MS, TIMED, config_in, log_with
 
@@ -147,6 +147,15 @@ def test_refused_ranges_are_a_fault_with_their_codes(tmp_path: Path) -> None:
 def test_nothing_refused_is_ok() -> None:
     """The ordinary state."""
     assert judge_refused({}).result is Result.OK
+
+
+def test_what_came_too_late_for_good_is_no_fault() -> None:
+    """What the cloud stored stays, and there is nothing to mend."""
+    check = judge_refused({"too-late": 10})
+
+    assert check.result is Result.WARNING
+    assert "13 months" in check.finding
+    assert judge_refused({"too-late": 10, "bad-time": 1}).result is Result.FAULT
 
 
 def code_of(node: ast.AST) -> set[str]:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.consent import Granularity
+from agent.consent import Consent
+from agent.departures import LeftTotals
 from agent.doctor.check import Result
 from agent.doctor.guard import guard
 from agent.doctor.household import (
@@ -13,11 +14,15 @@ from agent.doctor.household import (
     check_tariff,
     judge_commit_window,
     judge_consent,
+    judge_departures,
     judge_tariff,
 )
-from agent.doctor.reading import open_database, read_consent
+from agent.doctor.reading import open_database, read_choice, read_consent
 from agent.log import Log
+from agent.sharing import Sharing
 from shared.clock import DrivenClock
+from shared.consent import Granularity
+from shared.protocol import ConsentLimit
 from shared.readings import Medium
 from shared.tariffs import Flat, Tariff, TariffVersion, encode_tariff
 from tests.support.hubs import START_MS, config_in, log_with
@@ -39,7 +44,7 @@ def test_consent_is_told_in_words_with_who_said_so(tmp_path: Path) -> None:
     log.write("INSERT INTO consent VALUES (?, ?)", (2, "daily"))
 
     with open_database(config.database_path) as connection:
-        check = judge_consent(read_consent(connection), config)
+        check = judge_consent(read_choice(connection), config)
     log.close()
 
     assert check.result is Result.OK
@@ -53,6 +58,42 @@ def test_without_a_choice_the_configuration_holds(tmp_path: Path) -> None:
 
     assert check.finding.startswith("half-hourly: ")
     assert "consent.granularity" in check.finding
+
+
+def test_a_limit_of_the_cloud_is_named_with_how_to_lift_it(tmp_path: Path) -> None:
+    """What leaves is the narrower; what the household allowed is said beside it."""
+    config = config_in(tmp_path)
+    sharing = Sharing(Log(config.database_path), Consent([]), lambda: START_MS, lambda: START_MS)
+    sharing.choose("10s")
+    sharing.take_limit(ConsentLimit("daily", 1), is_newest=True)
+
+    with open_database(config.database_path) as connection:
+        consent = read_consent(connection, config)
+        check = judge_consent(read_choice(connection), config, consent.limit)
+
+    assert consent.now is Granularity.DAILY
+    assert check.result is Result.WARNING
+    assert check.finding.startswith("daily: one reading a day")
+    assert "the cloud limits it; the household's choice is 10s" in check.finding
+    assert "lifts the cloud's limit" in check.fix
+
+
+def test_a_limit_wider_than_the_choice_is_not_worth_a_word(tmp_path: Path) -> None:
+    """It changes nothing."""
+    check = judge_consent(Granularity.DAILY, config_in(tmp_path), Granularity.LIVE)
+
+    assert check.result is Result.OK
+    assert "limits" not in check.finding
+
+
+def test_departures_of_today_are_told() -> None:
+    """With the command that lists every day."""
+    check = judge_departures(LeftTotals(samples=96, live=0, withheld=8_544))
+
+    assert check.finding == (
+        "today 96 readings left, 8,544 were held back, 0 left live; "
+        "hearthlink log sent lists every day"
+    )
 
 
 def test_live_without_consent_is_pointed_out(tmp_path: Path) -> None:

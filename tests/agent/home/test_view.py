@@ -51,6 +51,29 @@ def test_untrusted_clock_is_noticed() -> None:
     assert build_view(home_inputs()).notices == []
 
 
+def test_a_limit_of_the_cloud_is_said_with_how_it_ends() -> None:
+    """The page shows what leaves, what was allowed, and how to lift the limit."""
+    limited = build_view(
+        home_inputs(hub=hub_state(granularity="daily", chosen_granularity="10s", is_limited=True))
+    )
+
+    assert limited.granularity_text == "Daily totals"
+    assert limited.granularity == "10s"
+    assert limited.limit_text == (
+        "The cloud limits it. You allowed: Every ten seconds. Choosing anew here lifts the limit."
+    )
+    assert build_view(home_inputs()).limit_text == ""
+
+
+def test_why_the_cloud_is_not_connected_is_shown() -> None:
+    """A hub that was revoked can say so."""
+    reason = "localhost:443 refused the hub: HTTP 403 hub 'hub-1' is revoked"
+    view = build_view(home_inputs(hub=hub_state(cloud_connected=False, disconnect_reason=reason)))
+
+    (line,) = [one for one in view.health if one.name == "Cloud"]
+    assert line.hint.endswith(reason)
+
+
 def test_granularity_is_put_in_words() -> None:
     """The page names what leaves the home; a word of a later version is shown as it is."""
     known = build_view(home_inputs())

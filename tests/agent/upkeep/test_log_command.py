@@ -11,12 +11,14 @@ import pytest
 
 from agent.blocks import BLOCK_ROWS
 from agent.log import Log
+from agent.records import Batch, Departed, DepartureKey
 from agent.timekeeping import Piece
 from agent.upkeep import cli
 from agent.upkeep.opening import RENEWED_FACT, RESTORED, open_log
 from agent.upkeep.sealing import seal
 from shared.errors import OperatorError
 from shared.readings import Medium
+from shared.units import MS_PER_DAY
 from tests.support.hubs import BOOT, METER, START_MS, append, rows_every, sound_rows
 
 ROWS = BLOCK_ROWS + 40
@@ -68,6 +70,40 @@ def test_status_is_said_in_words(state: Path, capsys: pytest.CaptureFixture[str]
     assert line.startswith(f"{METER} (electricity, log ")
     assert f"{ROWS:,} samples ({BLOCK_ROWS:,} sealed), 0 stored, 5 lost" in line
     assert "thinned" not in line
+
+
+def test_what_left_is_listed(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By day, for people and as JSON; also while a hub has the log open."""
+    assert run("sent") == 0
+    nothing = capsys.readouterr().out
+    hub = Log(state / "hub.sqlite")
+    key = DepartureKey(START_MS // MS_PER_DAY, METER, hub.meters[METER].log, "daily")
+    hub.commit(Batch(departures=[(key, Departed(1, 100, 1, 2, 98))]))
+
+    assert run("sent") == 0
+    words = capsys.readouterr().out
+    assert run("sent", "--json") == 0
+    (line,) = json.loads(capsys.readouterr().out)["departures"]
+
+    assert nothing == "nothing has left this house yet\n"
+    assert words.startswith("2026-03-01 M1, daily: 2 samples left and 98 were held back")
+    assert (line["day"], line["samples"], line["withheld"]) == ("2026-03-01", 2, 98)
+    hub.close()
+
+
+def test_a_database_from_before_the_record_has_nothing_to_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The hub brings it up to date at its next start; until then it is only read."""
+    monkeypatch.setenv("HEARTHLINK_HUB_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("HEARTHLINK_METER_LINK", "replay:none")
+    schema = Path(__file__).parents[1] / "databases" / "schema_2.sql"
+    with closing(sqlite3.connect(tmp_path / "hub.sqlite")) as old:
+        old.executescript(schema.read_text())
+
+    assert run("sent") == 0
+
+    assert capsys.readouterr().out == "nothing has left this house yet\n"
 
 
 @pytest.mark.usefixtures("state")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.consent import Consent, Granularity, narrowest
+from agent.consent import Consent
 from agent.records import Hole, MeterLog, RunChange
 from agent.rows import LogRow
 from agent.uplink.framing import (
@@ -21,6 +21,7 @@ from agent.uplink.framing import (
     rows_to_read,
 )
 from shared.calendar import day_of, local_date, slot_of_sample, slot_start_ms
+from shared.consent import Granularity, narrowest
 from shared.frames import Frame, GapKind, decode_frame, encode_frame
 from shared.ranges import Range
 from shared.readings import COUNTERS, Medium

@@ -11,6 +11,7 @@ from agent.uplink.access import CloudAccess
 from agent.uplink.https import MAX_LIVE, MAX_QUEUED, HttpsUplink
 from agent.uplink.port import Arrived, Channel, Connected, Disconnected, Event, Undelivered
 from cloud.fleet.authority import Authority
+from cloud.households.revocations import readmit, revoke
 from cloud.hubauth import HubGate
 from cloud.ingest.hubs import HubDoor
 from shared.clock import DrivenClock, SystemClock
@@ -94,6 +95,60 @@ def test_a_hub_whose_clock_is_wrong_signs_by_the_clouds(off_ms: int) -> None:
         stage.close()
 
     assert not any(isinstance(event, Disconnected) for event in events)
+
+
+def test_a_revoked_hub_is_told_so_and_comes_back_once_it_is_let_in(stage: HttpsStage) -> None:
+    """In words, and with growing pauses; nothing that it sent meanwhile is answered."""
+    database = stage.app.state.parts.database
+
+    async def scenario() -> list[Event]:
+        events: list[Event] = []
+        await stage.uplink.start(events.append)
+        await until(events, Connected)
+        with database.writing() as connection:
+            revoke(connection, THING, SystemClock().utc_ms())
+        stage.uplink.publish(Channel.HELLO, HELLO)
+        await until(events, Disconnected)
+        assert not stage.uplink.publish(Channel.FRAMES, b"frame")
+        with database.writing() as connection:
+            readmit(connection, THING, SystemClock().utc_ms())
+        told, events[:] = list(events), []
+        await until(events, Connected)
+        stage.uplink.publish(Channel.HELLO, HELLO)
+        await until(events, Arrived)
+        await stage.uplink.stop()
+        return told
+
+    told = asyncio.run(scenario())
+
+    assert not any(isinstance(event, Arrived | Undelivered) for event in told)
+    (refusal,) = [event for event in told if isinstance(event, Disconnected)]
+    assert "HTTP 403" in refusal.reason
+    assert "is revoked" in refusal.reason
+    assert "hearthlink fleet restore" in refusal.reason
+
+
+def test_what_waits_can_be_taken_back(stage: HttpsStage) -> None:
+    """Frames and live samples that have not left are dropped; a hello stays."""
+
+    async def scenario() -> tuple[bool, bool]:
+        events: list[Event] = []
+        await stage.uplink.start(events.append)
+        await until(events, Connected)
+        for _ in range(8):
+            stage.uplink.publish(Channel.FRAMES, b"frame")
+        stage.uplink.publish(Channel.LIVE, live(1))
+        stage.uplink.publish(Channel.HELLO, HELLO)
+        recalled = stage.uplink.recall(), stage.uplink.recall()
+        await until(events, Arrived)
+        await stage.uplink.stop()
+        return recalled
+
+    recalled = asyncio.run(scenario())
+
+    assert recalled == (True, False)
+    assert stage.received(Channel.FRAMES) == []
+    assert stage.received(Channel.LIVE) == []
 
 
 def test_a_hub_of_another_fleet_is_refused_with_the_reason(stage: HttpsStage) -> None:

@@ -115,3 +115,25 @@ def test_merging_stored_ranges_loses_and_adds_no_place(spans: list[tuple[int, in
     found = {seq: r for first, last, r in merged for seq in range(first, last + 1)}
     assert found == expected
     assert sum(last - first + 1 for first, last, _ in merged) == len(found)
+
+
+def test_a_refusal_that_no_encoding_mends_is_held_at_once() -> None:
+    """What came too late comes too late again: it is shown, and not sent for ever."""
+    delivery = Delivery(flights=[Flight(1, 10, 99)])
+
+    held = delivery.apply(receipt(1, rejected=[(1, 10, "too-late")]))
+
+    assert held == [(1, 10, "too-late")]
+    assert delivery.unsent(HELD) == [(11, 100)]
+
+
+def test_a_receipt_hastens_only_what_it_passes_over() -> None:
+    """An older receipt than the last hastens nothing, and no due time is ever put off."""
+    delivery = Delivery(flights=[Flight(1, 10, 900), Flight(11, 20, 100), Flight(31, 40, 900)])
+    newest = receipt(5, stored=[(21, 30, 0)])
+    delivery.apply(newest)
+
+    delivery.hasten(receipt(4, stored=[(50, 60, 0)]), 50)
+    delivery.hasten(newest, 500)
+
+    assert [flight.answer_due_ms for flight in delivery.flights] == [500, 100, 900]

@@ -131,7 +131,7 @@ def test_what_is_no_frame_is_set_aside_as_over_mqtt(api: HubApi) -> None:
 
 
 def test_a_revoked_hub_is_answered_with_nothing(api: HubApi) -> None:
-    """Its certificate is still good: it gets no receipt, so frees nothing, and no tariff."""
+    """Its certificate is still good: it is told 403, gets no receipt, so frees nothing."""
     api.receipts(hubrequests.FRAMES_PATH, payload_of(samples_of(1, 10)))
     put = api.client.put(f"/v1/meters/{METER}/tariff", json=TARIFF, headers=HEADERS)
     told = api.post(hubrequests.TARIFF_PATH, b"{}")
@@ -139,14 +139,16 @@ def test_a_revoked_hub_is_answered_with_nothing(api: HubApi) -> None:
         revoke(connection, "hub-1", NOW_MS)
 
     for path, body in (
+        (hubrequests.STATUS_PATH, encode_message(Status("a", online=True))),
         (hubrequests.FRAMES_PATH, payload_of(samples_of(11, 10))),
         (hubrequests.HELLO_PATH, HELLO),
+        (hubrequests.LIVE_PATH, LIVE),
+        (hubrequests.TARIFF_PATH, b"{}"),
     ):
-        assert api.receipts(path, body) == []
-    problem(api.post(hubrequests.TARIFF_PATH, b"{}"), 404)
+        assert "is revoked" in problem(api.post(path, body), 403)
 
     assert (put.status_code < 300, told.status_code) == (True, 200)
-    assert api.gateway()["messages_refused"] == 2
+    assert api.gateway()["messages_refused"] == 3
     assert api.gateway()["logs"][0]["stored"] == [[1, 10, 0]]
 
 

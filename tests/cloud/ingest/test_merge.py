@@ -211,6 +211,22 @@ def test_other_content_at_the_same_revision_is_a_conflict() -> None:
     assert cloud.coverage == [(1, 5, 0)]
 
 
+def test_a_sample_sent_again_with_less_is_no_conflict() -> None:
+    """Consent narrowed between two sendings leaves power out; what came first stays."""
+    whole = [
+        StampedSample(one.seq, one.taken_at_ms, {**one.registers, "power_import_w": 400})
+        for one in samples_of(1, 5)
+    ]
+    less_later, less_first, truth = Cloud(), Cloud(), Cloud()
+    truth.take([frame_at(whole)])
+
+    less_later.take([frame_at(whole), frame_at(samples_of(1, 5))])
+    less_first.take([frame_at(samples_of(1, 5)), frame_at(whole)])
+
+    assert Verdict.CONFLICT not in less_later.verdicts + less_first.verdicts
+    assert less_later.store.edges == less_first.store.edges == truth.store.edges
+
+
 def test_conflict_within_one_batch_is_seen() -> None:
     """Frames of one batch are held against each other too."""
     cloud = Cloud()

@@ -1,0 +1,99 @@
+"""What the hub shares: choices and limits are durable, and never let out more by accident."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.consent import Consent, decode_limit_state
+from agent.log import Log
+from agent.sharing import LIMIT_FACT, Sharing
+from shared.consent import Granularity
+from shared.errors import RetryableError
+from shared.protocol import ConsentLimit
+from tests.support.hubs import START_MS
+
+DAILY = ConsentLimit("daily", 5)
+
+
+class Home:
+    """A database, and the time as far as it is known."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path / "hub.sqlite"
+        self.log = Log(self.path)
+        self.believed_ms: int | None = START_MS
+        self.sharing = self.start()
+
+    def start(self) -> Sharing:
+        """Read what is kept, as after a start."""
+        choices = [
+            (since_ms, Granularity(word))
+            for since_ms, word in self.log.committed.execute("SELECT * FROM consent")
+        ]
+        limits = decode_limit_state(self.log.fact(LIMIT_FACT))
+        consent = Consent([(0, Granularity.TEN_SECONDS), *choices], limits)
+        return Sharing(self.log, consent, lambda: self.believed_ms, lambda: START_MS)
+
+    def refuse_writes(self, *, refused: bool = True) -> None:
+        """Let nothing more be written, as on a disk that is full or gone read-only."""
+        self.log._db.execute(f"PRAGMA query_only = {'ON' if refused else 'OFF'}")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A home that allows ten seconds."""
+    return Home(tmp_path)
+
+
+def test_a_limit_is_kept_over_restarts(home: Home) -> None:
+    """So is that it was lifted."""
+    home.sharing.take_limit(DAILY, is_newest=True)
+    limited = home.start().enforced()
+    home.sharing.choose("10s")
+    lifted = home.start().enforced()
+
+    assert limited == ("daily", 0)
+    assert lifted == ("10s", 5)
+
+
+def test_a_limit_that_cannot_be_kept_is_obeyed_and_kept_later(home: Home) -> None:
+    """A full disk is no way around it."""
+    home.refuse_writes()
+    home.sharing.take_limit(DAILY, is_newest=True)
+    obeyed, kept = home.sharing.consent.now, home.start().consent.now
+    home.refuse_writes(refused=False)
+
+    home.sharing.take_limit(DAILY, is_newest=True)
+
+    assert (obeyed, kept) == (Granularity.DAILY, Granularity.TEN_SECONDS)
+    assert home.start().consent.now is Granularity.DAILY
+
+
+def test_a_choice_that_cannot_be_kept_lifts_nothing(home: Home) -> None:
+    """Choice and lifting are one transaction."""
+    home.sharing.take_limit(DAILY, is_newest=True)
+    home.refuse_writes()
+
+    with pytest.raises(RetryableError, match="could not be kept"):
+        home.sharing.choose("live")
+
+    assert home.sharing.enforced() == ("daily", 0)
+
+
+def test_without_the_time_a_limit_narrows_and_does_not_end(home: Home) -> None:
+    """What was taken under it would go with it; narrowing reaches back, which is the safe side."""
+    home.believed_ms = None
+    home.sharing.take_limit(DAILY, is_newest=True)
+    narrowed = home.sharing.consent.for_sample(START_MS - 1)
+    home.sharing.take_limit(None, is_newest=True)
+    home.sharing.take_limit(ConsentLimit("10s", 6), is_newest=True)
+    with pytest.raises(RetryableError, match="does not know the time"):
+        home.sharing.choose("10s")
+    held = home.sharing.consent.now
+    home.believed_ms = START_MS
+
+    home.sharing.take_limit(None, is_newest=True)
+
+    assert (narrowed, held) == (Granularity.DAILY, Granularity.DAILY)
+    assert home.sharing.consent.now is Granularity.TEN_SECONDS
+    assert home.sharing.consent.for_sample(START_MS - 1) is Granularity.DAILY
