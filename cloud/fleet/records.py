@@ -146,6 +146,14 @@ def count_pending(connection: Connection, asker: str) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def count_since(connection: Connection, thing: str, since_ms: int) -> int:
+    """Count the certificates a thing was given since then."""
+    query = select(func.count()).where(
+        certificates.c.thing == thing, certificates.c.issued_at_ms > since_ms
+    )
+    return int(connection.execute(query).scalar_one())
+
+
 def bar_unregistered(connection: Connection, now_ms: int) -> int:
     """Bar what was issued and not registered in time; returns how many.
 
