@@ -17,7 +17,9 @@ from starlette.applications import Starlette
 
 from agent.config import Config, service_manager
 from agent.consent import Consent, decode_limit_state
-from agent.home.page import create_page, end_events
+from agent.home.joining import JoinState
+from agent.home.page import JoinDoor, create_page, end_events
+from agent.home.pinfile import PinFile
 from agent.hub import Hub
 from agent.identity.access import access_of
 from agent.identity.folder import Identity, IdentityFolder
@@ -31,6 +33,7 @@ from agent.pipeline import run_pipeline
 from agent.provision.claimfile import ClaimFile
 from agent.provision.enrolment import Tools
 from agent.provision.proof import connect_once
+from agent.provision.tickets import read_ticket
 from agent.reporting import HealthReport
 from agent.sharing import LIMIT_FACT
 from agent.status import in_a_line, read_home_inputs
@@ -232,6 +235,8 @@ async def serve(config: Config) -> None:
         set_granularity=hub.set_granularity,
         read_parts=lambda: Parts(manager.watchdog_s > 0, hub.liveness.late()),
         render_metrics=partial(render_metrics, hub) if config.page_metrics else None,
+        pin_file=PinFile(config.hub_state_dir),
+        joining=_join_door(assembly.membership, config),
     )
     server = _page_server(page)
     watchdog = Watchdog(
@@ -262,6 +267,18 @@ async def serve(config: Config) -> None:
             await serving
     finally:
         await _close(hub)
+
+
+def _join_door(membership: Membership | None, config: Config) -> JoinDoor | None:
+    if membership is None:
+        return None
+
+    def read() -> JoinState:
+        state = membership.state
+        steps = tuple(step.value for step in state.steps)
+        return JoinState(state.thing, state.is_busy, steps, state.problem, state.hint)
+
+    return JoinDoor(read, lambda text: membership.offer(read_ticket(text, config.provision_host)))
 
 
 def _mind(group: asyncio.TaskGroup, assembly: Assembly) -> "list[asyncio.Task[None]]":

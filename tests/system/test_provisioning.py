@@ -132,4 +132,3 @@ def test_the_private_key_never_left_the_hub(way: Way) -> None:
 
     assert holders == [key]
     assert key.stat().st_mode & 0o077 == 0
-
