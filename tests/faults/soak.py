@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.support.kills import kill_often
 from tests.support.power_cuts import Verdict, cut_everywhere, record
+from tests.support.renewals import cut_renewals
 
 STEPS = 200
 
@@ -23,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="where the lives begin; default 1")
     parser.add_argument("--cuts", type=int, default=10_000, help="power cuts, at the least")
     parser.add_argument("--kills", type=int, default=0, help="processes killed with SIGKILL")
+    parser.add_argument("--renewals", type=int, default=0, help="renewals of a certificate cut off")
     chosen = parser.parse_args(arguments)
     started_s = time.monotonic()
     total = Verdict()
@@ -39,15 +41,18 @@ def main(arguments: list[str] | None = None) -> int:
         seed += 1
     with tempfile.TemporaryDirectory() as folder:
         toll = kill_often(Path(folder) / "hub.sqlite", chosen.kills, chosen.seed)
+        renewals = cut_renewals(Path(folder) / "renewals", chosen.renewals, chosen.seed)
     report = {
         "seeds": [chosen.seed, seed - 1],
         "power_cuts": asdict(total),
         "done_to_the_log": done,
         "kills": asdict(toll),
+        "renewals": asdict(renewals),
         "seconds": round(time.monotonic() - started_s),
     }
     print(json.dumps(report))
-    return 0 if total.is_sound() and not (toll.lost or toll.doubled) else 1
+    is_sound = total.is_sound() and not (toll.lost or toll.doubled or renewals.lost)
+    return 0 if is_sound else 1
 
 
 if __name__ == "__main__":
