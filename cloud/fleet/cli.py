@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         "--root",
         type=Path,
         metavar="DIR",
-        help="keep the root's key in this other folder, to be taken offline; an issuer signs instead",
+        help="keep the root's key in this other folder, to be taken offline; an issuer signs",
     )
     _add_hosts(init)
     init.set_defaults(action=_init)
