@@ -9,13 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from firmware_bridge.simulator.p1_meter import telegrams
 from tests.docs.generate import ROOT
 from tests.support.way import Way
 
 BLOCK = re.compile(r"^( *)```sh\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 CLAIM = re.compile(r"hearthlink:\S+/\S+")
-START_MS = 1_772_323_200_000
 MAY_FIND_FAULTS = ("hearthlink doctor",)
 """What says how the hub is says that this one does not run."""
 
@@ -25,9 +23,6 @@ def way(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Way]:
     """The cloud, with its device service."""
     with Way(tmp_path_factory.mktemp("way")) as made:
         made.start_devices()
-        with (made.folder / "telegrams.p1").open("wb") as file:
-            for telegram, _ in telegrams(1, START_MS, START_MS + 100_000):
-                file.write(telegram)
         yield made
 
 
@@ -54,7 +49,6 @@ def test_the_page_does_what_it_says(way: Way, page: str) -> None:
         "HEARTHLINK_PROVISION_CLAIM_FILE": "",
         "HEARTHLINK_PAGE_PORT": "0",
         "HEARTHLINK_METER_LINK": "replay:none",
-        "LINK": f"replay:{way.folder / 'telegrams.p1'}",
     }
     ran = commands_of(page)
     for command in ran:
