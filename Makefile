@@ -47,11 +47,11 @@ bench: $(VENV)/.bench-ready $(VENV)/.thingsboard-ready ## measure against the pe
 bench-card: $(VENV)/.dev-ready ## live an hour of a hub's card, as root, and write it into docs/benchmarks.md
 	$(BIN)/python -m tests.bench.card $(ARGS)
 
-soak: $(VENV)/.dev-ready prove ## the long runs of what CI runs shortly: mutations, frames, power cuts, hubs that join
+soak: $(VENV)/.dev-ready prove ## the long runs of what CI runs shortly: mutations, frames, power cuts, renewals, hubs that join
 	$(BIN)/python -m tests.soak.mutations --count 100000
 	$(BIN)/python -m tests.soak.frames --count 1000000
 	$(BIN)/python -m tests.soak.provisioning --count 1000 --sample 20
-	$(BIN)/python -m tests.faults.soak --cuts 10000 --kills 1000 --keep
+	$(BIN)/python -m tests.faults.soak --cuts 10000 --kills 1000 --renewals 5000 --keep
 
 # Seeds go on where the record ends, so that each run tries what none has tried.
 SCHEDULES ?= 20000
@@ -111,7 +111,7 @@ $(VENV)/.zigbee-ready: $(VENV)/.project requirements/zigbee.lock
 	@touch $@
 
 $(VENV)/.dev-ready: $(VENV)/.project requirements/dev.lock packaging/setup.sh
-	@packaging/setup.sh mosquitto chromium libatomic
+	@packaging/setup.sh mosquitto chromium softhsm libatomic
 	@echo "installing the locked dependencies of the tests"
 	@$(PIP) install --require-hashes -r requirements/dev.lock
 	@touch $@

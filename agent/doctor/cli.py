@@ -9,6 +9,7 @@ from agent.config import load_config
 from agent.doctor.check import Result, worst_of
 from agent.doctor.examination import examine
 from agent.doctor.report import to_json, to_text
+from agent.identity.settled import settled
 from shared.cli import EXIT_FAILED, EXIT_OK
 from shared.clock import SystemClock
 
@@ -29,7 +30,7 @@ def run(arguments: Sequence[str]) -> int:
     Raises ConfigError for a configuration that cannot be used (exit status 2).
     """
     chosen = build_parser().parse_args(arguments)
-    checks = examine(load_config(chosen.config), chosen.config, SystemClock())
+    checks = examine(settled(load_config(chosen.config)), chosen.config, SystemClock())
     if chosen.json:
         print(to_json(checks))
     else:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.support.kills import kill_often
 from tests.support.power_cuts import Verdict, cut_everywhere, record
+from tests.support.renewals import cut_renewals
 
 STEPS = 200
 RECORD = Path(__file__).with_name("soak.json")
@@ -26,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="where the lives begin; default 1")
     parser.add_argument("--cuts", type=int, default=10_000, help="power cuts, at the least")
     parser.add_argument("--kills", type=int, default=0, help="processes killed with SIGKILL")
+    parser.add_argument("--renewals", type=int, default=0, help="renewals of a certificate cut off")
     parser.add_argument("--keep", action="store_true", help="keep it as the last result")
     chosen = parser.parse_args(arguments)
     started_s = time.monotonic()
@@ -43,18 +45,21 @@ def main(arguments: list[str] | None = None) -> int:
         seed += 1
     with tempfile.TemporaryDirectory() as folder:
         toll = kill_often(Path(folder) / "hub.sqlite", chosen.kills, chosen.seed)
+        renewals = cut_renewals(Path(folder) / "renewals", chosen.renewals, chosen.seed)
     report = {
         "date": datetime.now(UTC).date().isoformat(),
         "seeds": [chosen.seed, seed - 1],
         "power_cuts": asdict(total),
         "done_to_the_log": done,
         "kills": asdict(toll),
+        "renewals": asdict(renewals),
         "seconds": round(time.monotonic() - started_s),
     }
     print(json.dumps(report))
     if chosen.keep:
         RECORD.write_text(json.dumps(report, indent=1) + "\n")
-    return 0 if total.is_sound() and not (toll.lost or toll.doubled) else 1
+    is_sound = total.is_sound() and not (toll.lost or toll.doubled or renewals.lost)
+    return 0 if is_sound else 1
 
 
 if __name__ == "__main__":
