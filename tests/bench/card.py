@@ -25,8 +25,8 @@ import msgspec
 
 from agent.database import open_copy
 from agent.log import Log
+from agent.pieces import Piece
 from agent.records import Batch
-from agent.timekeeping import Piece
 from agent.upkeep.opening import open_log
 from agent.upkeep.sealing import seal
 from shared.clock import SystemClock

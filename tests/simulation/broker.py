@@ -21,6 +21,10 @@ QUIET = Noise(0, 0, 0.02)
 STORM = Noise(0.4, 0.4, 30)
 
 
+CARRIED = frozenset({Channel.FRAMES, Channel.LIVE, Channel.HELLO, Channel.TARIFF_GET})
+"""What a hub says of its readings; how it is governed has tests of its own."""
+
+
 class Taker(Protocol):
     """A worker, as the broker sees it."""
 
@@ -149,9 +153,9 @@ class SimulatedUplink:
         self._broker.uplink = self
         self.connect_soon()
 
-    def publish(self, channel: Channel, payload: bytes) -> bool:
+    def publish(self, channel: Channel, payload: bytes, subject: str = "") -> bool:
         """Hand a message over; on a dead link that nobody has noticed it goes nowhere."""
-        if not self.is_connected:
+        if not self.is_connected or channel not in CARRIED or subject:
             return False
         self._note(channel, payload)
         if self._broker.is_reachable:
