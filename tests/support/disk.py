@@ -41,9 +41,7 @@ class Disk:
 
 
 @contextmanager
-def loop_disk(
-    size_bytes: int = IMAGE_BYTES, *, block_bytes: int | None = None, options: str = "loop"
-) -> Iterator[Disk]:
+def loop_disk(size_bytes: int = IMAGE_BYTES, *, block_bytes: int | None = None) -> Iterator[Disk]:
     """Mount a fresh ext4 of this size; raises CalledProcessError where that is not allowed.
 
     `block_bytes` is chosen by its size where none is named: 1,024 below 512 MB, 4,096 above.
@@ -56,7 +54,7 @@ def loop_disk(
         blocks = () if block_bytes is None else ("-b", str(block_bytes))
         lazy = "lazy_itable_init=0,lazy_journal_init=0"
         _run("mkfs.ext4", "-q", "-F", *blocks, "-E", lazy, str(image))
-        _run("mount", "-o", options, str(image), str(folder))
+        _run("mount", "-o", "loop", str(image), str(folder))
         try:
             source = _run("findmnt", "-no", "SOURCE", str(folder)).strip()
             yield Disk(folder, Path(source).name)
