@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from cloud.answers import JSON, reply
-from cloud.auth import Caller
+from cloud.auth import Caller, Operator
 from cloud.bodies import read_body, read_signed
 from cloud.errors import RESPONSES, NotFoundError
 from cloud.fleet import qr
@@ -161,7 +161,9 @@ def renew(
     summary="Make a claim",
     responses=RESPONSES,
 )
-def make_claim(parts: Shared, scope: Caller, desk: Desk, order: ClaimOrder) -> Response:
+def make_claim(
+    parts: Shared, scope: Caller, _operator: Operator, desk: Desk, order: ClaimOrder
+) -> Response:
     """Make a one-time claim for one hub; its code is told now and never again."""
     offer = desk.offer(scope, thing=order.thing, installer=order.installer, minutes=order.minutes)
     shown = {"code": grouped(offer.code), "text": offer.text, "qr_svg": qr.svg(offer.text)}
@@ -172,7 +174,10 @@ def make_claim(parts: Shared, scope: Caller, desk: Desk, order: ClaimOrder) -> R
 
 @router.get(CLAIMS_PATH, response_model=ClaimList, summary="Claims made", responses=RESPONSES)
 def list_claims(
-    parts: Shared, scope: Caller, limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 100
+    parts: Shared,
+    scope: Caller,
+    _operator: Operator,
+    limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 100,
 ) -> Response:
     """List the claims of the last 90 days."""
     now_ms = parts.clock.utc_ms()
