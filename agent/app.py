@@ -8,6 +8,7 @@ import socket
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 
@@ -18,17 +19,26 @@ from agent.config import Config, service_manager
 from agent.consent import Consent, decode_limit_state
 from agent.home.page import create_page, end_events
 from agent.hub import Hub
+from agent.identity.access import access_of
+from agent.identity.folder import Identity, IdentityFolder
+from agent.identity.place import Place
 from agent.liveness import Parts
 from agent.measures import render_metrics
+from agent.membership import Doors, Membership
 from agent.notify import Notifier
 from agent.ntp import clock_error_ms
 from agent.pipeline import run_pipeline
+from agent.provision.claimfile import ClaimFile
+from agent.provision.enrolment import Tools
+from agent.provision.proof import connect_once
+from agent.reporting import HealthReport
 from agent.sharing import LIMIT_FACT
 from agent.status import in_a_line, read_home_inputs
 from agent.timekeeping import ClockLedger
+from agent.transports import carrier_of, open_keys, open_uplink
 from agent.upkeep.opening import open_log
 from agent.uplink.access import CloudAccess
-from agent.uplink.kinds import UplinkKind
+from agent.uplink.junction import Junction
 from agent.uplink.port import Uplink
 from agent.uplink.sender import SessionHooks, SessionRules
 from agent.uplink.session import Session
@@ -46,8 +56,36 @@ STATE_DIR_MODE = 0o700
 _logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """The hub and what looks after it; a hub whose certificate was made elsewhere needs none."""
+
+    hub: Hub
+    report: HealthReport
+    membership: Membership | None
+
+
 def build_hub(config: Config) -> Hub:
     """Open the database and wire the parts."""
+    return assemble(config).hub
+
+
+def assemble(config: Config) -> Assembly:
+    """Open the database, wire the parts, and connect with the identity there is."""
+    hub = _open_hub(config)
+    report = HealthReport(hub)
+    membership = None
+    if config.uplink_host:
+        _join_by_files(hub, report)
+    else:
+        membership = _membership(hub, report)
+        membership.open()
+    hub.ask_system_clock()
+    hub.restore()
+    return Assembly(hub, report, membership)
+
+
+def _open_hub(config: Config) -> Hub:
     config.hub_state_dir.mkdir(mode=STATE_DIR_MODE, parents=True, exist_ok=True)
     log = open_log(config.database_path)
     clock: Clock = (
@@ -57,7 +95,7 @@ def build_hub(config: Config) -> Hub:
         (since_ms, Granularity(granularity))
         for since_ms, granularity in log.committed.execute("SELECT * FROM consent")
     ]
-    hub = Hub(
+    return Hub(
         config,
         clock,
         log,
@@ -71,19 +109,14 @@ def build_hub(config: Config) -> Hub:
         # The log's own thread: a broker that does not answer must not hold a commit up.
         writer=ThreadPoolExecutor(max_workers=1, thread_name_prefix="log"),
     )
-    hub.uplink = _uplink(hub)
-    if hub.uplink is not None:
-        hub.session = _session(hub, hub.uplink)
-    hub.ask_system_clock()
-    hub.restore()
-    return hub
 
 
-def _uplink(hub: Hub) -> Uplink | None:
+def _join_by_files(hub: Hub, report: HealthReport) -> None:
+    """Connect with a certificate that was made elsewhere and named in the configuration."""
     config = hub.config
     certificate, key = config.uplink_certificate_file, config.uplink_key_file
-    if not config.uplink_host or certificate is None or key is None:
-        return None
+    if certificate is None or key is None:
+        return
     access = CloudAccess(
         config.uplink_host,
         config.uplink_port,
@@ -93,30 +126,42 @@ def _uplink(hub: Hub) -> Uplink | None:
         config.uplink_frames_prefix,
         hub.certificate_time,
     )
-    return open_uplink(config.uplink_kind, config.hub_thing, access)
+    _attach(hub, report, Junction(open_uplink(config.uplink_kind, config.hub_thing, access)))
 
 
-def open_uplink(kind: UplinkKind, thing: str, access: CloudAccess) -> Uplink:
-    """Make the transport of this kind; only its own library is loaded, each weighs megabytes.
+def _attach(hub: Hub, report: HealthReport, junction: Junction) -> None:
+    report.attach(junction)
+    hub.join(junction, _session(hub, junction))
 
-    Raises OperatorError where the certificate files do not fit or the library is not installed.
-    """
-    if kind is UplinkKind.HTTPS:
-        from agent.uplink.https import HttpsUplink  # noqa: PLC0415  # only where it is wanted
 
-        return HttpsUplink(thing, access, SystemClock())
-    if kind is UplinkKind.AWS:
-        try:
-            from agent.uplink.aws import AwsUplink  # noqa: PLC0415  # as above
-        except ModuleNotFoundError as error:
-            raise OperatorError(
-                f"uplink.kind = 'aws' needs the package {error.name}, which is not installed",
-                hint="pip install 'hearthlink[agent,aws]', or set uplink.kind = \"mqtt\"",
-            ) from error
-        return AwsUplink(thing, access)
-    from agent.uplink.mqtt import MqttUplink  # noqa: PLC0415  # as above
+def _membership(hub: Hub, report: HealthReport) -> Membership:
+    """Make what keeps the hub in the cloud that it was, or will be, provisioned for."""
+    config = hub.config
+    identity = IdentityFolder(config.identity_folder, open_keys(config))
 
-    return MqttUplink(thing, access)
+    def now_ms() -> int:
+        known = hub.certificate_time()
+        return known.at_ms if known is not None else hub.machine.utc_ms()
+
+    async def prove(place: Place, access: CloudAccess) -> None:
+        await connect_once(open_uplink(place.kind, place.thing, access))
+
+    def uplink_of(place: Place, present: Identity) -> Uplink:
+        access = access_of(present.folder, place, identity.keys, hub.certificate_time)
+        report.certificate_expires_ms = present.facts.expires_ms
+        return open_uplink(place.kind, place.thing, access)
+
+    return Membership(
+        identity,
+        Doors(
+            tools=lambda tell: Tools(
+                identity, carrier_of, prove, hub.certificate_time, now_ms, tell
+            ),
+            open_uplink=uplink_of,
+            attach=lambda junction: _attach(hub, report, junction),
+            claim_file=ClaimFile(config.provision_claim_file, config.provision_host),
+        ),
+    )
 
 
 def _session(hub: Hub, uplink: Uplink) -> Session:
@@ -177,7 +222,8 @@ def listen(host: str, port: int) -> socket.socket:
 async def serve(config: Config) -> None:
     """Run the hub until SIGTERM or SIGINT, then commit, send and close."""
     listener = listen(config.page_host, config.page_port)
-    hub = build_hub(config)
+    assembly = assemble(config)
+    hub = assembly.hub
     manager = service_manager()
     page = create_page(
         lambda: read_home_inputs(hub),
@@ -206,15 +252,24 @@ async def serve(config: Config) -> None:
             serving = group.create_task(server.serve(sockets=[listener]), name="page")
             carrying = group.create_task(run_pipeline(hub), name="pipeline")
             feeding = group.create_task(watchdog.run(), name="watchdog")
+            minding = _mind(group, assembly)
             await stop.wait()
             watchdog.stopping()
-            feeding.cancel()
-            carrying.cancel()
+            for task in (feeding, *minding, carrying):
+                task.cancel()
             end_events(page)
             server.should_exit = True
             await serving
     finally:
         await _close(hub)
+
+
+def _mind(group: asyncio.TaskGroup, assembly: Assembly) -> "list[asyncio.Task[None]]":
+    """Start what looks after the hub's place in its cloud."""
+    tasks = [group.create_task(assembly.report.run(), name="report")]
+    if assembly.membership is not None:
+        tasks.append(group.create_task(assembly.membership.run(), name="membership"))
+    return tasks
 
 
 def _page_server(page: Starlette) -> _PageServer:

@@ -25,7 +25,15 @@ from shared.errors import ConfigError
 
 ENVIRONMENT_PREFIX = "HEARTHLINK_"
 MIN_PIN_CHARS = 4
-SECRET_KEYS = frozenset({"meter.authentication_key", "meter.key", "meter.password", "page.pin"})
+SECRET_KEYS = frozenset(
+    {
+        "identity.pkcs11_pin",
+        "meter.authentication_key",
+        "meter.key",
+        "meter.password",
+        "page.pin",
+    }
+)
 """Settings whose value no message may show."""
 
 UNKNOWN = "no such setting; see docs/reference/settings.md"
@@ -70,6 +78,12 @@ class Config:
     uplink_backlog_frames_per_s: float
     uplink_start_delay_s: float
     uplink_live: bool
+    identity_key_store: str
+    identity_pkcs11_module: Path | None
+    identity_pkcs11_token: str
+    identity_pkcs11_pin: str
+    provision_claim_file: Path | None
+    provision_host: str
     page_host: str
     page_port: int
     page_allowed_hosts: frozenset[str]
@@ -83,6 +97,11 @@ class Config:
     def database_path(self) -> Path:
         """Where the hub's database is."""
         return self.hub_state_dir / "hub.sqlite"
+
+    @property
+    def identity_folder(self) -> Path:
+        """Where a provisioned hub's key and certificates are."""
+        return self.hub_state_dir / "identity"
 
     @property
     def meter_clock_tolerance_ms(self) -> int:

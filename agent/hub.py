@@ -1,5 +1,6 @@
 """The hub's parts, wired: what the pipeline moves readings through. Built by `app.py` alone."""
 
+import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -102,6 +103,7 @@ class Hub:
         )
         self.retention = Retention(log, ledger, config, self._stored)
         self.session: Session | None = None
+        self.joined = asyncio.Event()
         self.liveness = Liveness()
         # A replay's time is another year's: it says nothing of the machine it is played on.
         self._is_driven = isinstance(clock, DrivenClock)
@@ -113,9 +115,15 @@ class Hub:
         )
         self.links = {meter.link: LinkState() for meter in config.meters}
         self.latest: dict[str, Latest] = {}
+        self.protocols: dict[str, str] = {}
         self.tariffs = TariffShelf(log, config.tariff_electricity_file, config.tariff_gas_file)
         self._live_sent_ms: dict[str, int] = {}
         self._meter_tells_time = False
+
+    def join(self, uplink: Uplink, session: Session) -> None:
+        """Have a cloud from now on: what is in the log goes there."""
+        self.uplink, self.session = uplink, session
+        self.joined.set()
 
     def now(self) -> Moment:
         """Say what time it is, by every clock the hub believes."""
@@ -177,6 +185,7 @@ class Hub:
             if isinstance(one, Telegram):
                 for sample in one.samples:
                     if self.collector.knows(sample.meter):
+                        self.protocols[sample.meter] = source.protocol
                         self.roles.note(sample.meter, source.role)
                     if sample.meter_time_ms is not None and not self._is_driven:
                         self.vitals.floor.hear_meter(

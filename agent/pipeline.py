@@ -44,8 +44,7 @@ async def run_pipeline(hub: Hub) -> None:
         group.create_task(_watch_clock(hub), name="clock")
         group.create_task(_free_stored(hub), name="free")
         group.create_task(_seal(hub), name="seal")
-        if hub.session is not None:
-            group.create_task(hub.session.run(), name="session")
+        group.create_task(_converse(hub), name="session")
 
 
 async def _keep_reading(hub: Hub, meter: MeterConfig) -> None:
@@ -101,6 +100,13 @@ async def _read_meter(hub: Hub, meter: MeterConfig) -> None:
     hub.liveness.release(part)
     hub.take(codec.feed(b""), meter)
     await hub.intake.commit()
+
+
+async def _converse(hub: Hub) -> None:
+    """Talk to the cloud, once there is one: a hub may be provisioned while it runs."""
+    await hub.joined.wait()
+    if hub.session is not None:
+        await hub.session.run()
 
 
 def _part(meter: MeterConfig) -> str:

@@ -225,7 +225,13 @@ SETTINGS: tuple[Setting, ...] = (
         "'mqtt' for a broker, 'aws' for AWS IoT Core, 'https' where networks block MQTT",
         one_of(*UplinkKind),
     ),
-    Setting("uplink.host", "", "the cloud's host name; empty: the hub works alone", text),
+    Setting(
+        "uplink.host",
+        "",
+        "the cloud's host name, for a hub whose certificate was made elsewhere; empty: the hub "
+        "goes by what it was provisioned with, and alone until then",
+        text,
+    ),
     Setting(
         "uplink.port",
         8883,
@@ -256,6 +262,28 @@ SETTINGS: tuple[Setting, ...] = (
         seconds(0, 3600),
     ),
     Setting("uplink.live", False, "publish live samples (needs granularity live)", yes_or_no),
+    Setting(
+        "identity.key_store",
+        "file",
+        "where a provisioned hub's key lives: 'file' (mode 0600 in the state folder), or 'pkcs11' "
+        "for a TPM or another token",
+        one_of("file", "pkcs11"),
+    ),
+    Setting("identity.pkcs11_module", "", "the token's library, a .so file", path),
+    Setting("identity.pkcs11_token", "", "the token's label", text),
+    Setting("identity.pkcs11_pin", "", "the token's user PIN", text),
+    Setting(
+        "provision.claim_file",
+        "/boot/firmware/hearthlink-claim.txt",
+        "a claim that is found here is used and then removed; empty: nowhere",
+        path,
+    ),
+    Setting(
+        "provision.host",
+        "",
+        "the cloud's API, HOST or HOST:PORT, for a claim that is typed as a code alone",
+        text,
+    ),
     Setting("page.host", "127.0.0.1", "address the display page listens on", text),
     Setting("page.port", 8080, "port of the display page", whole(0, MAX_PORT)),
     Setting("page.allowed_hosts", [], "further host names the page answers to", hosts),

@@ -2,7 +2,10 @@
 
 The same messages go to AWS IoT Core and to our own device service. AWS binds an answer to the
 connection that asked; a plain broker does not, so a CSR for our own service carries a proof of who
-asks in its `challengePassword` (RFC 2985 §5.4.1). Pure.
+asks in its `challengePassword` (RFC 2985 §5.4.1).
+
+Before that a claim is redeemed, and after a too long sleep a certificate renewed, over HTTPS; the
+bodies of these requests stand here too. Pure.
 """
 
 import base64
@@ -13,6 +16,15 @@ from typing import TypeVar
 import msgspec
 
 from shared.errors import BadInputError
+
+REDEEM_PATH = "/v1/claims/redeem"
+"""Where a claim becomes a certificate of some minutes; whoever has the code may ask."""
+
+AUTHORITY_PATH = "/v1/fleet/authority"
+"""Where the authority is read by whoever has its pin."""
+
+RENEW_PATH = "/v1/fleet/renew"
+"""Where a hub whose certificate has expired asks for another, signed as any hub's request."""
 
 MAX_ENROLMENT_BYTES = 16 * 1024
 """A CSR has under 1 KB, a certificate with its chain under 4 KB."""
@@ -52,15 +64,85 @@ class RegisterAccepted(msgspec.Struct, frozen=True, rename="camel"):
     device_configuration: dict[str, str] = {}
 
 
-class Rejected(msgspec.Struct, frozen=True, rename="camel"):
-    """A refusal of either; `status_code` as in HTTP."""
+class Rejected(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A refusal of either; `status_code` as in HTTP.
+
+    Our own service answers a CSR with `key_id`, what `key_id_of` says of the CSR's key: on a plain
+    broker a hub takes no refusal of another key for its own. AWS says none.
+    """
 
     status_code: int
     error_code: str
     error_message: str
+    key_id: str = ""
 
 
-Message = TypeVar("Message", CsrRequest, CsrAccepted, RegisterRequest, RegisterAccepted, Rejected)
+class RedeemRequest(msgspec.Struct, frozen=True):
+    """Redeems a claim; the CSR (PEM) is of the claim key, its subject is not looked at.
+
+    The first key that comes with a code has the claim; the same key again is answered the same.
+    """
+
+    code: str
+    csr: str
+
+
+class RedeemAnswer(msgspec.Struct, frozen=True):
+    """What a hub provisions with, and where; every certificate is PEM.
+
+    `claim_certificate` is followed by those between it and the authority; its common name is the
+    MQTT client id. `private_key` is empty but on AWS, which makes the key of a claim itself.
+    `authority` is what the broker's certificate is judged by; `template` goes into the topic of
+    RegisterThing, `parameters` into its request.
+    """
+
+    thing: str
+    claim_certificate: str
+    expires_at_ms: int
+    template: str
+    host: str
+    port: int
+    authority: str
+    uplink_kind: str = "mqtt"
+    frames_prefix: str = ""
+    parameters: dict[str, str] = {}
+    private_key: str = ""
+
+
+class AuthorityAnswer(msgspec.Struct, frozen=True):
+    """The authority's certificate (PEM), whose DER `shared.claims.pin_of` is a claim's pin."""
+
+    authority: str
+
+
+class RenewRequest(msgspec.Struct, frozen=True):
+    """Asks for a certificate of a new key after the present one expired.
+
+    The CSR is as for a renewal over MQTT: common name the thing, proof by the expired key.
+    """
+
+    csr: str
+
+
+class RenewAnswer(msgspec.Struct, frozen=True):
+    """The new certificate (PEM), followed by those between it and the authority."""
+
+    certificate: str
+
+
+Message = TypeVar(
+    "Message",
+    CsrRequest,
+    CsrAccepted,
+    RegisterRequest,
+    RegisterAccepted,
+    Rejected,
+    RedeemRequest,
+    RedeemAnswer,
+    AuthorityAnswer,
+    RenewRequest,
+    RenewAnswer,
+)
 
 
 def decode_enrolment(kind: type[Message], payload: bytes) -> Message:
@@ -73,6 +155,11 @@ def decode_enrolment(kind: type[Message], payload: bytes) -> Message:
         return msgspec.json.decode(payload, type=kind)
     except msgspec.MsgspecError as error:
         raise BadInputError(f"not a {kind.__name__}: {error}") from error
+
+
+def key_id_of(public_key_der: bytes) -> str:
+    """Name a public key (SPKI DER) by its SHA-256 in hexadecimal."""
+    return hashlib.sha256(public_key_der).hexdigest()
 
 
 def claim_proof(claim_key: bytes, public_key_der: bytes) -> str:

@@ -44,6 +44,17 @@ def check_thing(thing: str) -> str:
     return thing
 
 
+def check_hub(thing: str) -> str:
+    """Return `thing` if a hub may have that name; raises BadInputError for reserved ones too."""
+    for prefix in (SERVICE_PREFIX, CLAIM_PREFIX):
+        if check_thing(thing).startswith(prefix):
+            raise BadInputError(
+                f"thing name {thing!r} is reserved",
+                hint=f"choose a name that does not begin with {prefix!r}",
+            )
+    return thing
+
+
 def frames(thing: str, prefix: str = "") -> str:
     """Where a hub publishes frames; `prefix` is "$aws/rules/<rule>/" for AWS Basic Ingest."""
     return f"{prefix}{ROOT}/{thing}/frames"

@@ -16,16 +16,13 @@ from awscrt import io, mqtt5  # type: ignore[import-untyped]  # it ships no type
 from awscrt.exceptions import AwsCrtError  # type: ignore[import-untyped]  # as above
 
 from agent.uplink.access import CloudAccess
+from agent.uplink.crt import name_of, tls_options
 from agent.uplink.keeper import Keeper
-from agent.uplink.lanes import FIRST_FAILURE, heard_topics, judge_puback, qos_of, sent_topics
-from agent.uplink.port import Arrived, Channel, Connected, Event
+from agent.uplink.lanes import FIRST_FAILURE, Lanes, judge_puback, qos_of
+from agent.uplink.port import Channel, Connected, Event
 from shared import topics
 from shared.errors import RetryableError
 from shared.protocol import Status, encode_message
-
-ALPN_PORT = 443
-ALPN_PROTOCOL = "x-amzn-mqtt-ca"
-"""On 443 AWS IoT Core tells MQTT from HTTPS by this name (AWS IoT developer guide, protocols)."""
 
 KEEPALIVE_S = 30
 """A dead link is noticed within 45 s; the library's own default, 1200 s, takes 20 minutes."""
@@ -56,9 +53,8 @@ class AwsUplink:
         self._thing = topics.check_thing(thing)
         self._access = access
         # The runtime names no file: what does not fit is found out, and named, before.
-        access.tls_context()
-        self._topics = sent_topics(thing, access.frames_prefix)
-        self._channels = heard_topics(thing)
+        access.request_context()
+        self._lanes = Lanes(thing, access.frames_prefix)
         self._deliver: Callable[[Event], None] = lambda _event: None
         self._link: _Link | None = None
         self._keeper: Keeper | None = None
@@ -72,14 +68,14 @@ class AwsUplink:
         self._deliver = deliver
         self._keeper = Keeper(self._connect_once, deliver)
 
-    def publish(self, channel: Channel, payload: bytes) -> bool:
+    def publish(self, channel: Channel, payload: bytes, subject: str = "") -> bool:
         """Publish at the channel's quality of service; False while not connected, or too busy."""
         link = self._link
         if link is None or not link.is_up or self._pending >= MAX_PENDING:
             return False
         if channel is Channel.HELLO:
             link.say_status(online=True)
-        sending = link.publish(self._topics[channel], payload, qos_of(channel))
+        sending = link.publish(self._lanes.topic(channel, subject), payload, qos_of(channel))
         self._pending += 1
         link.when_done(sending, lambda: self._settle(link, channel, sending))
         return True
@@ -104,22 +100,22 @@ class AwsUplink:
             link.start()
             if not await link.opened:
                 return await link.ended
-            await link.begin(list(self._channels))
+            await link.begin(self._lanes.filters)
             succeeded()
             self._deliver(Connected())
             return await link.ended
         except RetryableError as error:
             return error.message
         except (AwsCrtError, TimeoutError) as error:
-            return f"the broker did not take the subscriptions: {_name(error)}"
+            return f"the broker did not take the subscriptions: {name_of(error)}"
         finally:
             self._link, self._pending = None, 0
             await link.close()
 
     def _hear(self, topic: str, payload: bytes) -> None:
-        channel = self._channels.get(topic)
-        if channel is not None:
-            self._deliver(Arrived(channel, payload))
+        arrived = self._lanes.arrived(topic, payload)
+        if arrived is not None:
+            self._deliver(arrived)
 
     def _settle(self, link: "_Link", channel: Channel, sending: "Future[Any]") -> None:
         """Take in what became of a message; one that a lost connection took down says nothing."""
@@ -246,13 +242,13 @@ class _Link:
 
     def _on_failure(self, told: Any) -> None:
         refusal = told.connack_packet.reason_code if told.connack_packet else None
-        reason = f"no connection to {self._address}: {_name(told.exception)}"
+        reason = f"no connection to {self._address}: {name_of(told.exception)}"
         if refusal is not None:
             reason = f"{self._address} refused the connection: {refusal}"
         self._on_loop(lambda: self._note_end(reason))
 
     def _on_disconnection(self, told: Any) -> None:
-        reason = f"the connection ended: {_name(told.exception)}"
+        reason = f"the connection ended: {name_of(told.exception)}"
         self._on_loop(lambda: self._note_end(reason))
 
     def _note_open(self) -> None:
@@ -274,20 +270,3 @@ class _Link:
         # The loop may already be closed while the runtime's threads wind down.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(call)
-
-
-def tls_options(access: CloudAccess) -> Any:
-    """Make the runtime's TLS options: mutual, by ALPN on port 443; SNI it sends by itself."""
-    options = io.TlsContextOptions.create_client_with_mtls_from_path(
-        str(access.certificate_file), str(access.key_file)
-    )
-    if access.ca_file is not None:
-        options.override_default_trust_store_from_path(None, str(access.ca_file))
-    if access.port == ALPN_PORT:
-        options.alpn_list = [ALPN_PROTOCOL]
-    return options
-
-
-def _name(error: Any) -> str:
-    """Name an error of the runtime: its code is what one can look up."""
-    return f"{getattr(error, 'name', type(error).__name__)} ({getattr(error, 'message', error)})"

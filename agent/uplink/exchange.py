@@ -10,6 +10,7 @@ import ssl
 from typing import NamedTuple
 
 import h11
+import msgspec
 
 from shared.errors import RetryableError
 
@@ -35,10 +36,35 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class Exchange:
-    """Requests to one host over a connection that is kept while both sides like it."""
+class Problem(msgspec.Struct):
+    """An error of the cloud's (RFC 9457)."""
 
-    def __init__(self, host: str, port: int, context: ssl.SSLContext) -> None:
+    detail: str = ""
+    hint: str = ""
+
+
+def problem_of(answer: Answer) -> Problem:
+    """Read what an error answer says; a proxy on the way may answer anything."""
+    try:
+        return msgspec.json.decode(answer.body, type=Problem)
+    except msgspec.MsgspecError:
+        return Problem()
+
+
+def explain(answer: Answer) -> str:
+    """Say what an error answer says, in a line."""
+    problem = problem_of(answer)
+    words = [f"HTTP {answer.status}", problem.detail, f"({problem.hint})" if problem.hint else ""]
+    return " ".join(word for word in words if word)
+
+
+class Exchange:
+    """Requests to one host over a connection that is kept while both sides like it.
+
+    Without a context the connection is plain: for this machine alone.
+    """
+
+    def __init__(self, host: str, port: int, context: ssl.SSLContext | None) -> None:
         self._host = host
         self._port = port
         self._context = context
@@ -55,12 +81,15 @@ class Exchange:
         Raises RetryableError naming the address where no whole answer comes. A connection that the
         other side closed meanwhile is opened anew: what is sent here may arrive twice.
         """
+        return await self._ask("POST", path, [("content-length", str(len(body))), *headers], body)
+
+    async def get(self, path: str) -> Answer:
+        """Ask for what is at a path; raises as `post` does."""
+        return await self._ask("GET", path, [], b"")
+
+    async def _ask(self, method: str, path: str, headers: Headers, body: bytes) -> Answer:
         host = self._host if self._port == HTTPS_PORT else self.address
-        request = h11.Request(
-            method="POST",
-            target=path,
-            headers=[("host", host), ("content-length", str(len(body))), *headers],
-        )
+        request = h11.Request(method=method, target=path, headers=[("host", host), *headers])
         kept = self._wire
         if kept is not None and kept.is_open:
             with contextlib.suppress(_ClosedUnansweredError):
@@ -132,7 +161,8 @@ class _Wire:
         """Send a request and read its answer; raises _ClosedUnansweredError, OSError, h11's own."""
         self._has_heard = False
         try:
-            for event in (request, h11.Data(data=body), h11.EndOfMessage()):
+            data = [h11.Data(data=body)] if body else []
+            for event in (request, *data, h11.EndOfMessage()):
                 self._writer.write(self._protocol.send(event) or b"")
             await self._writer.drain()
         except ConnectionError as error:

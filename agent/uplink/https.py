@@ -13,7 +13,7 @@ from http import HTTPStatus
 import msgspec
 
 from agent.uplink.access import CloudAccess
-from agent.uplink.exchange import Answer, Exchange
+from agent.uplink.exchange import Answer, Exchange, explain
 from agent.uplink.keeper import Keeper
 from agent.uplink.port import Arrived, Channel, Connected, Event, Undelivered
 from agent.uplink.signing import Signer
@@ -66,7 +66,7 @@ class HttpsUplink:
         check_thing(thing)
         self._clock = clock
         self._ask_s = ask_s
-        self._exchange = Exchange(access.host, access.port, access.tls_context())
+        self._exchange = Exchange(access.host, access.port, access.request_context())
         self._signer = Signer(access)
         self._behind_ms = 0
         self._connection_id = ""
@@ -82,8 +82,10 @@ class HttpsUplink:
         self._deliver = deliver
         self._keeper = Keeper(self._connect_once, deliver)
 
-    def publish(self, channel: Channel, payload: bytes) -> bool:
-        """Queue a message; False while not connected, or where too many wait."""
+    def publish(self, channel: Channel, payload: bytes, subject: str = "") -> bool:
+        """Queue a message; False while not connected, where too many wait, or without a path."""
+        if subject or channel not in PATHS:
+            return False
         if not self._is_up or (channel is not Channel.LIVE and len(self._queue) >= MAX_QUEUED):
             return False
         if channel is Channel.LIVE:
@@ -153,10 +155,10 @@ class HttpsUplink:
         elif answer.status != HTTPStatus.OK and channel in ANSWERED:
             # The session sends all of it again, after its pause: what waits here would come twice.
             self._queue.clear()
-            self._deliver(Undelivered(channel, f"the cloud did not take it: {_explain(answer)}"))
+            self._deliver(Undelivered(channel, f"the cloud did not take it: {explain(answer)}"))
 
     def _refusal(self, answer: Answer) -> RetryableError:
-        return RetryableError(f"{self._exchange.address} refused the hub: {_explain(answer)}")
+        return RetryableError(f"{self._exchange.address} refused the hub: {explain(answer)}")
 
     def _hand_over(self, answer: Answer) -> None:
         try:
@@ -202,20 +204,3 @@ class HttpsUplink:
             pass
         finally:
             await self._exchange.close()
-
-
-class _Problem(msgspec.Struct):
-    """An error of the cloud's (RFC 9457)."""
-
-    detail: str = ""
-    hint: str = ""
-
-
-def _explain(answer: Answer) -> str:
-    """Say what an error answer says; a proxy on the way may answer anything."""
-    try:
-        problem = msgspec.json.decode(answer.body, type=_Problem)
-    except msgspec.MsgspecError:
-        problem = _Problem()
-    words = [f"HTTP {answer.status}", problem.detail, f"({problem.hint})" if problem.hint else ""]
-    return " ".join(word for word in words if word)

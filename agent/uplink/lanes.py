@@ -5,11 +5,17 @@ Both MQTT transports follow it, so that one hub behaves alike over either librar
 
 from collections.abc import Mapping
 
-from agent.uplink.port import Channel, Undelivered
+from agent.uplink.port import Arrived, Channel, Undelivered
 from shared import topics
 
 BASIC_INGEST = "$aws/rules/"
 """Topics that feed an AWS rule; nobody can subscribe to them."""
+
+ANY_JOB = "+"
+JOB_LEVEL = 4
+"""$aws/things/<thing>/jobs/<job>/update"""
+
+JOB_ANSWERS = {"accepted": Channel.JOB_ACCEPTED, "rejected": Channel.JOB_REJECTED}
 
 NO_MATCHING_SUBSCRIBERS = 0x10
 FIRST_FAILURE = 0x80
@@ -17,23 +23,54 @@ ANSWERED = (Channel.FRAMES, Channel.HELLO)
 """Channels the session waits for an answer on; for the others a loss is nothing to act on."""
 
 
-def sent_topics(thing: str, frames_prefix: str) -> Mapping[Channel, str]:
-    """Name the topic of everything a hub publishes for the session."""
-    return {
-        Channel.FRAMES: topics.frames(thing, frames_prefix),
-        Channel.LIVE: topics.live(thing),
-        Channel.HELLO: topics.hello(thing),
-        Channel.TARIFF_GET: topics.shadow_get(thing, topics.TARIFF_SHADOW),
-    }
+class Lanes:
+    """The topics of one hub; `frames_prefix` is that of AWS Basic Ingest, or empty."""
 
+    def __init__(self, thing: str, frames_prefix: str) -> None:
+        self._thing = topics.check_thing(thing)
+        self._jobs = topics.jobs_branch(thing).removesuffix("#")
+        tariff, settings = topics.TARIFF_SHADOW, topics.SETTINGS_SHADOW
+        self._sent: Mapping[Channel, str] = {
+            Channel.FRAMES: topics.frames(thing, frames_prefix),
+            Channel.LIVE: topics.live(thing),
+            Channel.HELLO: topics.hello(thing),
+            Channel.TARIFF_GET: topics.shadow_get(thing, tariff),
+            Channel.HEALTH_UPDATE: topics.shadow_update(thing, topics.HEALTH_SHADOW),
+            Channel.SETTINGS_GET: topics.shadow_get(thing, settings),
+            Channel.SETTINGS_UPDATE: topics.shadow_update(thing, settings),
+            Channel.JOB_NEXT: topics.job_start_next(thing),
+        }
+        self._heard: Mapping[str, Channel] = {
+            topics.receipts(thing): Channel.RECEIPTS,
+            topics.shadow_get_accepted(thing, tariff): Channel.TARIFF,
+            topics.shadow_delta(thing, tariff): Channel.TARIFF,
+            topics.shadow_get_accepted(thing, settings): Channel.SETTINGS,
+            topics.shadow_delta(thing, settings): Channel.SETTINGS_DELTA,
+            topics.jobs_notify_next(thing): Channel.JOB_NOTICE,
+        }
 
-def heard_topics(thing: str) -> Mapping[str, Channel]:
-    """Name the channel of every topic a hub subscribes to."""
-    return {
-        topics.receipts(thing): Channel.RECEIPTS,
-        topics.shadow_get_accepted(thing, topics.TARIFF_SHADOW): Channel.TARIFF,
-        topics.shadow_delta(thing, topics.TARIFF_SHADOW): Channel.TARIFF,
-    }
+    @property
+    def filters(self) -> list[str]:
+        """What a hub subscribes to: eight, which is what AWS IoT takes in one request."""
+        answers = (topics.job_start_next(self._thing), topics.job_update(self._thing, ANY_JOB))
+        return [*self._heard, *(f"{topic}/+" for topic in answers)]
+
+    def topic(self, channel: Channel, subject: str = "") -> str:
+        """Name the topic of what a hub publishes; `subject` is the job of a JOB_UPDATE."""
+        if channel is Channel.JOB_UPDATE:
+            return topics.job_update(self._thing, subject)
+        return self._sent[channel]
+
+    def arrived(self, topic: str, payload: bytes) -> Arrived | None:
+        """Say on which channel a message came; None for a topic that was not asked for."""
+        if topic in self._heard:
+            return Arrived(self._heard[topic], payload)
+        asked, _, end = topic.rpartition("/")
+        channel = JOB_ANSWERS.get(end)
+        if channel is None or not asked.startswith(self._jobs):
+            return None
+        subject = "" if asked == self.topic(Channel.JOB_NEXT) else asked.split("/")[JOB_LEVEL]
+        return Arrived(channel, payload, subject)
 
 
 def qos_of(channel: Channel) -> int:

@@ -14,8 +14,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.uplink.access import CloudAccess
-from agent.uplink.lanes import heard_topics, judge_puback, qos_of, sent_topics
-from agent.uplink.port import Arrived, Channel, Connected, Disconnected, Event
+from agent.uplink.lanes import Lanes, judge_puback, qos_of
+from agent.uplink.port import Channel, Connected, Disconnected, Event
 from shared import topics
 from shared.protocol import Status, encode_message
 
@@ -41,8 +41,7 @@ class MqttUplink:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sent: dict[int, Channel] = {}
         self._client = self._make_client()
-        self._topics = sent_topics(thing, access.frames_prefix)
-        self._channels = heard_topics(thing)
+        self._lanes = Lanes(thing, access.frames_prefix)
 
     async def start(self, deliver: Callable[[Event], None]) -> None:
         """Begin connecting; a broker that is away is tried again with growing pauses."""
@@ -53,14 +52,14 @@ class MqttUplink:
         )
         self._client.loop_start()
 
-    def publish(self, channel: Channel, payload: bytes) -> bool:
+    def publish(self, channel: Channel, payload: bytes, subject: str = "") -> bool:
         """Publish at the channel's quality of service; False while not connected."""
         if not self._client.is_connected():
             return False
         if channel is Channel.HELLO:
             self._say_status(online=True)
         qos = qos_of(channel)
-        told = self._client.publish(self._topics[channel], payload, qos=qos)
+        told = self._client.publish(self._lanes.topic(channel, subject), payload, qos=qos)
         if told.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             return False
         if qos:
@@ -110,7 +109,7 @@ class MqttUplink:
         if reason.is_failure:
             self._tell(Disconnected(f"the broker refused the connection: {reason}"))
             return
-        client.subscribe([(topic, 1) for topic in self._channels])
+        client.subscribe([(topic, 1) for topic in self._lanes.filters])
         self._say_status(online=True)
 
     def _on_subscribe(self, *_: Any) -> None:
@@ -127,9 +126,9 @@ class MqttUplink:
         self._tell(Disconnected(f"the connection ended: {reason}"))
 
     def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
-        channel = self._channels.get(message.topic)
-        if channel is not None:
-            self._tell(Arrived(channel, bytes(message.payload)))
+        arrived = self._lanes.arrived(message.topic, bytes(message.payload))
+        if arrived is not None:
+            self._tell(arrived)
 
     def _on_publish(
         self, _client: Client, _userdata: Any, mid: int, reason: ReasonCode, _props: Any

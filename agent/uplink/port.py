@@ -16,6 +16,16 @@ class Channel(enum.StrEnum):
     TARIFF_GET = "tariff-get"
     RECEIPTS = "receipts"
     TARIFF = "tariff"
+    HEALTH_UPDATE = "health-update"
+    SETTINGS_GET = "settings-get"
+    SETTINGS_UPDATE = "settings-update"
+    SETTINGS = "settings"
+    SETTINGS_DELTA = "settings-delta"
+    JOB_NEXT = "job-next"
+    JOB_UPDATE = "job-update"
+    JOB_NOTICE = "job-notice"
+    JOB_ACCEPTED = "job-accepted"
+    JOB_REJECTED = "job-rejected"
 
 
 class Connected(msgspec.Struct, frozen=True):
@@ -29,10 +39,11 @@ class Disconnected(msgspec.Struct, frozen=True):
 
 
 class Arrived(msgspec.Struct, frozen=True):
-    """A message from the cloud."""
+    """A message from the cloud; `subject` names the job, where it answers what was said of one."""
 
     channel: Channel
     payload: bytes
+    subject: str = ""
 
 
 class Undelivered(msgspec.Struct, frozen=True):
@@ -51,9 +62,11 @@ class Uplink(Protocol):
     async def start(self, deliver: Callable[[Event], None]) -> None:
         """Begin connecting, and go on doing so; `deliver` is called on the event loop."""
 
-    def publish(self, channel: Channel, payload: bytes) -> bool:
+    def publish(self, channel: Channel, payload: bytes, subject: str = "") -> bool:
         """Hand a message over without blocking; False where there is no connection to take it.
 
+        `subject` names the job that JOB_UPDATE is about. False too for a channel that this
+        transport does not carry: over HTTPS there are no shadows but the tariff, and no jobs.
         Before a hello goes the hub's status: who began to listen meanwhile learns it is online.
         """
 

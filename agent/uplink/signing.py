@@ -44,6 +44,10 @@ class Signer:
 
 
 def _read_key(access: CloudAccess) -> ec.EllipticCurvePrivateKey:
+    if access.token_key is not None:
+        return access.token_key.open()
+    if access.key_file is None:
+        raise OperatorError("no private key is named", hint="provision the hub")
     try:
         key = load_pem_private_key(access.key_file.read_bytes(), password=None)
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:

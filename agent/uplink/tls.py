@@ -40,14 +40,9 @@ def client_context(
     It may be asked in another thread. Without a `ca_file` the authorities that the system trusts
     are asked. Raises OperatorError for files that cannot be used.
     """
-    context = DatedContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.know_time = know_time
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context = _dated(know_time)
     try:
-        if ca_file is None:
-            context.load_default_certs()
-        else:
-            context.load_verify_locations(cafile=ca_file)
+        _trust(context, ca_file)
         # An empty password: a locked key must be a fault, not a question at the terminal.
         context.load_cert_chain(certificate_file, key_file, "")
     except (OSError, ssl.SSLError) as error:
@@ -57,6 +52,49 @@ def client_context(
             hint="check that they exist, are readable by this user, and belong together",
         ) from error
     return context
+
+
+def server_context(
+    ca_file: Path | None, know_time: KnowTime = machine_time, authority: str = ""
+) -> ssl.SSLContext:
+    """Make a context for a client that shows no certificate of its own.
+
+    `authority` (PEM) is trusted in place of a file. Raises OperatorError for what cannot be used.
+    """
+    context = _dated(know_time)
+    try:
+        if authority:
+            context.load_verify_locations(cadata=authority)
+        else:
+            _trust(context, ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise OperatorError(
+            f"the authority's certificate {ca_file or ''} cannot be used: {error}",
+            hint="check that it is a certificate in PEM, and readable by this user",
+        ) from error
+    return context
+
+
+def unverified_context() -> ssl.SSLContext:
+    """Make a context that believes any server: for fetching what is then held to a pin, alone."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _dated(know_time: KnowTime) -> "DatedContext":
+    context = DatedContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.know_time = know_time
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _trust(context: ssl.SSLContext, ca_file: Path | None) -> None:
+    if ca_file is None:
+        context.load_default_certs()
+    else:
+        context.load_verify_locations(cafile=ca_file)
 
 
 def judge_dates(

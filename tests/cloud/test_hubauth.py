@@ -213,7 +213,7 @@ def certificate_of(fleet: Fleet, curve: ec.EllipticCurve, *, is_a_clients: bool)
         builder = builder.add_extension(
             x509.BasicConstraints(ca=False, path_length=None), critical=True
         ).add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-    made = builder.sign(fleet.authority._root_key(), hashes.SHA256())
+    made = builder.sign(fleet.authority.issuer().key, hashes.SHA256())
     return made.public_bytes(serialization.Encoding.DER)
 
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from agent.app import open_uplink
+from agent.transports import open_uplink
 from agent.uplink.access import CloudAccess
 from agent.uplink.kinds import UplinkKind
 from agent.uplink.port import Arrived, Channel, Connected, Disconnected, Event, Undelivered

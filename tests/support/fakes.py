@@ -28,6 +28,7 @@ class FakeUplink:
         self.undelivered_reason: str | None = None
         self.last_hello = b""
         self.holds_back = False
+        self.subjects: list[str] = []
         self._deliver: Callable[[Event], None] = lambda _event: None
 
     async def start(self, deliver: Callable[[Event], None]) -> None:
@@ -35,10 +36,12 @@ class FakeUplink:
         self._deliver = deliver
         self.is_started = True
 
-    def publish(self, channel: Channel, payload: bytes) -> bool:
+    def publish(self, channel: Channel, payload: bytes, subject: str = "") -> bool:
         """Keep the message; False while not connected."""
         if not self.is_connected:
             return False
+        if subject:
+            self.subjects.append(subject)
         self.published.append((channel, payload))
         if channel is Channel.HELLO:
             self.last_hello = payload

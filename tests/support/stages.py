@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from agent.app import open_uplink
+from agent.transports import open_uplink
 from agent.uplink.access import CloudAccess
 from agent.uplink.kinds import UplinkKind
 from agent.uplink.port import Channel, Uplink

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.uplink import aws
+from agent.uplink import crt
 from agent.uplink.access import CloudAccess
-from agent.uplink.aws import KEEPALIVE_S, AwsUplink, tls_options
+from agent.uplink.aws import KEEPALIVE_S, AwsUplink
+from agent.uplink.crt import tls_options
 from agent.uplink.port import Disconnected, Event
 from cloud.fleet.authority import Authority
 from shared.clock import SystemClock
@@ -41,7 +42,7 @@ class GreetedServer:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority.certificate)
         context.load_cert_chain(authority.server.certificate, authority.server.key)
         context.verify_mode = ssl.CERT_REQUIRED
-        context.set_alpn_protocols([aws.ALPN_PROTOCOL])
+        context.set_alpn_protocols([crt.ALPN_PROTOCOL])
         context.sni_callback = self._note_name
         self._context = context
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -83,7 +84,7 @@ def test_it_asks_for_mqtt_by_alpn_on_443_and_names_the_server(
     """AWS IoT Core wants the server's name always, and on 443 the protocol's; keepalive is 30 s."""
     authority, _ = access_to(tmp_path, 1)
     server = GreetedServer(authority)
-    monkeypatch.setattr(aws, "ALPN_PORT", server.port)
+    monkeypatch.setattr(crt, "ALPN_PORT", server.port)
     _, access = access_to(tmp_path, server.port)
 
     async def scenario() -> list[Event]:
@@ -181,7 +182,7 @@ def test_each_kind_loads_its_own_library_only(tmp_path: Path, kind: str, loaded:
     """Megabytes of a library that is not used are not in the hub's memory."""
     _, access = access_to(tmp_path, 1)
     program = (
-        "import sys; from pathlib import Path; from agent.app import open_uplink\n"
+        "import sys; from pathlib import Path; from agent.transports import open_uplink\n"
         "from agent.uplink.access import CloudAccess; from agent.uplink.kinds import UplinkKind\n"
         "before = {'paho', 'awscrt'} & set(sys.modules)\n"
         "host, port, *files, kind = sys.argv[1:]\n"
