@@ -174,8 +174,8 @@ def _session(hub: Hub, uplink: Uplink) -> Session:
         hub.log,
         uplink,
         SessionRules(
-            frame_interval_s=config.uplink_frame_interval_s,
-            backlog_frames_per_s=config.uplink_backlog_frames_per_s,
+            frame_interval_s=hub.pace.frame_interval_s,
+            backlog_frames_per_s=hub.pace.backlog_frames_per_s,
             start_delay_s=config.uplink_start_delay_s,
             chunk_rows=hub.chunk_rows,
             clock_pieces=lambda: hub.ledger.size,
