@@ -17,7 +17,10 @@ from starlette.applications import Starlette
 
 from agent.config import Config, service_manager
 from agent.consent import Consent, decode_limit_state
-from agent.home.page import create_page, end_events
+from agent.governance import Governance
+from agent.home.joining import JoinState
+from agent.home.page import JoinDoor, create_page, end_events
+from agent.home.pinfile import PinFile
 from agent.hub import Hub
 from agent.identity.access import access_of
 from agent.identity.folder import Identity, IdentityFolder
@@ -31,7 +34,9 @@ from agent.pipeline import run_pipeline
 from agent.provision.claimfile import ClaimFile
 from agent.provision.enrolment import Tools
 from agent.provision.proof import connect_once
+from agent.provision.tickets import read_ticket
 from agent.reporting import HealthReport
+from agent.restarting import Restarting
 from agent.sharing import LIMIT_FACT
 from agent.status import in_a_line, read_home_inputs
 from agent.timekeeping import ClockLedger
@@ -43,6 +48,7 @@ from agent.uplink.port import Uplink
 from agent.uplink.sender import SessionHooks, SessionRules
 from agent.uplink.session import Session
 from agent.watchdog import Watchdog
+from agent.wiping import finish_wiping
 from shared.clock import Clock, DrivenClock, SystemClock
 from shared.consent import Granularity
 from shared.errors import OperatorError
@@ -52,6 +58,7 @@ DRAIN_S = 10.0
 """How long a hub that is told to stop waits for the receipts of what it has just sent."""
 
 STATE_DIR_MODE = 0o700
+MDNS_HOST = "hearthlink.local"
 
 _logger = logging.getLogger(__name__)
 
@@ -62,6 +69,7 @@ class Assembly:
 
     hub: Hub
     report: HealthReport
+    governance: Governance
     membership: Membership | None
 
 
@@ -70,19 +78,32 @@ def build_hub(config: Config) -> Hub:
     return assemble(config).hub
 
 
-def assemble(config: Config) -> Assembly:
+def assemble(config: Config, restarting: Restarting | None = None) -> Assembly:
     """Open the database, wire the parts, and connect with the identity there is."""
     hub = _open_hub(config)
     report = HealthReport(hub)
+    governance = Governance(hub, restarting or Restarting())
+    governance.certificate_expires = lambda: report.certificate_expires_ms
+    listeners = _Listeners(report, governance)
     membership = None
     if config.uplink_host:
-        _join_by_files(hub, report)
+        _join_by_files(hub, listeners)
     else:
-        membership = _membership(hub, report)
+        membership = _membership(hub, listeners)
+        governance.rotate = membership.rotate
+        governance.fingerprint = membership.fingerprint
         membership.open()
     hub.ask_system_clock()
     hub.restore()
-    return Assembly(hub, report, membership)
+    return Assembly(hub, report, governance, membership)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listeners:
+    """Who hears of a new way to the cloud."""
+
+    report: HealthReport
+    governance: Governance
 
 
 def _open_hub(config: Config) -> Hub:
@@ -111,7 +132,7 @@ def _open_hub(config: Config) -> Hub:
     )
 
 
-def _join_by_files(hub: Hub, report: HealthReport) -> None:
+def _join_by_files(hub: Hub, listeners: _Listeners) -> None:
     """Connect with a certificate that was made elsewhere and named in the configuration."""
     config = hub.config
     certificate, key = config.uplink_certificate_file, config.uplink_key_file
@@ -126,15 +147,16 @@ def _join_by_files(hub: Hub, report: HealthReport) -> None:
         config.uplink_frames_prefix,
         hub.certificate_time,
     )
-    _attach(hub, report, Junction(open_uplink(config.uplink_kind, config.hub_thing, access)))
+    _attach(hub, listeners, Junction(open_uplink(config.uplink_kind, config.hub_thing, access)))
 
 
-def _attach(hub: Hub, report: HealthReport, junction: Junction) -> None:
-    report.attach(junction)
+def _attach(hub: Hub, listeners: _Listeners, junction: Junction) -> None:
+    listeners.report.attach(junction)
+    listeners.governance.attach(junction)
     hub.join(junction, _session(hub, junction))
 
 
-def _membership(hub: Hub, report: HealthReport) -> Membership:
+def _membership(hub: Hub, listeners: _Listeners) -> Membership:
     """Make what keeps the hub in the cloud that it was, or will be, provisioned for."""
     config = hub.config
     identity = IdentityFolder(config.identity_folder, open_keys(config))
@@ -148,7 +170,7 @@ def _membership(hub: Hub, report: HealthReport) -> Membership:
 
     def uplink_of(place: Place, present: Identity) -> Uplink:
         access = access_of(present.folder, place, identity.keys, hub.certificate_time)
-        report.certificate_expires_ms = present.facts.expires_ms
+        listeners.report.certificate_expires_ms = present.facts.expires_ms
         return open_uplink(place.kind, place.thing, access)
 
     return Membership(
@@ -158,7 +180,7 @@ def _membership(hub: Hub, report: HealthReport) -> Membership:
                 identity, carrier_of, prove, hub.certificate_time, now_ms, tell
             ),
             open_uplink=uplink_of,
-            attach=lambda junction: _attach(hub, report, junction),
+            attach=lambda junction: _attach(hub, listeners, junction),
             claim_file=ClaimFile(config.provision_claim_file, config.provision_host),
         ),
     )
@@ -219,19 +241,26 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def serve(config: Config) -> None:
-    """Run the hub until SIGTERM or SIGINT, then commit, send and close."""
+async def serve(config: Config) -> bool:
+    """Run the hub until SIGTERM or SIGINT, then commit, send and close.
+
+    Returns whether it is to be started anew: a job asked for that, or an update.
+    """
+    finish_wiping(config)
     listener = listen(config.page_host, config.page_port)
-    assembly = assemble(config)
+    restarting = Restarting()
+    assembly = assemble(config, restarting)
     hub = assembly.hub
     manager = service_manager()
     page = create_page(
         lambda: read_home_inputs(hub),
-        allowed_hosts=config.page_allowed_hosts,
+        allowed_hosts=page_hosts(config),
         pin=config.page_pin,
         set_granularity=hub.set_granularity,
         read_parts=lambda: Parts(manager.watchdog_s > 0, hub.liveness.late()),
         render_metrics=partial(render_metrics, hub) if config.page_metrics else None,
+        pin_file=PinFile(config.hub_state_dir),
+        joining=_join_door(assembly.membership, config),
     )
     server = _page_server(page)
     watchdog = Watchdog(
@@ -241,6 +270,8 @@ async def serve(config: Config) -> None:
         page=listener.getsockname()[:2],
     )
     stop = asyncio.Event()
+    restarting.stop = stop.set
+    assembly.governance.page = listener.getsockname()[:2]
     loop = asyncio.get_running_loop()
     # Names are looked up and brokers connected to here; each thread brings a memory arena.
     loop.set_default_executor(ThreadPoolExecutor(max_workers=2, thread_name_prefix="links"))
@@ -248,7 +279,7 @@ async def serve(config: Config) -> None:
         loop.add_signal_handler(name, stop.set)
     _logger.info("display page on http://%s:%d", *listener.getsockname()[:2])
     try:
-        async with asyncio.TaskGroup() as group:
+        async with _announced(config, listener), asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve(sockets=[listener]), name="page")
             carrying = group.create_task(run_pipeline(hub), name="pipeline")
             feeding = group.create_task(watchdog.run(), name="watchdog")
@@ -262,11 +293,46 @@ async def serve(config: Config) -> None:
             await serving
     finally:
         await _close(hub)
+    return restarting.is_wanted
+
+
+def page_hosts(config: Config) -> frozenset[str]:
+    """Say to which names the page answers, besides those of loopback."""
+    announced = frozenset({MDNS_HOST}) if config.page_mdns else frozenset()
+    return config.page_allowed_hosts | announced
+
+
+def _announced(
+    config: Config, listener: socket.socket
+) -> contextlib.AbstractAsyncContextManager[object]:
+    if not config.page_mdns:
+        return contextlib.nullcontext()
+    try:
+        from agent.announcing import announced  # noqa: PLC0415 (weighs megabytes)
+    except ModuleNotFoundError as error:
+        raise OperatorError(
+            f"page.mdns needs the package {error.name}, which is not installed",
+            hint="pip install 'hearthlink[agent,mdns]', or set page.mdns = false",
+        ) from error
+    return announced(*listener.getsockname()[:2])
+
+
+def _join_door(membership: Membership | None, config: Config) -> JoinDoor | None:
+    if membership is None:
+        return None
+
+    def read() -> JoinState:
+        state = membership.state
+        steps = tuple(step.value for step in state.steps)
+        return JoinState(state.thing, state.is_busy, steps, state.problem, state.hint)
+
+    return JoinDoor(read, lambda text: membership.offer(read_ticket(text, config.provision_host)))
 
 
 def _mind(group: asyncio.TaskGroup, assembly: Assembly) -> "list[asyncio.Task[None]]":
     """Start what looks after the hub's place in its cloud."""
     tasks = [group.create_task(assembly.report.run(), name="report")]
+    tasks += assembly.governance.start(group)
     if assembly.membership is not None:
         tasks.append(group.create_task(assembly.membership.run(), name="membership"))
     return tasks

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.config import load_config
+from agent.config import load_config, restart_command
+from agent.restarting import become
 from shared.cli import EXIT_OK
 from shared.errors import OperatorError
 
@@ -32,12 +33,14 @@ def run(arguments: Sequence[str]) -> int:
 
     config = load_config(chosen.config)
     try:
-        asyncio.run(serve(config))
+        is_restart = asyncio.run(serve(config))
     except ExceptionGroup as group:
         error = _operator_error(group)
         if error is None:
             raise
         raise error from group
+    if is_restart:
+        become(restart_command())
     return EXIT_OK
 
 

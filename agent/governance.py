@@ -1,4 +1,4 @@
-"""What the cloud may ask of the running hub, put together: remote settings, jobs, an update's trial.
+"""What the cloud may ask of the running hub, put together: settings, jobs, an update's trial.
 
 Built by app.py; each part decides for itself (remote.py, jobs/, update/).
 """
@@ -57,7 +57,7 @@ class Governance:
             Operation.DIAGNOSE: DiagnoseWork(
                 lambda: read_diagnosis(hub, self.certificate_expires()), config.hub_state_dir
             ),
-            Operation.ROTATE: RotateWork(lambda: self.rotate, lambda: self.fingerprint()),
+            Operation.ROTATE: RotateWork(lambda: self.rotate, self._fingerprint),
             Operation.UPDATE: UpdateWork(updater, restarting.ask, self._standing),
         }
         self.jobs = JobRunner(
@@ -97,6 +97,9 @@ class Governance:
         if trial.was_answered and not (hub.session is not None and hub.session.is_answered):
             faults.append("the cloud has not answered")
         return faults
+
+    def _fingerprint(self) -> str:
+        return self.fingerprint()
 
     def _standing(self) -> tuple[bool, bool]:
         hub = self._hub

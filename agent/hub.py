@@ -297,7 +297,9 @@ class Hub:
         Nothing is freed by old receipts before the cloud has answered: it may have gone back to a
         backup while the hub was away.
         """
-        has_word = self.session is None or self.session.is_answered
+        # One that cannot use its identity just now still has a cloud, and rows that are not there.
+        had_cloud = self.log.fact("store_id") is not None
+        has_word = self.session.is_answered if self.session else not had_cloud
         believed = self.ledger.at(self.boot, self.clock.monotonic_ms()) if has_word else None
         return self.retention.tidy(believed)
 

@@ -110,6 +110,11 @@ class Membership:
         self.state.is_busy = True
         self._wake.set()
 
+    def fingerprint(self) -> str:
+        """Name the certificate in use; empty where there is none."""
+        present = self._identity.current()
+        return present.facts.fingerprint if present is not None else ""
+
     async def rotate(self) -> Place:
         """Renew the certificate now, as a job may ask; raises as `agent.provision.renew` does."""
         async with self._change:

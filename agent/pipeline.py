@@ -105,7 +105,8 @@ async def _read_meter(hub: Hub, meter: MeterConfig) -> None:
 
 async def _converse(hub: Hub) -> None:
     """Talk to the cloud, once there is one: a hub may be provisioned while it runs."""
-    await hub.joined.wait()
+    if hub.session is None:
+        await hub.joined.wait()
     if hub.session is not None:
         await hub.session.run()
 

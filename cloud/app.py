@@ -15,6 +15,8 @@ from cloud import errors, health
 from cloud.bootstrap import open_database
 from cloud.config import Config
 from cloud.db import Database
+from cloud.fleet import endpoints as fleet
+from cloud.fleet.desk import ClaimDesk
 from cloud.households.repository import household_of
 from cloud.households.revocations import may_be_live
 from cloud.hubauth import HubGate
@@ -64,9 +66,11 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
         publish=link.publish if link else None,
         is_connected=lambda: link is not None and link.is_connected,
     )
-    app.state.hub_door = _hub_door(config, database, clock)
+    desk = ClaimDesk(config, database, clock) if config.fleet_dir else None
+    app.state.claim_desk = desk
+    app.state.hub_door = _hub_door(config, database, clock, desk)
     errors.install(app)
-    for feature in (health, gateways, consent, meters, cost, tariffs, dead_letters, hubs):
+    for feature in (health, gateways, consent, meters, cost, tariffs, dead_letters, hubs, fleet):
         app.include_router(feature.router)
     return app
 
@@ -85,12 +89,15 @@ async def _serving(app: FastAPI, link: BrokerLink | None) -> AsyncIterator[None]
         parts.database.close()
 
 
-def _hub_door(config: Config, database: Database, clock: Clock) -> hubs.HubDoor | None:
+def _hub_door(
+    config: Config, database: Database, clock: Clock, desk: ClaimDesk | None
+) -> hubs.HubDoor | None:
     if not config.hub_ca:
         return None
     # An answer costs nothing, so every frame has its receipt at once.
     rules = Rules(receipt_interval_s=0, window_frames=config.window_frames)
-    return hubs.HubDoor(HubGate(config.hub_ca, clock), IngestService(database, clock, rules))
+    gate = HubGate(config.hub_ca, clock, desk.watch) if desk else HubGate(config.hub_ca, clock)
+    return hubs.HubDoor(gate, IngestService(database, clock, rules))
 
 
 def _household_of(database: Database, thing: str) -> str | None:

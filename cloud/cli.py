@@ -18,6 +18,8 @@ from shared.errors import OperatorError
 
 if TYPE_CHECKING:
     from cloud.db import Database
+    from cloud.fleet.devices import DeviceService
+    from cloud.ingest.worker import IngestWorker
 
 SHUTDOWN_S = 3
 """How long open requests may take to end once asked."""
@@ -36,7 +38,11 @@ def run(arguments: Sequence[str]) -> int:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
     )
-    required = {"api": ("api_token",), "ingest": ("broker_host",)}.get(chosen.command, ())
+    required = {
+        "api": ("api_token",),
+        "ingest": ("broker_host",),
+        "devices": ("broker_host", "fleet_dir"),
+    }.get(chosen.command, ())
     # Alembic tells of every step it does not have to take.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     config = load(chosen.config, required=required)
@@ -44,6 +50,8 @@ def run(arguments: Sequence[str]) -> int:
         return _api(config)
     if chosen.command == "ingest":
         return _ingest(config)
+    if chosen.command == "devices":
+        return _devices(config)
     if chosen.command == "restore":
         return _restore(config, chosen.file)
     return _with_database(config, chosen)
@@ -57,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     summaries = {
         "api": "serve the REST API until told to stop",
         "ingest": "run one ingest worker until told to stop",
+        "devices": "answer hubs' provisioning, shadows and jobs, and keep the revocation list",
         "migrate": "bring the database to the newest schema",
         "samples": "print every stored sample as a JSON line",
         "backup": "copy the database into a new file while it is in use",
@@ -142,7 +151,20 @@ def _ingest(config: Config) -> int:
 
     clock = SystemClock()
     database = open_database(config, clock)
-    worker = IngestWorker(config, database, clock)
+    return _work(IngestWorker(config, database, clock), database)
+
+
+def _devices(config: Config) -> int:
+    from cloud.bootstrap import open_database  # noqa: PLC0415  # only this command loads it
+    from cloud.fleet.devices import DeviceService  # noqa: PLC0415  # as above
+
+    clock = SystemClock()
+    database = open_database(config, clock)
+    return _work(DeviceService(config, database, clock, handlers={}), database)
+
+
+def _work(worker: "IngestWorker | DeviceService", database: "Database") -> int:
+    """Run until a signal ends it."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         worker.stop()

@@ -34,6 +34,11 @@ class Config:
     api_cert: str
     api_key: str
     hub_ca: str
+    fleet_dir: str
+    claim_host: str
+    hub_broker_host: str
+    hub_broker_port: int
+    broker_reload: str
     broker_host: str
     broker_port: int
     broker_ca: str
@@ -113,6 +118,10 @@ def _file(value: Value) -> str | None:
     return None if not value or Path(str(value)).is_file() else "no such file"
 
 
+def _folder(value: Value) -> str | None:
+    return None if not value or Path(str(value)).is_dir() else "no such folder"
+
+
 def _group(value: Value) -> str | None:
     text = str(value)
     fits = bool(text) and not set(text) & set("/+#")
@@ -144,6 +153,34 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "The fleet's ca.crt (PEM): hubs it vouches for may send over HTTPS; empty: none may.",
         _file,
+    ),
+    Setting(
+        "fleet_dir",
+        "",
+        "Folder of 'hearthlink fleet init', whose authority signs what claims and renewals ask "
+        "for; empty: nothing is signed here.",
+        _folder,
+    ),
+    Setting(
+        "claim_host",
+        "",
+        "HOST or HOST:PORT by which a hub reaches this API to redeem a claim; empty: api_host and "
+        "api_port.",
+        _any,
+    ),
+    Setting(
+        "hub_broker_host",
+        "",
+        "Host by which hubs reach the broker, as its certificate names it; empty: broker_host.",
+        _any,
+    ),
+    Setting("hub_broker_port", 0, "Port of that; 0: broker_port.", _between(0, 65_535)),
+    Setting(
+        "broker_reload",
+        "",
+        "Command that has the broker read its revocation list; empty: SIGHUP to the process of "
+        "mosquitto.pid in fleet_dir.",
+        _any,
     ),
     Setting("broker_host", "", "MQTT broker; empty runs the API without live power.", _any),
     Setting("broker_port", 8883, "Port of the broker.", _between(1, 65_535)),

@@ -20,22 +20,27 @@ PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(BaseModel):
-    """What an error response holds; `hint` says what to do, `faults` lists what is malformed."""
+    """What an error response holds; `hint` says what to do, `faults` lists what is malformed.
+
+    `code` never changes, for programs; "" where the status says it all.
+    """
 
     type: str = "about:blank"
     title: str
     status: int
     detail: str
     hint: str = ""
+    code: str = ""
     faults: list[str] = []
 
 
 class ProblemError(HearthlinkError):
-    """An error with the HTTP status it is answered with."""
+    """An error with the HTTP status it is answered with, and a code for programs."""
 
-    def __init__(self, status: int, message: str, *, hint: str = "") -> None:
+    def __init__(self, status: int, message: str, *, hint: str = "", code: str = "") -> None:
         super().__init__(message, hint=hint)
         self.status = status
+        self.code = code
 
 
 class NotFoundError(ProblemError):
@@ -50,6 +55,7 @@ def problem_response(
     detail: str,
     *,
     hint: str = "",
+    code: str = "",
     faults: Sequence[str] = (),
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
@@ -59,6 +65,7 @@ def problem_response(
         status=status,
         detail=detail,
         hint=hint,
+        code=code,
         faults=list(faults),
     )
     return JSONResponse(
@@ -71,7 +78,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ProblemError)
     def _problem(_request: Request, error: ProblemError) -> JSONResponse:
-        return problem_response(error.status, error.message, hint=error.hint)
+        return problem_response(error.status, error.message, hint=error.hint, code=error.code)
 
     @app.exception_handler(BadInputError)
     def _bad_input(_request: Request, error: BadInputError) -> JSONResponse:

@@ -9,12 +9,12 @@ import binascii
 import threading
 from base64 import b64decode
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature as BadCertificateSignature
@@ -31,7 +31,7 @@ from http_message_signatures.exceptions import HTTPMessageSignaturesException
 from shared import hubrequests
 from shared.clock import Clock
 from shared.errors import BadInputError, OperatorError
-from shared.topics import SERVICE_PREFIX, check_thing
+from shared.topics import check_hub
 from shared.units import MS_PER_SECOND
 
 MAX_REQUESTS_PER_S = 100
@@ -55,15 +55,29 @@ class HubRequest:
     body: bytes
 
 
+class Sender(NamedTuple):
+    """The hub that sent a request, and the certificate it showed, by its fingerprint."""
+
+    thing: str
+    certificate_id: str
+
+
+Watch = Callable[[Sender], bool]
+"""Told of every certificate that is shown; false where it is barred."""
+
+
 class HubGate:
     """Tells which hub a request is from, or refuses it."""
 
-    def __init__(self, authority_file: str, clock: Clock) -> None:
-        """Read the authority's certificate; raises OperatorError where there is none."""
+    def __init__(
+        self, authority_file: str, clock: Clock, watch: Watch = lambda _sender: True
+    ) -> None:
+        """Read what signs hubs' certificates; raises OperatorError where there is none."""
         self._clock = clock
         self._pace = _Pace()
+        self._watch = watch
         try:
-            self._authority = x509.load_pem_x509_certificate(Path(authority_file).read_bytes())
+            self._issuers = x509.load_pem_x509_certificates(Path(authority_file).read_bytes())
         except (OSError, ValueError) as error:
             raise OperatorError(
                 f"hub_ca {authority_file!r} holds no certificate: {error}",
@@ -72,9 +86,19 @@ class HubGate:
 
     def admit(self, request: HubRequest) -> str:
         """Return the thing that sent this; raises HTTPException 401 or 429."""
+        sender = self.identify(request)
+        if not self._watch(sender):
+            raise self._refusal("its certificate is barred")
+        return sender.thing
+
+    def identify(self, request: HubRequest, *, may_be_expired: bool = False) -> Sender:
+        """Return who sent this, whether or not the certificate is barred.
+
+        Raises as `admit`; `may_be_expired` takes a certificate whose time is over.
+        """
         try:
             certificate, key_id = _read_certificate(request.headers)
-            thing, key = self._check_certificate(certificate)
+            thing, key = self._check_certificate(certificate, may_be_expired=may_be_expired)
             self._check_signature(request, key, key_id)
         except (BadInputError, HTTPMessageSignaturesException) as error:
             raise self._refusal(str(error)) from error
@@ -84,7 +108,7 @@ class HubGate:
                 f"{thing} calls more than {MAX_REQUESTS_PER_S} times a second",
                 headers={"Retry-After": "1"},
             )
-        return thing
+        return Sender(thing, key_id)
 
     def _refusal(self, reason: str) -> HTTPException:
         return HTTPException(
@@ -100,20 +124,17 @@ class HubGate:
         return datetime.fromtimestamp(self._clock.utc_ms() / MS_PER_SECOND, UTC)
 
     def _check_certificate(
-        self, certificate: x509.Certificate
+        self, certificate: x509.Certificate, *, may_be_expired: bool
     ) -> tuple[str, ec.EllipticCurvePublicKey]:
-        try:
-            certificate.verify_directly_issued_by(self._authority)
-        except (BadCertificateSignature, ValueError, TypeError) as error:
-            raise BadInputError("its certificate is not of the fleet's authority") from error
-        if not certificate.not_valid_before_utc <= self._now() <= certificate.not_valid_after_utc:
+        if not any(_is_issued_by(certificate, issuer) for issuer in self._issuers):
+            raise BadInputError("its certificate is not of the fleet's authority")
+        is_over = certificate.not_valid_after_utc < self._now() and not may_be_expired
+        if is_over or self._now() < certificate.not_valid_before_utc:
             raise BadInputError("its certificate is not valid now")
         if not _is_for_clients(certificate):
             raise BadInputError("its certificate is not a client's")
         names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        thing = check_thing(str(names[0].value) if len(names) == 1 else "")
-        if thing.startswith(SERVICE_PREFIX):
-            raise BadInputError(f"{thing} is a service of the cloud's, not a hub")
+        thing = check_hub(str(names[0].value) if len(names) == 1 else "")
         key = certificate.public_key()
         if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(
             key.curve, ec.SECP256R1
@@ -202,6 +223,14 @@ def _read_certificate(headers: Mapping[str, str]) -> tuple[x509.Certificate, str
         return x509.load_der_x509_certificate(encoded), hubrequests.key_id_of(encoded)
     except (binascii.Error, ValueError) as error:
         raise BadInputError(f"{hubrequests.CERTIFICATE_FIELD} holds no certificate") from error
+
+
+def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (BadCertificateSignature, ValueError, TypeError):
+        return False
+    return True
 
 
 def _is_for_clients(certificate: x509.Certificate) -> bool:

@@ -56,7 +56,7 @@ class LiveFeed:
     def receive(self, topic: str, payload: bytes) -> None:
         """Take a message from any thread."""
         try:
-            thing = topics.thing_of(topic)
+            thing = topics.check_hub(topics.thing_of(topic))
             live = decode_live(payload)
         except BadInputError:
             self.counts["bad-messages"] += 1

@@ -14,6 +14,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from cloud.config import Config
 from shared.errors import OperatorError
@@ -29,10 +30,14 @@ Deliver = Callable[[str, bytes], None]
 
 
 class Subscription(NamedTuple):
-    """A topic filter and the quality of service asked for."""
+    """A topic filter and the quality of service asked for.
+
+    With `is_no_local` a connection does not hear itself; MQTT forbids that for shared ones.
+    """
 
     topic_filter: str
     qos: int
+    is_no_local: bool = False
 
 
 class BrokerLink:
@@ -56,7 +61,7 @@ class BrokerLink:
         self._client.on_message = self._on_message
         self._client.reconnect_delay_set(RECONNECT_S_MIN, RECONNECT_S_MAX)
         if config.broker_ca:
-            self._client.tls_set_context(_tls(config))
+            self._client.tls_set_context(tls_context(config))
 
     @property
     def is_connected(self) -> bool:
@@ -102,7 +107,11 @@ class BrokerLink:
 
     def _on_connect(self, client: paho.Client, *_: Any) -> None:
         if self._subscriptions:
-            client.subscribe([(one.topic_filter, one.qos) for one in self._subscriptions])
+            wanted = [
+                (one.topic_filter, SubscribeOptions(one.qos, noLocal=one.is_no_local))
+                for one in self._subscriptions
+            ]
+            client.subscribe(wanted)
 
     def _on_subscribe(self, *_: Any) -> None:
         self._has_subscribed.set()
@@ -114,7 +123,8 @@ class BrokerLink:
         self._deliver(message.topic, bytes(message.payload))
 
 
-def _tls(config: Config) -> ssl.SSLContext:
+def tls_context(config: Config) -> ssl.SSLContext:
+    """Trust the broker's authority and show this service's certificate."""
     try:
         context = ssl.create_default_context(cafile=config.broker_ca)
         context.load_cert_chain(config.broker_cert, config.broker_key)

@@ -181,3 +181,53 @@ tariffs = Table(
     Column("tariff", LargeBinary, nullable=False),
     Column("changed_at_ms", BigInteger, nullable=False),
 )
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("claim_id", String(64), primary_key=True),
+    Column("household_id", String(32), nullable=False),
+    Column("thing", String(64), nullable=False),
+    Column("installer", String(200), nullable=False),
+    Column("code_digest", String(64), nullable=False),
+    Column("claim_key", LargeBinary(32), nullable=False),
+    Column("made_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Column("key_id", String(64), nullable=False),
+    Column("certificate", Text, nullable=False),
+    Column("redeemed_at_ms", BigInteger),
+    Column("used_at_ms", BigInteger),
+    Column("refused_count", Integer, nullable=False),
+    UniqueConstraint("code_digest", name="claims_by_code"),
+    Index("claims_by_age", "made_at_ms"),
+)
+
+certificates = Table(
+    "certificates",
+    metadata,
+    Column("certificate_id", String(64), primary_key=True),
+    Column("household_id", String(32), nullable=False),
+    Column("thing", String(64), nullable=False),
+    Column("serial", String(40), nullable=False),
+    Column("key_id", String(64), nullable=False),
+    Column("asker", String(64), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("issued_at_ms", BigInteger, nullable=False),
+    Column("not_after_ms", BigInteger, nullable=False),
+    Column("changed_at_ms", BigInteger, nullable=False),
+    Column("seen_at_ms", BigInteger),
+    Column("token", String(64), nullable=False),
+    Column("token_expires_at_ms", BigInteger, nullable=False),
+    Column("pem", Text, nullable=False),
+    UniqueConstraint("asker", "key_id", name="certificates_once"),
+    Index("certificates_by_thing", "thing"),
+    Index("certificates_by_status", "status", "changed_at_ms"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+)

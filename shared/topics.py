@@ -148,11 +148,39 @@ def job_update(thing: str, job_id: str) -> str:
     return f"$aws/things/{thing}/jobs/{job_id}/update"
 
 
-CLOUD_BRANCHES = (f"{ROOT}/#", "$aws/things/#")
-"""Filters of everything the cloud's own services use; '#' alone would not match "$aws"."""
-
 ANY_THING = "+"
 """Stands for every thing in a subscription filter: `hello(ANY_THING)`."""
+
+
+def shadow_requests(thing: str) -> list[str]:
+    """List the filters of what a thing asks of its shadows: the one without a name, and the named.
+
+    Answers and deltas are deeper, and match none of them.
+    """
+    kinds = ("get", "update", "delete")
+    places = (f"$aws/things/{thing}/shadow", f"$aws/things/{thing}/shadow/name/+")
+    return [f"{place}/{kind}" for place in places for kind in kinds]
+
+
+def jobs_requests(thing: str) -> list[str]:
+    """List the filters of what a thing asks or tells of its jobs."""
+    branch = f"$aws/things/{thing}/jobs"
+    return [f"{branch}/{kind}" for kind in ("get", "start-next", "+/get", "+/update")]
+
+
+def branch_of(topic: str) -> str:
+    """Name what of a thing an AWS topic is about: "shadow" or "jobs"; "" for any other topic."""
+    levels = topic.split("/")
+    is_of_thing = topic.startswith("$aws/things/") and len(levels) > LEVELS
+    return levels[3] if is_of_thing and levels[3] in ("shadow", "jobs") else ""
+
+
+def template_of(topic: str) -> str:
+    """Read the template out of a provisioning topic; raises BadInputError for any other."""
+    levels = topic.split("/")
+    if len(levels) != len(provision("").split("/")) or topic != provision(levels[2]):
+        raise BadInputError(f"topic {topic!r} names no template")
+    return check_thing(levels[2])
 
 
 def shared_subscription(group: str, topic_filter: str) -> str:

@@ -46,36 +46,35 @@ TARIFFS: dict[str, dict[str, Any]] = {
 }
 
 
+CLAIM_NAME = "hearthlink-claim.txt"
+"""Where the demo's hub finds its claim, as another does on its boot partition."""
+
+
 def write_hub_files(
-    state: Path, thing: str, meters: list[dict[str, Any]], zone: str, ports: dict[str, int]
+    state: Path, claim: str, meters: list[dict[str, Any]], zone: str, page_port: int
 ) -> Path:
     """Write the hub's files into the demo's folder; return the configuration's path.
 
-    `meters` are its `[[meter]]` tables; `ports` are those of the broker and of the page.
+    `claim` is what it joins the demo's cloud by; `meters` are its `[[meter]]` tables.
     """
+    (state / CLAIM_NAME).write_text(f"{claim}\n")
     for medium, tariff in TARIFFS.items():
         (state / f"{medium}-tariff.json").write_text(json.dumps(tariff, indent=2))
-    things = state / "fleet" / "things"
     settings: dict[str, dict[str, Any]] = {
         "hub": {
-            "thing": thing,
             "state_dir": str(state / "hub"),
             "clock": "meter",
             "zone": zone,
         },
         "log": {"commit_window_s": 1},
         "uplink": {
-            "host": "localhost",
-            "port": ports["broker"],
-            "ca_file": str(state / "fleet" / "ca.crt"),
-            "certificate_file": str(things / f"{thing}.crt"),
-            "key_file": str(things / f"{thing}.key"),
             "frame_interval_s": 5,
             "backlog_frames_per_s": 100,
             "start_delay_s": 0,
             "live": True,
         },
-        "page": {"port": ports["page"]},
+        "provision": {"claim_file": str(state / CLAIM_NAME)},
+        "page": {"port": page_port},
         "consent": {"granularity": "live"},
         "tariff": {
             "electricity_file": str(state / "electricity-tariff.json"),

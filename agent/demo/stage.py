@@ -15,13 +15,16 @@ from typing import Any, Self
 
 from agent.demo.files import write_hub_files
 from agent.demo.glow_broker import glow_topics, write_glow_broker_config
-from agent.demo.processes import Processes, hearthlink, run_hearthlink
+from agent.demo.processes import START_S, Processes, hearthlink, run_hearthlink
 from agent.demo.sources import Source, check_faults, home_of
 from firmware_bridge.meters.keys import KEY_BYTES
 from shared.errors import OperatorError
 
 THING = "demo-hub"
 GLOW_BROKER = "glow-broker"
+SERVICES = ("api", "ingest", "devices")
+"""The cloud's processes."""
+
 HOST = "127.0.0.1"
 MARK = ".hearthlink-demo"
 SIMULATED_ZONE = "Europe/London"
@@ -64,7 +67,7 @@ class Stage:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        for name in (*self.sources, "hub", "ingest", "api", "broker", GLOW_BROKER):
+        for name in (*self.sources, "hub", *SERVICES, "broker", GLOW_BROKER):
             self._processes.stop(name)
 
     @property
@@ -108,16 +111,18 @@ class Stage:
 
     def _start_all(self) -> None:
         self._start_broker()
-        for name in ("api", "ingest"):
+        for name in SERVICES:
             environment = self._cloud_environment(name)
             self._processes.start(name, hearthlink("cloud", name), environment)
         self._await_url("api", f"{self.api_url}/v1/health")
+        claiming = self.run_cloud("fleet", "claim", "--thing", THING, "--json")
         meters = [self._start_source(name, source) for name, source in self.sources.items()]
         if self.chosen.replay:
             capture = f"replay:{self.chosen.replay.absolute()}"
             meters = [{"protocol": self.chosen.protocol, "link": capture}]
-        ports = {"broker": self.chosen.broker_port, "page": self.chosen.page_port}
-        config = write_hub_files(self.state, THING, meters, self.zone, ports)
+        claim = self._read_claim(claiming)
+        page_port = self.chosen.page_port
+        config = write_hub_files(self.state, claim, meters, self.zone, page_port)
         self._processes.start("hub", hearthlink("run", "--config", str(config)))
         self._await_url("hub", f"{self.page_url}/healthz")
 
@@ -125,11 +130,17 @@ class Stage:
         broker = find_mosquitto()
         fleet = ["--state", str(self.state / "fleet")]
         run_hearthlink("fleet", "init", *fleet)
-        run_hearthlink("fleet", "issue", THING, *fleet)
         port = str(self.chosen.broker_port)
         told = run_hearthlink("fleet", "broker-config", *fleet, "--port", port, "--json")
         self._processes.start("broker", [broker, "-c", json.loads(told)["config"]])
         self._processes.wait_for_port("broker", HOST, self.chosen.broker_port)
+
+    @staticmethod
+    def _read_claim(claiming: "subprocess.Popen[str]") -> str:
+        told, _ = claiming.communicate(timeout=START_S)
+        if claiming.returncode:
+            raise OperatorError(f"hearthlink fleet claim ended with {claiming.returncode}")
+        return str(json.loads(told)["text"])
 
     def _cloud_environment(self, service: str) -> dict[str, str]:
         fleet = self.state / "fleet"
@@ -144,6 +155,8 @@ class Stage:
             "HEARTHLINK_CLOUD_BROKER_CA": str(fleet / "ca.crt"),
             "HEARTHLINK_CLOUD_BROKER_CERT": f"{identity}.crt",
             "HEARTHLINK_CLOUD_BROKER_KEY": f"{identity}.key",
+            "HEARTHLINK_CLOUD_FLEET_DIR": str(fleet),
+            "HEARTHLINK_CLOUD_CLAIM_HOST": f"{HOST}:{self.chosen.api_port}",
             "HEARTHLINK_CLOUD_ZONE": self.zone,
         }
 
@@ -200,8 +213,12 @@ class Stage:
 
     def cloud(self, *words: str) -> "subprocess.Popen[str]":
         """Start one of the cloud's commands, its output to be read."""
+        return self.run_cloud("cloud", *words)
+
+    def run_cloud(self, *words: str) -> "subprocess.Popen[str]":
+        """Start a command with the cloud's settings, its output to be read."""
         return subprocess.Popen(  # noqa: S603
-            hearthlink("cloud", *words),
+            hearthlink(*words),
             env={**os.environ, **self._cloud_environment("api")},  # noqa: TID251
             stdout=subprocess.PIPE,
             text=True,

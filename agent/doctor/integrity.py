@@ -40,7 +40,7 @@ def check_schema(connection: sqlite3.Connection) -> Check:
 
 
 def judge_schema(version: int, known: int, readable: int = UNREADABLE) -> Check:
-    """Say how a schema fits a program that knows another; `readable` is the oldest that may go on."""
+    """Say how a schema fits a program; `readable` is the oldest whose programs may go on."""
     if version > known >= readable:
         finding = f"version {version} of a newer program; this one knows {known}, and can go on"
         return Check("schema", Result.OK, finding)

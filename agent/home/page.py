@@ -1,11 +1,11 @@
-"""The display page as an ASGI application: the page, its view as JSON and as events, one setting.
+"""The display page as an ASGI application: the page, its view as JSON and events, and changes.
 
-Reads through the function it is given and changes nothing but the granularity, for which it wants
-the PIN. It sets no cookie and asks nothing of any other machine.
+Reads through the functions it is given; for a change, of the granularity or by a claim, it wants
+the PIN (changes.py). It sets no cookie and asks nothing of any other machine.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import msgspec
 from starlette.applications import Starlette
@@ -15,20 +15,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from agent.home.assets import load_assets
+from agent.home.changes import Changes, ClaimOffer, FirstPin, GranularityChange
 from agent.home.events import EventStream, ViewFeed
 from agent.home.guard import Guard, problem
 from agent.home.inputs import HomeInputs
-from agent.home.pins import PinGate
+from agent.home.joining import JoinState, view_joining
+from agent.home.pinfile import PinFile
 from agent.home.view import build_view
 from agent.liveness import Parts
 from agent.metrics import MEDIA_TYPE
 from shared.errors import HearthlinkError
-
-MAX_BODY_BYTES = 1_024
-"""A PIN and a word."""
-
-MAX_PIN_CHARS = 64
-"""Nobody types more at a display."""
 
 ASSET_MAX_AGE_S = 31_536_000
 """A year: an asset's address changes with its content."""
@@ -36,11 +32,12 @@ ASSET_MAX_AGE_S = 31_536_000
 NO_STORE = {"Cache-Control": "no-store"}
 
 
-class GranularityChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `POST /granularity` carries."""
+@dataclass(frozen=True, slots=True)
+class JoinDoor:
+    """How the page sees and helps the hub's joining; `offer` raises OperatorError for no claim."""
 
-    pin: str
-    granularity: str
+    read: Callable[[], JoinState]
+    offer: Callable[[str], None]
 
 
 class Page:
@@ -49,13 +46,15 @@ class Page:
     def __init__(
         self,
         read_inputs: Callable[[], HomeInputs],
-        pin: str,
+        changes: Changes,
         set_granularity: Callable[[str], None],
         read_parts: Callable[[], Parts],
+        joining: JoinDoor | None,
     ) -> None:
         self._read_inputs = read_inputs
         self._read_parts = read_parts
-        self._gate = PinGate(pin)
+        self._changes = changes
+        self._joining = joining
         self._set_granularity = set_granularity
         self._assets = load_assets()
         self.feed = ViewFeed(self._encode_view, self._assets.build)
@@ -100,19 +99,9 @@ class Page:
 
     async def change_granularity(self, request: Request) -> Response:
         """Change what may leave the home, for whoever knows the PIN."""
-        if not self._gate.is_configured:
-            return problem(
-                403,
-                "Read only",
-                "This display has no PIN, so nothing can be changed here.",
-                "Set a PIN for the page in the hub's configuration.",
-            )
-        change = await _read_change(request)
+        change = await self._changes.read(request, GranularityChange)
         if isinstance(change, Response):
             return change
-        refusal = self._check_pin(change.pin)
-        if refusal is not None:
-            return refusal
         try:
             self._set_granularity(change.granularity)
         except HearthlinkError as error:
@@ -121,27 +110,47 @@ class Page:
         body = msgspec.json.encode({"granularity": change.granularity})
         return Response(body, media_type="application/json", headers=NO_STORE)
 
-    def _check_pin(self, pin: str) -> Response | None:
-        now_s = asyncio.get_running_loop().time()
-        locked_s = self._gate.seconds_locked(now_s)
-        if not locked_s:
-            if self._gate.accepts(pin, now_s):
-                return None
-            locked_s = self._gate.seconds_locked(now_s)
-            if not locked_s:
-                return problem(401, "Wrong PIN", "That is not the PIN.", "Try again.")
-        return problem(
-            429,
-            "Too many wrong PINs",
-            f"Locked for {locked_s} seconds.",
-            "Wait, then try again.",
-            {"Retry-After": str(locked_s)},
-        )
+    async def offer_claim(self, request: Request) -> Response:
+        """Join a cloud by a claim, for whoever knows the PIN; how it goes is in the view."""
+        offer = await self._changes.read(request, ClaimOffer)
+        if isinstance(offer, Response):
+            return offer
+        if self._joining is None:
+            return problem(
+                409,
+                "Not wanted",
+                "This hub goes by the certificate named in its configuration.",
+                "Take uplink.host out of it first.",
+            )
+        try:
+            self._joining.offer(offer.claim)
+        except HearthlinkError as error:
+            return problem(422, "No claim", error.message, error.hint)
+        self.feed.forget()
+        return Response(b"{}", media_type="application/json", headers=NO_STORE, status_code=202)
+
+    async def set_first_pin(self, request: Request) -> Response:
+        """Set the page's PIN at its first use."""
+        first = await self._changes.read(request, FirstPin)
+        if isinstance(first, Response):
+            return first
+        refusal = await self._changes.set_first_pin(first.pin)
+        if refusal is not None:
+            return refusal
+        self.feed.forget()
+        return Response(b"{}", media_type="application/json", headers=NO_STORE)
 
     def _encode_view(self) -> bytes:
         view = build_view(self._read_inputs())
-        is_read_only = not self._gate.is_configured
-        return msgspec.json.encode(msgspec.structs.replace(view, is_read_only=is_read_only))
+        return msgspec.json.encode(
+            msgspec.structs.replace(
+                view,
+                is_read_only=self._changes.is_read_only,
+                may_set_pin=self._changes.may_set_pin,
+                token=self._changes.token,
+                joining=view_joining(self._joining.read() if self._joining else None),
+            )
+        )
 
 
 def create_page(
@@ -152,16 +161,20 @@ def create_page(
     set_granularity: Callable[[str], None],
     read_parts: Callable[[], Parts] = Parts,
     render_metrics: Callable[[], bytes] | None = None,
+    pin_file: PinFile | None = None,
+    joining: JoinDoor | None = None,
 ) -> Starlette:
     """Make the application.
 
     `read_inputs` is called in the event loop at most once a second, and only while someone watches;
     `allowed_hosts` are the names, without port, that the hub answers to beside the loopback's;
-    `pin` "" makes the page read only; `set_granularity` raises HearthlinkError for what it refuses;
+    `pin` "" makes the page read only until one is set in `pin_file`; `set_granularity` raises
+    HearthlinkError for what it refuses;
     `read_parts` says how the hub's other parts are; without `render_metrics` there is no
-    `/metrics`.
+    `/metrics`; `joining` lets a claim be given.
     """
-    page = Page(read_inputs, pin, set_granularity, read_parts)
+    changes = Changes(pin, pin_file)
+    page = Page(read_inputs, changes, set_granularity, read_parts, joining)
     app = Starlette(
         routes=[
             Route("/", page.show),
@@ -170,11 +183,14 @@ def create_page(
             Route("/healthz", page.show_health),
             Route("/static/{build}/{name}", page.show_asset),
             Route("/granularity", page.change_granularity, methods=["POST"]),
+            Route("/claim", page.offer_claim, methods=["POST"]),
+            Route("/pin", page.set_first_pin, methods=["POST"]),
         ]
         + ([Route("/metrics", _metrics_of(render_metrics))] if render_metrics else []),
         middleware=[Middleware(Guard, allowed_hosts=allowed_hosts)],
     )
     app.state.feed = page.feed
+    app.state.token = changes.token
     return app
 
 
@@ -189,21 +205,3 @@ def end_events(app: Starlette) -> None:
     """End every viewer's stream; a server that is told to stop would wait for them."""
     feed: ViewFeed = app.state.feed
     feed.close()
-
-
-async def _read_change(request: Request) -> GranularityChange | Response:
-    """Read the body within its limit; a browser's plain form is refused by its content type."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        return problem(415, "Not JSON", "The body must be application/json.", "")
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            return problem(413, "Too large", f"The limit is {MAX_BODY_BYTES} bytes.", "")
-    try:
-        change = msgspec.json.decode(body, type=GranularityChange)
-    except msgspec.MsgspecError as error:
-        return problem(400, "Not understood", str(error), 'Send {"pin": …, "granularity": …}.')
-    if len(change.pin) > MAX_PIN_CHARS:
-        return problem(400, "Not understood", f"A PIN has at most {MAX_PIN_CHARS} characters.", "")
-    return change

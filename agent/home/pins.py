@@ -4,6 +4,7 @@ Keeps one count for the whole page, not one a caller: an address is easy to chan
 """
 
 import hmac
+from collections.abc import Callable
 
 FREE_TRIES = 5
 """Wrong PINs in a row before the first lock-out: fingers slip."""
@@ -17,14 +18,21 @@ class PinGate:
     """Checks PINs at times that the caller tells, in seconds of any clock that never goes back."""
 
     def __init__(self, pin: str) -> None:
-        self._pin = pin.encode()
+        written = pin.encode()
+        self._matches: Callable[[str], bool] | None = None
+        if written:
+            self._matches = lambda candidate: hmac.compare_digest(written, candidate.encode())
         self._wrong = 0
         self._locked_until_s = float("-inf")
 
     @property
     def is_configured(self) -> bool:
         """Whether there is a PIN at all; without one nothing is accepted."""
-        return bool(self._pin)
+        return self._matches is not None
+
+    def set_by(self, matches: Callable[[str], bool]) -> None:
+        """Have a PIN from now on: `matches` tells in constant time whether a text is it."""
+        self._matches = matches
 
     def seconds_locked(self, now_s: float) -> int:
         """Say how long the lock-out still holds, 0 where there is none."""
@@ -36,9 +44,9 @@ class PinGate:
 
         While locked out nothing is accepted, and nothing counts.
         """
-        if not self._pin or self.seconds_locked(now_s):
+        if self._matches is None or self.seconds_locked(now_s):
             return False
-        if hmac.compare_digest(self._pin, candidate.encode()):
+        if self._matches(candidate):
             self._wrong = 0
             return True
         self._wrong += 1

@@ -15,6 +15,7 @@ from agent.home.health import (
     view_health,
 )
 from agent.home.inputs import HomeInputs
+from agent.home.joining import JoinView
 from agent.home.money import CostView, view_cost
 from agent.home.power import PowerView, generation_in_words, view_power
 from agent.home.sharing import Choice, granularity_in_words, limit_in_words, list_choices
@@ -29,7 +30,8 @@ class HomeView(msgspec.Struct, frozen=True):
     """The display at `now_ms`.
 
     `granularity` is what the household chose, `granularity_text` what leaves the home, and
-    `limit_text` why that is less, "" where it is not; it is read only until a PIN is set.
+    `limit_text` why that is less, "" where it is not; it is read only until a PIN is set. `token`
+    goes with every change; `joining` is None where the hub's certificate was made elsewhere.
     """
 
     now_ms: int
@@ -51,6 +53,9 @@ class HomeView(msgspec.Struct, frozen=True):
     granularity_choices: list[Choice]
     limit_text: str
     is_read_only: bool = True
+    may_set_pin: bool = False
+    token: str = ""
+    joining: JoinView | None = None
 
 
 def build_view(inputs: HomeInputs) -> HomeView:

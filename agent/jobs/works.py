@@ -54,7 +54,7 @@ class DiagnoseWork:
 
 
 class RotateWork:
-    """Renews the hub's certificate with a new key; `door` gives the way, None where there is none."""
+    """Renews the hub's certificate with a new key; `door` gives the way, or None."""
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ TLS is always verified: by the system's trust, or where a claim has a pin, by th
 pin names. Plain HTTP goes to this machine alone.
 """
 
+import ssl
 from http import HTTPStatus
 
 import msgspec
@@ -75,6 +76,13 @@ class CloudApi:
         exchange = await self._open()
         try:
             return self._read(await exchange.post(path, [JSON], body), kind, what)
+        except RetryableError as error:
+            if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+                raise OperatorError(
+                    f"{exchange.address} is not trusted: {error.__cause__.verify_message}",
+                    hint="use the whole claim with its pin (after #), and check the hub's clock",
+                ) from error
+            raise
         finally:
             await exchange.close()
 

@@ -45,12 +45,13 @@ def read_keys(path: Path | None) -> dict[str, Ed25519PublicKey]:
 def _read_line(words: list[str], path: Path) -> tuple[str, Ed25519PublicKey]:
     try:
         key_id, written = words
-        if not KEY_ID.fullmatch(key_id):
-            raise ValueError(f"{key_id!r} is no key id")
         raw = base64.b64decode(written, validate=True)
-        return key_id, Ed25519PublicKey.from_public_bytes(raw)
+        key = Ed25519PublicKey.from_public_bytes(raw)
     except ValueError as error:
         raise OperatorError(f"{path}: {error}", hint=HINT) from error
+    if not KEY_ID.fullmatch(key_id):
+        raise OperatorError(f"{path}: {key_id!r} is no key id", hint=HINT)
+    return key_id, key
 
 
 def check_signature(artefact: Artefact, keys: dict[str, Ed25519PublicKey]) -> None:

@@ -1,4 +1,4 @@
-"""Makes an artefact: the maker's side of an update. Packs a folder of packages, signs what it is."""
+"""Makes an artefact, the maker's side of an update: packs a folder of packages and signs it."""
 
 import gzip
 import hashlib

@@ -115,7 +115,7 @@ def _sync(folder: Path) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Start `hearthlink ARGUMENTS` from the current slot; returns only where that is impossible."""
+    """Start `hearthlink ARGUMENTS` from the current slot; return only where that is impossible."""
     parser = argparse.ArgumentParser("hearthlink start", description=__doc__)
     parser.add_argument("--slots", type=Path, required=True, help="the folder of the slots")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="what hearthlink is to do")
@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     sys.stdout.flush()
     command = [sys.executable, "-P", "-c", LAUNCH, *chosen.command]
-    os.execve(sys.executable, command, environment)  # noqa: S606 (no shell is wanted)
+    return os.execve(sys.executable, command, environment)  # noqa: S606 (no shell is wanted)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ FindFaults = Callable[[Trial], Awaitable[list[str]]]
 
 
 class TrialWatch:
-    """Watches one start of a program; `run` is its task, and ends at once where none is on trial."""
+    """Watches one start of a program; `run` is its task, and ends at once without a trial."""
 
     def __init__(
         self,

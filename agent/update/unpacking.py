@@ -45,7 +45,7 @@ def unpack(archive: Path, folder: Path, is_wanted: Callable[[], bool]) -> None:
 
 
 def check_member(member: tarfile.TarInfo, number: int = 0) -> None:
-    """Raise BadInputError for a member that could write anywhere else, or be anything but a file."""
+    """Raise BadInputError for a member that could write elsewhere, or is anything but a file."""
     if number >= MAX_MEMBERS:
         raise BadInputError(f"the archive has over {MAX_MEMBERS} members")
     name = member.name

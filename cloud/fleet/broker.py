@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cloud.fleet.authority import SERVICES, Authority
+from cloud.fleet.crl import FILE_NAME as REVOCATIONS_NAME
 from shared import topics
 
 CONFIG_NAME = "mosquitto.conf"
 ACCESS_LIST_NAME = "mosquitto.acl"
 PERSISTENCE_FOLDER = "broker"
+PID_NAME = "mosquitto.pid"
+
+LOOPBACK = "127.0.0.1"
 
 USERNAME = "%u"
 """Mosquitto's stand-in for the common name of the connected certificate in a pattern line."""
@@ -47,21 +51,67 @@ class BrokerPlan:
 
     directory: Path
     port: int
+    address: str = LOOPBACK
     ephemeral: bool = False
     as_root: bool = False
 
 
 def access_list() -> str:
-    """Render the access list: a hub speaks only as itself, a cloud service sees every hub."""
+    """Render the access list: a hub speaks only as itself, a service about what it is for.
+
+    A pattern counts for every certificate, a claim's too: what a claim may do besides provisioning
+    is refused by name (`shared.topics.check_hub`).
+    """
     lines = ["# A hub writes and reads its own topics only; the broker fills in its name."]
     own = (topics.frames, topics.live, topics.hello, topics.status)
     lines += [f"pattern write {topic(USERNAME)}" for topic in own]
     lines.append(f"pattern read {topics.receipts(USERNAME)}")
-    lines.append(f"pattern readwrite {topics.shadow_branch(USERNAME)}")
-    for service in SERVICES:
+    for branch in (topics.shadow_branch(USERNAME), topics.jobs_branch(USERNAME)):
+        lines.append(f"pattern readwrite {branch}")
+    lines += ["", "# Provisioning: everyone may ask, and hears the answers to everyone, by which"]
+    lines += ["# nobody gains anything; a certificate is registered under the own name alone."]
+    lines += _asking("pattern", topics.CREATE_FROM_CSR)
+    lines += _asking("pattern", topics.provision(USERNAME))
+    for service, (reads, writes) in _services().items():
         lines += ["", f"user {service}"]
-        lines += [f"topic readwrite {branch}" for branch in topics.CLOUD_BRANCHES]
+        lines += [f"topic read {topic}" for topic in reads]
+        lines += [f"topic write {topic}" for topic in writes]
     return "\n".join(lines) + "\n"
+
+
+def _asking(word: str, topic: str) -> list[str]:
+    return [
+        f"{word} write {topic}",
+        f"{word} read {topics.accepted(topic)}",
+        f"{word} read {topics.rejected(topic)}",
+    ]
+
+
+def _services() -> dict[str, tuple[list[str], list[str]]]:
+    """What each of the cloud's own services reads and writes, and no more."""
+    every = topics.ANY_THING
+    tariff = topics.shadow_get(every, topics.TARIFF_SHADOW)
+    answered = (topics.CREATE_FROM_CSR, topics.provision(every))
+    told = [topics.shadow_delta(every, every), topics.jobs_notify_next(every)]
+    services = {
+        "cloud-api": (
+            [topics.live(every)],
+            [topics.live(every), topics.receipts(every), *told],
+        ),
+        "cloud-devices": (
+            [*answered, *topics.shadow_requests(every), *topics.jobs_requests(every)],
+            [
+                *(end(topic) for topic in answered for end in (topics.accepted, topics.rejected)),
+                topics.shadow_branch(every),
+                topics.jobs_branch(every),
+            ],
+        ),
+        "cloud-ingest": (
+            [topics.frames(every), topics.hello(every), topics.status(every), tariff],
+            [topics.receipts(every), topics.accepted(tariff), topics.rejected(tariff)],
+        ),
+    }
+    return {service: services[service] for service in SERVICES}
 
 
 def broker_config(plan: BrokerPlan) -> str:
@@ -69,12 +119,15 @@ def broker_config(plan: BrokerPlan) -> str:
     directory = plan.directory.resolve()
     lines = [
         "# Written by 'hearthlink fleet broker-config'; change it there.",
-        f"listener {plan.port} 127.0.0.1",
+        f"listener {plan.port} {plan.address}",
         f"max_connections {MAX_CONNECTIONS}",
         "# Without a tls_version line Mosquitto 2.0 accepts TLS 1.2 and 1.3.",
         f"cafile {directory / 'ca.crt'}",
         f"certfile {directory / 'server.crt'}",
         f"keyfile {directory / 'server.key'}",
+        "# Past its nextUpdate it shuts everyone out; 'hearthlink cloud devices' writes it anew.",
+        f"crlfile {directory / REVOCATIONS_NAME}",
+        f"pid_file {directory / PID_NAME}",
         "require_certificate true",
         "use_identity_as_username true",
         "allow_anonymous false",
@@ -100,9 +153,11 @@ def broker_config(plan: BrokerPlan) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_broker_config(authority: Authority, port: int, *, ephemeral: bool) -> Path:
+def write_broker_config(
+    authority: Authority, port: int, *, ephemeral: bool, address: str = LOOPBACK
+) -> Path:
     """Write mosquitto.conf and the access list beside the certificates; return its path."""
-    plan = BrokerPlan(authority.directory, port, ephemeral, as_root=os.geteuid() == 0)
+    plan = BrokerPlan(authority.directory, port, address, ephemeral, as_root=os.geteuid() == 0)
     if not ephemeral:
         (authority.directory / PERSISTENCE_FOLDER).mkdir(mode=0o700, exist_ok=True)
     access = authority.directory / ACCESS_LIST_NAME

@@ -1,26 +1,27 @@
-"""`hearthlink fleet`: certificates, broker configuration and revocation for a self-hosted cloud.
+"""`hearthlink fleet`: claims, certificates, broker configuration and revocation, self-hosted.
 
-Owns the command's arguments and what it prints; the work is in authority.py, broker.py and the
-cloud's database.
+Owns the command's arguments and what it prints; the work is in authority.py, broker.py, check.py
+and, where the cloud's database is needed, commands.py, which is loaded only then.
 """
 
 import argparse
-import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cloud.fleet.authority import Authority, Credentials
-from cloud.fleet.broker import write_broker_config
-from cloud.times import format_utc
+from cloud.fleet.broker import LOOPBACK, write_broker_config
+from cloud.fleet.check import check_broker
 from shared.clock import SystemClock
-from shared.topics import check_thing
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
+from shared.errors import OperatorError
 
 MAX_PORT = 65535
+
+DRAWING = "qr"
+"""Key of a report under which a picture for the terminal stands; it is not printed as JSON."""
+
+FAULTS = "faults"
+"""Key of a report whose list, where it is not empty, makes the exit status 1."""
 
 Report = dict[str, object]
 
@@ -30,45 +31,99 @@ def run(arguments: list[str]) -> int:
     options = parser().parse_args(arguments)
     action: Callable[[argparse.Namespace], Report] = options.action
     report = action(options)
+    drawing = report.pop(DRAWING, "")
     if options.json:
         print(json.dumps(report, indent=2))
     else:
+        print(drawing, end="")
         for key, value in report.items():
-            print(f"{key:<12} {value}")
-    return 0
+            for line in value if isinstance(value, list) else [value]:
+                print(f"{key:<12} {line}")
+    return 1 if report.get(FAULTS) else 0
 
 
 def parser() -> argparse.ArgumentParser:
     """Build the command's argument parser; docs/reference/commands.md is made from it."""
     parser = argparse.ArgumentParser(
         prog="hearthlink fleet",
-        description="Certificates, broker configuration and revocation for a self-hosted cloud.",
+        description="Claims, certificates, broker configuration and revocation, self-hosted.",
     )
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
     init = _action(actions, "init", "make the certificate authority and the broker's certificates")
+    init.add_argument(
+        "--root",
+        type=Path,
+        metavar="DIR",
+        help="keep the root's key in this folder, to be taken offline; it signs an issuer for DIR",
+    )
+    _add_hosts(init)
     init.set_defaults(action=_init)
     issue = _action(actions, "issue", "make a hub's certificate and key")
     issue.add_argument("thing", metavar="THING", help="the hub's name")
     issue.set_defaults(action=_issue)
     config = _action(actions, "broker-config", "write mosquitto.conf and its access list")
+    config.add_argument("--port", type=_port, metavar="N", help="TCP port to listen on")
     config.add_argument(
-        "--port", type=_port, required=True, metavar="N", help="TCP port to listen on"
+        "--listen",
+        default=LOOPBACK,
+        metavar="ADDRESS",
+        help="address to listen on; 0.0.0.0 is every IPv4 one (default: %(default)s)",
     )
+    _add_hosts(config)
     config.add_argument("--ephemeral", action="store_true", help="keep nothing over a restart")
+    config.add_argument(
+        "--check", action="store_true", help="write nothing; say what of the present one is wrong"
+    )
     config.set_defaults(action=_broker_config)
+    _add_claim(actions)
     summaries = {
-        "revoke": "no longer hear a hub, from now on, whatever its certificate says",
-        "restore": "hear a revoked hub again",
+        "revoke": "no longer hear a hub, from now on, nor let it connect",
+        "restore": "hear a revoked hub again, with the certificates it had",
     }
     for name, summary in summaries.items():
-        action = actions.add_parser(name, help=summary, description=summary)
+        action = _on_database(actions, name, summary)
         action.add_argument("thing", metavar="THING", help="the hub's name")
-        action.add_argument(
-            "--config", type=Path, metavar="FILE", help="TOML file of the cloud's settings"
-        )
-        action.add_argument("--json", action="store_true", help="print one JSON object")
-        action.set_defaults(action=_revoke if name == "revoke" else _readmit)
+        action.set_defaults(action=_revoke if name == "revoke" else _restore)
     return parser
+
+
+def _add_claim(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    claim = _on_database(actions, "claim", "let one hub join within some minutes, by a QR code")
+    claim.add_argument("--thing", default="", metavar="NAME", help="the hub's name to be")
+    claim.add_argument("--installer", default="", metavar="NAME", help="who installs it")
+    claim.add_argument(
+        "--minutes",
+        type=int,
+        default=15,
+        metavar="N",
+        help="how long it holds, 60 at most (default: %(default)s)",
+    )
+    claim.add_argument(
+        "--out", type=Path, metavar="FILE", help="draw the code into this .svg or .png file"
+    )
+    claim.set_defaults(action=_claim)
+
+
+def _add_hosts(action: argparse.ArgumentParser) -> None:
+    action.add_argument(
+        "--host",
+        action="append",
+        default=[],
+        dest="hosts",
+        metavar="NAME",
+        help="a name or address the server's certificate is for, besides loopback; repeatable",
+    )
+
+
+def _on_database(
+    actions: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str
+) -> argparse.ArgumentParser:
+    action = actions.add_parser(name, help=summary, description=summary)
+    action.add_argument(
+        "--config", type=Path, metavar="FILE", help="TOML file of the cloud's settings"
+    )
+    action.add_argument("--json", action="store_true", help="print one JSON object")
+    return action
 
 
 def _action(
@@ -93,7 +148,7 @@ def _authority(options: argparse.Namespace) -> Authority:
 
 def _init(options: argparse.Namespace) -> Report:
     authority = _authority(options)
-    services = authority.prepare()
+    services = authority.prepare(options.root, options.hosts)
     return {
         "authority": str(authority.certificate),
         "server": str(authority.server.certificate),
@@ -107,41 +162,34 @@ def _issue(options: argparse.Namespace) -> Report:
 
 def _broker_config(options: argparse.Namespace) -> Report:
     authority = _authority(options)
-    authority.prepare()
-    path = write_broker_config(authority, options.port, ephemeral=options.ephemeral)
+    if options.check:
+        authority.check()
+        return {"config": str(authority.directory), FAULTS: check_broker(authority, SystemClock())}
+    if options.port is None:
+        raise OperatorError("--port is missing", hint="give the TCP port to listen on")
+    authority.prepare(hosts=options.hosts)
+    path = write_broker_config(
+        authority, options.port, ephemeral=options.ephemeral, address=options.listen
+    )
     return {"config": str(path), "port": options.port, "start": f"mosquitto -c {path}"}
 
 
+def _claim(options: argparse.Namespace) -> Report:
+    from cloud.fleet import commands  # noqa: PLC0415  # only these actions load the database
+
+    return commands.claim(options)
+
+
 def _revoke(options: argparse.Namespace) -> Report:
-    from cloud.households.revocations import revoke  # noqa: PLC0415  # only this action loads it
+    from cloud.fleet import commands  # noqa: PLC0415  # as above
 
-    check_thing(options.thing)
-    with _writing(options) as (connection, now_ms):
-        revocation = revoke(connection, options.thing, now_ms)
-    return {"thing": options.thing, "revoked_at": format_utc(revocation.revoked_at_ms)}
+    return commands.revoke(options)
 
 
-def _readmit(options: argparse.Namespace) -> Report:
-    from cloud.households.revocations import readmit  # noqa: PLC0415  # only this action loads it
+def _restore(options: argparse.Namespace) -> Report:
+    from cloud.fleet import commands  # noqa: PLC0415  # as above
 
-    with _writing(options) as (connection, now_ms):
-        was_revoked = readmit(connection, check_thing(options.thing), now_ms)
-    return {"thing": options.thing, "was_revoked": was_revoked}
-
-
-@contextlib.contextmanager
-def _writing(options: argparse.Namespace) -> Iterator[tuple["Connection", int]]:
-    """One transaction on the cloud's database, and the time."""
-    from cloud.bootstrap import open_database  # noqa: PLC0415  # only these actions load it
-    from cloud.config import load  # noqa: PLC0415  # as above
-
-    clock = SystemClock()
-    database = open_database(load(options.config), clock)
-    try:
-        with database.writing() as connection:
-            yield connection, clock.utc_ms()
-    finally:
-        database.close()
+    return commands.restore(options)
 
 
 def _files(credentials: Credentials) -> Report:

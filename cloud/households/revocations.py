@@ -57,6 +57,11 @@ def list_revocations(connection: Connection, scope: Scope) -> dict[str, Revocati
     return {row.thing: Revocation(*row) for row in rows}
 
 
+def all_revoked(connection: Connection) -> set[str]:
+    """Name every hub that is revoked, of whatever household: for the fleet's own service."""
+    return set(connection.execute(select(revocations.c.thing)).scalars())
+
+
 def limit_consent(
     connection: Connection, thing: str, granularity: Granularity, now_ms: int
 ) -> ConsentLimit:

@@ -13,12 +13,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from starlette.requests import ClientDisconnect
 
 from cloud.answers import JSON, reply
+from cloud.bodies import read_signed
 from cloud.errors import PROBLEM_MEDIA_TYPE, NotFoundError, Problem, ProblemError
 from cloud.households.repository import household_of
-from cloud.hubauth import HubGate, HubRequest
+from cloud.hubauth import HubGate
 from cloud.ingest.intake import Message
 from cloud.ingest.service import Addressed, IngestService
 from cloud.parts import Parts, Shared
@@ -103,7 +103,7 @@ class Said:
     ingest: IngestService
 
 
-def _signed(media_type: str, description: str) -> dict[str, Any]:
+def signed_request(media_type: str, description: str) -> dict[str, Any]:
     """Describe a signed request for OpenAPI: its body, and the fields that prove its sender."""
     schema = {"type": "string", "format": "binary"} if media_type != JSON else {"type": "object"}
     names = ("Content-Digest", hubrequests.CERTIFICATE_FIELD.title(), "Signature-Input")
@@ -128,19 +128,9 @@ async def hear(request: Request) -> Said:
         raise NotFoundError(
             "this cloud takes nothing from hubs over HTTPS", hint="set hub_ca to the fleet's ca.crt"
         )
-    path = request.url.path
-    body = await _read_body(
-        request, MAX_FRAME_BYTES if path == hubrequests.FRAMES_PATH else MAX_HELLO_BYTES
-    )
-    raw_path = request.scope.get("raw_path") or path.encode()
-    signed = HubRequest(
-        request.method,
-        # Only the path is signed; the name by which a proxy calls this service is not asked for.
-        f"https://cloud.invalid{raw_path.decode('ascii', 'replace')}",
-        _joined_headers(request),
-        body,
-    )
-    return Said(door.gate.admit(signed), body, door.ingest)
+    is_frame = request.url.path == hubrequests.FRAMES_PATH
+    signed = await read_signed(request, MAX_FRAME_BYTES if is_frame else MAX_HELLO_BYTES)
+    return Said(door.gate.admit(signed), signed.body, door.ingest)
 
 
 Hub = Annotated[Said, Depends(hear)]
@@ -151,7 +141,9 @@ Hub = Annotated[Said, Depends(hear)]
     "/frames",
     response_model=HubAnswer,
     summary="Store a frame",
-    openapi_extra=_signed("application/octet-stream", "One frame (docs/reference/frame.md)."),
+    openapi_extra=signed_request(
+        "application/octet-stream", "One frame (docs/reference/frame.md)."
+    ),
 )
 def take_frame(parts: Shared, said: Hub) -> Response:
     """Merge one frame and answer with the receipt, written after the commit."""
@@ -163,7 +155,7 @@ def take_frame(parts: Shared, said: Hub) -> Response:
     "/hub/hello",
     response_model=HubAnswer,
     summary="Say what the hub's logs hold",
-    openapi_extra=_signed(JSON, "A hello (docs/reference/protocol.md)."),
+    openapi_extra=signed_request(JSON, "A hello (docs/reference/protocol.md)."),
 )
 def take_hello(said: Hub) -> Response:
     """Answer with a receipt for each log that the hub lists."""
@@ -174,7 +166,7 @@ def take_hello(said: Hub) -> Response:
     "/hub/status",
     response_model=HubAnswer,
     summary="Say that the hub is online, or leaves",
-    openapi_extra=_signed(JSON, "A status (docs/reference/protocol.md)."),
+    openapi_extra=signed_request(JSON, "A status (docs/reference/protocol.md)."),
 )
 def take_status(said: Hub) -> Response:
     """Note a hub online or offline."""
@@ -186,7 +178,7 @@ def take_status(said: Hub) -> Response:
     "/hub/live",
     response_model=HubAnswer,
     summary="Show a live sample",
-    openapi_extra=_signed(JSON, "A live sample (docs/reference/protocol.md)."),
+    openapi_extra=signed_request(JSON, "A live sample (docs/reference/protocol.md)."),
 )
 def take_live(parts: Shared, said: Hub) -> Response:
     """Pass a live sample on to whoever watches; it is not stored."""
@@ -204,7 +196,7 @@ def take_live(parts: Shared, said: Hub) -> Response:
     "/hub/tariff",
     summary="Ask for the tariffs",
     response_description="The tariff shadow's document (docs/reference/protocol.md)",
-    openapi_extra=_signed(JSON, "An empty object."),
+    openapi_extra=signed_request(JSON, "An empty object."),
 )
 def tell_tariff(parts: Shared, said: Hub) -> Response:
     """Answer with the tariffs of the hub's meters, 404 where there is none."""
@@ -251,25 +243,3 @@ def _try(work: Callable[[], _Result]) -> _Result:
 
 def _answer(addressed: list[Addressed]) -> Response:
     return reply({"receipts": [one.receipt for one in addressed]})
-
-
-def _joined_headers(request: Request) -> dict[str, str]:
-    """Join repeated fields in their order, as RFC 9421 §2.1 has them signed."""
-    joined: dict[str, str] = {}
-    for name, value in request.headers.items():
-        joined[name] = f"{joined[name]}, {value}" if name in joined else value
-    return joined
-
-
-async def _read_body(request: Request, bytes_max: int) -> bytes:
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > bytes_max:
-                raise ProblemError(
-                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the limit is {bytes_max} bytes"
-                )
-    except ClientDisconnect as error:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, "the body was cut short") from error
-    return bytes(body)

@@ -108,9 +108,8 @@ class IngestWorker:
             self.counts["dropped"] += 1
             return
         try:
-            arrival = Arrival(
-                topics.kind_of(topic), topics.thing_of(topic), payload, self._clock.utc_ms()
-            )
+            thing = topics.check_hub(topics.thing_of(topic))
+            arrival = Arrival(topics.kind_of(topic), thing, payload, self._clock.utc_ms())
             self._arrivals.put(arrival, timeout=FULL_QUEUE_S_MAX)
         except BadInputError as error:
             self.counts["bad-topic"] += 1

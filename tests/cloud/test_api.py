@@ -126,7 +126,12 @@ def test_health_needs_no_token(api: Api) -> None:
     """Health says how database and broker are."""
     answer = api.client.get("/v1/health")
 
-    assert answer.json() == {"status": "ok", "database": "ok", "broker": "none"}
+    assert answer.json() == {
+        "status": "ok",
+        "database": "ok",
+        "broker": "none",
+        "revocation_list": "none",
+    }
 
 
 def test_health_tells_of_a_database_that_cannot_be_read(api: Api) -> None:
@@ -137,7 +142,12 @@ def test_health_tells_of_a_database_that_cannot_be_read(api: Api) -> None:
     answer = api.client.get("/v1/health")
 
     assert answer.status_code == 503
-    assert answer.json() == {"status": "degraded", "database": "unavailable", "broker": "none"}
+    assert answer.json() == {
+        "status": "degraded",
+        "database": "unavailable",
+        "broker": "none",
+        "revocation_list": "none",
+    }
 
 
 def test_streams_are_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -173,7 +173,7 @@ def test_services_and_the_server_are_no_hubs(gate: HubGate, fleet: Fleet) -> Non
     service = fleet.signer(authority.credentials("cloud-ingest"))
     server = fleet.signer(authority.server)
 
-    for signer, reason in ((service, "not a hub"), (server, "not a client's")):
+    for signer, reason in ((service, "is reserved"), (server, "not a client's")):
         headers = fleet.headers("", FRAMES_PATH, BODY, signer=signer)
         assert reason in refusal(gate, request(headers))
 

@@ -15,6 +15,7 @@ from shared.errors import OperatorError
 from shared.protocol import Hello, Live, LogState, Receipt, encode_message
 from shared.readings import Medium
 from tests.support.https_stage import HttpsStage
+from tests.support.mosquitto import OBSERVER
 from tests.support.stages import PATIENCE_S, FakeStage, MosquittoStage, Stage
 
 LOG_ID = bytes(range(16)).hex()
@@ -351,7 +352,7 @@ def test_frames_go_to_a_rule_of_basic_ingest(kind: UplinkKind, *, is_heard: bool
     async def scenario() -> None:
         stage.up()
         if is_heard:
-            stage.broker.allow("user cloud-ingest", "topic read $aws/rules/#")
+            stage.broker.allow(f"user {OBSERVER}", "topic read $aws/rules/#")
             stage.broker.restart()
             stage.listen()
         async with started(stage) as events:

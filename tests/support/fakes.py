@@ -27,8 +27,8 @@ class FakeUplink:
         self.is_stopped = False
         self.undelivered_reason: str | None = None
         self.last_hello = b""
-        self.holds_back = False
         self.subjects: list[str] = []
+        self.holds_back = False
         self._deliver: Callable[[Event], None] = lambda _event: None
 
     async def start(self, deliver: Callable[[Event], None]) -> None:

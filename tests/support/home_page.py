@@ -3,7 +3,10 @@
 from starlette.applications import Starlette
 
 from agent.home.inputs import HomeInputs
-from agent.home.page import create_page, end_events
+from agent.home.joining import JoinState
+from agent.home.page import JoinDoor, create_page, end_events
+from agent.home.pinfile import PinFile
+from agent.provision.tickets import read_ticket
 from shared.errors import OperatorError
 from tests.support.home_inputs import home_inputs
 from tests.support.webserver import WebServer
@@ -17,6 +20,8 @@ class Home:
     def __init__(self) -> None:
         self.inputs = home_inputs()
         self.chosen: list[str] = []
+        self.claims: list[str] = []
+        self.joining = JoinState()
         self.reads = 0
 
     def read(self) -> HomeInputs:
@@ -30,13 +35,20 @@ class Home:
             raise OperatorError("granularity 'weekly' is unknown", hint="use half-hourly")
         self.chosen.append(granularity)
 
-    def page(self, pin: str = PIN) -> Starlette:
+    def offer(self, claim: str) -> None:
+        """Take a claim, if it is one."""
+        read_ticket(claim)
+        self.claims.append(claim)
+
+    def page(self, pin: str = PIN, pin_file: PinFile | None = None) -> Starlette:
         """Make the page of this home, which answers to "hub.home" too."""
         return create_page(
             self.read,
             allowed_hosts=frozenset({"hub.home"}),
             pin=pin,
             set_granularity=self.choose,
+            pin_file=pin_file,
+            joining=JoinDoor(lambda: self.joining, self.offer),
         )
 
     def serve(self, port: int | None = None) -> WebServer:

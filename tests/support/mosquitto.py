@@ -1,6 +1,7 @@
 """A real Mosquitto for tests, with the configuration and certificates that operators get."""
 
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -22,6 +23,17 @@ SEARCH_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 """Debian keeps the broker in /usr/sbin, which an ordinary user's PATH lacks."""
 
 
+OBSERVER = "cloud-observer"
+"""A service that no operator has: it may read and write everything, for tests that look on."""
+
+EVERYTHING = (
+    "hearthlink/v1/#",
+    "$aws/things/#",
+    "$aws/certificates/#",
+    "$aws/provisioning-templates/#",
+)
+
+
 class Broker:
     """A Mosquitto on a free loopback port, alive inside the `with` block.
 
@@ -38,6 +50,7 @@ class Broker:
         self.authority = Authority(self.directory, SystemClock())
         self.authority.prepare()
         self.config = write_broker_config(self.authority, self.port, ephemeral=ephemeral)
+        self.allow(f"user {OBSERVER}", *(f"topic readwrite {one}" for one in EVERYTHING))
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -54,9 +67,9 @@ class Broker:
         """Make (or find) the credentials of a hub."""
         return self.authority.issue(thing)
 
-    def service(self, name: str = "cloud-ingest") -> Credentials:
-        """Find the credentials of one of the cloud's services."""
-        return self.authority.credentials(name)
+    def service(self, name: str = OBSERVER) -> Credentials:
+        """Find the credentials of one of the cloud's services, or of the tests' own."""
+        return self.authority._ensure(name)
 
     def allow(self, *lines: str) -> None:
         """Add lines to the access list; a broker that runs reads them when it is restarted."""
@@ -83,6 +96,11 @@ class Broker:
             assert status is None, f"mosquitto ended with {status}: {self.log_path.read_text()}"
             assert time.monotonic() < deadline, f"no listener after {START_S_MAX} s"
             time.sleep(POLL_S)
+
+    def reload(self) -> None:
+        """Have the process read its access list and its revocation list again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
 
     def kill(self) -> None:
         """Take the process away without warning (SIGKILL)."""

@@ -14,7 +14,7 @@ from agent.uplink.port import Channel, Uplink
 from shared import topics
 from shared.protocol import Status, decode_status
 from tests.support.fakes import FakeUplink
-from tests.support.mosquitto import Broker
+from tests.support.mosquitto import EVERYTHING, Broker
 from tests.support.relay import Relay
 
 THING = "hub-contract"
@@ -145,7 +145,7 @@ class MosquittoStage:
         assert self._ready.wait(PATIENCE_S)
 
     def _subscribe(self, client: Client, *_rest: Any) -> None:
-        client.subscribe([(topic, 1) for topic in (*topics.CLOUD_BRANCHES, "$aws/rules/#")])
+        client.subscribe([(topic, 1) for topic in (*EVERYTHING, "$aws/rules/#")])
 
     def _note_ready(self, *_rest: Any) -> None:
         self._ready.set()

@@ -80,6 +80,49 @@ class Way:
         environment = self._cloud("cloud-ingest")
         self.start(f"ingest-{number}", "cloud", "ingest", environment=environment)
 
+    def start_devices(self) -> None:
+        """Start the device service, which gives hubs their certificates."""
+        self.start("devices", "cloud", "devices", environment=self._cloud("cloud-devices"))
+
+    def claim(self, thing: str, *words: str) -> str:
+        """Make a claim for a hub, as an operator does; return its text."""
+        done = subprocess.run(
+            [COMMAND, "fleet", "claim", "--thing", thing, "--json", *words],
+            env={**os.environ, **self._cloud("cloud-devices")},
+            capture_output=True,
+            check=True,
+            timeout=PATIENCE_S,
+        )
+        return str(json.loads(done.stdout)["text"])
+
+    def start_newcomer(self, name: str, link: str, **settings: object) -> None:
+        """Start a hub that has no identity yet; `settings` as for `start_hub`."""
+        chosen: dict[str, object] = {
+            "uplink_host": "",
+            "uplink_certificate_file": "",
+            "uplink_key_file": "",
+            "uplink_ca_file": "",
+            "provision_claim_file": self.folder / f"{name}-claim.txt",
+            **settings,
+        }
+        self.start_hub(name, link, **chosen)
+
+    def provision(self, name: str, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run `hearthlink provision` on a hub's state folder, beside the hub or without it."""
+        environment = {
+            "HEARTHLINK_HUB_STATE_DIR": str(self.folder / name),
+            "HEARTHLINK_METER_LINK": "replay:none",
+            "HEARTHLINK_PROVISION_CLAIM_FILE": str(self.folder / f"{name}-claim.txt"),
+        }
+        return subprocess.run(
+            [COMMAND, "provision", *words],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_S,
+        )
+
     def _cloud(self, service: str) -> dict[str, str]:
         credentials = self.broker.service(service)
         settings: dict[str, object] = {
@@ -92,6 +135,8 @@ class Way:
             "broker_cert": credentials.certificate,
             "broker_key": credentials.key,
             "zone": self.zone,
+            "fleet_dir": self.broker.directory,
+            "claim_host": f"127.0.0.1:{self.api_port}",
         }
         if self._is_https:
             for name in ("host", "ca", "cert", "key"):

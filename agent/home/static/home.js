@@ -203,6 +203,7 @@ function show(view) {
   showHalves(view.half_hours);
   showHub(view);
   showSharing(view);
+  showJoining(view);
   speak(view);
 }
 
@@ -231,23 +232,49 @@ function tickLost() {
   showPower(asStale(shown.power));
 }
 
-async function sendChange(event) {
-  event.preventDefault();
-  const chosen = new FormData(at("sharing-form")).get("granularity");
-  const body = JSON.stringify({ pin: at("pin").value, granularity: chosen });
-  at("pin").value = "";
+function showJoining(view) {
+  const joining = view.joining;
+  at("joining").hidden = !joining;
+  write("joining-text", joining ? joining.text : "");
+  write("joining-hint", joining ? joining.hint : "");
+  at("claim-form").hidden = !joining || !joining.wants_claim || view.is_read_only;
+  at("pin-form").hidden = !view.may_set_pin;
+}
+
+async function send(path, change, place, done) {
   try {
-    const answer = await fetch("/granularity", {
-      method: "POST", headers: { "Content-Type": "application/json" }, body,
+    const answer = await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "Hearthlink-Token": shown ? shown.token : "" },
+      body: JSON.stringify(change),
     });
     const told = await answer.json();
-    write("answer", answer.ok ? "Changed." : `${told.detail} ${told.hint}`.trim());
+    write(place, answer.ok ? done : `${told.detail} ${told.hint}`.trim());
   } catch {
-    write("answer", "The hub did not answer. Try again.");
+    write(place, "The hub did not answer. Try again.");
   }
 }
 
-at("sharing-form").addEventListener("submit", sendChange);
+function taken(id) {
+  const value = at(id).value;
+  at(id).value = "";
+  return value;
+}
+
+function onSubmit(id, act) {
+  at(id).addEventListener("submit", (event) => {
+    event.preventDefault();
+    act();
+  });
+}
+
+onSubmit("sharing-form", () => {
+  const granularity = new FormData(at("sharing-form")).get("granularity");
+  send("/granularity", { pin: taken("pin"), granularity }, "answer", "Changed.");
+});
+onSubmit("claim-form", () =>
+  send("/claim", { pin: taken("claim-pin"), claim: taken("claim") }, "told", "Taken. The hub joins now."));
+onSubmit("pin-form", () => send("/pin", { pin: taken("first-pin") }, "told", "The PIN is set."));
 addEventListener("resize", () => shown && showHalves(shown.half_hours));
 setInterval(tickLost, 1_000);
 follow({ onView: show, onLost: showLost });

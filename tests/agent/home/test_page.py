@@ -2,20 +2,24 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from agent.home.changes import MAX_BODY_BYTES, MAX_PIN_CHARS, TOKEN_HEADER
 from agent.home.guard import SECURITY_HEADERS, host_name
-from agent.home.page import MAX_BODY_BYTES, MAX_PIN_CHARS
+from agent.home.pinfile import PinFile
 from agent.home.pins import FREE_TRIES
 from tests.support.home_page import PIN, Home
+
+CLAIM = "hearthlink:cloud.example.org/7K2Q9-M4XAB-0CDEF-GHJKM"
 
 
 def client_of(app: Starlette, base_url: str = "http://localhost:8080") -> TestClient:
     """Ask the page as a browser at this address would."""
-    return TestClient(app, base_url=base_url)
+    return TestClient(app, base_url=base_url, headers={TOKEN_HEADER: app.state.token})
 
 
 @pytest.fixture
@@ -205,3 +209,59 @@ def test_only_the_own_page_may_post(client: TestClient, origin: str, status: int
     )
 
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize("path", ["/granularity", "/claim", "/pin"])
+@pytest.mark.parametrize("token", ["", "wrong"])
+def test_a_change_without_the_pages_token_is_refused(home: Home, path: str, token: str) -> None:
+    """Another site's page may send a request, but cannot read the token (CSRF)."""
+    client = TestClient(home.page(), base_url="http://localhost:8080")
+    body = {"pin": PIN, "granularity": "daily", "claim": CLAIM}
+
+    answer = client.post(path, json=body, headers={TOKEN_HEADER: token})
+
+    assert answer.status_code == 403
+    assert home.chosen == []
+
+
+def test_the_first_pin_is_set_once_and_kept(home: Home, tmp_path: Path) -> None:
+    """Whoever is first sets the PIN; it holds after a restart, and is in no file as it is."""
+    client = client_of(home.page(pin="", pin_file=PinFile(tmp_path)))
+    assert client.get("/view.json").json()["may_set_pin"] is True
+
+    short = client.post("/pin", json={"pin": "12"})
+    first = client.post("/pin", json={"pin": "2468"})
+    second = client.post("/pin", json={"pin": "1357"})
+
+    assert [short.status_code, first.status_code, second.status_code] == [422, 200, 403]
+    again = client_of(home.page(pin="", pin_file=PinFile(tmp_path)))
+    assert post(again, pin="2468") == 200
+    assert post(again, pin="1357") == 401
+    (kept,) = tmp_path.iterdir()
+    assert "2468" not in kept.read_text()
+    assert kept.stat().st_mode & 0o077 == 0
+
+
+def test_a_claim_is_handed_on_with_the_pin(home: Home) -> None:
+    """The right PIN and a claim: the hub begins to join; nonsense is named."""
+    client = client_of(home.page())
+
+    wrong = client.post("/claim", json={"pin": "0000", "claim": CLAIM})
+    nonsense = client.post("/claim", json={"pin": PIN, "claim": "nonsense"})
+    right = client.post("/claim", json={"pin": PIN, "claim": CLAIM})
+
+    assert [wrong.status_code, nonsense.status_code, right.status_code] == [401, 422, 202]
+    assert home.claims == [CLAIM]
+
+
+def test_a_hub_that_has_not_joined_says_so(home: Home) -> None:
+    """The page shows what is missing, and what stood in the way of the last try."""
+    client = client_of(home.page())
+
+    before = client.get("/view.json").json()["joining"]
+
+    assert before == {
+        "text": "Not joined to a cloud yet.",
+        "hint": "Ask your installer or operator for a claim.",
+        "wants_claim": True,
+    }

@@ -248,10 +248,10 @@ def test_setting_is_changed_with_the_pin_by_keyboard(
     page.locator("#sharing summary").press("Enter")
     page.get_by_label("Daily totals").check()
 
-    page.get_by_label("PIN").fill("0000")
+    page.get_by_label("PIN", exact=True).fill("0000")
     page.keyboard.press("Enter")
     expect(page.locator("#answer")).to_have_text("That is not the PIN. Try again.")
-    page.get_by_label("PIN").fill(PIN)
+    page.get_by_label("PIN", exact=True).fill(PIN)
     page.keyboard.press("Enter")
     expect(page.locator("#answer")).to_have_text("Changed.")
 

@@ -17,7 +17,7 @@ from agent.provision.joining import join
 from agent.provision.renewing import renew
 from agent.provision.steps import Shown
 from shared.errors import OperatorError, RetryableError
-from tests.support.enrolling import CLAIM, CODE, THING, YEAR_MS, EnrollingCloud, FakeApi
+from tests.support.fake_fleet import CLAIM, CODE, THING, YEAR_MS, EnrollingCloud, FakeApi
 from tests.support.power import PowerCutError, cut_after
 
 

@@ -1,0 +1,143 @@
+"""Changes made at the page: who may make them. A token that only the page knows, and the PIN.
+
+The token is told in the view, which another site's page cannot read (CSRF); the Host and the Origin
+are looked at before (guard.py). Without a PIN nothing can be changed, but a first one be set.
+"""
+
+import asyncio
+import hmac
+import secrets
+from typing import TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from agent.home.guard import problem
+from agent.home.pinfile import PinFile
+from agent.home.pins import PinGate
+from shared.errors import OperatorError
+
+MAX_BODY_BYTES = 1_024
+"""A PIN and a word, or a claim."""
+
+MAX_PIN_CHARS = 64
+"""Nobody types more at a display."""
+
+TOKEN_HEADER = "hearthlink-token"  # noqa: S105 (its name, not its value)
+
+
+class GranularityChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `POST /granularity` carries."""
+
+    pin: str
+    granularity: str
+
+
+class ClaimOffer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `POST /claim` carries."""
+
+    pin: str
+    claim: str
+
+
+class FirstPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `POST /pin` carries."""
+
+    pin: str
+
+
+Change = TypeVar("Change", GranularityChange, ClaimOffer, FirstPin)
+
+
+class Changes:
+    """The page's token and PIN; a PIN in the configuration leaves the file alone."""
+
+    def __init__(self, pin: str, pin_file: PinFile | None) -> None:
+        self.token = secrets.token_urlsafe(24)
+        self._gate = PinGate(pin)
+        self._pin_file = pin_file
+        matches = pin_file.read() if pin_file is not None and not pin else None
+        if matches is not None:
+            self._gate.set_by(matches)
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether there is no PIN, so that nothing can be changed."""
+        return not self._gate.is_configured
+
+    @property
+    def may_set_pin(self) -> bool:
+        """Whether a first PIN can be set here."""
+        return self.is_read_only and self._pin_file is not None
+
+    async def read(self, request: Request, kind: type[Change]) -> Change | Response:
+        """Read a change that may be made, or say why it may not."""
+        if not self._has_token(request):
+            return problem(
+                403,
+                "Not from this page",
+                "The change does not come from the page itself.",
+                "Load the page again.",
+            )
+        if self.is_read_only and kind is not FirstPin:
+            return problem(
+                403,
+                "Read only",
+                "This display has no PIN, so nothing can be changed here.",
+                "Set a PIN for the page in the hub's configuration.",
+            )
+        change = await _decode(request, kind)
+        if isinstance(change, Response) or kind is FirstPin:
+            return change
+        return await self._check_pin(change.pin) or change
+
+    async def set_first_pin(self, pin: str) -> Response | None:
+        """Set the first PIN; None where it is set."""
+        if self._pin_file is None or not self.is_read_only:
+            return problem(403, "There is a PIN", "The page has a PIN already.", "Use that one.")
+        try:
+            self._gate.set_by(await asyncio.to_thread(self._pin_file.set_first, pin))
+        except OperatorError as error:
+            return problem(422, "Not possible", error.message, error.hint)
+        return None
+
+    def _has_token(self, request: Request) -> bool:
+        shown = request.headers.get(TOKEN_HEADER, "")
+        return hmac.compare_digest(shown.encode(), self.token.encode())
+
+    async def _check_pin(self, pin: str) -> Response | None:
+        now_s = asyncio.get_running_loop().time()
+        locked_s = self._gate.seconds_locked(now_s)
+        if not locked_s:
+            if self._gate.accepts(pin, now_s):
+                return None
+            locked_s = self._gate.seconds_locked(now_s)
+            if not locked_s:
+                return problem(401, "Wrong PIN", "That is not the PIN.", "Try again.")
+        return problem(
+            429,
+            "Too many wrong PINs",
+            f"Locked for {locked_s} seconds.",
+            "Wait, then try again.",
+            {"Retry-After": str(locked_s)},
+        )
+
+
+async def _decode(request: Request, kind: type[Change]) -> Change | Response:
+    """Read the body within its limit; a browser's plain form is refused by its content type."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        return problem(415, "Not JSON", "The body must be application/json.", "")
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            return problem(413, "Too large", f"The limit is {MAX_BODY_BYTES} bytes.", "")
+    try:
+        change = msgspec.json.decode(body, type=kind)
+    except msgspec.MsgspecError as error:
+        fields = ", ".join(f'"{name}": …' for name in kind.__struct_fields__)
+        return problem(400, "Not understood", str(error), f"Send {{{fields}}}.")
+    if len(change.pin) > MAX_PIN_CHARS:
+        return problem(400, "Not understood", f"A PIN has at most {MAX_PIN_CHARS} characters.", "")
+    return change

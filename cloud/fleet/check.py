@@ -1,0 +1,104 @@
+"""Says what is wrong with a broker's files before hubs find out: configuration, dates, keys.
+
+Reads files alone; a broker that runs may still have older ones in memory until it is told.
+"""
+
+import stat
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from cloud.fleet.authority import LEAF_VALIDITY, RENEW_BEFORE, SERVICES, Authority, Credentials
+from cloud.fleet.broker import (
+    ACCESS_LIST_NAME,
+    CONFIG_NAME,
+    BrokerPlan,
+    access_list,
+    broker_config,
+)
+from cloud.fleet.certificates import read_certificates, read_key, utc
+from cloud.fleet.crl import Standing, read_list
+from shared.clock import Clock
+from shared.errors import OperatorError
+
+LISTENER_WORDS = 3
+DANGEROUS = ("allow_anonymous", "listener", "per_listener_settings", "plugin", "password_file")
+"""Lines that open another way in; of each the broker may have only what is written here."""
+
+
+def check_broker(authority: Authority, clock: Clock) -> list[str]:
+    """List what is wrong, each with its fix; none where the files are as they should be."""
+    now_ms = clock.utc_ms()
+    faults = list(_config_faults(authority.directory))
+    faults += _access_faults(authority.directory / ACCESS_LIST_NAME)
+    known = read_list(authority.revocations)
+    standing = known.standing(now_ms)
+    if standing is not Standing.OK:
+        until = f", until {utc(known.next_update_ms)}" if known.number else ""
+        faults.append(
+            f"{authority.revocations}: {standing}{until}: start 'hearthlink cloud devices', "
+            "which writes it anew; past its end the broker refuses every hub"
+        )
+    checked = [authority.server, *map(authority.credentials, SERVICES)]
+    faults += [fault for one in checked for fault in _certificate_faults(one, now_ms)]
+    left = read_certificates(authority.issuer_certificate)[0].not_valid_after_utc - utc(now_ms)
+    if left < LEAF_VALIDITY:
+        faults.append(
+            f"{authority.issuer_certificate}: {left.days} days left: hubs' certificates end with "
+            "it; run 'hearthlink fleet init' with --root, or plan a new fleet"
+        )
+    return faults
+
+
+def _config_faults(directory: Path) -> Iterator[str]:
+    path = directory / CONFIG_NAME
+    fix = "run 'hearthlink fleet broker-config'"
+    if not path.exists():
+        yield f"{path}: missing: {fix}"
+        return
+    lines = [line for line in path.read_text("utf-8").splitlines() if line.strip()]
+    listeners = [line.split() for line in lines if line.startswith("listener ")]
+    if len(listeners) != 1 or len(listeners[0]) != LISTENER_WORDS:
+        yield f"{path}: {len(listeners)} listeners where one belongs: {fix}"
+        return
+    _, port, address = listeners[0]
+    plan = BrokerPlan(
+        directory, int(port), address, "persistence false" in lines, "user root" in lines
+    )
+    wanted = [line for line in broker_config(plan).splitlines() if not line.startswith("#")]
+    for line in wanted:
+        if line not in lines:
+            yield f"{path}: lacks {line!r}: {fix}"
+    for line in lines:
+        if line not in wanted and line.split()[0] in DANGEROUS:
+            yield f"{path}: {line!r} opens another way in: take it out, or {fix}"
+
+
+def _access_faults(path: Path) -> Iterator[str]:
+    fix = "run 'hearthlink fleet broker-config'"
+    if not path.exists():
+        yield f"{path}: missing: {fix}"
+        return
+    if path.read_text("utf-8") != access_list():
+        yield f"{path}: is not what this version writes: {fix}"
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        yield f"{path}: others may read it: {fix}"
+
+
+def _certificate_faults(credentials: Credentials, now_ms: int) -> Iterator[str]:
+    fix = "run 'hearthlink fleet init'"
+    if not (credentials.certificate.exists() and credentials.key.exists()):
+        yield f"{credentials.certificate}: missing, or its key: {fix}"
+        return
+    certificate = read_certificates(credentials.certificate)[0]
+    left: timedelta = certificate.not_valid_after_utc - utc(now_ms)
+    if left < RENEW_BEFORE:
+        yield f"{credentials.certificate}: {left.days} days left: {fix}"
+    try:
+        is_a_pair = read_key(credentials.key).public_key() == certificate.public_key()
+    except (OperatorError, ValueError):
+        is_a_pair = False
+    if not is_a_pair:
+        yield f"{credentials.key}: is not the key of {credentials.certificate.name}: {fix}"
+    if stat.S_IMODE(credentials.key.stat().st_mode) & 0o077:
+        yield f"{credentials.key}: others may read it: chmod 600 it"

@@ -1,0 +1,167 @@
+"""Where claims are made and redeemed and late renewals answered: the API's part of the fleet.
+
+Made once by the API's composition root, and by `hearthlink fleet claim`. Says in words and codes
+what is refused; the rules are in claims.py and enrolment.py.
+"""
+
+import logging
+import threading
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from cloud.config import Config
+from cloud.db import Database
+from cloud.errors import ProblemError
+from cloud.fleet import claims, records
+from cloud.fleet.authority import Authority
+from cloud.fleet.certificates import read_certificates
+from cloud.fleet.claims import ClaimRow
+from cloud.fleet.enrolment import Enrolment
+from cloud.fleet.pace import Pace
+from cloud.fleet.records import Status
+from cloud.fleet.refusals import REFUSALS, Refusal
+from cloud.households.repository import lock_hub
+from cloud.hubauth import HubGate, Sender
+from cloud.scope import Scope
+from shared.claims import Claim, pin_of, read_code, write_claim
+from shared.clock import Clock
+from shared.enrolment import RedeemAnswer, RedeemRequest
+from shared.errors import BadInputError
+
+_log = logging.getLogger(__name__)
+
+
+class Offer(NamedTuple):
+    """A claim as an installer is shown it: `text` is what the QR code holds."""
+
+    row: ClaimRow
+    code: str
+    text: str
+
+
+class ClaimDesk:
+    """Makes and redeems claims by one fleet's authority; safe to use from many threads."""
+
+    def __init__(self, config: Config, database: Database, clock: Clock) -> None:
+        """Raises OperatorError where `fleet_dir` holds no authority."""
+        self._config = config
+        self._database = database
+        self._clock = clock
+        self.authority = Authority(Path(config.fleet_dir), clock)
+        self.authority.check()
+        self.gate = HubGate(str(self.authority.issuer_certificate), clock)
+        self._enrolment = Enrolment(self.authority)
+        self._pace = Pace()
+        self._pace_lock = threading.Lock()
+
+    def offer(
+        self,
+        scope: Scope,
+        *,
+        thing: str = "",
+        installer: str = "",
+        minutes: int = claims.DEFAULT_MINUTES,
+    ) -> Offer:
+        """Make a claim; raises BadInputError for what cannot be claimed."""
+        with self._database.writing() as connection:
+            made = claims.make_claim(
+                connection,
+                scope,
+                thing or claims.new_thing(),
+                self._clock.utc_ms(),
+                installer=installer,
+                minutes=minutes,
+            )
+        return Offer(made.row, made.code, write_claim(Claim(self._host(), made.code, self._pin())))
+
+    def redeem(self, request: RedeemRequest, address: str) -> RedeemAnswer:
+        """Answer whoever has a code; raises ProblemError with a code of refusals.py."""
+        self._check_pace(address)
+        try:
+            code = read_code(request.code)
+        except BadInputError as error:
+            self._note_wrong(address)
+            raise problem_of(Refusal("bad-code", error.message, hint=error.hint)) from error
+        now_ms = self._clock.utc_ms()
+        with self._database.writing() as connection:
+            answer = self._enrolment.redeem(connection, code, request.csr, now_ms)
+        if isinstance(answer, Refusal):
+            if answer.code in ("no-such-claim", "claim-taken"):
+                self._note_wrong(address)
+                _log.warning("claim refused to %s: %s", address, answer.reason)
+            raise problem_of(answer)
+        return RedeemAnswer(
+            thing=answer.thing,
+            claim_certificate=answer.certificate,
+            expires_at_ms=answer.expires_at_ms,
+            template=answer.claim_id,
+            host=self._config.hub_broker_host or self._config.broker_host,
+            port=self._config.hub_broker_port or self._config.broker_port,
+            authority=self.authority_pem(),
+        )
+
+    def renew_late(self, sender: Sender, csr: str) -> str:
+        """Give a hub whose certificate has expired another; raises ProblemError."""
+        with self._database.writing() as connection:
+            answer = self._enrolment.renew_late(
+                connection, sender.thing, sender.certificate_id, csr, self._clock.utc_ms()
+            )
+        if isinstance(answer, Refusal):
+            _log.warning("renewal refused to %s: %s", sender.thing, answer.reason)
+            raise problem_of(answer)
+        return answer
+
+    def watch(self, sender: Sender) -> bool:
+        """Tell whether a certificate may be used, and note that it is."""
+        with self._database.reading() as connection:
+            record = records.find_record(connection, sender.certificate_id)
+        if record is None:
+            return True
+        if record.status == Status.ACTIVE and record.seen_at_ms is None:
+            now_ms = self._clock.utc_ms()
+            with self._database.writing() as connection:
+                lock_hub(connection, sender.thing, now_ms)
+                records.note_seen(connection, record, now_ms)
+        return record.status == Status.ACTIVE
+
+    def authority_pem(self) -> str:
+        """Write what hubs are to trust."""
+        return self.authority.certificate.read_text("ascii")
+
+    def _check_pace(self, address: str) -> None:
+        with self._pace_lock:
+            may_try = self._pace.may_try(address, self._clock.monotonic_ms())
+        if not may_try:
+            raise problem_of(
+                Refusal("too-many-requests", "too many wrong codes came from this address")
+            )
+
+    def _note_wrong(self, address: str) -> None:
+        with self._pace_lock:
+            self._pace.note_wrong(address, self._clock.monotonic_ms())
+
+    def _host(self) -> str:
+        return self._config.claim_host or f"{self._config.api_host}:{self._config.api_port}"
+
+    def _pin(self) -> str:
+        """Write the pin where the API shows a certificate of this fleet's own authority."""
+        if not self._config.api_cert:
+            return ""
+        root = read_certificates(self.authority.certificate)[0]
+        issuer = read_certificates(self.authority.issuer_certificate)[0]
+        shown = read_certificates(Path(self._config.api_cert))[0]
+        try:
+            shown.verify_directly_issued_by(issuer)
+        except (ValueError, TypeError, InvalidSignature):
+            return ""
+        return pin_of(root.public_bytes(Encoding.DER))
+
+
+def problem_of(refusal: Refusal) -> ProblemError:
+    """Write a refusal as the API's error."""
+    return ProblemError(
+        REFUSALS[refusal.code].status, refusal.reason, hint=refusal.hint, code=refusal.code
+    )

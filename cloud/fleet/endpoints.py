@@ -1,0 +1,194 @@
+"""`/v1/claims/redeem` and `/v1/fleet/…`: claims for the installer, certificates for the hub."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from cloud.answers import JSON, reply
+from cloud.auth import Caller
+from cloud.bodies import read_body, read_signed
+from cloud.errors import RESPONSES, NotFoundError
+from cloud.fleet import qr
+from cloud.fleet.claims import DEFAULT_MINUTES, MAX_INSTALLER_CHARS, MAX_MINUTES, ClaimRow
+from cloud.fleet.claims import list_claims as claims_of
+from cloud.fleet.desk import ClaimDesk
+from cloud.hubauth import Sender
+from cloud.ingest.hubs import REFUSALS, signed_request
+from cloud.parts import Shared
+from cloud.times import format_utc
+from shared.claims import grouped
+from shared.enrolment import (
+    AUTHORITY_PATH,
+    MAX_ENROLMENT_BYTES,
+    REDEEM_PATH,
+    RENEW_PATH,
+    AuthorityAnswer,
+    RedeemRequest,
+    RenewAnswer,
+    RenewRequest,
+    decode_enrolment,
+)
+
+MAX_LISTED = 500
+CLAIMS_PATH = "/v1/fleet/claims"
+
+router = APIRouter(tags=["fleet"])
+
+
+class ClaimOrder(BaseModel):
+    """What to make a claim for; a hub without a name is given one."""
+
+    thing: str = Field("", max_length=64)
+    installer: str = Field("", max_length=MAX_INSTALLER_CHARS)
+    minutes: int = Field(DEFAULT_MINUTES, ge=1, le=MAX_MINUTES)
+
+
+class ClaimEntry(BaseModel):
+    """A claim; `state` is open, redeemed, used or expired.
+
+    `refused_count` counts who came with its code and another key: the code was seen by others.
+    """
+
+    claim: str
+    thing: str
+    installer: str
+    state: str
+    made_at: str
+    expires_at: str
+    refused_count: int
+
+
+class ClaimMade(ClaimEntry):
+    """A claim just made: the only time that its code is told."""
+
+    code: str
+    text: str
+    qr_svg: str
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "claim": "claim-0123456789abcdef",
+                "thing": "hub-5f1c2a9b70",
+                "installer": "Ada",
+                "state": "open",
+                "made_at": "2026-03-01T12:00:00Z",
+                "expires_at": "2026-03-01T12:15:00Z",
+                "refused_count": 0,
+                "code": "7K2Q9-M4XAB-0CDEF-GHJKM",
+                "text": "hearthlink:cloud.example.org/7K2Q9-M4XAB-0CDEF-GHJKM",
+                "qr_svg": "<svg …>",
+            }
+        }
+    )
+
+
+class ClaimList(BaseModel):
+    """Claims, the latest first, without their codes."""
+
+    claims: list[ClaimEntry]
+
+
+def desk_of(request: Request) -> ClaimDesk:
+    """Find the desk; raises NotFoundError where this cloud signs nothing."""
+    desk: ClaimDesk | None = request.app.state.claim_desk
+    if desk is None:
+        raise NotFoundError(
+            "this cloud gives no hub a certificate", hint="set fleet_dir to the fleet's folder"
+        )
+    return desk
+
+
+Desk = Annotated[ClaimDesk, Depends(desk_of)]
+
+
+async def _redeeming(request: Request) -> RedeemRequest:
+    return decode_enrolment(RedeemRequest, await read_body(request, MAX_ENROLMENT_BYTES))
+
+
+async def _renewing(request: Request, desk: Desk) -> tuple[Sender, RenewRequest]:
+    signed = await read_signed(request, MAX_ENROLMENT_BYTES)
+    sender = desk.gate.identify(signed, may_be_expired=True)
+    return sender, decode_enrolment(RenewRequest, signed.body)
+
+
+def _body(description: str) -> dict[str, object]:
+    content = {JSON: {"schema": {"type": "object"}}}
+    return {"requestBody": {"required": True, "description": description, "content": content}}
+
+
+@router.post(
+    REDEEM_PATH,
+    summary="Redeem a claim",
+    response_description="Where and with what to provision (docs/reference/protocol.md)",
+    responses=REFUSALS,
+    openapi_extra=_body("`code` and `csr` (docs/reference/protocol.md)."),
+)
+def redeem(
+    request: Request, desk: Desk, asked: Annotated[RedeemRequest, Depends(_redeeming)]
+) -> Response:
+    """Give a claim's certificate to the first key that comes with the code; needs no token."""
+    address = request.client.host if request.client is not None else ""
+    return reply(desk.redeem(asked, address))
+
+
+@router.get(AUTHORITY_PATH, summary="The fleet's authority", responses=REFUSALS)
+def authority(desk: Desk) -> Response:
+    """Tell the authority's certificate, which a hub checks by the pin of its claim."""
+    return reply(AuthorityAnswer(desk.authority_pem()))
+
+
+@router.post(
+    RENEW_PATH,
+    summary="Renew a certificate that has expired",
+    response_description="The certificate (docs/reference/protocol.md)",
+    responses=REFUSALS,
+    openapi_extra=signed_request(JSON, "`csr` (docs/reference/protocol.md)."),
+)
+def renew(
+    desk: Desk, asked: Annotated[tuple[Sender, RenewRequest], Depends(_renewing)]
+) -> Response:
+    """Give a hub that slept past its certificate's end one of a new key, unless it is revoked."""
+    sender, request = asked
+    return reply(RenewAnswer(desk.renew_late(sender, request.csr)))
+
+
+@router.post(
+    CLAIMS_PATH,
+    status_code=201,
+    response_model=ClaimMade,
+    summary="Make a claim",
+    responses=RESPONSES,
+)
+def make_claim(parts: Shared, scope: Caller, desk: Desk, order: ClaimOrder) -> Response:
+    """Make a one-time claim for one hub; its code is told now and never again."""
+    offer = desk.offer(scope, thing=order.thing, installer=order.installer, minutes=order.minutes)
+    shown = {"code": grouped(offer.code), "text": offer.text, "qr_svg": qr.svg(offer.text)}
+    response = reply({**entry_of(offer.row, parts.clock.utc_ms()), **shown})
+    response.status_code = 201
+    return response
+
+
+@router.get(CLAIMS_PATH, response_model=ClaimList, summary="Claims made", responses=RESPONSES)
+def list_claims(
+    parts: Shared, scope: Caller, limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 100
+) -> Response:
+    """List the claims of the last 90 days."""
+    now_ms = parts.clock.utc_ms()
+    with parts.database.reading() as connection:
+        rows = claims_of(connection, scope, limit)
+    return reply({"claims": [entry_of(row, now_ms) for row in rows]})
+
+
+def entry_of(row: ClaimRow, now_ms: int) -> dict[str, object]:
+    """Show a claim without its code."""
+    return {
+        "claim": row.claim_id,
+        "thing": row.thing,
+        "installer": row.installer,
+        "state": row.state(now_ms),
+        "made_at": format_utc(row.made_at_ms),
+        "expires_at": format_utc(row.expires_at_ms),
+        "refused_count": row.refused_count,
+    }
