@@ -47,7 +47,7 @@ bench: $(VENV)/.bench-ready ## measure against the peers and write docs/benchmar
 soak: $(VENV)/.dev-ready ## the long runs of what CI runs shortly: 100,000 mutations, a million frames, 10,000 power cuts
 	$(BIN)/python -m tests.soak.mutations --count 100000
 	$(BIN)/python -m tests.soak.frames --count 1000000
-	$(BIN)/python -m tests.faults.soak --cuts 10000 --kills 1000
+	$(BIN)/python -m tests.faults.soak --cuts 10000 --kills 1000 --modules 60
 
 clean: ## remove what was built and measured; .venv and state stay unless named: make clean ALL=1
 	rm -rf build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -62,10 +62,7 @@ async def announced(
 
 def _addresses(host: str) -> list[bytes]:
     """List the addresses that others reach the page by."""
-    if host in EVERY_ADDRESS:
-        found = {_outward_address()}
-    else:
-        found = {host}
+    found = {_outward_address()} if host in EVERY_ADDRESS else {host}
     return [
         socket.inet_aton(one)
         for one in found

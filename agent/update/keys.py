@@ -32,7 +32,7 @@ def read_keys(path: Path | None) -> dict[str, Ed25519PublicKey]:
         lines = path.read_text("ascii").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise OperatorError(f"{path} cannot be read: {error}", hint=HINT) from error
-    keys = {}
+    keys: dict[str, Ed25519PublicKey] = {}
     for line in lines:
         words = line.partition("#")[0].split()
         if words:

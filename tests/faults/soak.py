@@ -11,8 +11,10 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+from tests.support import update_cuts
 from tests.support.kills import kill_often
 from tests.support.power_cuts import Verdict, cut_everywhere, record
+from tests.support.update_cuts import Losses
 
 STEPS = 200
 
@@ -23,6 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="where the lives begin; default 1")
     parser.add_argument("--cuts", type=int, default=10_000, help="power cuts, at the least")
     parser.add_argument("--kills", type=int, default=0, help="processes killed with SIGKILL")
+    parser.add_argument(
+        "--modules", type=int, default=0, help="cut updates of programs with twice so many files"
+    )
     chosen = parser.parse_args(arguments)
     started_s = time.monotonic()
     total = Verdict()
@@ -39,15 +44,27 @@ def main(arguments: list[str] | None = None) -> int:
         seed += 1
     with tempfile.TemporaryDirectory() as folder:
         toll = kill_often(Path(folder) / "hub.sqlite", chosen.kills, chosen.seed)
+    updates = [
+        asdict(_cut_updates(ends_well=ends_well, modules=chosen.modules))
+        for ends_well in (True, False)
+        if chosen.modules
+    ]
     report = {
         "seeds": [chosen.seed, seed - 1],
         "power_cuts": asdict(total),
         "done_to_the_log": done,
         "kills": asdict(toll),
+        "updates_cut": updates,
         "seconds": round(time.monotonic() - started_s),
     }
     print(json.dumps(report))
-    return 0 if total.is_sound() and not (toll.lost or toll.doubled) else 1
+    hubs_lost = sum(one["lost"] + one["unfinished"] for one in updates)
+    return 0 if total.is_sound() and not (toll.lost or toll.doubled or hubs_lost) else 1
+
+
+def _cut_updates(*, ends_well: bool, modules: int) -> Losses:
+    with tempfile.TemporaryDirectory() as folder:
+        return update_cuts.cut_everywhere(Path(folder), ends_well=ends_well, modules=modules)
 
 
 if __name__ == "__main__":
