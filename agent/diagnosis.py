@@ -5,11 +5,14 @@ fit into, and `seal` refuses what does not fit. A new fact needs a new field her
 """
 
 import enum
+import platform
+import sys
 from typing import Annotated, Literal, get_args
 
 import msgspec
 
 from agent.doctor.check import Result
+from agent.versions import own_version
 from shared.consent import Granularity
 from shared.readings import Medium
 
@@ -23,6 +26,7 @@ Protocol = Literal[
 ]
 MAX_LISTED = 16
 OTHER = "other"
+MACHINES = ("x86_64", "aarch64")
 
 
 class LinkKind(enum.StrEnum):
@@ -125,6 +129,17 @@ def as_code(name: str) -> str:
         return msgspec.convert(code, Code)
     except msgspec.ValidationError:
         return OTHER
+
+
+def hub_facts(slot: str = "") -> HubFacts:
+    """Say what program this is, on what machine."""
+    machine = platform.machine()
+    return HubFacts(
+        own_version(),
+        f"{sys.version_info.major}.{sys.version_info.minor}",
+        machine if machine in MACHINES else "other",  # type: ignore[arg-type]
+        slot if slot in ("a", "b") else "",  # type: ignore[arg-type]
+    )
 
 
 def as_protocol(name: str) -> Protocol:

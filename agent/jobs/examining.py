@@ -1,8 +1,6 @@
 """Reads the running hub into a diagnosis: what is counted and timed, never what is metered."""
 
-import platform
 import shutil
-import sys
 
 from agent.diagnosis import (
     MAX_LISTED,
@@ -14,27 +12,15 @@ from agent.diagnosis import (
     MeterFacts,
     as_code,
     as_protocol,
+    hub_facts,
     kind_of,
 )
 from agent.hub import Hub
 from agent.status import read_home_inputs
-from agent.update.installing import own_version
 from agent.wear import days_left
 from shared.units import MS_PER_SECOND
 
-MACHINES = ("x86_64", "aarch64")
 CLOCKS = ("ntp", "cloud", "meter")
-
-
-def hub_facts(slot: str = "") -> HubFacts:
-    """Say what program this is, on what machine."""
-    machine = platform.machine()
-    return HubFacts(
-        own_version(),
-        f"{sys.version_info.major}.{sys.version_info.minor}",
-        machine if machine in MACHINES else "other",  # type: ignore[arg-type]
-        slot if slot in ("a", "b") else "",  # type: ignore[arg-type]
-    )
 
 
 def read_diagnosis(hub: Hub, certificate_expires_ms: int | None) -> Diagnosis:

@@ -11,7 +11,6 @@ import random
 import sys
 import threading
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,6 +30,7 @@ from agent.update.slots import MANIFEST, Manifest, Slots, Trial, read_manifest
 from agent.update.source import read_url
 from agent.update.unpacking import unpack
 from agent.uplink.pacing import Backoff
+from agent.versions import own_version
 from shared.errors import BadInputError, RetryableError
 from shared.jobs import Artefact, Target, version_key
 
@@ -147,12 +147,6 @@ def judge_manifest(manifest: Manifest, artefact: Artefact) -> None:
             f"its database (schema {manifest.schema}, readable from {manifest.readable_from}) "
             f"leaves no way back to this program, which knows {known}; install a version between"
         )
-
-
-def own_version() -> str:
-    """Tell this program's version as three numbers; what follows them does not count."""
-    numbers = [part for part in version("hearthlink").split(".")[:3] if part.isdecimal()]
-    return ".".join([*numbers, "0", "0"][:3])
 
 
 async def in_thread(call: Callable[[Callable[[], bool]], _Result]) -> _Result:

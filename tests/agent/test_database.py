@@ -59,6 +59,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "hub.sqlite"
     connection = open_database(path)
     connection.execute("PRAGMA user_version = 999")
+    connection.execute("UPDATE facts SET value = '999' WHERE name = 'readable_from'")
     connection.close()
 
     with pytest.raises(OperatorError, match="schema 999") as caught:

@@ -11,8 +11,9 @@ import msgspec
 import pytest
 
 from agent.update.download import part_of
-from agent.update.installing import Updater, in_thread, own_version
+from agent.update.installing import Updater, in_thread
 from agent.update.slots import Trial
+from agent.versions import own_version
 from shared.errors import BadInputError, OperatorError, RetryableError
 from shared.jobs import Artefact, Target
 from tests.support.artefacts import Maker, SlotsAs, content_of, first_slot, serving
@@ -200,6 +201,6 @@ def test_the_programs_own_version_is_three_numbers(
     monkeypatch: pytest.MonkeyPatch, said: str, meant: str
 ) -> None:
     """What follows them (a development's mark) does not count."""
-    monkeypatch.setattr("agent.update.installing.version", lambda _: said)
+    monkeypatch.setattr("agent.versions.version", lambda _: said)
 
     assert own_version() == meant

@@ -1,0 +1,118 @@
+"""What the cloud may ask of the running hub, put together; and how the hub starts itself anew."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent import app, cli
+from agent.app import assemble
+from agent.config import Config, restart_command
+from agent.governance import Governance
+from agent.restarting import Restarting, become
+from agent.update.slots import Trial
+from tests.support.artefacts import first_slot
+from tests.support.governing import until
+from tests.support.hubs import START_MS, config_in, take, telegram
+
+TRIAL = Trial("b", "a", "1.1.0", "job/1", was_answered=True, was_heard=True)
+
+
+def config(folder: Path) -> Config:
+    """A hub alone, whose page takes any port."""
+    return config_in(folder / "state", page_port=0, hub_clock="meter", log_commit_window_s=0)
+
+
+def test_a_program_on_trial_must_do_what_the_one_before_did(tmp_path: Path) -> None:
+    """Commit, serve its page, understand its meters, be answered by its cloud."""
+    assembly = assemble(config(tmp_path))
+    governance, hub = assembly.governance, assembly.hub
+
+    faults = asyncio.run(governance.find_faults(TRIAL))
+    take(hub, [telegram(1_000, START_MS)])
+    hub.liveness.expect("commit", 60)
+    governance.page = ("127.0.0.1", 1)
+    fewer = asyncio.run(governance.find_faults(TRIAL))
+
+    assert faults == ["no commit yet", "no meter is understood", "the cloud has not answered"]
+    assert fewer == ["the page does not answer", "the cloud has not answered"]
+    assert asyncio.run(governance.find_faults(Trial("b", "a", "1.1.0", ""))) == fewer[:1]
+    hub.log.close()
+
+
+def test_a_hub_in_a_slot_says_so(tmp_path: Path) -> None:
+    """The slot is in its health; this test's program runs from none."""
+    first_slot(tmp_path / "slots", "1.0.0")
+    settings = config_in(tmp_path, update_slots_dir=str(tmp_path / "slots"))
+
+    assembly = assemble(settings)
+
+    assert isinstance(assembly.governance, Governance)
+    assert assembly.governance.slots is not None
+    assert assembly.hub.slot == ""
+    assembly.hub.log.close()
+
+
+def test_a_hub_that_is_asked_to_starts_itself_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stops in order and says that it is to come back."""
+    asked: list[Restarting] = []
+
+    class Noted(Restarting):
+        def __init__(self) -> None:
+            super().__init__()
+            asked.append(self)
+
+    monkeypatch.setattr(app, "Restarting", Noted)
+    settings = config_in(tmp_path, page_port=0, meter=[{"link": f"replay:{tmp_path / 'none'}"}])
+    (tmp_path / "none").write_bytes(b"")
+
+    async def scenario() -> bool:
+        serving = asyncio.create_task(app.serve(settings))
+        await until(lambda: bool(asked) and asked[0].stop.__name__ == "set")
+        asked[0].ask("a job")
+        return await serving
+
+    assert asyncio.run(scenario())
+
+
+def test_what_started_the_hub_starts_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slots' starter where there is one, else the same command."""
+    became: list[list[str]] = []
+
+    async def serve(_: Config) -> bool:
+        return True
+
+    monkeypatch.setattr(app, "serve", serve)
+    monkeypatch.setattr(cli, "become", lambda command: became.append(list(command)))
+    monkeypatch.setenv("HEARTHLINK_METER_LINK", "replay:none")
+    monkeypatch.setenv("HEARTHLINK_HUB_STATE_DIR", str(tmp_path))
+
+    assert cli.run([]) == 0
+    monkeypatch.setenv("HEARTHLINK_STARTED_BY", '["/usr/bin/python3", "/usr/lib/start.py"]')
+    assert cli.run([]) == 0
+
+    assert became == [
+        [sys.executable, *sys.orig_argv[1:]],
+        ["/usr/bin/python3", "/usr/lib/start.py"],
+    ]
+
+
+@pytest.mark.parametrize("written", ["", "{", "[]", "[1]", '"x"'])
+def test_a_command_that_cannot_be_read_is_not_used(written: str) -> None:
+    """Then it is the command this process was started with."""
+    assert restart_command({"HEARTHLINK_STARTED_BY": written})[0] == sys.executable
+
+
+def test_the_process_becomes_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """systemd sees one main process throughout."""
+    became: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr("os.execv", lambda path, words: became.append((path, words)))
+
+    become(("/bin/true", "x"))
+
+    assert became == [("/bin/true", ["/bin/true", "x"])]
