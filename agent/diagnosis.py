@@ -11,10 +11,12 @@ from typing import Annotated, Literal, get_args
 
 import msgspec
 
-from agent.doctor.check import Result
 from agent.versions import own_version
 from shared.consent import Granularity
 from shared.readings import Medium
+
+CheckResult = Literal["ok", "not set up", "warning", "fault"]
+"""As `hearthlink doctor` says it."""
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Version = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,5}(\.[0-9]{1,5}){1,2}$")]
@@ -111,7 +113,7 @@ class Diagnosis(msgspec.Struct, frozen=True):
     links: list[LinkFacts] = []
     meters: list[MeterFacts] = []
     quarantined: dict[Code, Count] = {}
-    checks: dict[Code, Result] = {}
+    checks: dict[Code, CheckResult] = {}
 
 
 def seal(diagnosis: Diagnosis) -> Diagnosis:

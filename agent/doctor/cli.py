@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent.config import load_config
-from agent.diagnosis import Diagnosis, as_code, encode, hub_facts
+from agent.diagnosis import CheckResult, Diagnosis, as_code, encode, hub_facts
 from agent.doctor.check import Check, Result, worst_of
 from agent.doctor.examination import examine
 from agent.doctor.report import to_json, to_text
@@ -49,9 +49,9 @@ def run(arguments: Sequence[str]) -> int:
 
 def _write_bundle(path: Path, checks: Sequence[Check]) -> None:
     """Write the checks as a diagnosis: their findings name serials and addresses, and stay here."""
-    results: dict[str, Result] = {}
+    results: dict[str, CheckResult] = {}
     for check in sorted(checks, key=lambda one: worst_of([one]) is Result.FAULT):
-        results[as_code(check.name)] = check.result
+        results[as_code(check.name)] = check.result.value
     try:
         path.write_bytes(encode(Diagnosis(SystemClock().utc_ms(), hub_facts(), checks=results)))
     except OSError as error:
