@@ -4,6 +4,7 @@ What is not logged (`cadence.py` says what is) stays in memory for the display a
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import msgspec
@@ -81,6 +82,18 @@ class _Meter:
     capture_ms: int | None = None
     capture_progress_ms: int = 0
     doubted: dict[str, int] = field(default_factory=dict)
+    source: str = ""
+    clocks_ms: dict[str, int] = field(default_factory=dict)
+
+    def note_clock(self, said_ms: int | None, source: str) -> None:
+        """Remember what the meter's clock said; a source that lags does not set it back."""
+        if said_ms is not None:
+            self.clocks_ms[source] = said_ms
+        last_ms = self.last_meter_clock_ms
+        is_ahead = last_ms is None or (said_ms is not None and said_ms >= last_ms)
+        if source == self.source or is_ahead:
+            self.last_meter_clock_ms = said_ms
+        self.source = source
 
 
 class Collector:
@@ -124,15 +137,17 @@ class Collector:
         """Tell whether a meter is followed: it was heard, and there was room."""
         return meter in self._meters
 
-    def offer(self, telegram: Telegram, moment: Moment) -> Collected:
+    def offer(self, telegram: Telegram, moment: Moment, source: str = "") -> Collected:
         """Take a telegram heard at `moment`; sub-meters' times hang on the telegram's clock.
+
+        `source` is the way it came: where a meter is heard by two, one may lag behind the other.
 
         Of what a meter kept, only what the log has not yet goes on.
         """
         collected = Collected()
         first = telegram.samples[0] if telegram.samples and not telegram.is_past else None
         clock_ms = first.meter_time_ms if first else None
-        if first is not None and _is_heard_again(self._meters.get(first.meter), first):
+        if first is not None and _is_heard_again(self._meters.get(first.meter), first, source):
             collected.doubts.append(Doubt(first.meter, "clock", clock_ms or 0, REPLAYED))
             return collected
         for sample in telegram.samples:
@@ -146,7 +161,7 @@ class Collector:
                         Doubt(sample.meter, "clock", sample.meter_time_ms or 0, "bad-time")
                     )
                     continue
-            self._offer_sample(sample, moment, clock_ms, captured_ms, collected)
+            self._offer_sample(sample, moment, clock_ms, captured_ms, collected, source)
         return collected
 
     def _believed_capture(
@@ -169,6 +184,7 @@ class Collector:
         clock_ms: int | None,
         captured_ms: int | None,
         collected: Collected,
+        source: str,
     ) -> None:
         if sample.meter not in self._meters and not self._make_room(moment):
             collected.doubts.append(Doubt(sample.meter, "meters", MAX_METERS, "too-many-meters"))
@@ -177,7 +193,8 @@ class Collector:
         state.times_heard += 1
         said_ms = captured_ms if clock_ms is None else clock_ms
         state.progress_ms += _elapsed_ms(state, moment, said_ms)
-        state.last_meter_clock_ms, state.last_utc_ms = said_ms, moment.utc_ms
+        state.note_clock(said_ms, source)
+        state.last_utc_ms = moment.utc_ms
         if clock_ms is None and captured_ms is not None and moment.utc_ms is not None:
             # What the meter kept was true then; the next reading may be of now.
             state.last_utc_ms = min(moment.utc_ms, captured_ms)
@@ -187,7 +204,7 @@ class Collector:
             state.doubted.clear()
         is_undated = captured_ms is None and sample.medium is not Medium.ELECTRICITY
         slack_ms = UNDATED_SLACK_MS if is_undated else SLACK_MS
-        believed, changes = _believed(sample, state, slack_ms, collected.doubts)
+        believed, changes = _believed(sample, state, slack_ms, collected.doubts, source)
         if not believed.registers:
             return
         at_ms = self._best_time_ms(moment, clock_ms, captured_ms)
@@ -258,18 +275,25 @@ def _last_counters(
 
 
 def _believed(
-    sample: Sample, state: _Meter, slack_ms: int, doubts: list[Doubt]
+    sample: Sample, state: _Meter, slack_ms: int, doubts: list[Doubt], source: str
 ) -> tuple[Sample, dict[str, Verdict]]:
     """Take out the values that cannot be; name the registers that wrapped or began a new run.
 
-    A capture is one reading however often it is repeated: a value refused in it is one doubt.
+    A capture is one reading however often it is repeated: a value refused in it is one doubt. What
+    comes late is no doubt: it was told by another source, and with no counter left, all of it was.
     """
     changes: dict[str, Verdict] = {}
     refused: dict[str, str] = {}
+    late: set[str] = set()
     for register, value in sample.registers.items():
         if register in COUNTERS:
-            verdict = state.watch.judge(register, value, state.capture_progress_ms, slack_ms)
+            verdict = state.watch.judge(
+                register, value, state.capture_progress_ms, slack_ms, source
+            )
             if verdict is HOLDS:
+                continue
+            if verdict.is_late:
+                late.add(register)
                 continue
             if verdict.fault is not None:
                 refused[register] = verdict.fault.value
@@ -277,25 +301,39 @@ def _believed(
                 changes[register] = verdict
         elif register.endswith("_w") and abs(value) > MAX_POWER_W:
             refused[register] = "impossible-power"
-    if not refused:
+    if not refused and not late:
         return sample, changes
     for register, reason in refused.items():
         value = sample.registers[register]
         if state.doubted.get(register) != value:
             state.doubted[register] = value
             doubts.append(Doubt(sample.meter, register, value, reason))
-    registers = {name: v for name, v in sample.registers.items() if name not in refused}
-    return msgspec.structs.replace(sample, registers=registers), changes
+    return _without(sample, refused.keys(), late), changes
 
 
-def _is_heard_again(state: _Meter | None, sample: Sample) -> bool:
+def _without(sample: Sample, refused: AbstractSet[str], late: AbstractSet[str]) -> Sample:
+    """Take registers out of a sample; all of them where every counter was told before."""
+    registers = {
+        name: value
+        for name, value in sample.registers.items()
+        if name not in refused and name not in late
+    }
+    if late and not registers.keys() & COUNTERS:
+        registers = {}
+    return msgspec.structs.replace(sample, registers=registers)
+
+
+def _is_heard_again(state: _Meter | None, sample: Sample, source: str) -> bool:
     """Tell whether a telegram from before comes once more: an older clock, an older counter.
+
+    Older than its own source told before: the first of a source that lags behind another is new.
 
     A clock that was set back tells counters that go on, or that stay where nothing is used.
     """
-    if state is None or sample.meter_time_ms is None or state.last_meter_clock_ms is None:
+    if state is None or sample.meter_time_ms is None:
         return False
-    if sample.meter_time_ms >= state.last_meter_clock_ms:
+    known_ms = state.clocks_ms.get(source) if state.clocks_ms else state.last_meter_clock_ms
+    if known_ms is None or sample.meter_time_ms >= known_ms:
         return False
     steps = _steps(state, sample)
     return bool(steps) and max(steps) <= 0 and min(steps) < 0

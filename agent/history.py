@@ -122,12 +122,21 @@ class History:
     def _join(self, key: RunKey, edges: SlotEdges) -> None:
         days = self._days.setdefault(key, {})
         for utc_day, in_day in split_by_day(edges).items():
-            packed = days.get(utc_day)
+            packed = days.get(utc_day) or self._written(key, utc_day)
             known = unpack_day(packed, utc_day) if packed is not None else {}
             join_into(known, in_day)
             days[utc_day] = pack_day(known)
             self._dirty.add((key, utc_day))
         self._usage.clear()
+
+    def _written(self, key: RunKey, utc_day: int) -> bytes | None:
+        """Read a day that is not in memory: a late row joins what is on disk, never replaces it."""
+        row = self._log.committed.execute(
+            "SELECT edges FROM meter_days "
+            "WHERE log = ? AND register = ? AND run = ? AND utc_day = ?",
+            (*key, utc_day),
+        ).fetchone()
+        return None if row is None else row[0]
 
     def add_days(self, batch: Batch, now_ms: int) -> None:
         """Add the changed days to a group commit, if a slot has turned since the last time."""
@@ -135,16 +144,18 @@ class History:
         if slot == self._written_slot or not self._dirty:
             return
         self._written_slot = slot
+        # What is handed over now may be joined to before it is on disk: it stays until next time.
+        self._forget(utc_day_of_slot(slot) - HISTORY_DAYS)
         for key, utc_day in self._dirty:
             batch.days.append((*key, utc_day, self._days[key][utc_day]))
         batch.folded.update(self._folded)
         self._dirty.clear()
-        self._forget(utc_day_of_slot(slot) - HISTORY_DAYS)
 
     def _forget(self, first_day: int) -> None:
-        for days in self._days.values():
+        for key, days in self._days.items():
             for utc_day in [utc_day for utc_day in days if utc_day < first_day]:
-                del days[utc_day]
+                if (key, utc_day) not in self._dirty:
+                    del days[utc_day]
 
     def leave_out(self, meters: frozenset[str]) -> None:
         """Count these meters no longer (or anew) in the home's totals."""

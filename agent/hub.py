@@ -27,6 +27,7 @@ from agent.rows import LogRow
 from agent.sharing import Sharing
 from agent.tariffs import TariffShelf
 from agent.timekeeping import ClockLedger, Piece
+from agent.untimed import name_untimed
 from agent.upkeep.retention import Retention
 from agent.uplink.framing import Chunk, Cut, Framer, rows_to_read
 from agent.uplink.port import Channel, Uplink
@@ -102,7 +103,7 @@ class Hub:
             writer=writer,
             on_full=self._make_room,
         )
-        self.retention = Retention(log, ledger, config, self._stored)
+        self.retention = Retention(log, ledger, config, self._stored, self.boot)
         self.session: Session | None = None
         self.joined = asyncio.Event()
         self.liveness = Liveness()
@@ -271,6 +272,10 @@ class Hub:
     def cut(self, meter_log: MeterLog, chunk: Chunk) -> Cut:
         """Cut a frame from a chunk of a log, as consent and the clock allow."""
         framer = Framer(meter_log, self.log.runs(meter_log.log), self.consent, self.config.hub_zone)
+        chunk = chunk._replace(
+            rows=name_untimed(chunk.rows, self.ledger, self.boot),
+            before=self.log.read_row(meter_log.log, chunk.first_seq - 1),
+        )
         return framer.cut(chunk, self.ledger.resolve, self._committed_until_ms(meter_log))
 
     def _committed_until_ms(self, meter_log: MeterLog) -> int:

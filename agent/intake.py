@@ -101,7 +101,7 @@ class Intake:
             self.set_aside(moment, source, decoded.reason, decoded.detail, decoded.raw)
             return
         self.counts.telegrams += 1
-        collected = self._collector.offer(decoded, moment)
+        collected = self._collector.offer(decoded, moment, source)
         for heard in collected.to_log:
             self._add_row(heard)
         self._add_doubts(collected, moment)

@@ -8,7 +8,7 @@ register based anew, in a run of its own, so that no difference is ever taken ac
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from shared.readings import REGISTERS, Medium
@@ -61,6 +61,10 @@ class Fault(StrEnum):
     NEGATIVE = "negative-counter"
 
 
+MAX_LAG_MS = MS_PER_HOUR
+"""How far one way to a meter may be behind another: at the worst, a network's polls."""
+
+
 @dataclass(slots=True)
 class _Counter:
     value: int
@@ -69,21 +73,26 @@ class _Counter:
     suspect: int = 0
     suspect_at_ms: int = 0
     suspects: int = 0
+    source: str | None = None
+    heard: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What is decided of one value: `fault` is None where it holds.
 
-    `modulus` is not None where the register has just wrapped; `is_new_run` where it is based anew.
+    `modulus` is not None where the register has just wrapped; `is_new_run` where it is based anew;
+    `is_late` where another source has told more before: it is true, and nothing new.
     """
 
     fault: Fault | None = None
     modulus: int | None = None
     is_new_run: bool = False
+    is_late: bool = False
 
 
 HOLDS = Verdict()
+LATE = Verdict(is_late=True)
 
 
 def join_changes(first: Mapping[str, Verdict], then: Mapping[str, Verdict]) -> dict[str, Verdict]:
@@ -112,10 +121,13 @@ class CounterWatch:
         known = self._counters.get(register)
         return None if known is None else known.value
 
-    def judge(self, register: str, value: int, at_ms: int, slack_ms: int = SLACK_MS) -> Verdict:
+    def judge(
+        self, register: str, value: int, at_ms: int, slack_ms: int = SLACK_MS, source: str = ""
+    ) -> Verdict:
         """Decide on a counter's value read at `at_ms`, a time that never goes back.
 
-        It may have been read up to `slack_ms` before.
+        It may have been read up to `slack_ms` before. Each source's values are remembered by
+        themselves: one that lags behind another goes back in nobody's eyes but the other's.
 
         A reading that a meter repeats is judged at the time it was first heard: then it gets the
         verdict it got, and however often it is repeated, it counts once.
@@ -124,22 +136,28 @@ class CounterWatch:
             return Verdict(Fault.NEGATIVE)
         known = self._counters.get(register)
         if known is None:
-            self._counters[register] = _Counter(value, at_ms)
+            known = self._counters[register] = _Counter(value, at_ms, source=source)
+            known.heard[source] = (value, at_ms)
             return HOLDS
         bound = self._bound(at_ms - known.at_ms + slack_ms)
         if known.value <= value <= known.value + bound:
             known.value, known.at_ms, known.suspects = value, at_ms, 0
+            known.source, known.heard[source] = source, (value, at_ms)
             return HOLDS
         if value < known.value:
             modulus = _wrap_modulus(register, known, value, bound)
             if modulus:
                 known.value, known.at_ms, known.suspects = value, at_ms, 0
                 known.modulus = modulus
+                known.source, known.heard = source, {source: (value, at_ms)}
                 return Verdict(modulus=modulus)
-        return self._suspect(register, known, value, at_ms, slack_ms)
+            if self._is_late(known, value, at_ms, slack_ms, source):
+                known.heard[source] = (value, at_ms)
+                return LATE
+        return self._suspect(register, known, value, at_ms, slack_ms, source)
 
     def _suspect(
-        self, register: str, known: _Counter, value: int, at_ms: int, slack_ms: int
+        self, register: str, known: _Counter, value: int, at_ms: int, slack_ms: int, source: str
     ) -> Verdict:
         if value == 0:
             return Verdict(Fault.ZERO)
@@ -152,8 +170,23 @@ class CounterWatch:
         known.suspect, known.suspect_at_ms = value, at_ms
         if known.suspects < CONSISTENT_SAMPLES:
             return Verdict(Fault.FELL if value < known.value else Fault.ROSE)
-        self._counters[register] = _Counter(value, at_ms)
+        self._counters[register] = _Counter(value, at_ms, source=source)
+        self._counters[register].heard[source] = (value, at_ms)
         return Verdict(is_new_run=True)
+
+    def _is_late(self, known: _Counter, value: int, at_ms: int, slack_ms: int, source: str) -> bool:
+        """Tell whether a lower value goes on from what its own source said, another being ahead.
+
+        Where nothing was heard of the source yet, it may be as far behind as any may.
+        """
+        if known.source in (None, source) or value == 0:
+            return False
+        if known.value - value > self._bound(MAX_LAG_MS):
+            return False
+        if source not in known.heard:
+            return True
+        before, before_ms = known.heard[source]
+        return before <= value <= before + self._bound(at_ms - before_ms + slack_ms)
 
     def _bound(self, elapsed_ms: int) -> int:
         elapsed_ms = max(elapsed_ms, SLACK_MS)

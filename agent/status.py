@@ -66,6 +66,7 @@ def _hub_state(hub: Hub) -> HubState:
         commit_window_s=round(hub.pace.commit_window_s),
         granularity=hub.consent.now.value,
         thinned_samples=hub.retention.thinned,
+        untimed_samples=hub.retention.untimed,
         lost_samples=sum(
             count([declared[:2] for declared in hub.log.declared_damage(meter_log.log)])
             for meter_log in hub.log.all_logs()

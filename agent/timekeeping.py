@@ -180,6 +180,14 @@ class ClockLedger:
         believed = self.at(boot, monotonic_ms)
         return believed is not None and believed.uncertainty_ms <= MAX_UNCERTAINTY_MS
 
+    def is_settled(self, boot: int, monotonic_ms: int, running: int) -> bool:
+        """Tell whether no source can tell more of an instant than what is believed.
+
+        Its boot has ended (`running` is another), or a source spoke later in it.
+        """
+        pieces = self._pieces.get(boot, [])
+        return boot != running or (bool(pieces) and monotonic_ms < pieces[-1].monotonic_ms)
+
     def resolve(self, row: LogRow) -> tuple[int, int] | None:
         """Tell when a row's sample was taken and its quality; None while not known well enough.
 

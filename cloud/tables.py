@@ -93,6 +93,7 @@ logs = Table(
     Column("withheld_count", BigInteger, nullable=False, server_default="0"),
     Column("thinned_count", BigInteger, nullable=False, server_default="0"),
     Column("damaged_count", BigInteger, nullable=False, server_default="0"),
+    Column("untimed_count", BigInteger, nullable=False, server_default="0"),
     Index("logs_by_thing", "thing"),
     Index("logs_by_hole", "hole_since_ms"),
     Index("logs_by_meter", "household_id", "meter"),

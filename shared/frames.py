@@ -57,6 +57,8 @@ class GapKind(enum.StrEnum):
     """Given up to make room, oldest detail first."""
     DAMAGED = "damaged"
     """Their rows failed their checksum."""
+    UNTIMED = "untimed"
+    """Nobody knows when they were taken, nor ever will."""
 
 
 class Gap(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

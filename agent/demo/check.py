@@ -18,7 +18,7 @@ from agent.demo.stage import Stage
 from agent.log import Log
 from agent.rows import LogRow
 from agent.timekeeping import ANY_CLOCK_MS, ClockLedger
-from shared.readings import COUNTERS
+from shared.readings import COUNTERS, REGISTERS
 from shared.units import SLOT_MS
 
 MAX_BOUNDARIES = 2_000
@@ -61,18 +61,21 @@ class Summary:
     duplicated: int
     altered: int
     energy_difference_mwh: int
+    gas_difference_l: int
+    other_difference: int
 
     def is_whole(self) -> bool:
         """Tell whether nothing was lost, doubled or altered."""
-        faults = (self.lost, self.duplicated, self.altered, self.energy_difference_mwh)
-        return self.served > 0 and not any(faults)
+        differences = (self.energy_difference_mwh, self.gas_difference_l, self.other_difference)
+        return self.served > 0 and not any((self.lost, self.duplicated, self.altered, *differences))
 
     def sentence(self) -> str:
         """Say it in a line."""
         return (
             f"{self.logged} samples logged, {self.stored} stored, {self.served} register values "
             f"served; lost {self.lost}, duplicated {self.duplicated}, altered {self.altered}, "
-            f"energy difference {self.energy_difference_mwh} mWh"
+            f"energy difference {self.energy_difference_mwh} mWh, "
+            f"gas difference {self.gas_difference_l} l"
         )
 
 
@@ -86,7 +89,7 @@ def check_demo(stage: Stage) -> Summary:
         log.close()
     truth = list(_read_oracle(stage)) if stage.oracle_paths else held
     displayed, stored = _by_place(truth), _by_place(_read_stored(stage))
-    served, difference_mwh = _compare_served(stage, _known_to_cloud(truth, stored))
+    served, differences = _compare_served(stage, _known_to_cloud(truth, stored))
     return Summary(
         decoded=decoded,
         logged=len(held),
@@ -95,7 +98,9 @@ def check_demo(stage: Stage) -> Summary:
         lost=_count_lost(displayed, stored),
         duplicated=sum(len(copies) - len(_different(copies)) for copies in stored.values()),
         altered=_count_altered(displayed, stored),
-        energy_difference_mwh=difference_mwh,
+        energy_difference_mwh=differences.energy_mwh,
+        gas_difference_l=differences.gas_l,
+        other_difference=differences.other,
     )
 
 
@@ -168,10 +173,31 @@ def _known_to_cloud(truth: list[Truth], stored: dict[Place, list[Truth]]) -> lis
     ]
 
 
-def _compare_served(stage: Stage, truth: list[Truth]) -> tuple[int, int]:
-    """Ask the API for the registers at every slot boundary: (equal values, worst difference)."""
-    served = 0
-    worst = 0
+@dataclass(slots=True)
+class Differences:
+    """The largest difference between a counter as served and as it should be, by what it counts.
+
+    `other` is in the unit of each: water in litres, heat in megajoules, reactive energy in mvarh.
+    """
+
+    energy_mwh: int = 0
+    gas_l: int = 0
+    other: int = 0
+
+    def note(self, register: str, difference: int) -> None:
+        """Take in how far off one counter is."""
+        unit = REGISTERS[register].unit
+        if unit == "mwh":
+            self.energy_mwh = max(self.energy_mwh, difference)
+        elif register.startswith("gas_"):
+            self.gas_l = max(self.gas_l, difference)
+        else:
+            self.other = max(self.other, difference)
+
+
+def _compare_served(stage: Stage, truth: list[Truth]) -> tuple[int, Differences]:
+    """Ask the API for the registers at every slot boundary: (equal values, worst differences)."""
+    served, worst = 0, Differences()
     by_meter: dict[str, list[Truth]] = {}
     for sample in truth:
         by_meter.setdefault(sample.meter, []).append(sample)
@@ -181,7 +207,7 @@ def _compare_served(stage: Stage, truth: list[Truth]) -> tuple[int, int]:
             told = _registers_at(stage, meter, at_ms)
             served += sum(told.get(name) == value for name, value in expected.items())
             for name in expected.keys() & COUNTERS:
-                worst = max(worst, abs(told.get(name, 0) - expected[name]))
+                worst.note(name, abs(told.get(name, 0) - expected[name]))
     return served, worst
 
 

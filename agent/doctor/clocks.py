@@ -6,14 +6,12 @@ from zoneinfo import ZoneInfo
 from agent.config import Config
 from agent.doctor.check import Check, Result
 from agent.doctor.reading import (
-    count_boot_rows,
     read_boot,
     read_fact,
     read_ledger,
     read_logs,
     read_pieces,
     read_rows,
-    read_undated_boots,
 )
 from agent.floor import KnownTime, TimeFloor, known_time
 from agent.home.words import format_count, format_span
@@ -26,6 +24,7 @@ from agent.timekeeping import (
     ClockLedger,
     Piece,
 )
+from agent.untimed import count_boot_rows, undated_boots
 from agent.vitals import FACT, decode_note
 from shared.calendar import to_local
 from shared.clock import Clock
@@ -181,7 +180,7 @@ def check_undated(connection: sqlite3.Connection, config: Config, clock: Clock) 
     logs = read_logs(connection)
     counted = [
         (boot, sum(count_boot_rows(connection, entry.log, boot) for entry in logs))
-        for boot in read_undated_boots(connection)
+        for boot in undated_boots(connection)
         if boot != current
     ]
     boots = [(boot, samples) for boot, samples in counted if samples]

@@ -4,16 +4,14 @@ Decides nothing; every function may raise sqlite3.Error.
 """
 
 import sqlite3
-from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from agent.blocks import BLOCK_ROWS
 from agent.config import Config
 from agent.consent import Consent, decode_limit_state
 from agent.database import open_copy
-from agent.reader import READ_BACK_ROWS, LogEntry, LogReader
+from agent.reader import LogEntry, LogReader
 from agent.records import Hole
 from agent.rows import LogRow
 from agent.sharing import LIMIT_FACT
@@ -132,39 +130,6 @@ def read_boot(connection: sqlite3.Connection, boot_id: str) -> int | None:
     """Find the number of a boot; None where the hub has not run in it."""
     row = connection.execute("SELECT boot FROM boots WHERE boot_id = ?", (boot_id,)).fetchone()
     return None if row is None else int(row[0])
-
-
-def read_undated_boots(connection: sqlite3.Connection) -> list[int]:
-    """List the boots that no source has told the time in, oldest first."""
-    rows = connection.execute(
-        "SELECT boot FROM boots WHERE boot NOT IN (SELECT boot FROM clock_ledger) ORDER BY boot"
-    )
-    return [int(boot) for (boot,) in rows]
-
-
-def count_boot_rows(connection: sqlite3.Connection, log: int, boot: int) -> int:
-    """Count the sound rows that a log has of one boot, sealed or not.
-
-    Boots follow each other in a log: those before and after it are not unpacked.
-    """
-    reader = LogReader(connection)
-    held = reader.held_range(log)
-    if held is None:
-        return 0
-
-    def boot_at(seq: int) -> int:
-        rows = reader.read(log, seq, min(seq + READ_BACK_ROWS, held[1]))
-        return next((row.boot for row in rows if isinstance(row, LogRow)), boot)
-
-    seqs = range(held[0], held[1] + 1)
-    count = 0
-    for first in seqs[bisect_left(seqs, boot, key=boot_at) :: BLOCK_ROWS]:
-        items = list(reader.read(log, first, min(first + BLOCK_ROWS - 1, held[1])))
-        rows = [item for item in items if isinstance(item, LogRow)]
-        count += sum(row.boot == boot for row in rows)
-        if rows and rows[-1].boot > boot:
-            break
-    return count
 
 
 def read_choice(connection: sqlite3.Connection) -> Granularity | None:

@@ -76,6 +76,10 @@ def _given_up(hub: HubState) -> list[HealthLine]:
         text = f"{format_count(hub.thinned_samples, 'sample')} given up to make room"
         hint = "Half-hours or days are left of them; energy is exact. Run: hearthlink doctor"
         lines.append(HealthLine("Detail", "notice", text, hint))
+    if hub.untimed_samples:
+        text = f"{format_count(hub.untimed_samples, 'sample')} taken while nobody knew the time"
+        hint = "No energy is lost; it counts from when the time was known. Run: hearthlink doctor"
+        lines.append(HealthLine("Undated", "notice", text, hint))
     if hub.lost_samples:
         text = f"{format_count(hub.lost_samples, 'sample')} lost to a damaged disk"
         hint = "The meter's registers carry the energy. Change the card; run: hearthlink doctor"

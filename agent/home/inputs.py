@@ -42,7 +42,8 @@ class HubState:
     `commit_window_s` how long a sample may wait for the disk; `granularity` says what may leave the
     home, `chosen_granularity` what the household allowed, and `is_limited` that the cloud allows
     less; `disconnect_reason` says why there is no connection; `thinned_samples` were given up to
-    make room, `lost_samples` to a damaged database.
+    make room, `lost_samples` to a damaged database; of `untimed_samples` nobody will ever know when
+    they were taken.
     """
 
     cloud_configured: bool
@@ -57,6 +58,7 @@ class HubState:
     granularity: str
     thinned_samples: int = 0
     lost_samples: int = 0
+    untimed_samples: int = 0
     backlog_left_ms: int | None = None
     chosen_granularity: str = ""
     is_limited: bool = False

@@ -1,9 +1,11 @@
 """Retention: what is freed because it is stored and old, and what is done when room runs out.
 
 Nothing is freed because it was sent. What no receipt lists stays until the log's size or the disk
-forces it to be thinned (`thinning`), which is counted and shown.
+forces it to be thinned (`thinning`), which is counted and shown. Days count from when a range was
+stored, not from when its rows were taken: the cloud may go back to a backup of any of them.
 """
 
+import logging
 import sqlite3
 from collections.abc import Callable, Sequence
 
@@ -12,7 +14,10 @@ from agent.log import Log
 from agent.reserve import Reserve
 from agent.rows import LogRow
 from agent.timekeeping import BelievedTime, ClockLedger
+from agent.untimed import count_untimed
+from agent.upkeep.storage_days import StorageDays, decode_days, encode_days, fact_of
 from agent.upkeep.thinning import Thinner, count_thinned
+from shared.errors import BadInputError
 from shared.ranges import Range, intersect
 from shared.units import MS_PER_DAY
 
@@ -30,6 +35,8 @@ FULL_BELOW_BYTES = 1 << 20
 MAX_PASSES = 50
 """Days of one meter that one call thins; the next call goes on."""
 
+_logger = logging.getLogger(__name__)
+
 Stored = Callable[[int], Sequence[Range] | None]
 """What receipts list as stored of a log; None where there is no cloud to store anything."""
 
@@ -37,8 +44,11 @@ Stored = Callable[[int], Sequence[Range] | None]
 class Retention:
     """Frees and thins one log."""
 
-    def __init__(self, log: Log, ledger: ClockLedger, config: Config, stored: Stored) -> None:
+    def __init__(
+        self, log: Log, ledger: ClockLedger, config: Config, stored: Stored, boot: int = 0
+    ) -> None:
         self._log = log
+        self._boot = boot
         self._ledger = ledger
         self._retention_ms = config.log_retention_days * MS_PER_DAY
         self._max_bytes = config.log_max_mb * BYTES_PER_MB
@@ -49,6 +59,8 @@ class Retention:
         self.reserve = Reserve(config.hub_state_dir)
         self.thinned = 0
         """Samples given up to make room, as last counted: the page asks every second."""
+        self.untimed = 0
+        """Samples of boots that never learned the time, as last counted."""
         self._count_thinned()
 
     def tidy(self, believed: BelievedTime | None) -> int:
@@ -56,10 +68,11 @@ class Retention:
         freed = self.free_stored(believed)
         self.keep_within_limits()
         self.reserve.make()
+        self.untimed = count_untimed(self._log, self._boot)
         return freed
 
     def free_stored(self, believed: BelievedTime | None) -> int:
-        """Delete rows whose retention has passed and that receipts list as stored.
+        """Delete rows whose retention has passed since receipts have listed them as stored.
 
         Without a cloud nobody will ever store them: then retention alone decides. A hub that does
         not know the time frees nothing: a wrong clock would make everything look old.
@@ -67,16 +80,41 @@ class Retention:
         if believed is None:
             return 0
         before_ms = believed.utc_ms - believed.uncertainty_ms - self._retention_ms
+        utc_day = (believed.utc_ms + believed.uncertainty_ms) // MS_PER_DAY
         freed = 0
         for meter_log in self._log.all_logs():
             held = self._log.held_range(meter_log.log)
             if held is None:
                 continue
             stored = self._stored(meter_log.log)
-            for span in intersect([held], [held] if stored is None else stored):
+            old = [held]
+            if stored is not None:
+                known = self._note_stored(meter_log.log, stored, held, utc_day, before_ms)
+                old = intersect(stored, known.until(before_ms // MS_PER_DAY - 1))
+            for span in intersect([held], old):
                 freed += self._free_old(meter_log.log, span, before_ms)
         self._count_thinned()
         return freed
+
+    def _note_stored(
+        self, log: int, stored: Sequence[Range], held: Range, utc_day: int, before_ms: int
+    ) -> StorageDays:
+        """Note, once a day, what has been stored since the day before."""
+        store_id = self._log.fact("store_id") or b""
+        try:
+            known = decode_days(self._log.fact(fact_of(log)), store_id)
+        except BadInputError as error:
+            _logger.warning("when rows were stored is not known any more: %s", error)
+            known = StorageDays(store_id)
+        noted = known.note(stored, held, utc_day, before_ms // MS_PER_DAY - 1)
+        if noted.days[-1:] != known.days[-1:]:
+            try:
+                self._log.put_fact(fact_of(log), encode_days(noted))
+            except sqlite3.Error as error:
+                # A full disk: what was noted before can still be freed, and that makes room.
+                _logger.warning("when rows were stored could not be noted: %s", error)
+                return known
+        return noted
 
     def _free_old(self, log: int, span: Range, before_ms: int) -> int:
         held = self._log.held_range(log, span)

@@ -3,8 +3,9 @@
 What consent withholds and what is damaged is said as gaps, so that a hole is never asked for again.
 """
 
+import enum
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby, takewhile
+from itertools import groupby
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -16,8 +17,8 @@ from agent.rows import LogRow
 from agent.timekeeping import METER_CLOCK_TOLERANCE_MS
 from shared.calendar import day_of, local_date, slot_of_sample, slot_start_ms
 from shared.consent import Granularity
-from shared.frames import Frame, Gap, GapKind, frame_of
-from shared.ranges import intersect, subtract
+from shared.frames import MAX_SEQ, Frame, Gap, GapKind, frame_of
+from shared.ranges import Range, intersect, subtract
 from shared.readings import COUNTERS, StampedSample
 
 FRAME_SAMPLES = 720
@@ -39,7 +40,10 @@ Resolve = Callable[[LogRow], tuple[int, int] | None]
 
 
 class Cut(NamedTuple):
-    """A frame, or none where nothing of the chunk may be sent yet; go on after `last_seq`."""
+    """A frame, or none where nothing of the chunk may be sent yet; go on after `last_seq`.
+
+    Where the frame begins after the chunk, what it passed over waits for its span to end.
+    """
 
     frame: Frame | None
     last_seq: int
@@ -53,18 +57,41 @@ def rows_to_read(granularity: Granularity) -> int:
 
 
 class Chunk(NamedTuple):
-    """A committed range of a log and its rows; `goes_on` where the next row is to be sent too."""
+    """A committed range of a log and its rows; `goes_on` where the next row is to be sent too.
+
+    `before` is the row before the range, which is decided: sent, or withheld.
+    """
 
     first_seq: int
     last_seq: int
     rows: Iterator[LogRow | Hole]
     goes_on: bool
+    before: LogRow | None = None
 
 
 class _Group(NamedTuple):
     granularity: Granularity
     ends_at_ms: int | None
     samples: list[StampedSample]
+
+
+class _Behind(enum.Enum):
+    """What comes after the last row that is looked at."""
+
+    NOTHING = enum.auto()
+    MORE = enum.auto()
+    """Rows to be sent, of the same spans perhaps."""
+    UNKNOWN = enum.auto()
+    """Rows whose time is not known yet."""
+
+
+class _Part(NamedTuple):
+    """Samples of one granularity, and the range that they and the holes among them cover."""
+
+    groups: list[_Group]
+    first_seq: int
+    last_seq: int
+    behind: _Behind
 
 
 class Framer:
@@ -81,14 +108,15 @@ class Framer:
     def cut(self, chunk: Chunk, resolve: Resolve, now_ms: int) -> Cut:
         """Cut the first frame from a chunk of the log.
 
-        `resolve` tells a row's time and quality, None where its time is not known well enough: such
-        a row is passed over, to be framed once it is. `now_ms` decides which slots have ended.
+        `resolve` tells a row's time and quality, None where its time is not known well enough yet.
+        Such a row is passed over, to be framed once it is; where consent leaves the ends of spans,
+        it holds up those it may belong to. `now_ms` decides which spans have ended.
         """
         stamped: list[StampedSample] = []
         holes: list[Hole] = []
         expected = chunk.first_seq
         end_seq = self._end_of_run(chunk.first_seq, chunk.last_seq)
-        goes_on = chunk.goes_on and end_seq == chunk.last_seq
+        behind = _Behind.MORE if chunk.goes_on and end_seq == chunk.last_seq else _Behind.NOTHING
         for row in chunk.rows:
             seq = row.seq if isinstance(row, LogRow) else row.first_seq
             if seq > end_seq:
@@ -102,18 +130,21 @@ class Framer:
             expected = seq + 1
             time = resolve(row)
             if time is None:
-                if not stamped:
-                    return Cut(None, _end_of_unknown(seq, chunk.rows, resolve))
-                end_seq, expected, goes_on = seq - 1, seq, False
+                if not stamped and not holes:
+                    return Cut(None, self._end_of_unknown(seq, chunk.rows, resolve))
+                end_seq, expected, behind = seq - 1, seq, _Behind.UNKNOWN
                 break
             stamped.append(StampedSample(seq, time[0], row.registers, time[1]))
         if expected <= end_seq:
             holes.append(Hole(expected, end_seq, GapKind.DAMAGED))
-        groups = list(_groups(stamped, self._consent, self._zone))
-        kept, end_seq = _sendable(groups, end_seq, now_ms, goes_on=goes_on)
-        if end_seq < chunk.first_seq:
-            return Cut(None, end_seq)
-        return Cut(self._frame(chunk.first_seq, end_seq, kept, holes), end_seq)
+        groups = list(self._groups(stamped))
+        closed = self._closed_span(chunk, resolve)
+        for part in _parts(groups, (chunk.first_seq, end_seq), behind):
+            sent = _sendable(part, now_ms)
+            if sent is not None:
+                kept = [one for one in sent[0] if not closed or self._span_of(one) != closed]
+                return Cut(self._frame(part.first_seq, sent[1], kept, holes), sent[1])
+        return Cut(None, chunk.first_seq - 1)
 
     def _frame(
         self, first_seq: int, last_seq: int, kept: list[StampedSample], holes: list[Hole]
@@ -127,74 +158,132 @@ class Framer:
             gaps=_gaps(first_seq, last_seq, [sample.seq for sample in kept], holes),
         )
 
+    def _span_of(self, sample: StampedSample) -> tuple[Granularity, int | None]:
+        """Tell what granularity holds for a sample, and when the span ends that it speaks of."""
+        granularity = self._consent.for_sample(sample.taken_at_ms)
+        if granularity is Granularity.HALF_HOURLY:
+            return granularity, slot_start_ms(slot_of_sample(sample.taken_at_ms) + 1)
+        if granularity is Granularity.DAILY:
+            local_day = local_date(sample.taken_at_ms - 1, self._zone)
+            return granularity, day_of(local_day, self._zone).end_ms
+        return granularity, None
+
+    def _groups(self, stamped: list[StampedSample]) -> Iterator[_Group]:
+        """Group samples by the granularity that holds for them and the span it speaks of."""
+        if not stamped:
+            return
+        times_ms = [sample.taken_at_ms for sample in stamped]
+        if self._consent.for_all(min(times_ms), max(times_ms)) in _SPANLESS:
+            yield _Group(self._consent.for_sample(times_ms[0]), None, stamped)
+            return
+        for (granularity, ends_at_ms), samples in groupby(stamped, self._span_of):
+            yield _Group(granularity, ends_at_ms, list(samples))
+
+    def _closed_span(self, chunk: Chunk, resolve: Resolve) -> tuple[Granularity, int] | None:
+        """Tell which span was closed before the chunk: its two ends are out, so nothing more is.
+
+        Rows behind it may be in it all the same, by what the hub has learned of the time since. A
+        register's new run has an opening and a closing of its own.
+        """
+        time = resolve(chunk.before) if chunk.before is not None else None
+        if chunk.before is None or time is None:
+            return None
+        if any(change.from_seq == chunk.first_seq for change in self._changes):
+            return None
+        granularity, ends_at_ms = self._span_of(
+            StampedSample(chunk.before.seq, time[0], chunk.before.registers, time[1])
+        )
+        return (granularity, ends_at_ms) if ends_at_ms is not None else None
+
+    def _end_of_unknown(self, seq: int, rows: Iterator[LogRow | Hole], resolve: Resolve) -> int:
+        """Find the last of a stretch of rows whose time is not known.
+
+        Before the first of them where they may belong to the spans of what follows: of a span that
+        has been sent nothing more may be.
+        """
+        if self._consent.for_all(0, MAX_SEQ) not in _SPANLESS:
+            return seq - 1
+        for row in rows:
+            if isinstance(row, LogRow):
+                if resolve(row) is not None:
+                    break
+                seq = row.seq
+        return seq
+
     def _end_of_run(self, first_seq: int, last_seq: int) -> int:
         starts = [c.from_seq for c in self._changes if first_seq < c.from_seq <= last_seq]
         return min(starts) - 1 if starts else last_seq
 
 
-def _end_of_unknown(seq: int, rows: Iterator[LogRow | Hole], resolve: Resolve) -> int:
-    """Find the last of a stretch of rows whose time is not known."""
-    for row in rows:
-        if isinstance(row, LogRow):
-            if resolve(row) is not None:
-                break
-            seq = row.seq
-    return seq
+def _parts(groups: list[_Group], span: Range, behind: _Behind) -> Iterator[_Part]:
+    """Part a chunk where another granularity begins to hold: each is sent by its own rule."""
+    split = [list(part) for _, part in groupby(groups, lambda group: group.granularity)] or [[]]
+    first_seq = span[0]
+    for place, part in enumerate(split):
+        if place + 1 == len(split):
+            yield _Part(part, first_seq, span[1], behind)
+            break
+        next_seq = split[place + 1][0].samples[0].seq
+        yield _Part(part, first_seq, next_seq - 1, _Behind.NOTHING)
+        first_seq = next_seq
 
 
-def _groups(stamped: list[StampedSample], consent: Consent, zone: ZoneInfo) -> Iterator[_Group]:
-    """Group samples by the granularity that holds for them and the span it speaks of."""
-    if not stamped:
-        return
-    times_ms = [sample.taken_at_ms for sample in stamped]
-    if consent.for_all(min(times_ms), max(times_ms)) in _SPANLESS:
-        yield _Group(consent.for_sample(times_ms[0]), None, stamped)
-        return
-
-    def key(sample: StampedSample) -> tuple[Granularity, int | None]:
-        granularity = consent.for_sample(sample.taken_at_ms)
-        if granularity is Granularity.HALF_HOURLY:
-            return granularity, slot_start_ms(slot_of_sample(sample.taken_at_ms) + 1)
-        if granularity is Granularity.DAILY:
-            return granularity, day_of(local_date(sample.taken_at_ms - 1, zone), zone).end_ms
-        return granularity, None
-
-    for (granularity, ends_at_ms), samples in groupby(stamped, key):
-        yield _Group(granularity, ends_at_ms, list(samples))
-
-
-def _sendable(
-    groups: list[_Group], end_seq: int, now_ms: int, *, goes_on: bool
-) -> tuple[list[StampedSample], int]:
+def _sendable(part: _Part, now_ms: int) -> tuple[list[StampedSample], int] | None:
     """Choose the samples that may be sent, and say up to which sequence that decides.
 
-    A span that is still running is held back, and one that may go on behind the chunk too, unless
-    it fills the chunk alone.
+    None where nothing is decided yet: a span that is still running is held back, and one that may
+    go on behind the chunk too, unless it fills the chunk alone.
     """
-    whole = list(takewhile(lambda group: group.granularity is groups[0].granularity, groups))
-    if len(whole) < len(groups):
-        end_seq, goes_on = groups[len(whole)].samples[0].seq - 1, False
-    ended = list(takewhile(lambda group: _has_ended(group, now_ms), whole))
-    if goes_on and 1 < len(ended) == len(whole) and ended[-1].ends_at_ms is not None:
-        ended.pop()
-    if len(ended) < len(whole):
-        end_seq = whole[len(ended)].samples[0].seq - 1
-    return [sample for group in ended for sample in _allowed(group)], end_seq
+    groups, last_seq = part.groups, part.last_seq
+    if groups and groups[0].granularity in (Granularity.LIVE, Granularity.TEN_SECONDS):
+        samples = [sample for group in groups for sample in group.samples]
+        if len(samples) > FRAME_SAMPLES:
+            last_seq = samples[FRAME_SAMPLES].seq - 1
+        return samples[:FRAME_SAMPLES], last_seq
+    ended = _ended(groups, now_ms)
+    if part.behind is not _Behind.NOTHING and ended and ended[0].ends_at_ms is not None:
+        newest_ms = max(sample.taken_at_ms for group in groups for sample in group.samples)
+        closed = _ended(groups, min(now_ms, newest_ms))
+        if part.behind is _Behind.MORE and not closed:
+            closed = ended[:-1] if 1 < len(ended) == len(groups) else ended
+        ended = closed
+    if len(ended) < len(groups):
+        last_seq = groups[len(ended)].samples[0].seq - 1
+    return (_allowed(ended), last_seq) if last_seq >= part.first_seq else None
 
 
-def _has_ended(group: _Group, now_ms: int) -> bool:
-    return group.ends_at_ms is None or now_ms >= group.ends_at_ms + CLOSED_AFTER_MS
+def _ended(groups: list[_Group], now_ms: int) -> list[_Group]:
+    """List the groups before the first whose span goes on: later, or further back in the chunk.
+
+    Samples of two spans may lie between each other where a clock was put right at their boundary.
+    """
+    last_places = {group.ends_at_ms: place for place, group in enumerate(groups)}
+    whole = until = 0
+    for place, group in enumerate(groups):
+        if group.ends_at_ms is not None and now_ms < group.ends_at_ms + CLOSED_AFTER_MS:
+            break
+        until = max(until, last_places[group.ends_at_ms])
+        if until == place:
+            whole = place + 1
+    return groups[:whole]
 
 
-def _allowed(group: _Group) -> list[StampedSample]:
-    if group.granularity in (Granularity.LIVE, Granularity.TEN_SECONDS):
-        return group.samples
-    if group.granularity is Granularity.NONE:
-        return []
-    opening = min(group.samples, key=lambda sample: (sample.taken_at_ms, sample.seq))
-    closing = max(group.samples, key=lambda sample: (sample.taken_at_ms, sample.seq))
-    edges = [opening] if opening is closing else sorted((opening, closing), key=lambda s: s.seq)
-    return [msgspec.structs.replace(edge, registers=_counters(edge)) for edge in edges]
+def _allowed(groups: list[_Group]) -> list[StampedSample]:
+    """Choose the opening and the closing of each span, in order of their sequences."""
+    spans: dict[int, list[StampedSample]] = {}
+    for group in groups:
+        if group.ends_at_ms is not None:
+            spans.setdefault(group.ends_at_ms, []).extend(group.samples)
+    edges = {
+        edge.seq: edge
+        for samples in spans.values()
+        for choose in (min, max)
+        for edge in [choose(samples, key=lambda sample: (sample.taken_at_ms, sample.seq))]
+    }
+    return [
+        msgspec.structs.replace(edges[seq], registers=_counters(edges[seq]))
+        for seq in sorted(edges)
+    ]
 
 
 def _counters(sample: StampedSample) -> dict[str, int]:
@@ -202,7 +291,7 @@ def _counters(sample: StampedSample) -> dict[str, int]:
 
 
 def _gaps(first_seq: int, last_seq: int, kept: list[int], holes: list[Hole]) -> list[Gap]:
-    """Say of every sequence without a sample whether it is damaged, thinned or withheld."""
+    """Say of every sequence without a sample why: damaged, thinned, untimed or withheld."""
     if len(kept) == last_seq - first_seq + 1:
         return []
     missing = subtract([(first_seq, last_seq)], [(seq, seq) for seq in kept])
@@ -210,7 +299,7 @@ def _gaps(first_seq: int, last_seq: int, kept: list[int], holes: list[Hole]) -> 
         Gap(GapKind.WITHHELD, *part)
         for part in subtract(missing, [(hole.first_seq, hole.last_seq) for hole in holes])
     ]
-    for kind in (GapKind.DAMAGED, GapKind.THINNED):
+    for kind in (GapKind.DAMAGED, GapKind.THINNED, GapKind.UNTIMED):
         spans = [(hole.first_seq, hole.last_seq) for hole in holes if hole.kind is kind]
         gaps += [Gap(kind, *part) for part in intersect(missing, spans)]
     return sorted(gaps, key=lambda gap: gap.first_seq)

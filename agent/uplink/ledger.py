@@ -33,6 +33,7 @@ class Delivery:
     refused: list[tuple[int, int, str]] = field(default_factory=list)
     refusals: dict[Range, int] = field(default_factory=dict)
     timeless: list[Range] = field(default_factory=list)
+    waiting: set[Range] = field(default_factory=set)
     receipt_revision: int = -1
     last_framed_ms: int | None = None
     framed_to: int = 0
@@ -42,11 +43,15 @@ class Delivery:
         return union((first, last) for first, last, _ in self.stored)
 
     def unsent(self, held: Range) -> list[Range]:
-        """List what of the rows held can be sent: not stored, in flight, refused or timeless."""
+        """List what of the rows held can be sent: not stored, in flight, refused or timeless.
+
+        Nor what was found to wait for the end of its span since its log's turn came last.
+        """
         taken = [(first, last) for first, last, _ in self.stored]
         taken += [(flight.first_seq, flight.last_seq) for flight in self.flights]
         taken += [(first, last) for first, last, _ in self.refused]
-        return subtract([held], taken + self.timeless)
+        unsent = subtract([held], taken + self.timeless)
+        return [one for one in unsent if one not in self.waiting]
 
     def unstored(self, held: Range) -> list[Range]:
         """List what of the rows held no receipt has named."""

@@ -117,6 +117,7 @@ class Sender:
         for _, delivery in deliveries:
             if pieces != self._clock_pieces:
                 delivery.timeless.clear()
+                delivery.waiting.clear()
             self._state.frames_overdue += len(delivery.overdue(now_ms))
         self._clock_pieces = pieces
         self._window_frames = window_frames
@@ -136,6 +137,8 @@ class Sender:
         is_due = is_due or now_ms - (delivery.last_framed_ms or 0) >= (
             self._rules.frame_interval_s * MS_PER_SECOND
         )
+        if is_due:
+            delivery.waiting.clear()
         for first_seq, last_seq in delivery.unsent(held):
             next_seq: int | None = first_seq
             while next_seq is not None and next_seq <= last_seq:
@@ -179,6 +182,8 @@ class Sender:
         rows = self._log.read(meter_log.log, *chunk)
         cut = self._rules.cut(meter_log, Chunk(*chunk, rows, chunk[1] < last_seq))
         if cut.last_seq < chunk[0]:
+            # Its span goes on, for a day perhaps: not to be read again each second.
+            delivery.waiting.add((chunk[0], last_seq))
             return None
         if cut.frame is None:
             # Passed over until the hub learns more about the time; asked again only then.

@@ -1,8 +1,8 @@
 """The gap ledger of a log: what is missing, since when, and what the hub can still send. Pure.
 
 A place is missing once anything says that it exists: samples stored on both sides of it, or a hello
-that lists it. It stays missing until it is stored or declared (withheld, thinned, damaged), also
-when the hub has freed it since.
+that lists it. It stays missing until it is stored or declared (withheld, thinned, damaged,
+untimed), also when the hub has freed it since.
 """
 
 from collections.abc import Iterable, Sequence

@@ -41,9 +41,9 @@ router = APIRouter(prefix="/v1/gateways", tags=["gateways"], responses=RESPONSES
 class LogEntry(BaseModel):
     """One log of a hub. `stored` lists [first, last, revision], `missing` [first, last].
 
-    `stored_count` counts every place the cloud knows, of which `withheld_count`, `thinned_count`
-    and `damaged_count` are known to hold no sample, and `unread_count` came in a later version of
-    the frame. `freed_count` of the missing ones are no longer on the hub.
+    `stored_count` counts every place the cloud knows, of which `withheld_count`, `thinned_count`,
+    `damaged_count` and `untimed_count` are known to hold no sample, and `unread_count` came in a
+    later version of the frame. `freed_count` of the missing ones are no longer on the hub.
     """
 
     log_id: str
@@ -57,6 +57,7 @@ class LogEntry(BaseModel):
     withheld_count: int
     thinned_count: int
     damaged_count: int
+    untimed_count: int
     unread_count: int
     freed_count: int
     missing_since: str | None
@@ -117,6 +118,7 @@ class GatewayList(BaseModel):
                                 "withheld_count": 0,
                                 "thinned_count": 0,
                                 "damaged_count": 0,
+                                "untimed_count": 0,
                                 "unread_count": 0,
                                 "freed_count": 0,
                                 "missing_since": "2026-03-01T11:59:58Z",
@@ -206,8 +208,8 @@ def list_all(parts: Shared, scope: Caller) -> Response:
 def list_gaps(thing: str, parts: Shared, scope: Caller) -> Response:
     """List each missing range with the time since when it is known to be missing.
 
-    A range leaves the list once it is stored, or declared withheld, thinned or damaged. One that
-    the hub no longer holds stays: it will not come.
+    A range leaves the list once it is stored, or declared withheld, thinned, damaged or untimed.
+    One that the hub no longer holds stays: it will not come.
     """
     with parts.database.reading() as connection:
         check_hub(connection, scope, thing)
@@ -263,6 +265,7 @@ def _log(log: Log, unread: Mapping[str, int]) -> dict[str, Any]:
         "withheld_count": log.withheld_count,
         "thinned_count": log.thinned_count,
         "damaged_count": log.damaged_count,
+        "untimed_count": log.untimed_count,
         "unread_count": unread.get(log.log_id, 0),
         "freed_count": count(freed(log.missing, log.held)),
         "missing_since": None if since_ms is None else format_utc(since_ms),

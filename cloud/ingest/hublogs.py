@@ -102,6 +102,7 @@ class HubLogs:
                 withheld_count=log.withheld_count + counts[GapKind.WITHHELD],
                 thinned_count=log.thinned_count + counts[GapKind.THINNED],
                 damaged_count=log.damaged_count + counts[GapKind.DAMAGED],
+                untimed_count=log.untimed_count + counts[GapKind.UNTIMED],
             )
             answer = self.answers.get(log_id)
             if answer is not None and repository.is_new_hole(since_ms, self._now_ms):

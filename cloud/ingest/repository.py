@@ -44,6 +44,7 @@ class Log(NamedTuple):
     withheld_count: int = 0
     thinned_count: int = 0
     damaged_count: int = 0
+    untimed_count: int = 0
 
     @property
     def held(self) -> Held:

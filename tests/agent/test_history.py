@@ -253,13 +253,82 @@ def test_days_past_the_horizon_are_forgotten(tmp_path: Path) -> None:
 
     history.add_days(batch, START_MS + 60 * MS_PER_DAY + SLOT_MS)
     log.commit(batch)
+    later = row_at(5, 60 * MS_PER_DAY + 2 * SLOT_MS)
+    history.fold(meter_log, append(log, meter_log, [later]))
+    late.append(later)
+    commit_days(log, history, START_MS + 60 * MS_PER_DAY + 2 * SLOT_MS)
 
     assert len(batch.days) == 2
     assert edges_in(history)[key_of(meter_log)] == edges_by_hand(late)
     reloaded = history_of(log, now_ms=START_MS + 60 * MS_PER_DAY)
-    assert len(edges_in(reloaded)[key_of(meter_log)]) == 1
+    assert edges_in(reloaded) == edges_in(history)
     assert HISTORY_DAYS < 60
     log.close()
+
+
+def days_on_disk(log: Log) -> SlotEdges:
+    """Unpack what is written of all days."""
+    found: SlotEdges = {}
+    for utc_day, edges in log.committed.execute("SELECT utc_day, edges FROM meter_days"):
+        found.update(unpack_day(edges, utc_day))
+    return found
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_late_row_joins_the_day_that_was_forgotten(tmp_path: Path, is_restarted: bool) -> None:
+    """The day on disk is added to, never replaced, however long it has been out of memory."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 0)
+    later_ms = (HISTORY_DAYS + 10) * MS_PER_DAY
+    told = [Piece(BOOT, at_ms, START_MS + at_ms, 10, "ntp") for at_ms in (0, MS_PER_DAY, later_ms)]
+    history = history_of(log, *told)
+    early = rows_every(20, every_ms=SLOT_MS // 2)
+    for rows, now_ms in (
+        (early, MS_PER_DAY),
+        ([row_at(21, later_ms)], later_ms),
+        ([row_at(22, later_ms + SLOT_MS)], later_ms + SLOT_MS),
+    ):
+        history.fold(meter_log, append(log, meter_log, rows))
+        commit_days(log, history, START_MS + now_ms)
+    forgotten = [utc_day for days in history._days.values() for utc_day in days]
+    late = [row_at(23, 3 * SLOT_MS + 1_000), row_at(24, 40 * SLOT_MS)]
+    append(log, meter_log, late)
+    if is_restarted:
+        history = history_of(log, *told, now_ms=START_MS + later_ms)
+    else:
+        history.fold(meter_log, late[:1])
+        history.fold(meter_log, late[1:])
+
+    commit_days(log, history, START_MS + later_ms + 3 * SLOT_MS)
+
+    after = [row_at(21, later_ms), row_at(22, later_ms + SLOT_MS)]
+    assert START_MS // MS_PER_DAY not in forgotten
+    assert days_on_disk(log) == edges_by_hand([*early, *late, *after])
+    log.close()
+
+
+def test_a_day_handed_over_and_not_yet_on_disk_is_joined_to(tmp_path: Path) -> None:
+    """A late row may come between handing a day over and the end of its commit."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 0)
+    history = history_of(log)
+    now_ms = START_MS + (HISTORY_DAYS + 10) * MS_PER_DAY
+    rows = rows_every(2)
+    history.fold(meter_log, append(log, meter_log, rows[:1]))
+    handed = Batch()
+    history.add_days(handed, now_ms)
+    history.fold(meter_log, append(log, meter_log, rows[1:]))
+    log.commit(handed)
+
+    commit_days(log, history, now_ms + SLOT_MS)
+
+    assert days_on_disk(log) == edges_by_hand(rows)
+    log.close()
+
+
+def commit_days(log: Log, history: History, now_ms: int) -> None:
+    """Write the days that changed."""
+    written = Batch()
+    history.add_days(written, now_ms)
+    log.commit(written)
 
 
 @settings(

@@ -23,7 +23,7 @@ from firmware_bridge.meters.codec import Refused, Telegram
 from shared.clock import DrivenClock, SystemClock
 from shared.consent import Granularity
 from shared.errors import RetryableError
-from shared.frames import Frame
+from shared.frames import Frame, GapKind
 from shared.protocol import ConsentLimit, decode_live
 from shared.readings import Medium, Sample
 from shared.units import MS_PER_DAY, MS_PER_HOUR
@@ -126,6 +126,31 @@ def test_a_machine_without_the_time_logs_and_learns_it_later(tmp_path: Path) -> 
     assert len(hub.history.usage("import_mwh", Medium.ELECTRICITY)) == 1
 
 
+def test_a_boot_that_ended_without_the_time_leaves_no_backlog(tmp_path: Path) -> None:
+    """Its samples are declared untimed, stay in the log, and are said on the page."""
+    hub = hub_in(tmp_path, clock=StillClock("first"))
+    take(hub, [telegram(10**9 + n, None) for n in range(3)])
+    asyncio.run(hub.intake.commit())
+    waiting = cut_all(hub)
+    hub.log.close()
+    clock = StillClock("second")
+    hub = hub_in(tmp_path, clock=clock, read_clock_error_ms=lambda: 20)
+    clock.monotonic, clock.wall_ms = 60_000, START_MS
+    hub.ask_system_clock()
+    held = sound_rows(hub.log, hub.log.meters[METER])
+
+    frame = cut_all(hub)
+    hub.free_stored()
+
+    assert waiting is None
+    assert frame is not None
+    assert [(gap.kind, gap.first_seq, gap.last_seq) for gap in frame.gaps] == [
+        (GapKind.UNTIMED, held[0].seq, held[-1].seq)
+    ]
+    assert len(sound_rows(hub.log, hub.log.meters[METER])) == len(held) > 0
+    assert read_home_inputs(hub).hub.untimed_samples == len(held)
+
+
 def test_the_clouds_time_is_believed_to_half_the_round_trip(tmp_path: Path) -> None:
     """A quick answer tells the time, a slow one too little."""
     hub = hub_in(tmp_path, clock=StillClock())
@@ -184,11 +209,14 @@ def test_stored_rows_are_freed_after_their_retention(tmp_path: Path) -> None:
     hub.believe(clock.utc_ms(), 10, "ntp")
     unlisted = hub.free_stored()
     hub.session.delivery(meter_log.log).stored = [(1, 20, 0), (31, 100, 0)]
+    just_stored = hub.free_stored()
+    clock.advance_to(START_MS + 71 * MS_PER_DAY + 50 * 10_000 + 20)
+    hub.believe(clock.utc_ms(), 10, "ntp")
     freed = hub.free_stored()
 
-    assert (too_young, unlisted, freed) == (0, 0, 40)
+    assert (too_young, unlisted, just_stored, freed) == (0, 0, 0, 90)
     held = [row.seq for row in sound_rows(hub.log, meter_log)]
-    assert held == [*range(21, 31), *range(51, 101)]
+    assert held == [*range(21, 31)]
 
 
 def test_a_range_that_is_never_stored_does_not_keep_the_rest(tmp_path: Path) -> None:
@@ -203,7 +231,8 @@ def test_a_range_that_is_never_stored_does_not_keep_the_rest(tmp_path: Path) -> 
     hub.session.is_answered = True
     hub.session.delivery(meter_log.log).stored = [(MAX_FREED_ROWS + 11, count, 0)]
     assert isinstance(hub.clock, DrivenClock)
-    hub.clock.advance_to(START_MS + 36 * MS_PER_DAY)
+    hub.free_stored()
+    hub.clock.advance_to(START_MS + 37 * MS_PER_DAY)
 
     assert hub.free_stored() == 10
 
@@ -217,6 +246,9 @@ def test_a_hub_that_was_away_frees_nothing_before_the_cloud_answers(tmp_path: Pa
     hub.session = session_of(hub, FakeUplink())
     hub.session.delivery(meter_log.log).stored = [(1, 1, 0)]
     assert isinstance(hub.clock, DrivenClock)
+    hub.session.is_answered = True
+    hub.free_stored()
+    hub.session.is_answered = False
     hub.clock.advance_to(START_MS + 40 * MS_PER_DAY)
 
     away = hub.free_stored()

@@ -7,6 +7,7 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent.blocks import BLOCK_ROWS
@@ -247,17 +248,19 @@ def test_its_rows_are_kept_between_its_neighbours(three_boots: tuple[Hub, int]) 
     hub.log.close()
 
 
-def test_its_rows_are_never_framed_and_stop_no_other(three_boots: tuple[Hub, int]) -> None:
-    """The frame before ends at them, the chunk that begins with them is passed over."""
+def test_its_rows_are_declared_untimed_and_stop_no_other(three_boots: tuple[Hub, int]) -> None:
+    """One frame covers all three boots: samples of two, and a gap that says why."""
     hub, _ = three_boots
     meter_log = hub.log.meters[METER]
 
-    def cut(first_seq: int) -> tuple[bool, int]:
-        rows = hub.log.read(meter_log.log, first_seq, 180)
-        frame, last_seq = hub.cut(meter_log, Chunk(first_seq, 180, rows, goes_on=False))
-        return frame is not None, last_seq
+    frame, last_seq = hub.cut(
+        meter_log, Chunk(1, 180, hub.log.read(meter_log.log, 1, 180), goes_on=False)
+    )
 
-    assert [cut(1), cut(61), cut(121)] == [(True, 60), (False, 120), (True, 180)]
+    assert (last_seq, frame is not None) == (180, True)
+    assert frame is not None
+    untimed = [gap[1:] for gap in map(msgspec.structs.astuple, frame.gaps) if gap[0] == "untimed"]
+    assert untimed == [(61, 120)]
     hub.log.close()
 
 

@@ -104,7 +104,7 @@ def test_everything_stored_once_is_whole(tmp_path: Path, emitted: list[Truth]) -
     """Nothing lost, doubled or altered; each register served at each half hour and at the end."""
     summary = check_demo(StandIn(tmp_path, emitted, emitted))
 
-    assert summary == Summary(700, 700, 700, 4, 0, 0, 0, 0)
+    assert summary == Summary(700, 700, 700, 4, 0, 0, 0, 0, 0, 0)
     assert summary.is_whole()
 
 
@@ -138,6 +138,19 @@ def test_a_register_served_wrongly_is_an_energy_difference(
     summary = check_demo(StandIn(tmp_path, emitted, emitted[:-1]))
 
     assert (summary.energy_difference_mwh, summary.is_whole()) == (1_000, False)
+
+
+def test_gas_is_counted_apart_from_energy(tmp_path: Path, emitted: list[Truth]) -> None:
+    """Litres are no milliwatt-hours; what is neither is a difference all the same."""
+    at_ms = emitted[-1].taken_at_ms
+    said = Truth(METER, at_ms, {**emitted[-1].registers, "gas_l": 500, "water_l": 70})
+    served = Truth(METER, at_ms, {**emitted[-1].registers, "gas_l": 497, "water_l": 69})
+
+    summary = check_demo(StandIn(tmp_path, [*emitted[:-1], said], [*emitted[:-1], served]))
+
+    assert summary.energy_difference_mwh == 0
+    assert (summary.gas_difference_l, summary.other_difference) == (3, 1)
+    assert not summary.is_whole()
 
 
 def test_a_doubtful_register_may_be_left_out_and_no_other(

@@ -175,11 +175,12 @@ def test_quarantine_is_bounded() -> None:
 def test_detail_that_was_given_up_or_lost_is_told() -> None:
     """Counted, and that the energy is still there."""
     ordinary = {found.name for found in view_health(home_inputs())}
-    inputs = home_inputs(hub=hub_state(thinned_samples=1_200, lost_samples=1))
+    inputs = home_inputs(hub=hub_state(thinned_samples=1_200, lost_samples=1, untimed_samples=7))
 
     detail, damage = line(inputs, "Detail"), line(inputs, "Damage")
 
-    assert not {"Detail", "Damage"} & ordinary
+    assert not {"Detail", "Damage", "Undated"} & ordinary
+    assert line(inputs, "Undated").text == "7 samples taken while nobody knew the time"
     assert detail.text == "1,200 samples given up to make room"
     assert "energy is exact" in detail.hint
     assert damage.text == "1 sample lost to a damaged disk"

@@ -1,6 +1,7 @@
 """Retention: what no receipt lists stays, and room is made by the written policy alone."""
 
 import asyncio
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ def retention_of(
 def test_stored_blocks_are_freed_after_their_retention(tmp_path: Path) -> None:
     """Sealed hours go once they are stored and old; younger and unstored ones stay."""
     kept = retention_of(tmp_path, 3, [(1, 8_640 + 100)])
+    kept.free_stored(LEDGER.at(BOOT, MS_PER_DAY))
 
     freed = kept.free_stored(LEDGER.at(BOOT, 37 * MS_PER_DAY + MS_PER_HOUR))
     again = kept.free_stored(LEDGER.at(BOOT, 50 * MS_PER_DAY))
@@ -69,6 +71,54 @@ def test_stored_blocks_are_freed_after_their_retention(tmp_path: Path) -> None:
 
     assert freed + again + rest == 8_640
     assert kept._log.held_range(1) == (8_641, 3 * 8_640)
+
+
+def test_rows_that_were_stored_late_are_kept_as_long(tmp_path: Path) -> None:
+    """The days count from the receipt, over a restart, for each range by itself."""
+    kept = retention_of(tmp_path, 1, [(1, 360)])
+    log, meter_log = kept._log, kept._log.meters[METER]
+    kept.free_stored(LEDGER.at(BOOT, MS_PER_DAY + 1))
+
+    def freed_on(day: int, stored: list[Range]) -> int:
+        again = Retention(log, LEDGER, config_in(tmp_path), lambda _: stored)
+        return again.free_stored(LEDGER.at(BOOT, day * MS_PER_DAY + MS_PER_HOUR))
+
+    freed = {day: freed_on(day, [(1, 360 if day < 30 else 720)]) for day in (29, 30, 37, 65, 66)}
+
+    assert freed == {29: 0, 30: 0, 37: 360, 65: 0, 66: 360}
+    assert log.held_range(meter_log.log) == (721, 8_640)
+
+
+def test_what_another_store_has_listed_does_not_count(tmp_path: Path) -> None:
+    """A cloud put back from a backup has all days before it."""
+    kept = retention_of(tmp_path, 1, [(1, 360)])
+    kept.free_stored(LEDGER.at(BOOT, MS_PER_DAY))
+    kept._log.meet_store("another")
+
+    too_early = kept.free_stored(LEDGER.at(BOOT, 40 * MS_PER_DAY))
+    late = kept.free_stored(LEDGER.at(BOOT, 77 * MS_PER_DAY))
+
+    assert (too_early, late) == (0, 360)
+
+
+def test_a_disk_that_refuses_the_note_still_lets_old_rows_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Freeing is what makes room; what could not be noted is noted later, and kept longer."""
+    kept = retention_of(tmp_path, 1, [(1, 360)])
+    kept.free_stored(LEDGER.at(BOOT, MS_PER_DAY))
+    kept._stored = lambda _: [(1, 720)]
+    said: list[str] = []
+
+    def refuse(name: str, _value: bytes) -> None:
+        said.append(name)
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(kept._log, "put_fact", refuse)
+
+    freed = kept.free_stored(LEDGER.at(BOOT, 38 * MS_PER_DAY))
+
+    assert (freed, len(said)) == (360, 1)
 
 
 def test_a_hub_without_the_time_frees_nothing(tmp_path: Path) -> None:

@@ -113,20 +113,22 @@ def test_hub_that_is_away_is_not_reminded(cloud: Cloud) -> None:
 
 
 def test_declared_places_close_the_gap_and_are_counted_apart(cloud: Cloud) -> None:
-    """Withheld, thinned and damaged are stored as such; a sample that comes after all wins."""
-    cloud.greet(1, 30)
+    """Each kind is stored as such; a sample that comes after all wins."""
+    cloud.greet(1, 37)
 
     cloud.send(
         payload_of(samples_of(1, 5)),
         encode_frame(_gap(GapKind.WITHHELD, 6, 15)),
         encode_frame(_gap(GapKind.THINNED, 16, 25)),
         encode_frame(_gap(GapKind.DAMAGED, 26, 30)),
+        encode_frame(_gap(GapKind.UNTIMED, 31, 37)),
     )
     cloud.send(encode_frame(_gap(GapKind.THINNED, 16, 25)), payload_of(samples_of(14, 4)))
 
     log = cloud.log()
     assert log.missing == []
     assert (log.withheld_count, log.thinned_count, log.damaged_count) == (8, 8, 5)
+    assert log.untimed_count == 7
 
 
 @settings(max_examples=60, deadline=None)
