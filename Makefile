@@ -44,10 +44,11 @@ check: $(VENV)/.dev-ready ## format, lint, types, import contracts, documentatio
 bench: $(VENV)/.bench-ready ## measure against the peers and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench.run $(ARGS)
 
-soak: $(VENV)/.dev-ready ## the long runs of what CI runs shortly: 100,000 mutations, a million frames, 10,000 power cuts
+soak: $(VENV)/.dev-ready ## the long runs of what CI runs shortly: mutations, frames, power cuts, renewals, hubs that join
 	$(BIN)/python -m tests.soak.mutations --count 100000
 	$(BIN)/python -m tests.soak.frames --count 1000000
-	$(BIN)/python -m tests.faults.soak --cuts 10000 --kills 1000 --modules 60
+	$(BIN)/python -m tests.soak.provisioning --count 1000 --sample 20
+	$(BIN)/python -m tests.faults.soak --cuts 10000 --kills 1000 --renewals 5000 --modules 60
 
 clean: ## remove what was built and measured; .venv and state stay unless named: make clean ALL=1
 	rm -rf build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -100,7 +101,7 @@ $(VENV)/.zigbee-ready: $(VENV)/.project requirements/zigbee.lock
 	@touch $@
 
 $(VENV)/.dev-ready: $(VENV)/.project requirements/dev.lock packaging/setup.sh
-	@packaging/setup.sh mosquitto chromium libatomic
+	@packaging/setup.sh mosquitto chromium softhsm libatomic
 	@echo "installing the locked dependencies of the tests"
 	@$(PIP) install --require-hashes -r requirements/dev.lock
 	@touch $@

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from agent.identity.certificates import Facts
 from agent.identity.folder import Identity, IdentityFolder
 from agent.identity.place import Place, Purpose
 from agent.identity.renewal import is_due
@@ -66,6 +67,7 @@ class Membership:
         self._doors = doors
         self._tools = doors.tools(self._note_step)
         self._name = ""
+        self._facts: Facts | None = None
         self._ticket: Ticket | None = None
         self._wake = asyncio.Event()
         self._not_before_s = 0.0
@@ -135,8 +137,7 @@ class Membership:
                 await self._try(self._renew(), self._renewals)
 
     def _wants_renewal(self) -> bool:
-        present = self._identity.current() if self._name else None
-        return present is not None and is_due(present.facts, self._tools.utc_ms())
+        return self._facts is not None and is_due(self._facts, self._tools.utc_ms())
 
     async def _try(self, doing: Awaitable[Place], pauses: Backoff) -> None:
         """Do it; what stands in the way is shown, and tried again after a pause."""
@@ -195,7 +196,7 @@ class Membership:
             await self.junction.change(transport)
 
     def _follow(self, name: str, present: Identity) -> None:
-        self._name = name
+        self._name, self._facts = name, present.facts
         self.state.thing, self.state.expires_ms = present.place.thing, present.facts.expires_ms
 
     def _hear(self, event: Event) -> None:

@@ -44,6 +44,8 @@ missing=()
 for program in "$@"; do
     case $program in
     mosquitto) command -v mosquitto >/dev/null || missing+=(mosquitto) ;;
+    # A PKCS#11 token in software, for the tests of keys in a token.
+    softhsm) command -v softhsm2-util >/dev/null || missing+=(softhsm2) ;;
     chromium) command -v chromium >/dev/null || missing+=(chromium) ;;
     # The driver that steers the browser in tests is linked against it.
     libatomic) ldconfig -p | grep -q 'libatomic\.so\.1 ' || missing+=(libatomic1) ;;

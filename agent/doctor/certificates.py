@@ -19,6 +19,14 @@ RENEW_BELOW_DAYS = 30
 """A month: time to visit a hub before it is locked out."""
 
 ISSUE = "issue it anew where the fleet's authority is: hearthlink fleet issue {thing}"
+RENEW = "let the hub run, it renews by itself; or by hand: hearthlink provision --renew"
+
+
+def mend(config: Config) -> str:
+    """Say how the hub gets another certificate."""
+    file = config.uplink_certificate_file
+    is_provisioned = file is not None and file.is_relative_to(config.identity_folder)
+    return RENEW if is_provisioned else ISSUE.format(thing=config.hub_thing)
 
 
 def check_files(config: Config) -> Check:
@@ -57,7 +65,7 @@ def judge_key_mode(key_file: Path, mode: int) -> Check:
 
 def check_pair(config: Config, certificate_file: Path, key_file: Path) -> Check:
     """Check that key and certificate belong together, and that the certificate is this hub's."""
-    issue = ISSUE.format(thing=config.hub_thing)
+    issue = mend(config)
     try:
         # An empty password: a locked key must be a finding, not a question at the terminal.
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate_file, key_file, "")

@@ -10,6 +10,7 @@ from agent.diagnosis import CheckResult, Diagnosis, as_code, encode, hub_facts
 from agent.doctor.check import Check, Result, worst_of
 from agent.doctor.examination import examine
 from agent.doctor.report import to_json, to_text
+from agent.identity.settled import settled
 from shared.cli import EXIT_FAILED, EXIT_OK
 from shared.clock import SystemClock
 from shared.errors import OperatorError
@@ -37,7 +38,7 @@ def run(arguments: Sequence[str]) -> int:
     Raises ConfigError for a configuration that cannot be used (exit status 2).
     """
     chosen = build_parser().parse_args(arguments)
-    checks = examine(load_config(chosen.config), chosen.config, SystemClock())
+    checks = examine(settled(load_config(chosen.config)), chosen.config, SystemClock())
     if chosen.bundle:
         _write_bundle(chosen.bundle, checks)
     if chosen.json:

@@ -165,9 +165,9 @@ def check_uplink(
 
     certificate, key = config.uplink_certificate_file, config.uplink_key_file
     if not config.uplink_host or certificate is None or key is None:
-        finding = "uplink.host is empty: the hub works on its own"
+        finding = "the hub has joined no cloud and works on its own"
         return [Check(name, Result.ABSENT, finding) for name in OF_THE_UPLINK]
-    issue = certificates.ISSUE.format(thing=config.hub_thing)
+    issue = certificates.mend(config)
     now_ms = clock.utc_ms()
     made: list[tuple[str, Callable[[], Check]]] = [
         (certificates.FILES, lambda: certificates.check_files(config)),

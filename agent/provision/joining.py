@@ -172,6 +172,7 @@ async def _enrol(tools: Tools, journal: Journal, host: str) -> Journal:
     place = place_of(journal)
     access = _claim_access(tools, claim_folder, folder, place)
     async with opened(tools.open_carrier(place.kind)(name, access)) as carrier:
+        tools.tell(Shown.CONNECT)
         # AWS knows who asks by the connection, and reads no proof.
         csr = make_csr(key, name, "" if place.kind is UplinkKind.AWS else proof)
         return await enrol(tools, journal, carrier, csr)

@@ -86,6 +86,7 @@ async def _enrol(tools: Tools, journal: Journal, present: Identity) -> Journal:
     access = access_of(present.folder, place, keys, tools.know_time)
     if not has_lapsed and place.kind is not UplinkKind.HTTPS:
         async with opened(tools.open_carrier(place.kind)(place.thing, access)) as carrier:
+            tools.tell(Shown.CONNECT)
             return await enrol(tools, journal, carrier, csr)
     if not place.api:
         raise OperatorError(

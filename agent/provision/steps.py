@@ -9,6 +9,7 @@ class Shown(enum.StrEnum):
 
     REDEEM = "redeem the claim"
     KEY = "make the hub's key"
+    CONNECT = "connect to the broker"
     CERTIFY = "ask for a certificate"
     REGISTER = "register the hub"
     PROVE = "prove it by connecting"

@@ -23,7 +23,7 @@ class Signer:
 
     def __init__(self, access: CloudAccess) -> None:
         """Read both; raises OperatorError where the key is none that signs these requests."""
-        certificate = ssl.PEM_cert_to_DER_cert(access.certificate_file.read_text().strip())
+        certificate = ssl.PEM_cert_to_DER_cert(_first_certificate(access))
         self._key = _read_key(access)
         self._key_id = hubrequests.key_id_of(certificate)
         self._certificate = hubrequests.byte_sequence(certificate)
@@ -41,6 +41,12 @@ class Signer:
             ("signature-input", f"{hubrequests.LABEL}={parameters}"),
             ("signature", f"{hubrequests.LABEL}={hubrequests.byte_sequence(signature)}"),
         ]
+
+
+def _first_certificate(access: CloudAccess) -> str:
+    """Read the hub's own certificate; those between it and the authority may follow it."""
+    own, end, _ = access.certificate_file.read_text().strip().partition(ssl.PEM_FOOTER)
+    return own + end
 
 
 def _read_key(access: CloudAccess) -> ec.EllipticCurvePrivateKey:

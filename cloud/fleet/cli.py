@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         "--root",
         type=Path,
         metavar="DIR",
-        help="keep the root's key in this folder, to be taken offline; it signs an issuer for DIR",
+        help="keep the root's key in this other folder, to be taken offline; an issuer signs",
     )
     _add_hosts(init)
     init.set_defaults(action=_init)
@@ -67,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
         "--listen",
         default=LOOPBACK,
         metavar="ADDRESS",
-        help="address to listen on; 0.0.0.0 is every IPv4 one (default: %(default)s)",
+        help="address to listen on; 0.0.0.0 is every IPv4 one",
     )
     _add_hosts(config)
     config.add_argument("--ephemeral", action="store_true", help="keep nothing over a restart")
@@ -96,7 +96,7 @@ def _add_claim(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         type=int,
         default=15,
         metavar="N",
-        help="how long it holds, 60 at most (default: %(default)s)",
+        help="how long it holds, 60 at most",
     )
     claim.add_argument(
         "--out", type=Path, metavar="FILE", help="draw the code into this .svg or .png file"

@@ -125,7 +125,8 @@ class ClaimDesk:
             with self._database.writing() as connection:
                 lock_hub(connection, sender.thing, now_ms)
                 records.note_seen(connection, record, now_ms)
-        return record.status == Status.ACTIVE
+        # A hub that is revoked is told so further on, whatever certificate it shows.
+        return record.status in (Status.ACTIVE, Status.REVOKED)
 
     def authority_pem(self) -> str:
         """Write what hubs are to trust."""

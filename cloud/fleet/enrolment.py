@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from cloud.fleet import claims, records
 from cloud.fleet.authority import LEAF_VALIDITY, Authority
-from cloud.fleet.certificates import read_certificates
+from cloud.fleet.certificates import epoch_ms, read_certificates
 from cloud.fleet.claims import ClaimRow
 from cloud.fleet.policy import Csr, CsrError, check_claim_proof, check_renewal_proof, read_csr
 from cloud.fleet.records import Record, Status, record_of
@@ -164,7 +164,8 @@ class Enrolment:
             now_ms=now_ms,
             chain_pem=path.read_text("ascii"),
         )
-        records.add_record(connection, record)
+        issued_at_ms = epoch_ms(certificate.not_valid_before_utc)
+        records.add_record(connection, record._replace(issued_at_ms=issued_at_ms))
 
     def _check_asker(self, connection: Connection, csr: Csr, now_ms: int) -> str | Refusal:
         """Find the thing that a proved CSR is for; raises CsrError where nothing is proved."""

@@ -191,7 +191,7 @@ def note_seen(connection: Connection, record: Record, now_ms: int) -> bool:
             certificates.c.thing == record.thing,
             certificates.c.status == Status.ACTIVE,
             certificates.c.certificate_id != record.certificate_id,
-            certificates.c.issued_at_ms <= record.issued_at_ms,
+            certificates.c.issued_at_ms < record.issued_at_ms,
         )
         .values(status=Status.SUPERSEDED, changed_at_ms=now_ms)
     )

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.app import build_hub, open_uplink, serve
+from agent.app import build_hub, serve
 from agent.log import Log
+from agent.transports import open_uplink
 from agent.uplink.access import CloudAccess
 from agent.uplink.kinds import UplinkKind
 from agent.uplink.port import Channel

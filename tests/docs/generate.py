@@ -73,7 +73,9 @@ def topic_rows() -> list[tuple[str, str]]:
         is_topic = parameters[:1] in (["thing"], ["template"]) and not name.startswith("check")
         if is_topic:
             values = [SAMPLES[parameter] for parameter in parameters]
-            rows.append((function(*values), _summary(function)))
+            made = function(*values)
+            if isinstance(made, str):
+                rows.append((made, _summary(function)))
     return sorted(rows)
 
 

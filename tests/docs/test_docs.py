@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from cloud.fleet.refusals import REFUSALS
 from tests.docs import generate
 
 ROOT = generate.ROOT
@@ -93,6 +94,15 @@ def test_every_rejection_code_is_documented(reference: str) -> None:
     assert codes
     for code in sorted(codes):
         assert f"`{code}`" in reference, f"rejection code {code} is in no page of docs/reference/"
+
+
+def test_every_refusal_of_provisioning_is_documented() -> None:
+    """With its status and what AWS's topics call it."""
+    page = (generate.REFERENCE / "provisioning.md").read_text()
+
+    for code, kind in REFUSALS.items():
+        row = f"| `{code}` | {int(kind.status)} | `{kind.aws_code}` | {kind.meaning} |"
+        assert row in page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.support import update_cuts
 from tests.support.kills import kill_often
 from tests.support.power_cuts import Verdict, cut_everywhere, record
+from tests.support.renewals import cut_renewals
 from tests.support.update_cuts import Losses
 
 STEPS = 200
@@ -25,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="where the lives begin; default 1")
     parser.add_argument("--cuts", type=int, default=10_000, help="power cuts, at the least")
     parser.add_argument("--kills", type=int, default=0, help="processes killed with SIGKILL")
+    parser.add_argument("--renewals", type=int, default=0, help="renewals of a certificate cut off")
     parser.add_argument(
         "--modules", type=int, default=0, help="cut updates of programs with twice so many files"
     )
@@ -44,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         seed += 1
     with tempfile.TemporaryDirectory() as folder:
         toll = kill_often(Path(folder) / "hub.sqlite", chosen.kills, chosen.seed)
+        renewals = cut_renewals(Path(folder) / "renewals", chosen.renewals, chosen.seed)
     updates = [
         asdict(_cut_updates(ends_well=ends_well, modules=chosen.modules))
         for ends_well in (True, False)
@@ -54,12 +57,14 @@ def main(arguments: list[str] | None = None) -> int:
         "power_cuts": asdict(total),
         "done_to_the_log": done,
         "kills": asdict(toll),
+        "renewals": asdict(renewals),
         "updates_cut": updates,
         "seconds": round(time.monotonic() - started_s),
     }
     print(json.dumps(report))
-    hubs_lost = sum(one["lost"] + one["unfinished"] for one in updates)
-    return 0 if total.is_sound() and not (toll.lost or toll.doubled or hubs_lost) else 1
+    hubs_lost = renewals.lost + sum(one["lost"] + one["unfinished"] for one in updates)
+    is_sound = total.is_sound() and not (toll.lost or toll.doubled or hubs_lost)
+    return 0 if is_sound else 1
 
 
 def _cut_updates(*, ends_well: bool, modules: int) -> Losses:

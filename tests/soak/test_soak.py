@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from firmware_bridge.meters.codec import Refused, Telegram, refuse
-from tests.soak import frames, mutations
+from tests.soak import frames, mutations, provisioning
 from tests.support.codecs import STREAMS, Emit, Found, Stream
 
 
@@ -31,6 +31,14 @@ def test_no_frame_is_lost_and_memory_stays_flat(capsys: pytest.CaptureFixture[st
     assert frames.main(["--count", "2000"]) == 0
 
     assert "0 refused" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_no_hub_gets_anothers_identity(capsys: pytest.CaptureFixture[str]) -> None:
+    """Fifty who join at once, and two on a real broker."""
+    assert provisioning.main(["--count", "50", "--sample", "2"]) == 0
+
+    assert capsys.readouterr().out.count(" 0 wrong identities") == 2
 
 
 def test_codec_that_works_on_without_end_is_told() -> None:

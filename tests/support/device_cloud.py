@@ -42,8 +42,8 @@ ADDRESS = "192.0.2.1"
 class DeviceCloud:
     """A broker, and the cloud that signs for it; services are started by the test."""
 
-    def __init__(self, directory: Path) -> None:
-        self.broker = Broker(directory / "fleet")
+    def __init__(self, directory: Path, root: Path | None = None) -> None:
+        self.broker = Broker(directory / "fleet", root=root)
         devices = self.broker.service("cloud-devices")
         self.signing = SigningCloud(
             directory,

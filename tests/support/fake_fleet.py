@@ -4,7 +4,7 @@ import asyncio
 import base64
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -45,7 +45,8 @@ THING = "hub-in-the-hall"
 class EnrollingCloud:
     """Keeps the cloud's promises: one key a claim, one use a token, answers that can be repeated.
 
-    `log` says what was asked; `refuse_claim` and `is_away` let things go wrong.
+    `log` says what was asked; `refuse_claim` and `is_away` let things go wrong, `after_answer` is
+    called when the cloud has done what was asked and the hub has not heard of it.
     """
 
     def __init__(self) -> None:
@@ -60,6 +61,7 @@ class EnrollingCloud:
         self.things: dict[str, bytes] = {}
         self.uplink_kind = "mqtt"
         self.is_proof_wanted = True
+        self.after_answer: Callable[[], None] = lambda: None
 
     def tools(self, state: Path) -> Tools:
         """Make a hub's tools that reach this cloud, its identity under `state`."""
@@ -214,7 +216,9 @@ class FakeCarrier:
     async def publish(self, topic: str, payload: bytes) -> None:
         """Have it answered."""
         self._cloud.check_away()
-        for answer in self._cloud.answer(self._client_id, topic, payload):
+        answers = self._cloud.answer(self._client_id, topic, payload)
+        self._cloud.after_answer()
+        for answer in answers:
             if answer[0] in self._filters:
                 self._heard.put_nowait(answer)
 

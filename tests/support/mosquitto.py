@@ -39,16 +39,23 @@ class Broker:
 
     `directory` holds the certificates, the configuration and `mosquitto.log`; without one a
     temporary folder is made and removed. With `ephemeral` (the default) a kill forgets everything.
+    With `root` the root's key lies in that folder, and an issuer signs.
     """
 
     host = "localhost"
 
-    def __init__(self, directory: Path | None = None, *, ephemeral: bool = True) -> None:
+    def __init__(
+        self,
+        directory: Path | None = None,
+        *,
+        ephemeral: bool = True,
+        root: Path | None = None,
+    ) -> None:
         self._temporary = directory is None
         self.directory = directory or Path(tempfile.mkdtemp(prefix="hearthlink-broker-"))
         self.port = free_port()
         self.authority = Authority(self.directory, SystemClock())
-        self.authority.prepare()
+        self.authority.prepare(root)
         self.config = write_broker_config(self.authority, self.port, ephemeral=ephemeral)
         self.allow(f"user {OBSERVER}", *(f"topic readwrite {one}" for one in EVERYTHING))
         self._process: subprocess.Popen[bytes] | None = None

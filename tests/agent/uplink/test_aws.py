@@ -159,7 +159,7 @@ def test_certificates_that_vanish_are_told_of(tmp_path: Path) -> None:
 
     async def scenario() -> list[Event]:
         uplink = AwsUplink("hub-1", access)
-        access.key_file.unlink()
+        access.certificate_file.with_suffix(".key").unlink()
         events: list[Event] = []
         await uplink.start(events.append)
         async with asyncio.timeout(JOIN_S):

@@ -119,3 +119,16 @@ def test_a_key_that_cannot_be_read_is_an_operators_error(
 
     with pytest.raises(OperatorError, match=r"broken\.key cannot be read"):
         Signer(access_of(hub, path))
+
+
+def test_certificate_followed_by_its_issuers_is_shown_alone(tmp_path: Path) -> None:
+    """A fleet whose root is offline gives its hubs a chain; the field has room for the first."""
+    authority = Authority(tmp_path / "fleet", SystemClock())
+    authority.prepare(tmp_path / "root")
+    chained = authority.issue("hub-1")
+
+    headers = dict(Signer(access_of(chained)).sign("/v1/frames", BODY, 0))
+
+    own = x509.load_pem_x509_certificate(chained.certificate.read_bytes())
+    shown = hubrequests.byte_sequence(own.public_bytes(serialization.Encoding.DER))
+    assert headers[hubrequests.CERTIFICATE_FIELD] == shown

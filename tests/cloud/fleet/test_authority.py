@@ -8,6 +8,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cloud.fleet.authority import LEAF_VALIDITY, SERVICES, Authority
+from cloud.fleet.crl import Standing, read_list
 from shared.clock import DrivenClock
 from shared.errors import BadInputError, OperatorError
 from shared.units import MS_PER_DAY
@@ -162,3 +163,71 @@ def test_a_draft_left_by_a_crash_is_replaced(authority: Authority) -> None:
 
     assert issued.key.read_bytes().startswith(b"-----BEGIN PRIVATE KEY-----")
     assert not list(authority.directory.rglob("*.new"))
+
+
+def test_root_kept_elsewhere_signs_an_issuer(tmp_path: Path, clock: DrivenClock) -> None:
+    """The root's key is in its own folder alone; a leaf comes with its issuer behind it."""
+    authority = Authority(tmp_path / "fleet", clock)
+    authority.prepare(tmp_path / "root")
+
+    issued = x509.load_pem_x509_certificates(authority.issue("hub-a").certificate.read_bytes())
+
+    root = _read(authority.certificate)
+    assert not (tmp_path / "fleet" / "ca.key").exists()
+    assert [one.subject.rfc4514_string() for one in issued] == [
+        "CN=hub-a",
+        "CN=Hearthlink self-hosted issuer",
+    ]
+    issued[0].verify_directly_issued_by(issued[1])
+    issued[1].verify_directly_issued_by(root)
+
+
+def test_issuer_is_renewed_with_its_key(tmp_path: Path, clock: DrivenClock) -> None:
+    """Once it could not outlive a new hub's certificate; what it has signed stays good."""
+    authority = Authority(tmp_path / "fleet", clock)
+    authority.prepare(tmp_path / "root")
+    leaf, old = _read(authority.issue("hub-a").certificate), _read(authority.issuer_certificate)
+
+    authority.prepare(tmp_path / "root")
+    same = _read(authority.issuer_certificate)
+    clock.advance_to(NOW_MS + 2_600 * MS_PER_DAY)
+    authority.prepare(tmp_path / "root")
+
+    new = _read(authority.issuer_certificate)
+    assert same == old
+    assert new != old
+    leaf.verify_directly_issued_by(new)
+
+
+def test_root_that_signs_by_itself_has_no_issuer(authority: Authority, tmp_path: Path) -> None:
+    """A fleet goes on as it began; the error says what there is to do."""
+    with pytest.raises(OperatorError, match="can have no issuer"):
+        authority.prepare(tmp_path / "root")
+
+
+def test_another_fleets_root_is_refused(tmp_path: Path, clock: DrivenClock) -> None:
+    """It would lock out every hub that trusts the first."""
+    authority = Authority(tmp_path / "fleet", clock)
+    authority.prepare(tmp_path / "root")
+
+    with pytest.raises(OperatorError, match="another root"):
+        authority.prepare(tmp_path / "other-root")
+
+
+def test_server_answers_to_the_names_it_is_given(authority: Authority) -> None:
+    """Besides those it has, from then on."""
+    authority.prepare(hosts=["hub.lan", "192.0.2.1"])
+    named = authority.server.certificate.read_bytes()
+    authority.prepare()
+
+    names = _read(authority.server.certificate).extensions.get_extension_for_class(
+        x509.SubjectAlternativeName
+    )
+    assert authority.server.certificate.read_bytes() == named
+    assert "hub.lan" in names.value.get_values_for_type(x509.DNSName)
+    assert "192.0.2.1" in map(str, names.value.get_values_for_type(x509.IPAddress))
+
+
+def test_list_is_there_from_the_beginning(authority: Authority) -> None:
+    """A broker that is given none could refuse nobody."""
+    assert read_list(authority.revocations).standing(NOW_MS) is Standing.OK

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from cloud.fleet.cli import run
+from cloud.fleet.crl import read_list
+from shared.claims import read_claim, read_code
 from shared.errors import BadInputError, OperatorError
 
 
@@ -86,3 +88,100 @@ def test_a_name_that_is_no_hubs_is_refused(tmp_path: Path, action: str) -> None:
 
     with pytest.raises(BadInputError, match="topic level"):
         run([action, "hub/a", "--config", str(config)])
+
+
+@pytest.fixture(name="cloud_config")
+def _cloud_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    run(["init", "--state", str(tmp_path / "fleet")])
+    capsys.readouterr()
+    config = tmp_path / "cloud.toml"
+    config.write_text(
+        f'state_dir = "{tmp_path}"\nfleet_dir = "{tmp_path / "fleet"}"\n'
+        'claim_host = "cloud.example.org"\n'
+    )
+    return config
+
+
+def test_claim_is_drawn_and_written_out(
+    cloud_config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A picture to photograph, and the code to type."""
+    assert run(["claim", "--thing", "hub-x", "--config", str(cloud_config)]) == 0
+
+    printed = capsys.readouterr().out
+    assert "█" in printed
+    assert "hearthlink:cloud.example.org/" in printed
+    assert "hub-x" in printed
+
+
+def test_claim_as_json_has_no_picture(
+    cloud_config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For programs: what the QR code holds, and until when."""
+    run(["claim", "--minutes", "5", "--json", "--config", str(cloud_config)])
+
+    report = json.loads(capsys.readouterr().out)
+    assert set(report) == {"thing", "claim", "code", "text", "expires_at"}
+    assert read_claim(report["text"]).code == read_code(report["code"])
+
+
+@pytest.mark.parametrize(("name", "start"), [("claim.svg", b"<?xml"), ("claim.png", b"\x89PNG")])
+def test_claim_is_drawn_into_a_file(
+    cloud_config: Path, tmp_path: Path, name: str, start: bytes
+) -> None:
+    """To be sent, or printed on a box."""
+    run(["claim", "--out", str(tmp_path / name), "--config", str(cloud_config)])
+
+    assert (tmp_path / name).read_bytes().startswith(start)
+
+
+def test_picture_of_another_kind_is_refused(cloud_config: Path, tmp_path: Path) -> None:
+    """With those there are."""
+    with pytest.raises(OperatorError, match=r"\.svg"):
+        run(["claim", "--out", str(tmp_path / "claim.gif"), "--config", str(cloud_config)])
+
+
+def test_revoke_writes_the_list_and_says_whether_the_broker_knows(
+    cloud_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a broker that runs it says so; a command of the operator's may tell it."""
+    run(["issue", "my-hub", "--state", str(tmp_path / "fleet")])
+    capsys.readouterr()
+    options = ["my-hub", "--config", str(cloud_config), "--json"]
+
+    run(["revoke", *options])
+    untold = json.loads(capsys.readouterr().out)
+    with cloud_config.open("a") as file:
+        file.write('broker_reload = "true"\n')
+    run(["revoke", *options])
+    told = json.loads(capsys.readouterr().out)
+    listed = read_list(tmp_path / "fleet" / "ca.crl").serials
+    run(["restore", *options])
+
+    assert "broker_reload" in untold["broker"]
+    assert told["broker"] == "told"
+    assert len(listed) == 1
+    assert read_list(tmp_path / "fleet" / "ca.crl").serials == frozenset()
+
+
+def test_check_says_what_is_wrong_by_its_status(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """0 and nothing; then 1 and each fault on a line."""
+    state = ["--state", str(tmp_path)]
+    run(["broker-config", "--port", "8883", "--listen", "0.0.0.0", "--host", "hub.lan", *state])
+    good = run(["broker-config", "--check", *state])
+    capsys.readouterr()
+    (tmp_path / "mosquitto.acl").unlink()
+
+    bad = run(["broker-config", "--check", *state])
+
+    assert (good, bad) == (0, 1)
+    assert "mosquitto.acl: missing" in capsys.readouterr().out
+    assert "listener 8883 0.0.0.0" in (tmp_path / "mosquitto.conf").read_text()
+
+
+def test_configuration_needs_a_port(tmp_path: Path) -> None:
+    """Unless it is only looked at."""
+    with pytest.raises(OperatorError, match="--port"):
+        run(["broker-config", "--state", str(tmp_path)])

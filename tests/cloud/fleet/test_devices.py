@@ -1,5 +1,9 @@
 """The device service on a real broker: hubs join, nobody joins as another, the revoked are cut."""
 
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -8,13 +12,15 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from sqlalchemy import select
 
 from cloud.fleet.certificates import Span, make_leaf, new_key, pem, read_certificates, read_key
-from cloud.fleet.devices import DeviceService, subscriptions
+from cloud.fleet.devices import MAX_QUEUED, DeviceService, subscriptions
 from cloud.fleet.dispatch import Answers
 from cloud.fleet.records import Status
 from cloud.fleet.revocation import shut_out
 from cloud.ingest.worker import IngestWorker
+from cloud.tables import leases
 from shared import topics
 from shared.enrolment import (
     CsrAccepted,
@@ -34,6 +40,8 @@ from tests.support.device_cloud import (
 from tests.support.enrolling import claim_csr, csr_request, key_der, renewal_csr
 from tests.support.peers import SUCCESS, connected
 
+ROOT = Path(__file__).parents[3]
+RUN = "import sys; from cloud.cli import run; sys.exit(run(sys.argv[1:]))"
 NOT_AUTHORIZED = 0x87
 REFUSAL = "hub-|claim-|SSL|reset"
 REVOCATION_S_MAX = 5.0
@@ -245,6 +253,99 @@ def test_broker_with_an_expired_list_refuses_everyone(tmp_path: Path) -> None:
             until(lambda: not refuses(cloud, hub, ""))
     finally:
         cloud.close()
+
+
+def test_fleet_with_its_root_offline_works_the_same(tmp_path: Path) -> None:
+    """The issuer's certificate follows each hub's, and the list is the issuer's."""
+    cloud = DeviceCloud(tmp_path, root=tmp_path / "root")
+    (tmp_path / "root").rename(tmp_path / "taken-away")
+    cloud.broker.start()
+    try:
+        with cloud.serving() as service:
+            until(lambda: service.is_leading)
+            kept, lost = (cloud.redeem(thing).provision() for thing in ("hub-kept", "hub-lost"))
+            with cloud.signing.database.writing() as connection:
+                shut_out(connection, "hub-lost", cloud.signing.now_ms, cloud.signing.enrolment)
+            until(lambda: refuses(cloud, lost, "hub-lost"))
+
+            with connected(cloud.broker, kept, session="hub-kept") as hub:
+                assert hub.client.is_connected()
+        assert len(read_certificates(kept.certificate)) == 2
+    finally:
+        cloud.close()
+
+
+def test_service_ends_on_sigterm(tmp_path: Path) -> None:
+    """As a process: it takes the lease, and gives it up with status 0."""
+    cloud = DeviceCloud(tmp_path)
+    cloud.broker.start()
+    names = ("state_dir", "fleet_dir", "broker_host", "broker_port", "broker_ca", "broker_cert")
+    environment = {
+        f"HEARTHLINK_CLOUD_{name.upper()}": str(getattr(cloud.signing.config, name))
+        for name in (*names, "broker_key")
+    }
+    words = [sys.executable, "-c", RUN, "devices"]
+    process = subprocess.Popen(words, env={**os.environ, **environment, "PYTHONPATH": str(ROOT)})
+    try:
+        until(lambda: lease_ends_ms(cloud) > 0, 30.0)
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(30.0) == 0
+        assert lease_ends_ms(cloud) == 0
+    finally:
+        process.kill()
+        process.wait()
+        cloud.close()
+
+
+def lease_ends_ms(cloud: DeviceCloud) -> int:
+    """Read until when a process holds the lease."""
+    with cloud.signing.database.reading() as connection:
+        ends = connection.execute(select(leases.c.expires_at_ms)).scalar_one_or_none()
+    return int(ends or 0)
+
+
+def test_what_keeps_failing_is_logged_once_an_hour(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A broker that cannot be told, a list that cannot be written: said, counted, tried again."""
+    cloud = DeviceCloud(tmp_path)
+    service = DeviceService(cloud.signing.config, cloud.signing.database, cloud.signing.clock, {})
+
+    for _ in range(3):
+        service._tick()
+
+    assert [record.levelname for record in caplog.records].count("ERROR") == 1
+    assert "broker_reload" in caplog.text
+    assert service.counts["failed-revocation-list"] == 3
+    cloud.close()
+
+
+def test_handler_that_fails_ends_nothing(tmp_path: Path) -> None:
+    """One request is given up and counted; so is what comes while another process leads."""
+    cloud = DeviceCloud(tmp_path)
+    broken = ZeroDivisionError("a mistake of ours")
+
+    def handle(_thing: str, _topic: str, _payload: bytes, _now_ms: int) -> Answers:
+        raise broken
+
+    handlers = {"jobs": handle}
+    signing = cloud.signing
+    service = DeviceService(signing.config, signing.database, signing.clock, handlers)
+    asked = "$aws/things/hub-a/jobs/get"
+
+    service.receive(asked, b"")
+    service._tick()
+    for _ in range(MAX_QUEUED + 1):
+        service.receive(asked, b"")
+    service._work(0.1)
+    service._leads_until_ms = 0
+    service._work(0.1)
+
+    assert service.counts["failed-messages"] == 1
+    assert service.counts["dropped"] == 1
+    assert service.counts["standing-by"] == 2
+    cloud.close()
 
 
 def test_two_processes_answer_once_and_one_takes_over(tmp_path: Path) -> None:

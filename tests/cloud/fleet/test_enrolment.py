@@ -268,6 +268,7 @@ def test_renewal_supersedes_only_once_the_new_certificate_is_used(cloud: Signing
 def test_key_in_use_is_not_certified_again(cloud: SigningCloud) -> None:
     """A renewal is of a new key, or it renews nothing."""
     key, _ = cloud.provision("hub-a")
+    cloud.pass_ms(1_000)
     new = new_key()
     token = accepted(cloud.create(renewal_csr(new, "hub-a", key))).certificate_ownership_token
     cloud.register("hub-a", token)

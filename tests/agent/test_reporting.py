@@ -1,0 +1,106 @@
+"""The hub's report of its health: what it says, and when."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from agent import reporting
+from agent.hub import Hub
+from agent.reporting import HealthReport, encode_health, read_health
+from agent.uplink.junction import Junction
+from agent.uplink.port import Channel
+from firmware_bridge.meters.catalog import codec_for
+from shared.clock import DrivenClock
+from shared.shadows import MAX_SHADOW_BYTES, HubHealth
+from tests.support.fakes import FakeUplink
+from tests.support.hubs import START_MS, hub_in, simulated, take
+
+
+class Reported:
+    """A hub with a report over a fake transport, the monotonic time in the test's hands."""
+
+    def __init__(self, folder: Path) -> None:
+        self.transport = FakeUplink()
+        junction = Junction(self.transport)
+        self.hub: Hub = hub_in(folder, uplink=junction)
+        self.machine = DrivenClock(START_MS)
+        self.hub.machine = self.machine  # type: ignore[assignment]  # a clock all the same
+        self.report = HealthReport(self.hub)
+        self.report.attach(junction)
+        self.junction = junction
+
+    def said(self) -> list[HubHealth]:
+        """Decode what was reported since last asked."""
+        return [
+            msgspec.convert(json.loads(one)["state"]["reported"], HubHealth)
+            for one in self.transport.taken(Channel.HEALTH_UPDATE)
+        ]
+
+
+@pytest.fixture
+def reported(tmp_path: Path) -> Iterator[Reported]:
+    """A hub that has just connected."""
+    made = Reported(tmp_path)
+    asyncio.run(made.junction.start(lambda _event: None))
+    made.transport.connect()
+    yield made
+    made.hub.log.close()
+
+
+def test_it_reports_after_connecting_and_hourly(reported: Reported) -> None:
+    """Once at once, then every hour while nothing changes."""
+    assert reported.report.report_due()
+    assert not reported.report.report_due()
+    reported.machine.advance_to(START_MS + 59 * 60_000)
+    assert not reported.report.report_due()
+
+    reported.machine.advance_to(START_MS + 60 * 60_000)
+
+    assert reported.report.report_due()
+    assert len(reported.said()) == 2
+
+
+def test_a_change_is_reported_within_minutes(reported: Reported) -> None:
+    """A new meter is worth a report, but not more than one a minute."""
+    reported.report.report_due()
+    for telegram, _ in simulated(60_000):
+        take(reported.hub, codec_for("p1", reported.hub.config.hub_zone).feed(telegram))
+
+    assert not reported.report.report_due()
+    reported.machine.advance_to(START_MS + reporting.LEAST_PAUSE_MS)
+    assert reported.report.report_due()
+
+    newest = reported.said()[-1]
+    assert {one.protocol for one in newest.meters} == {"p1"}
+
+
+def test_nothing_is_reported_without_a_connection(reported: Reported) -> None:
+    """A lost connection ends it; the next one begins with a report."""
+    reported.transport.lose()
+    assert not reported.report.report_due()
+
+    reported.transport.connect()
+
+    assert reported.report.report_due()
+
+
+def test_it_names_version_clock_and_certificate(reported: Reported) -> None:
+    """What an operator looks for first."""
+    health = read_health(reported.hub, 123)
+
+    assert health.certificate_expires_ms == 123
+    assert health.agent_version
+    assert health.clock_source == "machine"
+    assert "Meter" in health.problems[0]
+
+
+def test_a_report_fits_into_a_shadow(reported: Reported) -> None:
+    """However much is wrong."""
+    health = read_health(reported.hub, None)
+    long = msgspec.structs.replace(health, problems=["x" * 9_000])
+
+    assert len(encode_health(long)) <= MAX_SHADOW_BYTES
