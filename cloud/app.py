@@ -12,10 +12,12 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from cloud import errors, health
-from cloud.bootstrap import open_database
+from cloud.bootstrap import open_database, open_registry
 from cloud.config import Config
 from cloud.db import Database
-from cloud.fleet import endpoints as fleet
+from cloud.fleet import endpoints as claims
+from cloud.fleet import hubendpoints as fleet
+from cloud.fleet import jobendpoints as jobs
 from cloud.fleet.desk import ClaimDesk
 from cloud.households.repository import household_of
 from cloud.households.revocations import may_be_live
@@ -65,12 +67,25 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
         live=feed,
         publish=link.publish if link else None,
         is_connected=lambda: link is not None and link.is_connected,
+        registry=open_registry(config, database, clock),
     )
     desk = ClaimDesk(config, database, clock) if config.fleet_dir else None
     app.state.claim_desk = desk
     app.state.hub_door = _hub_door(config, database, clock, desk)
     errors.install(app)
-    for feature in (health, gateways, consent, meters, cost, tariffs, dead_letters, hubs, fleet):
+    for feature in (
+        health,
+        gateways,
+        consent,
+        meters,
+        cost,
+        tariffs,
+        dead_letters,
+        hubs,
+        claims,
+        fleet,
+        jobs,
+    ):
         app.include_router(feature.router)
     return app
 

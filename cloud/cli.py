@@ -157,10 +157,20 @@ def _ingest(config: Config) -> int:
 def _devices(config: Config) -> int:
     from cloud.bootstrap import open_database  # noqa: PLC0415  # only this command loads it
     from cloud.fleet.devices import DeviceService  # noqa: PLC0415  # as above
+    from cloud.jobs.requests import JobDesk  # noqa: PLC0415  # as above
+    from cloud.shadows.requests import ShadowDesk  # noqa: PLC0415  # as above
 
     clock = SystemClock()
     database = open_database(config, clock)
-    return _work(DeviceService(config, database, clock, handlers={}), database)
+    shadows, jobs = ShadowDesk(database), JobDesk(database)
+    service = DeviceService(
+        config,
+        database,
+        clock,
+        handlers={"shadow": shadows.answer, "jobs": jobs.answer},
+        tellers=[shadows.tell, jobs.tell],
+    )
+    return _work(service, database)
 
 
 def _work(worker: "IngestWorker | DeviceService", database: "Database") -> int:

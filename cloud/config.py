@@ -34,6 +34,9 @@ class Config:
     api_cert: str
     api_key: str
     hub_ca: str
+    report_cert: str
+    report_key: str
+    fleet_region: str
     fleet_dir: str
     claim_host: str
     hub_broker_host: str
@@ -155,6 +158,19 @@ SETTINGS: tuple[Setting, ...] = (
         _file,
     ),
     Setting(
+        "report_cert",
+        "",
+        "Certificate that commissioning reports are signed under (PEM); empty: broker_cert.",
+        _any,
+    ),
+    Setting("report_key", "", "Private key of that certificate (PEM); empty: broker_key.", _any),
+    Setting(
+        "fleet_region",
+        "",
+        "AWS region whose IoT Core governs the hubs; empty: our own device service does.",
+        _any,
+    ),
+    Setting(
         "fleet_dir",
         "",
         "Folder of 'hearthlink fleet init', whose authority signs what claims and renewals ask "
@@ -272,7 +288,11 @@ def _accept(setting: Setting, raw: object) -> tuple[Value, str | None]:
 def _pair_faults(values: Mapping[str, Value]) -> list[str]:
     """Files that go together: one or two of them connect to nothing."""
     faults = []
-    for keys in (("broker_ca", "broker_cert", "broker_key"), ("api_cert", "api_key")):
+    for keys in (
+        ("broker_ca", "broker_cert", "broker_key"),
+        ("api_cert", "api_key"),
+        ("report_cert", "report_key"),
+    ):
         given = [key for key in keys if values[key]]
         if given and len(given) < len(keys):
             faults += [

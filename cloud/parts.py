@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from cloud.config import Config
 from cloud.db import Database
 from cloud.live import LiveFeed
+from cloud.registry.port import DeviceRegistry
 from shared.clock import Clock
 
 Publish = Callable[[str, bytes], None]
@@ -27,6 +28,7 @@ class Parts:
     live: LiveFeed
     publish: Publish | None
     is_connected: Callable[[], bool]
+    registry: DeviceRegistry
 
 
 def parts_of(request: Request) -> Parts:

@@ -183,6 +183,77 @@ tariffs = Table(
     Column("changed_at_ms", BigInteger, nullable=False),
 )
 
+shadows = Table(
+    "shadows",
+    metadata,
+    Column("thing", String(64), primary_key=True),
+    Column("shadow", String(64), primary_key=True),
+    Column("household_id", String(32), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("told_version", BigInteger, nullable=False),
+    Column("is_deleted", Boolean, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Column("changed_at_ms", BigInteger, nullable=False),
+    Index("shadows_by_household", "household_id"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("job_id", String(64), primary_key=True),
+    Column("document", LargeBinary, nullable=False),
+    Column("plan", LargeBinary, nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("reason", String(200), nullable=False),
+    Column("stage", Integer, nullable=False),
+    Column("forgiven_executed", BigInteger, nullable=False),
+    Column("forgiven_failed", BigInteger, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+)
+"""The operator's, of no household; what comes of a job at a hub is the hub's household's."""
+
+job_executions = Table(
+    "job_executions",
+    metadata,
+    Column("thing", String(64), primary_key=True),
+    Column("job_id", String(64), primary_key=True),
+    Column("household_id", String(32), nullable=False),
+    Column("stage", Integer, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("status_details", LargeBinary, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("execution_number", Integer, nullable=False),
+    Column("queued_at_ms", BigInteger),
+    Column("started_at_ms", BigInteger),
+    Column("updated_at_ms", BigInteger, nullable=False),
+    Column("times_out_at_ms", BigInteger),
+    Column("is_told", Boolean, nullable=False),
+    Index("job_executions_by_job", "job_id", "stage", "status"),
+    Index("job_executions_by_timeout", "times_out_at_ms"),
+    Index("job_executions_untold", "is_told"),
+)
+
+tenancies = Table(
+    "tenancies",
+    metadata,
+    Column("tenancy_id", ROW_ID, primary_key=True),
+    Column("household_id", String(32), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("started_at_ms", BigInteger, nullable=False),
+    Column("ended_at_ms", BigInteger),
+    Index("tenancies_by_name", "kind", "name"),
+)
+
+household_tokens = Table(
+    "household_tokens",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("household_id", String(32), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Index("household_tokens_by_household", "household_id"),
+)
 claims = Table(
     "claims",
     metadata,

@@ -2,6 +2,9 @@
 
 Shadows are AWS IoT's: `desired` is the cloud's, `reported` the hub's, a delta is what differs. The
 tariff's shadow is written by shared/tariffs.py.
+
+A report says every field: an update changes only what it names, so what is left out would stay, and
+null takes it away.
 """
 
 from typing import Annotated
@@ -25,25 +28,27 @@ class MeterHealth(msgspec.Struct, frozen=True, omit_defaults=True):
     signal_dbm: int | None = None
 
 
-class HubHealth(msgspec.Struct, frozen=True, omit_defaults=True):
+class HubHealth(msgspec.Struct, frozen=True):
     """The health shadow's `reported`: said after connecting, when it changes, and hourly.
 
-    `card_life_days` is the predicted life at today's writes; `slot` the update slot that runs.
+    `card_life_days` is the predicted life at today's writes; `slot` the update slot that runs;
+    `page_answers` whether the hub's own page answered the hub, None where it is off.
     """
 
     agent_version: str
     reported_at_ms: int
     clock_source: str
-    clock_uncertainty_ms: int | None
     backlog_samples: int
+    clock_uncertainty_ms: int | None = None
     certificate_expires_ms: int | None = None
     card_life_days: int | None = None
     slot: str = ""
+    page_answers: bool | None = None
     meters: list[MeterHealth] = []
     problems: list[str] = []
 
 
-class RemoteSettings(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class RemoteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The settings shadow: what the cloud may set; None leaves what the hub's own file says.
 
     The hub refuses all of a change that has one bad value, and reports why under `refused`. Live
@@ -56,7 +61,7 @@ class RemoteSettings(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unk
     live_until_ms: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
-class SettingsReport(msgspec.Struct, frozen=True, omit_defaults=True):
+class SettingsReport(msgspec.Struct, frozen=True):
     """The settings shadow's `reported`: what holds, and why the last change does not."""
 
     settings: RemoteSettings

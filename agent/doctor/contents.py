@@ -30,6 +30,10 @@ LONGEST_DAY_MS = 25 * MS_PER_HOUR
 """A day whose opening and closing leave only after its end, in the night the clocks go back."""
 
 REFUSALS = {
+    "before-tenancy": (
+        "it was read before this hub was this household's",
+        "nothing; 'hearthlink wipe' clears it",
+    ),
     "bad-range": ("its numbering contradicts itself", "update the hub"),
     "bad-time": (
         "it has times that cannot be",
@@ -43,6 +47,10 @@ REFUSALS = {
     "inflates-too-large": ("it grows past the limit when unpacked", "update the hub"),
     "later-version": ("the cloud does not know this version yet", "update the cloud"),
     "not-a-frame": ("it arrived broken", "update the hub; look at the disk (check 'checksums')"),
+    "other-household": (
+        "its log was begun in another household",
+        "nothing; 'hearthlink wipe' clears it",
+    ),
     "too-late": (
         "a correction of samples older than 13 months",
         "nothing: what the cloud stored stays",

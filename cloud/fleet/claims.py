@@ -181,3 +181,14 @@ def _sweep(connection: Connection, thing: str, now_ms: int) -> None:
         raise BadInputError(
             f"{MAX_OPEN} claims are open", hint="wait until some of them have expired"
         )
+
+
+def installer_of(connection: Connection, thing: str) -> str:
+    """Name who installed a hub, by the last claim that was used for it; "" for nobody."""
+    query = (
+        select(claims.c.installer)
+        .where(claims.c.thing == thing, claims.c.used_at_ms.is_not(None))
+        .order_by(claims.c.used_at_ms.desc())
+        .limit(1)
+    )
+    return str(connection.execute(query).scalar_one_or_none() or "")

@@ -6,12 +6,15 @@ and, where the cloud's database is needed, commands.py, which is loaded only the
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from cloud.fleet.arguments import add_actions
 from cloud.fleet.authority import Authority, Credentials
 from cloud.fleet.broker import LOOPBACK, write_broker_config
 from cloud.fleet.check import check_broker
+from cloud.fleet.console import Painter
 from shared.clock import SystemClock
 from shared.errors import OperatorError
 
@@ -34,6 +37,8 @@ def run(arguments: list[str]) -> int:
     drawing = report.pop(DRAWING, "")
     if options.json:
         print(json.dumps(report, indent=2))
+    elif "text" in options:
+        print(options.text(report, Painter(is_on=sys.stdout.isatty())))
     else:
         print(drawing, end="")
         for key, value in report.items():
@@ -76,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
     )
     config.set_defaults(action=_broker_config)
     _add_claim(actions)
+    add_actions(actions, _on_database)
     summaries = {
         "revoke": "no longer hear a hub, from now on, nor let it connect",
         "restore": "hear a revoked hub again, with the certificates it had",

@@ -10,7 +10,7 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,7 +20,7 @@ from cloud.db import Database
 from cloud.fleet import records
 from cloud.fleet.authority import Authority
 from cloud.fleet.crl import Standing, read_list
-from cloud.fleet.dispatch import Dispatcher, Handler
+from cloud.fleet.dispatch import Answers, Dispatcher, Handler
 from cloud.fleet.enrolment import Enrolment
 from cloud.fleet.leases import LEASE_MS, give_up_lease, take_lease
 from cloud.fleet.revocation import Publisher
@@ -46,6 +46,9 @@ LEASE_MARGIN_MS = 2 * MS_PER_SECOND
 MAX_CUT = 20
 """Connections cut in one tick, a few milliseconds each."""
 
+Teller = Callable[[int], Answers]
+"""Takes the time; returns what to publish, once it is written that it was."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -53,9 +56,18 @@ class DeviceService:
     """One process of the device service: `run` works until `stop`, which any thread may call."""
 
     def __init__(
-        self, config: Config, database: Database, clock: Clock, handlers: Mapping[str, Handler]
+        self,
+        config: Config,
+        database: Database,
+        clock: Clock,
+        handlers: Mapping[str, Handler],
+        tellers: Sequence[Teller] = (),
     ) -> None:
-        """`handlers` answer the branches of a thing, by name: "shadow", "jobs"."""
+        """`handlers` answer the branches of a thing, by name: "shadow", "jobs".
+
+        `tellers` are called in every tick, for what hubs are to hear without having asked.
+        """
+        self._tellers = tellers
         self._config = config
         self._database = database
         self._clock = clock
@@ -140,6 +152,7 @@ class DeviceService:
             self._leads_until_ms = asked_ms + LEASE_MS - LEASE_MARGIN_MS if leads else 0
             if leads:
                 self._keep_up()
+                self._tell()
         except SQLAlchemyError as error:
             self._warn("database", f"the database cannot be used: {error}")
 
@@ -160,6 +173,13 @@ class DeviceService:
                 f"the revocation list is {known.standing(now_ms)}: once it has expired the broker "
                 f"refuses every hub; make {self._authority.directory} writable for this process",
             )
+
+    def _tell(self) -> None:
+        now_ms = self._clock.utc_ms()
+        for teller in self._tellers:
+            for topic, payload in teller(now_ms):
+                self.link.publish(topic, payload)
+                self.counts["told"] += 1
 
     def _cut(self) -> None:
         with self._database.reading() as connection:

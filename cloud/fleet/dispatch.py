@@ -16,10 +16,9 @@ from cloud.fleet.records import Status
 from cloud.fleet.refusals import Refusal
 from cloud.households.repository import lock_hub
 from cloud.households.revocations import find_revocation
+from cloud.shadows.document import MAX_REQUEST_BYTES
 from shared import topics
 from shared.enrolment import CsrAccepted, RegisterAccepted
-from shared.errors import BadInputError
-from shared.shadows import MAX_SHADOW_BYTES
 from shared.units import MS_PER_SECOND
 
 Answers = list[tuple[str, bytes]]
@@ -100,12 +99,9 @@ class Dispatcher:
 
 
 def _reported_expiry_ms(payload: bytes) -> int | None:
-    """Read the expiry out of a report of health, whatever else that holds; None where it has none.
-
-    Raises BadInputError where it is no report.
-    """
-    if len(payload) > MAX_SHADOW_BYTES:
-        raise BadInputError(f"report of {len(payload)} bytes; {MAX_SHADOW_BYTES} at most")
+    """Read the expiry out of a report of health, whatever else that holds, if it has one."""
+    if len(payload) > MAX_REQUEST_BYTES:
+        return None  # the shadow's own part refuses it, with an answer
     try:
         found = json.loads(payload)["state"]["reported"]["certificate_expires_ms"]
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -5,6 +5,7 @@ Whoever changes how a thing's certificates stand takes the hub's row lock first
 """
 
 import enum
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from cryptography import x509
@@ -126,6 +127,16 @@ def list_of_thing(connection: Connection, thing: str, *statuses: Status) -> list
         query = query.where(certificates.c.status.in_(statuses))
     rows = connection.execute(query.order_by(certificates.c.issued_at_ms.desc()))
     return [Record(*row) for row in rows]
+
+
+def expiries(connection: Connection, things: Sequence[str]) -> dict[str, int]:
+    """Find when the last certificate of each of these things ends, by thing."""
+    query = (
+        select(certificates.c.thing, func.max(certificates.c.not_after_ms))
+        .where(certificates.c.thing.in_(things), certificates.c.status == Status.ACTIVE)
+        .group_by(certificates.c.thing)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def list_barred(connection: Connection, now_ms: int) -> list[Record]:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from cloud.households.repository import Hub, lock_hub, write_hub
 from cloud.households.revocations import find_limit, find_revocation, lift_limit
+from cloud.households.tenancies import tenancy_start_ms
 from cloud.ingest import letters, merge, repository
 from cloud.ingest.hublogs import HubLogs
 from cloud.ingest.intake import LATER_VERSION, Read
@@ -29,6 +30,11 @@ from shared.readings import medium_of
 from shared.units import MS_PER_DAY
 
 CONFLICT = "conflict"
+OTHER_HOUSEHOLD = "other-household"
+BEFORE_TENANCY = "before-tenancy"
+
+NOT_KEPT = (OTHER_HOUSEHOLD, BEFORE_TENANCY)
+"""Refused without a letter: what was read for an earlier household is not this one's to keep."""
 
 HEAL_MS = MS_PER_DAY
 """A hub online fills a hole within hours; it may be paced behind 30 days of backlog for some."""
@@ -52,6 +58,7 @@ class HubBatch:
         self.is_revoked = find_revocation(connection, thing) is not None
         self._store_id = self._hub.store_id or repository.store_id(connection, now_ms)
         self._scope = Scope.of(self._hub.household_id)
+        self._start_ms = tenancy_start_ms(connection, thing)
         self._horizon_ms = now_ms - CORRECTION_HORIZON_MS
         self._merger = Merger(SqlReadingStore(connection), self._scope, thing, self._horizon_ms)
         self._logs = HubLogs(connection, self._hub, now_ms)
@@ -156,10 +163,14 @@ class HubBatch:
         if one.envelope is None or (one.error is not None and not one.is_kept_for_later):
             raise one.error or FrameError("not-a-frame", "no envelope")
         log_id = one.envelope.log_id.hex()
+        if self._logs.open(log_id, "").household_id != self._hub.household_id:
+            raise FrameError(OTHER_HOUSEHOLD, f"log {log_id} was begun in another household")
         if one.frame is None:
-            self._logs.open(log_id, "")
             raise one.error or FrameError("not-a-frame", "no frame")
-        return self._logs.open_for(log_id, one.frame.meter)
+        log = self._logs.open_for(log_id, one.frame.meter)
+        if min(one.frame.times_ms, default=self._start_ms) < self._start_ms:
+            raise FrameError(BEFORE_TENANCY, "samples from before the hub was this household's")
+        return log
 
     def _merge(self, one: Read, frame: Frame, log: Log) -> None:
         verdict = self._merge_into(one, frame, self._logs.find(log.log_id) or log)
@@ -223,12 +234,7 @@ class HubBatch:
 
     def _set_aside(self, one: Read, error: FrameError) -> None:
         envelope = one.envelope
-        is_kept = letters.add_dead_letter(
-            self._connection, self._scope, self._dead_letter(one, envelope, error)
-        )
-        if not is_kept:
-            refused = self._hub.dead_letters_refused + 1
-            self._hub = self._hub._replace(dead_letters_refused=refused)
+        is_kept = self._keep(one, error)
         if envelope is None:
             return
         log_id, span = envelope.log_id.hex(), (envelope.first_seq, envelope.last_seq)
@@ -240,6 +246,19 @@ class HubBatch:
         # What is stored of a span that was refused is what the hub must know before all else.
         answer.touched.append(span)
         answer.rejected.append((*span, error.code))
+
+    def _keep(self, one: Read, error: FrameError) -> bool:
+        """Keep a message as a dead letter; false, and counted, where it may not or cannot be."""
+        if error.code in NOT_KEPT:
+            refused = self._hub.messages_refused + 1
+            self._hub = self._hub._replace(messages_refused=refused)
+            return False
+        letter = self._dead_letter(one, one.envelope, error)
+        if letters.add_dead_letter(self._connection, self._scope, letter):
+            return True
+        refused = self._hub.dead_letters_refused + 1
+        self._hub = self._hub._replace(dead_letters_refused=refused)
+        return False
 
     def _dead_letter(self, one: Read, envelope: Envelope | None, error: FrameError) -> DeadLetter:
         return DeadLetter(

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import msgspec
 
 from cloud.fleet.authority import Credentials
 from cloud.fleet.certificates import key_pem, new_key
-from cloud.fleet.devices import DeviceService
+from cloud.fleet.devices import DeviceService, Teller
 from cloud.fleet.dispatch import Handler
 from shared import topics
 from shared.clock import SystemClock
@@ -58,10 +58,12 @@ class DeviceCloud:
         )
 
     @contextmanager
-    def serving(self, handlers: Mapping[str, Handler] | None = None) -> Iterator[DeviceService]:
+    def serving(
+        self, handlers: Mapping[str, Handler] | None = None, tellers: Sequence[Teller] = ()
+    ) -> Iterator[DeviceService]:
         """Run a device service until the block ends; it has the lease when this returns."""
         service = DeviceService(
-            self.signing.config, self.signing.database, self.signing.clock, handlers or {}
+            self.signing.config, self.signing.database, self.signing.clock, handlers or {}, tellers
         )
         thread = threading.Thread(target=service.run, name="cloud-devices")
         thread.start()

@@ -1,0 +1,162 @@
+"""`/v1/fleet/hubs`: the operator's view of every hub, its settings, its report, its handover."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from cloud.answers import JSON, reply
+from cloud.auth import Operator
+from cloud.errors import PROBLEM_MEDIA_TYPE, RESPONSES, Problem, ProblemError
+from cloud.fleet import hubs
+from cloud.fleet.handover import hand_over_hub
+from cloud.fleet.reportpage import render_page
+from cloud.fleet.reports import commission, seal_of
+from cloud.fleet.schemas import (
+    MAX_PAGE,
+    PAGE,
+    HandoverEntry,
+    HandoverRequest,
+    HubEntry,
+    HubPage,
+    SettingsEntry,
+)
+from cloud.fleet.settings import check_settings, settings_entry
+from cloud.parts import Parts, Shared
+from cloud.times import format_utc
+from shared import topics
+from shared.errors import OperatorError
+from shared.shadows import MAX_SHADOW_BYTES
+
+FLEET_RESPONSES: dict[int | str, dict[str, Any]] = {
+    **RESPONSES,
+    403: {"model": Problem, "content": {PROBLEM_MEDIA_TYPE: {}}},
+}
+
+router = APIRouter(prefix="/v1/fleet/hubs", tags=["fleet"], responses=FLEET_RESPONSES)
+
+
+@router.get("", response_model=HubPage, summary="Every hub of the fleet")
+def list_all(
+    parts: Shared,
+    _operator: Operator,
+    after: Annotated[str, Query(max_length=64)] = "",
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = PAGE,
+) -> Response:
+    """List hubs of every household by name, a page at a time."""
+    with parts.database.reading() as connection:
+        views = hubs.list_views(connection, after, limit + 1, parts.clock.utc_ms())
+    page = views[:limit]
+    following = page[-1].thing if len(views) > limit else None
+    return reply({"hubs": [one._asdict() for one in page], "next": following})
+
+
+@router.get("/{thing}", response_model=HubEntry, summary="One hub")
+def get(thing: str, parts: Shared, _operator: Operator) -> Response:
+    """Give what is known of one hub."""
+    with parts.database.reading() as connection:
+        _, found = hubs.find_view(connection, thing, parts.clock.utc_ms())
+    return reply(found._asdict())
+
+
+@router.get("/{thing}/settings", response_model=SettingsEntry, summary="The settings of a hub")
+def get_settings(thing: str, parts: Shared, _operator: Operator) -> Response:
+    """Give what is asked of the hub and what it says that holds."""
+    return reply(_settings(parts, thing))
+
+
+@router.put(
+    "/{thing}/settings",
+    response_model=SettingsEntry,
+    summary="Set settings of a hub",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {JSON: {"schema": {"type": "object"}, "example": {"frame_interval_s": 60}}},
+        }
+    },
+)
+async def put_settings(
+    thing: str, request: Request, parts: Shared, _operator: Operator
+) -> Response:
+    """Put these settings in place of all that were asked; {} leaves all to the hub's own file.
+
+    400 names the field that will not do. The hub hears of it at once where it is connected, else
+    when it is back; it may yet refuse, and says why under `refused`.
+    """
+    body = await _read_body(request)
+    state = check_settings(body)
+    return reply(await run_in_threadpool(_put_settings, parts, thing, state))
+
+
+@router.get(
+    "/{thing}/report",
+    summary="The commissioning report of a hub",
+    responses={200: {"content": {JSON: {}, "text/html": {}}, "description": "Report, signed"}},
+)
+def get_report(
+    thing: str,
+    request: Request,
+    parts: Shared,
+    _operator: Operator,
+    installer: Annotated[str, Query(description="Who installed it")] = "",
+) -> Response:
+    """Make the report as the hub stands now, signed; HTML where `Accept` asks for text/html."""
+    try:
+        seal = seal_of(parts.config)
+    except OperatorError as error:
+        raise ProblemError(
+            HTTPStatus.SERVICE_UNAVAILABLE, error.message, hint=error.hint
+        ) from error
+    sealed = commission(parts.database, parts.clock, seal, thing, installer)
+    if "text/html" in request.headers.get("accept", ""):
+        return Response(render_page(sealed.report, sealed.jws), media_type="text/html")
+    return Response(sealed.to_json(), media_type=JSON)
+
+
+@router.post(
+    "/{thing}/handover", response_model=HandoverEntry, summary="Give a hub to a new household"
+)
+def hand_over(thing: str, wanted: HandoverRequest, parts: Shared, _operator: Operator) -> Response:
+    """Begin a new tenancy now: nothing stored before is the new household's to see.
+
+    Run `hearthlink wipe` on the hub first: what it has not sent by now is refused afterwards.
+    """
+    done = hand_over_hub(parts.database, parts.clock, thing, wanted.household, wanted.zone)
+    return reply(
+        {
+            "thing": thing,
+            "household_id": done.household.household_id,
+            "household": done.household.name,
+            "started_at": format_utc(done.started_at_ms),
+            "meters": done.meters,
+            "token": done.token,
+        }
+    )
+
+
+def _put_settings(parts: Parts, thing: str, state: dict[str, Any]) -> dict[str, Any]:
+    _check_known(parts, thing)
+    parts.registry.desire(thing, topics.SETTINGS_SHADOW, state)
+    return _settings(parts, thing)
+
+
+def _settings(parts: Parts, thing: str) -> dict[str, Any]:
+    _check_known(parts, thing)
+    return settings_entry(thing, parts.registry.read_shadow(thing, topics.SETTINGS_SHADOW))
+
+
+def _check_known(parts: Parts, thing: str) -> None:
+    with parts.database.reading() as connection:
+        hubs.find_view(connection, thing, parts.clock.utc_ms())
+
+
+async def _read_body(request: Request) -> bytes:
+    """Read no more than shows that a body is too large; what checks it then says so."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_SHADOW_BYTES:
+            break
+    return body

@@ -1,0 +1,156 @@
+"""Whose a hub and a meter are, from when until when, and the change of that. Commits nothing.
+
+Rows carry their household, so the next one never sees what was stored before: it has another id.
+What arrives late is refused by ingest: frames of a log that another household began, and samples
+taken before the tenancy did.
+"""
+
+import hashlib
+import secrets
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from cloud.db import within
+from cloud.errors import NotFoundError
+from cloud.households.repository import (
+    Household,
+    Hub,
+    household_of,
+    lock_hub,
+    put_household,
+    write_hub,
+)
+from cloud.scope import Scope
+from cloud.tables import consent_limits, household_tokens, households, logs, meters, tenancies
+from shared.errors import BadInputError
+
+HUB, METER = "hub", "meter"
+MAX_NAME_CHARS = 200
+TOKEN_BYTES = 24
+
+
+class Tenancy(NamedTuple):
+    """A hub or a meter of a household in [started_at_ms, ended_at_ms); it lasts where that is None.
+
+    What was there before tenancies were kept has started at 0.
+    """
+
+    household_id: str
+    kind: str
+    name: str
+    started_at_ms: int
+    ended_at_ms: int | None
+
+
+class Handover(NamedTuple):
+    """A change of tenancy; `token` opens the new household's part of the API and is told once."""
+
+    thing: str
+    household: Household
+    started_at_ms: int
+    meters: list[str]
+    token: str
+
+
+_TENANCY = [tenancies.c[name] for name in Tenancy._fields]
+
+
+def hand_over(
+    connection: Connection, thing: str, name: str, zone: str, now_ms: int
+) -> tuple[Hub, Handover]:
+    """Give a hub, and the meters that it alone reads, to a new household from now on.
+
+    What the cloud has of the old one stays the old one's. Returns the hub as it is now. Raises
+    NotFoundError for a hub that was never heard of, BadInputError for a household without a name.
+    """
+    if not 0 < len(name.strip()) <= MAX_NAME_CHARS:
+        raise BadInputError(
+            f"household of {len(name)} characters", hint=f"name it in 1 to {MAX_NAME_CHARS}"
+        )
+    if household_of(connection, thing) is None:
+        raise NotFoundError(f"no hub {thing!r}", hint="'hearthlink fleet list' names them")
+    hub = lock_hub(connection, thing, now_ms)
+    household = Household(secrets.token_hex(16), name.strip(), zone)
+    put_household(connection, household)
+    moved = _meters_of(connection, hub)
+    for kind, one in [(HUB, thing), *((METER, meter) for meter in moved)]:
+        _move(connection, kind, one, hub.household_id, household.household_id, now_ms)
+    connection.execute(delete(consent_limits).where(consent_limits.c.thing == thing))
+    moved_hub = hub._replace(household_id=household.household_id, consent="")
+    write_hub(connection, moved_hub)
+    token = _mint_token(connection, household.household_id, now_ms)
+    return moved_hub, Handover(thing, household, now_ms, moved, token)
+
+
+def tenancy_start_ms(connection: Connection, thing: str) -> int:
+    """Tell since when a hub is its household's; 0 where it never was another's."""
+    query = select(tenancies.c.started_at_ms).where(
+        tenancies.c.kind == HUB, tenancies.c.name == thing, tenancies.c.ended_at_ms.is_(None)
+    )
+    return int(connection.execute(query).scalar_one_or_none() or 0)
+
+
+def list_tenancies(connection: Connection, kind: str, name: str) -> list[Tenancy]:
+    """List whose a hub or a meter was, in order."""
+    query = (
+        select(*_TENANCY)
+        .where(tenancies.c.kind == kind, tenancies.c.name == name)
+        .order_by(tenancies.c.started_at_ms, tenancies.c.tenancy_id)
+    )
+    return [Tenancy(*row) for row in connection.execute(query)]
+
+
+def find_household(connection: Connection, household_id: str) -> Household | None:
+    """Read a household."""
+    query = select(households.c.household_id, households.c.name, households.c.zone)
+    row = connection.execute(query.where(households.c.household_id == household_id)).one_or_none()
+    return None if row is None else Household(*row)
+
+
+def household_by_token(connection: Connection, token: str) -> str | None:
+    """Find the household that a token opens; the store keeps only the token's digest."""
+    query = select(household_tokens.c.household_id).where(
+        household_tokens.c.digest == _digest(token)
+    )
+    found: str | None = connection.execute(query).scalar_one_or_none()
+    return found
+
+
+def _meters_of(connection: Connection, hub: Hub) -> list[str]:
+    """List the meters that this hub reads and no other hub of its household does."""
+    scope = Scope.of(hub.household_id)
+    own = select(logs.c.meter).where(within(logs, scope), logs.c.thing == hub.thing)
+    others = select(logs.c.meter).where(within(logs, scope), logs.c.thing != hub.thing)
+    query = (
+        select(meters.c.meter)
+        .where(within(meters, scope), meters.c.meter.in_(own), meters.c.meter.not_in(others))
+        .order_by(meters.c.meter)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def _move(connection: Connection, kind: str, name: str, old: str, new: str, now_ms: int) -> None:
+    is_open = (
+        tenancies.c.kind == kind,
+        tenancies.c.name == name,
+        tenancies.c.household_id == old,
+        tenancies.c.ended_at_ms.is_(None),
+    )
+    ended = connection.execute(update(tenancies).where(*is_open).values(ended_at_ms=now_ms))
+    rows = [Tenancy(new, kind, name, now_ms, None)]
+    if not ended.rowcount:
+        rows.insert(0, Tenancy(old, kind, name, 0, now_ms))
+    connection.execute(insert(tenancies), [row._asdict() for row in rows])
+
+
+def _mint_token(connection: Connection, household_id: str, now_ms: int) -> str:
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    row = {"digest": _digest(token), "household_id": household_id, "created_at_ms": now_ms}
+    connection.execute(insert(household_tokens), [row])
+    return token
+
+
+def _digest(token: str) -> str:
+    # Tokens are 192 random bits: a plain digest cannot be searched through.
+    return hashlib.sha256(b"hearthlink household token v1\0" + token.encode()).hexdigest()

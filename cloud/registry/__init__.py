@@ -1,0 +1,1 @@
+"""Where hubs, their shadows and their jobs are governed: our own service, or AWS IoT Core."""

@@ -1,0 +1,62 @@
+"""The port behind which a fleet is governed: our own device service, or AWS IoT Core.
+
+Adapters: cloud/registry/selfhosted.py and cloud/registry/aws.py, held to one suite
+(tests/contracts/test_registry.py).
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+from cloud.jobs.rollout import Plan, Progress, RolloutState
+
+
+class ShadowView(NamedTuple):
+    """A shadow as the operator sees it."""
+
+    version: int
+    desired: dict[str, Any]
+    reported: dict[str, Any]
+
+
+class JobView(NamedTuple):
+    """A job as the operator sees it; `stage` counts from 0 among the plan's stages."""
+
+    job_id: str
+    document: bytes
+    plan: Plan
+    state: RolloutState
+    reason: str
+    stage: int
+    progress: Progress
+    created_at_ms: int
+    expires_at_ms: int
+
+
+class DeviceRegistry(Protocol):
+    """Things, their shadows and their jobs. Every call blocks, and is durable when it returns."""
+
+    def add_thing(self, thing: str) -> None:
+        """Make a thing known; again changes nothing. Raises BadInputError for a bad name."""
+
+    def desire(self, thing: str, shadow: str, state: dict[str, Any]) -> int:
+        """Put `state` in place of all that is desired; the hub hears the delta.
+
+        Returns the shadow's version. Raises BadInputError where it is too large, NotFoundError for
+        a thing that is not known.
+        """
+
+    def read_shadow(self, thing: str, shadow: str) -> ShadowView | None:
+        """Read a shadow; None where there is none."""
+
+    def begin_job(self, job_id: str, document: bytes, things: Sequence[str], plan: Plan) -> JobView:
+        """Ask these hubs, stage by stage; the same again is answered as the first time.
+
+        Raises BadInputError for a document, plan or thing that will not do, ProblemError 409 where
+        the name is another job's.
+        """
+
+    def find_job(self, job_id: str) -> JobView:
+        """Read a job and its progress; raises NotFoundError."""
+
+    def cancel_job(self, job_id: str) -> JobView:
+        """Take back what was not begun; raises NotFoundError, ProblemError 409 once ended."""

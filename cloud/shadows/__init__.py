@@ -1,0 +1,1 @@
+"""Device shadows: what the cloud wants of a hub and what the hub says that it has."""
