@@ -8,14 +8,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from agent.diagnosis import Diagnosis, HubFacts
 from agent.identity.place import Place
 from agent.jobs.journal import Job, Journal
 from agent.jobs.messages import Outcome
 from agent.jobs.runner import Course
-from agent.jobs.works import RestartWork, RotateWork, UpdateWork
+from agent.jobs.works import DiagnoseWork, RestartWork, RotateWork, UpdateWork
 from agent.update import starter
 from agent.update.installing import Updater
-from shared.errors import BadInputError, RetryableError
+from shared.errors import BadInputError, OperatorError, RetryableError
 from shared.jobs import Artefact, JobDocument, JobStatus, Operation
 from tests.support.artefacts import Maker, SlotsAs, first_slot, serving
 from tests.support.governing import LATER_MS
@@ -235,3 +236,26 @@ def test_slots_of_tests_are_slots(hub: Hub) -> None:
     """The fake differs in who runs alone."""
     assert isinstance(hub.slots, SlotsAs)
     assert hub.slots.is_usable("a")
+
+
+def test_a_diagnosis_is_kept_on_the_hub_and_sent_in_parts(hub: Hub, tmp_path: Path) -> None:
+    """Each part of the bundle is one detail of the report."""
+    diagnosis = Diagnosis(5, HubFacts("1.2.3", "3.11", "x86_64"), quarantined={"bad-crc": 2})
+    work = DiagnoseWork(lambda: diagnosis, tmp_path)
+
+    outcome = asyncio.run(work(hub.course(Operation.DIAGNOSE)))
+
+    assert outcome.status is JobStatus.SUCCEEDED
+    assert outcome.details["quarantined"] == '{"bad-crc":2}'
+    kept = msgspec.json.decode((tmp_path / "diagnosis.json").read_bytes(), type=Diagnosis)
+    assert kept == diagnosis
+
+
+def test_a_bundle_that_cannot_be_written_fails_the_job(hub: Hub, tmp_path: Path) -> None:
+    """With the reason; the hub goes on."""
+    diagnosis = Diagnosis(5, HubFacts("1.2.3", "3.11", "x86_64"))
+
+    with pytest.raises(OperatorError, match="cannot be written"):
+        asyncio.run(
+            DiagnoseWork(lambda: diagnosis, tmp_path / "none")(hub.course(Operation.DIAGNOSE))
+        )

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -116,7 +117,7 @@ def test_what_is_not_fitted_is_refused_in_words(
     ],
 )
 def test_a_program_that_cannot_run_or_go_back_is_refused(
-    updater: Updater, slots: SlotsAs, maker: Maker, changes: dict[str, object], words: str
+    updater: Updater, slots: SlotsAs, maker: Maker, changes: dict[str, Any], words: str
 ) -> None:
     """Found out before the swap, from the signed manifest; nothing of it stays."""
     archive, artefact = maker.make("1.1.0", **changes)
