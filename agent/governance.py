@@ -49,7 +49,7 @@ class Governance:
                 config.update_keys_file,
                 lambda: server_context(None, hub.certificate_time),
             )
-        self.remote = RemoteControl(hub.log, hub.own_pace, hub.set_pace, self._ailments)
+        self.remote = RemoteControl(hub.log, hub.own_pace, hub.set_pace, self.ailments)
         self._restarting = restarting
         self._desk = JobDesk()
         works: dict[Operation, Work] = {
@@ -58,7 +58,7 @@ class Governance:
                 lambda: read_diagnosis(hub, self.certificate_expires()), config.hub_state_dir
             ),
             Operation.ROTATE: RotateWork(lambda: self.rotate, self._fingerprint),
-            Operation.UPDATE: UpdateWork(updater, restarting.ask, self._standing),
+            Operation.UPDATE: UpdateWork(updater, restarting.ask, self.standing),
         }
         self.jobs = JobRunner(
             self._desk,
@@ -101,14 +101,15 @@ class Governance:
     def _fingerprint(self) -> str:
         return self.fingerprint()
 
-    def _standing(self) -> tuple[bool, bool]:
+    def standing(self) -> tuple[bool, bool]:
+        """Tell whether the cloud answers, and whether a meter was heard lately."""
         hub = self._hub
         now_ms = hub.machine.monotonic_ms()
         newest_ms = max((one.monotonic_ms for one in hub.latest.values()), default=None)
         is_heard = newest_ms is not None and now_ms - newest_ms < HEARD_WITHIN_MS
         return hub.session is not None and hub.session.is_answered, is_heard
 
-    def _ailments(self) -> dict[str, int]:
+    def ailments(self) -> dict[str, int]:
         """Count what must not become more while settings are on probation."""
         hub = self._hub
         counts = {

@@ -41,6 +41,24 @@ def test_a_program_on_trial_must_do_what_the_one_before_did(tmp_path: Path) -> N
     hub.log.close()
 
 
+def test_what_is_watched_while_settings_are_on_probation(tmp_path: Path) -> None:
+    """Commits that fail, parts that do not answer; and whether meters spoke lately is known."""
+    assembly = assemble(config(tmp_path))
+    governance, hub = assembly.governance, assembly.hub
+    before = governance.ailments()
+
+    hub.intake.counts.failed_commits += 1
+    hub.liveness.expect("commit", -1)
+
+    after = governance.ailments()
+    worse = {what for what, count in after.items() if count > before[what]}
+    assert worse == {"failed commits", "parts that do not answer"}
+    assert governance.standing() == (False, False)
+    take(hub, [telegram(1_000, START_MS)])
+    assert governance.standing() == (False, True)
+    hub.log.close()
+
+
 def test_a_hub_in_a_slot_says_so(tmp_path: Path) -> None:
     """The slot is in its health; this test's program runs from none."""
     first_slot(tmp_path / "slots", "1.0.0")

@@ -6,16 +6,20 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent import wipe_command
 from agent.app import assemble
 from agent.config import Config
 from agent.home.pinfile import PinFile
+from agent.uplink.port import Channel, Event
 from agent.wiping import MARK, finish_wiping, is_ours, settings_left, wipe
 from shared.errors import OperatorError
+from tests.support.fakes import FakeCloud, FakeUplink
 from tests.support.hubs import METER, START_MS, config_in, take, telegram
 from tests.support.power import PowerCutError, cut_after
 
@@ -189,3 +193,54 @@ def test_marks_and_drafts_are_ours() -> None:
     assert is_ours(".log-marks.new")
     assert not is_ours(MARK)
     assert not is_ours("hubble.jpg")
+
+
+class AnsweringUplink(FakeUplink):
+    """An uplink with the smallest cloud behind it, which takes what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cloud = FakeCloud(time_ms=START_MS)
+
+    async def start(self, deliver: Callable[[Event], None]) -> None:
+        """Connect at once."""
+        await super().start(deliver)
+        asyncio.get_running_loop().call_soon(self.connect)
+
+    def publish(self, channel: Channel, payload: bytes, subject: str = "") -> bool:
+        """Answer with receipts."""
+        is_taken = super().publish(channel, payload, subject)
+        for receipt in self.cloud.take(channel, payload) if is_taken else []:
+            asyncio.get_running_loop().call_soon(self.arrive, Channel.RECEIPTS, receipt)
+        return is_taken
+
+
+def test_the_backlog_leaves_first_and_the_cloud_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is lost, and the health says that the hub is nobody's any more."""
+    state = tmp_path / "state"
+    lived_in(state)
+    uplink = AnsweringUplink()
+    monkeypatch.setattr("agent.app.open_uplink", lambda *_: uplink)
+    for name, value in (
+        ("HUB_STATE_DIR", str(state)),
+        ("HUB_CLOCK", "meter"),
+        ("METER_LINK", "replay:none"),
+        ("UPLINK_HOST", "cloud.example.org"),
+        ("UPLINK_CA_FILE", "ca"),
+        ("UPLINK_CERTIFICATE_FILE", "crt"),
+        ("UPLINK_KEY_FILE", "key"),
+        ("CONSENT_GRANULARITY", "10s"),
+    ):
+        monkeypatch.setenv(f"HEARTHLINK_{name}", value)
+
+    status = wipe_command.run(["--yes", "--json", "--drain-s", "20"])
+
+    said = json.loads(capsys.readouterr().out)
+    health = msgspec.json.decode(uplink.taken(Channel.HEALTH_UPDATE)[-1])["state"]["reported"]
+    assert (status, said["was_told"], said["lost_samples"]) == (0, True, 0)
+    assert len(uplink.cloud.samples) == 20
+    assert health["problems"][0].startswith("wiped: ")
+    assert health["meters"] in (None, [])
+    assert list(state.iterdir()) == []
