@@ -92,6 +92,7 @@ def assemble(config: Config, restarting: Restarting | None = None) -> Assembly:
         membership = _membership(hub, listeners)
         governance.rotate = membership.rotate
         governance.fingerprint = membership.fingerprint
+        governance.authority_file = membership.authority_file
         membership.open()
     hub.ask_system_clock()
     hub.restore()

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.config import load_config, restart_command
+from agent.config import load_config, restart_command, service_manager
 from agent.restarting import become
 from shared.cli import EXIT_OK
 from shared.errors import OperatorError
@@ -39,7 +39,8 @@ def run(arguments: Sequence[str]) -> int:
         if error is None:
             raise
         raise error from group
-    if is_restart:
+    # A service manager has been told that this process stops, and starts the next one itself.
+    if is_restart and not service_manager().address:
         become(restart_command())
     return EXIT_OK
 

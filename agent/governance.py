@@ -5,7 +5,9 @@ Built by app.py; each part decides for itself (remote.py, jobs/, update/).
 
 import asyncio
 import secrets
+import ssl
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from agent.hub import Hub
 from agent.identity.place import Place
@@ -38,6 +40,7 @@ class Governance:
         self._hub = hub
         self.certificate_expires: Callable[[], int | None] = lambda: None
         self.fingerprint: Callable[[], str] = lambda: ""
+        self.authority_file: Callable[[], Path | None] = lambda: config.uplink_ca_file
         self.rotate: Callable[[], Awaitable[Place]] | None = None
         self.page: tuple[str, int] | None = None
         self.slots = Slots(config.update_slots_dir) if config.update_slots_dir else None
@@ -47,7 +50,7 @@ class Governance:
             updater = Updater(
                 self.slots,
                 config.update_keys_file,
-                lambda: server_context(None, hub.certificate_time),
+                self._open_context,
             )
         self.remote = RemoteControl(hub.log, hub.own_pace, hub.set_pace, self.ailments)
         self._restarting = restarting
@@ -97,6 +100,14 @@ class Governance:
         if trial.was_answered and not (hub.session is not None and hub.session.is_answered):
             faults.append("the cloud has not answered")
         return faults
+
+    def _open_context(self) -> ssl.SSLContext:
+        """Believe the authorities of the system, and the one of the hub's own cloud."""
+        context = server_context(None, self._hub.certificate_time)
+        own = self.authority_file()
+        if own is not None and own.exists():
+            context.load_verify_locations(cafile=own)
+        return context
 
     def _fingerprint(self) -> str:
         return self.fingerprint()

@@ -2,9 +2,15 @@
 
 import asyncio
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from agent import app, cli
 from agent.app import assemble
@@ -59,6 +65,39 @@ def test_what_is_watched_while_settings_are_on_probation(tmp_path: Path) -> None
     hub.log.close()
 
 
+def test_updates_may_lie_on_the_clouds_own_server(tmp_path: Path) -> None:
+    """Its authority is believed beside those of the system."""
+    assembly = assemble(config(tmp_path))
+    governance = assembly.governance
+    before = len(governance._open_context().get_ca_certs())
+    authority = tmp_path / "authority.crt"
+    authority.write_bytes(make_authority())
+
+    governance.authority_file = lambda: authority
+
+    assert len(governance._open_context().get_ca_certs()) == before + 1
+    assembly.hub.log.close()
+
+
+def make_authority() -> bytes:
+    """Make a certificate that signs itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a cloud of one's own")])
+    begins = datetime(2026, 1, 1, tzinfo=UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(7)
+        .not_valid_before(begins)
+        .not_valid_after(begins + timedelta(days=3_650))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return certificate.public_bytes(Encoding.PEM)
+
+
 def test_a_hub_in_a_slot_says_so(tmp_path: Path) -> None:
     """The slot is in its health; this test's program runs from none."""
     first_slot(tmp_path / "slots", "1.0.0")
@@ -99,7 +138,7 @@ def test_a_hub_that_is_asked_to_starts_itself_anew(
 def test_what_started_the_hub_starts_it_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The slots' starter where there is one, else the same command."""
+    """The slots' starter where there is one, else the same command; systemd does it itself."""
     became: list[list[str]] = []
 
     async def serve(_: Config) -> bool:
@@ -112,6 +151,8 @@ def test_what_started_the_hub_starts_it_again(
 
     assert cli.run([]) == 0
     monkeypatch.setenv("HEARTHLINK_STARTED_BY", '["/usr/bin/python3", "/usr/lib/start.py"]')
+    assert cli.run([]) == 0
+    monkeypatch.setenv("NOTIFY_SOCKET", "/run/systemd/notify")
     assert cli.run([]) == 0
 
     assert became == [
@@ -127,7 +168,7 @@ def test_a_command_that_cannot_be_read_is_not_used(written: str) -> None:
 
 
 def test_the_process_becomes_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    """systemd sees one main process throughout."""
+    """Number and terminal stay."""
     became: list[tuple[str, list[str]]] = []
     monkeypatch.setattr("os.execv", lambda path, words: became.append((path, words)))
 
