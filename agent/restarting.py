@@ -1,7 +1,7 @@
 """How the hub starts itself anew: it stops in order, and the same process becomes the next one.
 
-A service manager starts the next one by itself; then the process ends. What started it, starts it again: the starter of the slots where there is one, which then chooses
-the slot.
+A service manager starts the next one by itself; then the process just ends. What started the hub
+starts it again: the starter of the slots where there is one, which then chooses the slot.
 """
 
 import logging

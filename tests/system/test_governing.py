@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,7 @@ def test_a_rollout_is_done_by_the_hub_and_seen_by_the_cloud(
             content = json.dumps(asked).encode()
             rollouts.begin(job_id, content, [THING], Plan(stages=(100,)), START_MS)
             behind.carry(cloud.tell(START_MS))
-            await until(lambda done=f"{job_id}/1": journal.outcome_of(done) is not None)
+            await until(partial(_has_ended, journal, f"{job_id}/1"))
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 
@@ -109,6 +110,10 @@ def test_a_rollout_is_done_by_the_hub_and_seen_by_the_cloud(
     ended = {one: execution(database, one) for one in ("job-1", "job-2")}
     assert ended["job-1"] == (JobStatus.SUCCEEDED, {"done": "yes"})
     assert ended["job-2"] == (JobStatus.REJECTED, {"reason": "not on this hub"})
+
+
+def _has_ended(journal: Journal, key: str) -> bool:
+    return journal.outcome_of(key) is not None
 
 
 def execution(database: Database, job_id: str) -> tuple[JobStatus, dict[str, str]]:
