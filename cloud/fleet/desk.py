@@ -6,6 +6,7 @@ what is refused; the rules are in claims.py and enrolment.py.
 
 import logging
 import threading
+from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,7 +66,16 @@ class ClaimDesk:
         installer: str = "",
         minutes: int = claims.DEFAULT_MINUTES,
     ) -> Offer:
-        """Make a claim; raises BadInputError for what cannot be claimed."""
+        """Make a claim; raises BadInputError for what cannot be claimed.
+
+        Raises ProblemError where no broker is set that a hub could be sent to.
+        """
+        if not self._broker_host():
+            raise ProblemError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "no claim can be redeemed: it is not known where hubs reach the broker",
+                hint="set hub_broker_host",
+            )
         with self._database.writing() as connection:
             made = claims.make_claim(
                 connection,
@@ -98,7 +108,7 @@ class ClaimDesk:
             claim_certificate=answer.certificate,
             expires_at_ms=answer.expires_at_ms,
             template=answer.claim_id,
-            host=self._config.hub_broker_host or self._config.broker_host,
+            host=self._broker_host(),
             port=self._config.hub_broker_port or self._config.broker_port,
             authority=self.authority_pem(),
         )
@@ -143,6 +153,9 @@ class ClaimDesk:
     def _note_wrong(self, address: str) -> None:
         with self._pace_lock:
             self._pace.note_wrong(address, self._clock.monotonic_ms())
+
+    def _broker_host(self) -> str:
+        return self._config.hub_broker_host or self._config.broker_host
 
     def _host(self) -> str:
         return self._config.claim_host or f"{self._config.api_host}:{self._config.api_port}"

@@ -1,5 +1,6 @@
 """Claims: one code, one key, some minutes; and how the API tells of them."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -261,6 +262,7 @@ def test_claim_of_a_cloud_with_our_own_certificate_has_a_pin(cloud: SigningCloud
     config = config_in(
         cloud.directory,
         fleet_dir=cloud.authority.directory,
+        hub_broker_host=BROKER_HOST,
         api_cert=server.certificate,
         api_key=server.key,
     )
@@ -283,6 +285,50 @@ def test_cloud_without_a_fleet_says_so(tmp_path: Path) -> None:
     assert "fleet_dir" in answer.json()["hint"]
 
 
+def test_claim_that_leads_nowhere_is_not_made(cloud: SigningCloud) -> None:
+    """Before an installer stands in a hallway with it."""
+    config = config_in(cloud.directory, fleet_dir=cloud.authority.directory)
+    client = TestClient(create_app(config, cloud.clock))
+
+    answer = client.post(CLAIMS_PATH, json={}, headers=HEADERS)
+
+    assert problem(answer)[0] == 503
+    assert "hub_broker_host" in answer.json()["hint"]
+
+
+def test_certificate_of_somebody_else_needs_no_pin(cloud: SigningCloud, tmp_path: Path) -> None:
+    """The system trusts it, or the operator has seen to that."""
+    other = SigningCloud(tmp_path / "other")
+    server = other.authority.server
+    settings = {"api_cert": server.certificate, "api_key": server.key}
+    config = config_in(
+        cloud.directory,
+        fleet_dir=cloud.authority.directory,
+        hub_broker_host=BROKER_HOST,
+        **settings,
+    )
+    desk = create_app(config, cloud.clock).state.claim_desk
+
+    assert read_claim(desk.offer(SCOPE).text).pin == ""
+    other.close()
+
+
+def test_late_renewal_of_a_revoked_hub_is_refused(api: ClaimApi) -> None:
+    """With the code that its installer can look up."""
+    fleet = Fleet(api.cloud.authority.directory, api.cloud.clock)
+    issued = fleet.authority.issue("hub-1")
+    csr = renewal_csr(new_key(), "hub-1", read_key(issued.key))
+    body = json.dumps({"csr": csr}).encode()
+    with api.cloud.database.writing() as connection:
+        revoke(connection, "hub-1", api.cloud.now_ms)
+
+    answer = api.client.post(
+        RENEW_PATH, content=body, headers=fleet.headers("hub-1", RENEW_PATH, body)
+    )
+
+    assert problem(answer) == (403, "revoked")
+
+
 def test_old_claims_are_forgotten(cloud: SigningCloud) -> None:
     """After 90 days, when the next is made."""
     cloud.offer("hub-a")
@@ -301,7 +347,7 @@ def test_expired_certificate_renews_over_https(api: ClaimApi) -> None:
     issued = fleet.authority.issue("hub-1")
     signer, present = fleet.signer(issued), read_key(issued.key)
     api.cloud.pass_ms(1_200 * 86_400_000)
-    body = f'{{"csr": {renewal_csr(new_key(), "hub-1", present)!r}}}'.replace("'", '"').encode()
+    body = json.dumps({"csr": renewal_csr(new_key(), "hub-1", present)}).encode()
 
     answer = api.client.post(
         RENEW_PATH, content=body, headers=fleet.headers("hub-1", RENEW_PATH, body, signer=signer)

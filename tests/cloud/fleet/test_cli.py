@@ -97,7 +97,7 @@ def _cloud_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     config = tmp_path / "cloud.toml"
     config.write_text(
         f'state_dir = "{tmp_path}"\nfleet_dir = "{tmp_path / "fleet"}"\n'
-        'claim_host = "cloud.example.org"\n'
+        'claim_host = "cloud.example.org"\nhub_broker_host = "broker.example.org"\n'
     )
     return config
 

@@ -312,9 +312,12 @@ def test_what_keeps_failing_is_logged_once_an_hour(
     cloud = DeviceCloud(tmp_path)
     service = DeviceService(cloud.signing.config, cloud.signing.database, cloud.signing.clock, {})
 
+    with cloud.signing.database.writing() as connection:
+        shut_out(connection, "hub-a", cloud.signing.now_ms, None)
     for _ in range(3):
         service._tick()
 
+    assert service.counts["cut"] == 0
     assert [record.levelname for record in caplog.records].count("ERROR") == 1
     assert "broker_reload" in caplog.text
     assert service.counts["failed-revocation-list"] == 3
