@@ -65,6 +65,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 async def _provision(config: "Config", chosen: argparse.Namespace, display: "_Display") -> "Place":
+    from agent.provision.claimfile import ClaimFile  # noqa: PLC0415
     from agent.provision.joining import join  # noqa: PLC0415
     from agent.provision.renewing import renew  # noqa: PLC0415
 
@@ -76,7 +77,9 @@ async def _provision(config: "Config", chosen: argparse.Namespace, display: "_Di
         present = tools.identity.current()
         if present is not None:
             return present.place
-    return await join(tools, ticket, config.provision_host)
+    place = await join(tools, ticket, config.provision_host)
+    ClaimFile(config.provision_claim_file, config.provision_host).remove()
+    return place
 
 
 def make_tools(config: "Config", display: "_Display") -> "Tools":

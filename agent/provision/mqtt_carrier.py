@@ -14,6 +14,7 @@ from agent.uplink.access import CloudAccess
 from shared.errors import RetryableError
 
 KEEPALIVE_S = 30
+SUBSCRIBED_S_MAX = 20.0
 
 
 class MqttCarrier:
@@ -58,8 +59,10 @@ class MqttCarrier:
     async def subscribe(self, filters: Sequence[str]) -> None:
         """Subscribe; a broker may say yes and deliver nothing."""
         self._check(self._client.subscribe([(one, 1) for one in filters])[0])
-        ended = asyncio.create_task(self._subscribed.get())
-        await asyncio.wait_for(ended, KEEPALIVE_S)
+        try:
+            await asyncio.wait_for(self._subscribed.get(), SUBSCRIBED_S_MAX)
+        except TimeoutError as error:
+            raise RetryableError(f"{self._address} does not confirm a subscription") from error
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """Publish at QoS 1."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from shared.claims import read_claim
+from shared.claims import read_claim, write_claim
 from shared.enrolment import RedeemAnswer
 from shared.errors import BadInputError, OperatorError
 
@@ -13,7 +13,7 @@ MAX_FILE_BYTES = 64 * 1024
 
 
 def read_ticket(text: str, host: str = "") -> str | RedeemAnswer:
-    """Read a claim (checked, as it was written) or a bundle; raises OperatorError for neither.
+    """Read a claim, written out in full, or a bundle; raises OperatorError for neither.
 
     A bundle is the JSON of what redeeming answers with (`shared.enrolment.RedeemAnswer`); a code
     alone is redeemed at `host`.
@@ -21,11 +21,10 @@ def read_ticket(text: str, host: str = "") -> str | RedeemAnswer:
     try:
         if text.lstrip().startswith("{"):
             return msgspec.json.decode(text, type=RedeemAnswer)
-        read_claim(text, host)
+        return write_claim(read_claim(text, host))
     except (msgspec.MsgspecError, BadInputError) as error:
         hint = getattr(error, "hint", "") or "see docs/how-to/provision.md"
         raise OperatorError(f"this is no claim: {error}", hint=hint) from error
-    return text.strip()
 
 
 def read_ticket_file(path: Path, host: str = "") -> str | RedeemAnswer:

@@ -12,6 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from agent.identity.certificates import make_csr, public_der, renewal_proof
 from agent.identity.keys import FileKeyStore, KeyStore
 from agent.identity.token import TokenKeyStore
+from agent.uplink.access import CloudAccess
+from agent.uplink.signing import Signer
+from cloud.fleet.authority import LEAF_VALIDITY, Authority
+from cloud.hubauth import HubGate, HubRequest
+from shared.clock import SystemClock
 from shared.errors import OperatorError
 from tests.support.softhsm import software_token
 
@@ -98,6 +103,32 @@ def test_a_key_is_never_shown(store: KeyStore, tmp_path: Path) -> None:
 
     assert "PRIVATE" not in shown
     assert "4711" not in shown
+
+
+def test_https_requests_are_signed_with_it(store: KeyStore, tmp_path: Path) -> None:
+    """The uplink over HTTPS signs through either, and the cloud's gate believes it."""
+    authority = Authority(tmp_path / "fleet", SystemClock())
+    authority.prepare()
+    key = store.make(tmp_path)
+    issued = authority.sign("hub-1", key.public_key(), LEAF_VALIDITY)
+    certificate = tmp_path / "device.crt"
+    certificate.write_text(issued.chain_pem)
+    reached = store.reach(tmp_path)
+    access = CloudAccess(
+        "localhost",
+        1,
+        authority.certificate,
+        certificate,
+        reached if isinstance(reached, Path) else None,
+        token_key=None if isinstance(reached, Path) else reached,
+    )
+
+    fields = dict(Signer(access).sign("/v1/hub/hello", b"{}", SystemClock().utc_ms() // 1000))
+    fields["content-type"] = "application/json"
+    gate = HubGate(str(authority.issuer_certificate), SystemClock())
+    sender = gate.identify(HubRequest("POST", "https://x.invalid/v1/hub/hello", fields, b"{}"))
+
+    assert sender.thing == "hub-1"
 
 
 def test_a_tokens_key_does_not_leave_it(tmp_path: Path) -> None:
