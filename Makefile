@@ -51,7 +51,7 @@ soak: $(VENV)/.dev-ready prove ## the long runs of what CI runs shortly: mutatio
 	$(BIN)/python -m tests.soak.mutations --count 100000
 	$(BIN)/python -m tests.soak.frames --count 1000000
 	$(BIN)/python -m tests.soak.provisioning --count 1000 --sample 20
-	$(BIN)/python -m tests.faults.soak --cuts 10000 --kills 1000 --renewals 5000 --keep
+	$(BIN)/python -m tests.faults.soak --cuts 10000 --kills 1000 --renewals 5000 --modules 60 --keep
 
 # Seeds go on where the record ends, so that each run tries what none has tried.
 SCHEDULES ?= 20000

@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 
 from agent.config import Config, service_manager
 from agent.consent import Consent, decode_limit_state
+from agent.governance import Governance
 from agent.home.joining import JoinState
 from agent.home.page import JoinDoor, create_page, end_events
 from agent.home.pinfile import PinFile
@@ -35,6 +36,7 @@ from agent.provision.enrolment import Tools
 from agent.provision.proof import connect_once
 from agent.provision.tickets import read_ticket
 from agent.reporting import HealthReport
+from agent.restarting import Restarting
 from agent.sharing import LIMIT_FACT
 from agent.status import in_a_line, read_home_inputs
 from agent.timekeeping import ClockLedger
@@ -46,6 +48,7 @@ from agent.uplink.port import Uplink
 from agent.uplink.sender import SessionHooks, SessionRules
 from agent.uplink.session import Session
 from agent.watchdog import Watchdog
+from agent.wiping import finish_wiping
 from shared.clock import Clock, DrivenClock, SystemClock
 from shared.consent import Granularity
 from shared.errors import OperatorError
@@ -55,6 +58,7 @@ DRAIN_S = 10.0
 """How long a hub that is told to stop waits for the receipts of what it has just sent."""
 
 STATE_DIR_MODE = 0o700
+MDNS_HOST = "hearthlink.local"
 
 _logger = logging.getLogger(__name__)
 
@@ -65,6 +69,7 @@ class Assembly:
 
     hub: Hub
     report: HealthReport
+    governance: Governance
     membership: Membership | None
 
 
@@ -73,19 +78,33 @@ def build_hub(config: Config) -> Hub:
     return assemble(config).hub
 
 
-def assemble(config: Config) -> Assembly:
+def assemble(config: Config, restarting: Restarting | None = None) -> Assembly:
     """Open the database, wire the parts, and connect with the identity there is."""
     hub = _open_hub(config)
     report = HealthReport(hub)
+    governance = Governance(hub, restarting or Restarting())
+    governance.certificate_expires = lambda: report.certificate_expires_ms
+    listeners = _Listeners(report, governance)
     membership = None
     if config.uplink_host:
-        _join_by_files(hub, report)
+        _join_by_files(hub, listeners)
     else:
-        membership = _membership(hub, report)
+        membership = _membership(hub, listeners)
+        governance.rotate = membership.rotate
+        governance.fingerprint = membership.fingerprint
+        governance.authority_file = membership.authority_file
         membership.open()
     hub.ask_system_clock()
     hub.restore()
-    return Assembly(hub, report, membership)
+    return Assembly(hub, report, governance, membership)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listeners:
+    """Who hears of a new way to the cloud."""
+
+    report: HealthReport
+    governance: Governance
 
 
 def _open_hub(config: Config) -> Hub:
@@ -114,7 +133,7 @@ def _open_hub(config: Config) -> Hub:
     )
 
 
-def _join_by_files(hub: Hub, report: HealthReport) -> None:
+def _join_by_files(hub: Hub, listeners: _Listeners) -> None:
     """Connect with a certificate that was made elsewhere and named in the configuration."""
     config = hub.config
     certificate, key = config.uplink_certificate_file, config.uplink_key_file
@@ -129,15 +148,16 @@ def _join_by_files(hub: Hub, report: HealthReport) -> None:
         config.uplink_frames_prefix,
         hub.certificate_time,
     )
-    _attach(hub, report, Junction(open_uplink(config.uplink_kind, config.hub_thing, access)))
+    _attach(hub, listeners, Junction(open_uplink(config.uplink_kind, config.hub_thing, access)))
 
 
-def _attach(hub: Hub, report: HealthReport, junction: Junction) -> None:
-    report.attach(junction)
+def _attach(hub: Hub, listeners: _Listeners, junction: Junction) -> None:
+    listeners.report.attach(junction)
+    listeners.governance.attach(junction)
     hub.join(junction, _session(hub, junction))
 
 
-def _membership(hub: Hub, report: HealthReport) -> Membership:
+def _membership(hub: Hub, listeners: _Listeners) -> Membership:
     """Make what keeps the hub in the cloud that it was, or will be, provisioned for."""
     config = hub.config
     identity = IdentityFolder(config.identity_folder, open_keys(config))
@@ -151,7 +171,7 @@ def _membership(hub: Hub, report: HealthReport) -> Membership:
 
     def uplink_of(place: Place, present: Identity) -> Uplink:
         access = access_of(present.folder, place, identity.keys, hub.certificate_time)
-        report.certificate_expires_ms = present.facts.expires_ms
+        listeners.report.certificate_expires_ms = present.facts.expires_ms
         return open_uplink(place.kind, place.thing, access)
 
     return Membership(
@@ -161,7 +181,7 @@ def _membership(hub: Hub, report: HealthReport) -> Membership:
                 identity, carrier_of, prove, hub.certificate_time, now_ms, tell
             ),
             open_uplink=uplink_of,
-            attach=lambda junction: _attach(hub, report, junction),
+            attach=lambda junction: _attach(hub, listeners, junction),
             claim_file=ClaimFile(config.provision_claim_file, config.provision_host),
         ),
     )
@@ -177,8 +197,8 @@ def _session(hub: Hub, uplink: Uplink) -> Session:
         hub.log,
         uplink,
         SessionRules(
-            frame_interval_s=config.uplink_frame_interval_s,
-            backlog_frames_per_s=config.uplink_backlog_frames_per_s,
+            frame_interval_s=hub.pace.frame_interval_s,
+            backlog_frames_per_s=hub.pace.backlog_frames_per_s,
             start_delay_s=config.uplink_start_delay_s,
             chunk_rows=hub.chunk_rows,
             clock_pieces=lambda: hub.ledger.size,
@@ -223,15 +243,20 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def serve(config: Config) -> None:
-    """Run the hub until SIGTERM or SIGINT, then commit, send and close."""
+async def serve(config: Config) -> bool:
+    """Run the hub until SIGTERM or SIGINT, then commit, send and close.
+
+    Returns whether it is to be started anew: a job asked for that, or an update.
+    """
+    finish_wiping(config)
     listener = listen(config.page_host, config.page_port)
-    assembly = assemble(config)
+    restarting = Restarting()
+    assembly = assemble(config, restarting)
     hub = assembly.hub
     manager = service_manager()
     page = create_page(
         lambda: read_home_inputs(hub),
-        allowed_hosts=config.page_allowed_hosts,
+        allowed_hosts=page_hosts(config),
         pin=config.page_pin,
         set_granularity=hub.set_granularity,
         read_parts=lambda: Parts(manager.watchdog_s > 0, hub.liveness.late()),
@@ -247,6 +272,8 @@ async def serve(config: Config) -> None:
         page=listener.getsockname()[:2],
     )
     stop = asyncio.Event()
+    restarting.stop = stop.set
+    assembly.governance.page = listener.getsockname()[:2]
     loop = asyncio.get_running_loop()
     # Names are looked up and brokers connected to here; each thread brings a memory arena.
     loop.set_default_executor(ThreadPoolExecutor(max_workers=2, thread_name_prefix="links"))
@@ -254,7 +281,7 @@ async def serve(config: Config) -> None:
         loop.add_signal_handler(name, stop.set)
     _logger.info("display page on http://%s:%d", *listener.getsockname()[:2])
     try:
-        async with asyncio.TaskGroup() as group:
+        async with _announced(config, listener), asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve(sockets=[listener]), name="page")
             carrying = group.create_task(run_pipeline(hub), name="pipeline")
             feeding = group.create_task(watchdog.run(), name="watchdog")
@@ -268,6 +295,28 @@ async def serve(config: Config) -> None:
             await serving
     finally:
         await _close(hub)
+    return restarting.is_wanted
+
+
+def page_hosts(config: Config) -> frozenset[str]:
+    """Say to which names the page answers, besides those of loopback."""
+    announced = frozenset({MDNS_HOST}) if config.page_mdns else frozenset()
+    return config.page_allowed_hosts | announced
+
+
+def _announced(
+    config: Config, listener: socket.socket
+) -> contextlib.AbstractAsyncContextManager[object]:
+    if not config.page_mdns:
+        return contextlib.nullcontext()
+    try:
+        from agent.announcing import announced  # noqa: PLC0415 (weighs megabytes)
+    except ModuleNotFoundError as error:
+        raise OperatorError(
+            f"page.mdns needs the package {error.name}, which is not installed",
+            hint="pip install 'hearthlink[agent,mdns]', or set page.mdns = false",
+        ) from error
+    return announced(*listener.getsockname()[:2])
 
 
 def _join_door(membership: Membership | None, config: Config) -> JoinDoor | None:
@@ -285,6 +334,7 @@ def _join_door(membership: Membership | None, config: Config) -> JoinDoor | None
 def _mind(group: asyncio.TaskGroup, assembly: Assembly) -> "list[asyncio.Task[None]]":
     """Start what looks after the hub's place in its cloud."""
     tasks = [group.create_task(assembly.report.run(), name="report")]
+    tasks += assembly.governance.start(group)
     if assembly.membership is not None:
         tasks.append(group.create_task(assembly.membership.run(), name="membership"))
     return tasks

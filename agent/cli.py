@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent.allocator import spare_memory
-from agent.config import load_config
+from agent.config import load_config, restart_command, service_manager
+from agent.restarting import become
 from shared.cli import EXIT_OK
 from shared.errors import OperatorError
 
@@ -34,12 +35,15 @@ def run(arguments: Sequence[str]) -> int:
 
     config = load_config(chosen.config)
     try:
-        asyncio.run(serve(config))
+        is_restart = asyncio.run(serve(config))
     except ExceptionGroup as group:
         error = _operator_error(group)
         if error is None:
             raise
         raise error from group
+    # A service manager has been told that this process stops, and starts the next one itself.
+    if is_restart and not service_manager().address:
+        become(restart_command())
     return EXIT_OK
 
 

@@ -1,6 +1,8 @@
 """Reads the hub's one TOML file with its environment overrides, and checks all of it at once."""
 
+import json
 import os
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +26,9 @@ from shared.consent import Granularity
 from shared.errors import ConfigError
 
 ENVIRONMENT_PREFIX = "HEARTHLINK_"
+STARTED_BY = "HEARTHLINK_STARTED_BY"
+"""Set by the slots' starter: the command that chooses a slot again."""
+
 MIN_PIN_CHARS = 4
 SECRET_KEYS = frozenset(
     {
@@ -88,8 +93,11 @@ class Config:
     page_port: int
     page_allowed_hosts: frozenset[str]
     page_metrics: bool
+    page_mdns: bool
     page_pin: str
     consent_granularity: Granularity
+    update_slots_dir: Path | None
+    update_keys_file: Path | None
     tariff_electricity_file: Path | None
     tariff_gas_file: Path | None
 
@@ -219,6 +227,17 @@ def _contradictions(chosen: Mapping[str, Any]) -> list[str]:
     if chosen.get("page_pin") and len(chosen["page_pin"]) < MIN_PIN_CHARS:
         faults.append(f"page.pin: give at least {MIN_PIN_CHARS} characters, or none")
     return faults
+
+
+def restart_command(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Return what starts this hub anew: the slots' starter where it did, else the same command."""
+    try:
+        words = json.loads(environment.get(STARTED_BY, ""))
+    except ValueError:
+        words = None
+    if isinstance(words, list) and words and all(isinstance(word, str) for word in words):
+        return words
+    return [sys.executable, *sys.orig_argv[1:]]
 
 
 def service_manager(environment: Mapping[str, str] = os.environ) -> ServiceManager:

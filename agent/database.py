@@ -34,6 +34,16 @@ COPY_TRIES = 20
 MAX_LENGTHENED_BYTES = 1 << 33
 """A damaged header may claim any size; the file made of it is empty where nothing was."""
 
+READABLE_FROM = 3
+"""The oldest schema whose programs can go on with a database of the newest (docs/decisions/0022).
+
+A migration that only adds tables and indexes leaves it; one that does more raises it to its own
+number, and then there is no way back over it.
+"""
+
+READABLE_FACT = "readable_from"
+UNREADABLE = 1 << 31
+
 PLAIN_VFS, HUB_VFS = "unix", "unix-excl"
 """The hub keeps its database to itself: the WAL's index stays in memory then, which as a file would
 cost the card 14 KB of every commit (measured). Others read a copy (`open_copy`)."""
@@ -198,10 +208,16 @@ def migrations() -> list[tuple[int, str]]:
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Apply each missing migration in a transaction of its own; `user_version` counts them."""
+    """Apply each missing migration in a transaction of its own; `user_version` counts them.
+
+    A database of a newer program is gone on with where that program left word that it may be: so a
+    hub can go back to the version before. Raises OperatorError otherwise.
+    """
     known = migrations()
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > known[-1][0]:
+        if readable_from(connection) <= known[-1][0]:
+            return
         raise OperatorError(
             f"the hub's database {path} has schema {version}, this program knows {known[-1][0]}",
             hint="start the newer version of hearthlink that wrote it",
@@ -211,3 +227,18 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
             connection.executescript(
                 f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;"
             )
+    if readable_from(connection) != READABLE_FROM:
+        connection.execute(
+            "INSERT OR REPLACE INTO facts VALUES (?, ?)", (READABLE_FACT, b"%d" % READABLE_FROM)
+        )
+
+
+def readable_from(connection: sqlite3.Connection) -> int:
+    """Tell the oldest schema whose programs can go on with this database; a huge one if unknown."""
+    try:
+        found = connection.execute(
+            "SELECT value FROM facts WHERE name = ?", (READABLE_FACT,)
+        ).fetchone()
+        return int(found[0]) if found else UNREADABLE
+    except (sqlite3.Error, ValueError):
+        return UNREADABLE

@@ -20,6 +20,7 @@ from agent.latest import Latest, follow
 from agent.liveness import Liveness
 from agent.log import Log
 from agent.meters import MeterConfig
+from agent.pace import Pace
 from agent.pieces import Piece
 from agent.records import Batch, MeterLog
 from agent.rolebook import RoleBook
@@ -122,11 +123,25 @@ class Hub:
         self.tariffs = TariffShelf(log, config.tariff_electricity_file, config.tariff_gas_file)
         self._live_sent_ms: dict[str, int] = {}
         self._meter_tells_time = False
+        self.slot = ""
+        """The update slot that this program was started from."""
+        self.own_pace = self.pace = Pace(
+            config.uplink_frame_interval_s,
+            config.uplink_backlog_frames_per_s,
+            config.log_commit_window_s,
+            config.uplink_live,
+        )
 
     def join(self, uplink: Uplink, session: Session) -> None:
         """Have a cloud from now on: what is in the log goes there."""
         self.uplink, self.session = uplink, session
         self.joined.set()
+
+    def set_pace(self, pace: Pace) -> None:
+        """Commit and send at another pace from now on."""
+        self.pace = pace
+        if self.session is not None:
+            self.session.change_pace(pace.frame_interval_s, pace.backlog_frames_per_s)
 
     def now(self) -> Moment:
         """Say what time it is, by every clock the hub believes."""
@@ -339,7 +354,7 @@ class Hub:
     def _note_heard(self, heard: Heard) -> None:
         sample, now_ms = heard.sample, self.machine.monotonic_ms()
         self.latest[sample.meter] = follow(self.latest.get(sample.meter), heard, now_ms)
-        may_send = self.config.uplink_live and self.consent.now is Granularity.LIVE
+        may_send = self.pace.may_send_live(self.utc_ms()) and self.consent.now is Granularity.LIVE
         sent_ms = self._live_sent_ms.get(sample.meter, -LIVE_INTERVAL_MS)
         if self.uplink is not None and may_send and now_ms - sent_ms >= LIVE_INTERVAL_MS:
             live = Live(sample.meter, sample.medium, heard.at_ms, sample.registers)

@@ -24,6 +24,10 @@ MAX_PENDING_ROWS = 128
 """Past this a commit does not wait for its window: a replay gives thousands of rows a second."""
 
 MAX_PENDING_SPECIMENS = 512
+LEAST_WINDOW_S = 0.05
+LOOK_EVERY_S = 5.0
+"""How soon a window that was made shorter is noticed."""
+
 RETRY_S = 2.0
 """How long to wait before the same rows are written again to a disk that refused them."""
 
@@ -128,15 +132,17 @@ class Intake:
         )
 
     async def commit_every(
-        self, window_s: float, on_answer: Callable[[], None] = lambda: None
+        self, window_s: Callable[[], float], on_answer: Callable[[], None] = lambda: None
     ) -> None:
         """Commit once a window for ever: what a power cut can cost is one window of detail.
+
+        The window is asked for again meanwhile: a shorter one holds at once.
 
         `on_answer` is called whenever the disk has answered, be it with a refusal.
         """
         while True:
             on_answer()
-            await asyncio.sleep(max(window_s, 0.05))
+            await _wait_out(window_s)
             await self.commit()
 
     async def commit(self) -> bool:
@@ -205,6 +211,16 @@ class Intake:
             self.counts.doubts += 1
             detail = f"{doubt.register} = {doubt.value}"
             self.set_aside(moment, doubt.meter, doubt.reason, detail, b"")
+
+
+async def _wait_out(window_s: Callable[[], float]) -> None:
+    """Sleep until a window is over, however it changes meanwhile."""
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    left_s = max(window_s(), LEAST_WINDOW_S)
+    while left_s > 0:
+        await asyncio.sleep(min(left_s, LOOK_EVERY_S))
+        left_s = began_s + window_s() - loop.time()
 
 
 def _joined(first: Batch, then: Batch) -> Batch:

@@ -65,6 +65,10 @@ class Liveness:
         """Expect nothing more of a part: it has ended, or waits for another one."""
         self._parts.pop(part, None)
 
+    def knows(self, part: str) -> bool:
+        """Tell whether a part has answered, and is expected to again."""
+        return part in self._parts
+
     def late(self) -> dict[str, float]:
         """Name the parts that are late, each with the seconds since it last answered."""
         now_s = self._seconds()

@@ -12,6 +12,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from agent.identity.certificates import Facts
 from agent.identity.folder import Identity, IdentityFolder
@@ -111,6 +112,16 @@ class Membership:
         self.state.problem = self.state.hint = ""
         self.state.is_busy = True
         self._wake.set()
+
+    def fingerprint(self) -> str:
+        """Name the certificate in use; empty where there is none."""
+        present = self._identity.current()
+        return present.facts.fingerprint if present is not None else ""
+
+    def authority_file(self) -> Path | None:
+        """Name the file of the cloud's own authority, where it has one."""
+        present = self._identity.current()
+        return present.authority_file if present is not None else None
 
     async def rotate(self) -> Place:
         """Renew the certificate now, as a job may ask; raises as `agent.provision.renew` does."""

@@ -38,9 +38,10 @@ async def run_pipeline(hub: Hub) -> None:
     async with asyncio.TaskGroup() as group:
         for meter in hub.config.meters:
             group.create_task(_keep_reading(hub, meter), name=_part(meter))
-        window_s = hub.config.log_commit_window_s
-        answered = partial(hub.liveness.expect, COMMIT, window_s + COMMIT_SLACK_S)
-        group.create_task(hub.intake.commit_every(window_s, answered), name="commit")
+        group.create_task(
+            hub.intake.commit_every(lambda: hub.pace.commit_window_s, partial(_note_commit, hub)),
+            name="commit",
+        )
         group.create_task(_watch_clock(hub), name="clock")
         group.create_task(_free_stored(hub), name="free")
         group.create_task(_seal(hub), name="seal")
@@ -108,6 +109,10 @@ async def _converse(hub: Hub) -> None:
         await hub.joined.wait()
     if hub.session is not None:
         await hub.session.run()
+
+
+def _note_commit(hub: Hub) -> None:
+    hub.liveness.expect(COMMIT, hub.pace.commit_window_s + COMMIT_SLACK_S)
 
 
 def _part(meter: MeterConfig) -> str:

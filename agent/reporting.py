@@ -91,6 +91,7 @@ def read_health(hub: Hub, certificate_expires_ms: int | None) -> HubHealth:
         backlog_samples=inputs.hub.backlog_samples,
         certificate_expires_ms=certificate_expires_ms,
         card_life_days=None if left is None else int(left),
+        slot=hub.slot,
         meters=[
             MeterHealth(
                 meter,

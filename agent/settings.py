@@ -288,6 +288,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("page.port", 8080, "port of the display page", whole(0, MAX_PORT)),
     Setting("page.allowed_hosts", [], "further host names the page answers to", hosts),
     Setting("page.metrics", False, "serve /metrics, for Prometheus", yes_or_no),
+    Setting(
+        "page.mdns",
+        False,
+        "announce the page on the home network as hearthlink.local (extra [mdns])",
+        yes_or_no,
+    ),
     Setting("page.pin", "", "PIN for changes on the page; empty: the page is read-only", text),
     Setting(
         "consent.granularity",
@@ -295,6 +301,14 @@ SETTINGS: tuple[Setting, ...] = (
         "what may leave the hub until the household chooses: live, 10s, half-hourly, daily, none",
         one_of(*Granularity),
     ),
+    Setting(
+        "update.slots_dir",
+        "",
+        "folder of the program's two slots, which updates go into; empty: no updates over the "
+        "uplink. The slots' starter sets it",
+        path,
+    ),
+    Setting("update.keys_file", "", "the maker's public keys, a line each: KEY-ID BASE64", path),
     Setting("tariff.electricity_file", "", "the electricity tariff, JSON", path),
     Setting("tariff.gas_file", "", "the gas tariff, JSON", path),
 )

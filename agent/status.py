@@ -63,7 +63,7 @@ def _hub_state(hub: Hub) -> HubState:
         if session
         else 0,
         uncommitted_samples=hub.intake.pending_rows,
-        commit_window_s=round(hub.config.log_commit_window_s),
+        commit_window_s=round(hub.pace.commit_window_s),
         granularity=hub.consent.now.value,
         thinned_samples=hub.retention.thinned,
         untimed_samples=hub.retention.untimed,

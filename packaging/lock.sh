@@ -22,13 +22,14 @@ compile() {
 
 # dev is the widest. The others start from its pins and hashes, so that any two install together.
 compile dev ${LOCK_UPGRADE:+--upgrade} \
-    --extra agent --extra aws --extra cloud --extra cloud-aws --extra zigbee --extra dev
-for narrower in build agent aws cloud cloud-aws bench zigbee; do
+    --extra agent --extra aws --extra cloud --extra cloud-aws --extra zigbee --extra mdns --extra dev
+for narrower in build agent aws mdns cloud cloud-aws bench zigbee; do
     cp requirements/dev.lock "requirements/$narrower.lock"
 done
 compile build --only-build-deps --build-deps-for wheel --build-deps-for editable
 compile agent --extra agent
 compile aws --extra agent --extra aws
+compile mdns --extra agent --extra mdns
 compile cloud --extra cloud
 compile cloud-aws --extra cloud --extra cloud-aws
 compile bench --extra agent --extra cloud --extra bench

@@ -4,7 +4,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from agent.database import migrations
+from agent.database import UNREADABLE, migrations, readable_from
 from agent.doctor.check import Check, Result
 from agent.doctor.reading import read_declared, read_held, read_logs, read_rows, read_stored
 from agent.home.words import format_count
@@ -36,11 +36,14 @@ def check_database(path: Path) -> Check:
 def check_schema(connection: sqlite3.Connection) -> Check:
     """Check the schema's number against this program's."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    return judge_schema(version, migrations()[-1][0])
+    return judge_schema(version, migrations()[-1][0], readable_from(connection))
 
 
-def judge_schema(version: int, known: int) -> Check:
-    """Say how a schema of this number fits a program that knows another."""
+def judge_schema(version: int, known: int, readable: int = UNREADABLE) -> Check:
+    """Say how a schema fits a program; `readable` is the oldest whose programs may go on."""
+    if version > known >= readable:
+        finding = f"version {version} of a newer program; this one knows {known}, and can go on"
+        return Check("schema", Result.OK, finding)
     if version > known:
         finding = f"version {version}, this program knows {known}"
         fix = "start the newer version of hearthlink that wrote it"

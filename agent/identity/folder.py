@@ -163,6 +163,12 @@ class IdentityFolder:
         remove(self.folder / JOURNAL)
         self.tidy()
 
+    def destroy(self) -> None:
+        """Destroy every identity and its key: this hub is nobody's any more."""
+        for entry in self.folder.iterdir() if self.folder.is_dir() else ():
+            if entry.is_dir() and not entry.is_symlink():
+                self._destroy(entry)
+
     def tidy(self) -> None:
         """Mend what a power cut left: half a swap, folders that nothing names."""
         if self._named(NEXT) and self._named(NEXT) == self._named(CURRENT):

@@ -35,7 +35,7 @@ class Junction:
         return self._transport is not None and self._transport.publish(channel, payload, subject)
 
     def recall(self) -> bool:
-        """Drop what has not left yet."""
+        """Drop what waits in the transport and has not left; tell whether anything did."""
         return self._transport is not None and self._transport.recall()
 
     async def stop(self) -> None:

@@ -65,9 +65,15 @@ class Uplink(Protocol):
     def publish(self, channel: Channel, payload: bytes, subject: str = "") -> bool:
         """Hand a message over without blocking; False where there is no connection to take it.
 
+        <<<<<<< HEAD
+        `subject` names the job that JOB_UPDATE is about. False too for a channel that this
+        transport does not carry: over HTTPS there are no shadows but the tariff, and no jobs.
+        Before a hello goes the hub's status: who began to listen meanwhile learns it is online.
+        =======
         Before a hello goes the hub's status: who began to listen meanwhile learns it is online.
         `subject` names the job that JOB_UPDATE is about. False too for a channel that this
         transport does not carry: over HTTPS there are no shadows but the tariff, and no jobs.
+        >>>>>>> ident5
         """
 
     def recall(self) -> bool:

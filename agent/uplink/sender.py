@@ -100,6 +100,11 @@ class Sender:
         self._pause_s = math.inf
         self._jitter = random.Random()  # noqa: S311 (spreads load, guards no secret)
 
+    def change_pace(self, rules: SessionRules) -> None:
+        """Go by other rules from the next turn on; what was gathered to send with stays."""
+        self._rules = rules
+        self._bucket.rate_per_s = rules.backlog_frames_per_s
+
     def send(
         self,
         deliveries: Sequence[tuple[MeterLog, Delivery]],

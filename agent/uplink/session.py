@@ -6,6 +6,7 @@ but a receipt makes a row stored. Bytes go through the Uplink port, time comes a
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import math
 import random
@@ -132,6 +133,16 @@ class Session:
     def greet_soon(self) -> None:
         """Say hello as soon as one may be said again: something in it has changed."""
         self._wants_hello = True
+        self.wake()
+
+    def change_pace(self, frame_interval_s: float, backlog_frames_per_s: float) -> None:
+        """Have frames leave at another pace from now on."""
+        self._rules = dataclasses.replace(
+            self._rules,
+            frame_interval_s=frame_interval_s,
+            backlog_frames_per_s=backlog_frames_per_s,
+        )
+        self._sender.change_pace(self._rules)
         self.wake()
 
     def left_ms(self) -> int | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.database import migrate, migrations, open_database, open_reader
+from agent.database import READABLE_FROM, migrate, migrations, open_database, open_reader
 from agent.log import Log
 from agent.timekeeping import ClockLedger
 from shared.consent import Granularity
@@ -90,6 +90,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "hub.sqlite"
     connection = open_database(path)
     connection.execute("PRAGMA user_version = 999")
+    connection.execute("UPDATE facts SET value = '999' WHERE name = 'readable_from'")
     connection.close()
 
     with pytest.raises(OperatorError, match="schema 999") as caught:
@@ -141,3 +142,68 @@ def test_stored_copies_of_old_schemas_open_twice(schema: Path, tmp_path: Path) -
         ]
         assert log.committed.execute("PRAGMA user_version").fetchone() == (len(migrations()),)
         log.close()
+
+
+LATER = [
+    (4, "CREATE TABLE later (id INTEGER PRIMARY KEY, said TEXT NOT NULL);"),
+    (5, "CREATE INDEX later_said ON later (said);"),
+]
+
+
+def test_a_log_survives_two_schemas_up_and_the_way_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older program goes on with what a newer one wrote, and the newer with what that added."""
+    path = tmp_path / "hub.sqlite"
+    newer = [*migrations(), *LATER]
+    log, meter_log = log_with(path, 3)
+    log.close()
+    with monkeypatch.context() as newly:
+        newly.setattr("agent.database.migrations", lambda: newer)
+        later = Log(path)
+        append(later, later.meters[METER], rows_every(2, first_seq=4))
+        later.write("INSERT INTO later VALUES (1, ?)", ("kept",))
+        later.close()
+
+    older = Log(path)
+    append(older, older.meters[METER], rows_every(2, first_seq=6))
+    older.close()
+
+    monkeypatch.setattr("agent.database.migrations", lambda: newer)
+    again = Log(path)
+    assert [row.seq for row in sound_rows(again, again.meters[METER])] == [1, 2, 3, 4, 5, 6, 7]
+    assert again.meters[METER].log_id == meter_log.log_id
+    assert again.committed.execute("PRAGMA user_version").fetchone() == (5,)
+    assert again.committed.execute("SELECT said FROM later").fetchall() == [("kept",)]
+    again.close()
+
+
+def test_a_schema_that_an_older_program_would_spoil_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A migration that does more than add says so, and the older program keeps away."""
+    path = tmp_path / "hub.sqlite"
+    with monkeypatch.context() as newly:
+        newly.setattr("agent.database.migrations", lambda: [*migrations(), *LATER])
+        newly.setattr("agent.database.READABLE_FROM", 5)
+        open_database(path).close()
+
+    with pytest.raises(OperatorError, match="schema 5"):
+        open_database(path)
+
+
+def test_migrations_since_the_oldest_readable_schema_only_add(tmp_path: Path) -> None:
+    """READABLE_FROM is a promise: nothing that schema had has changed since."""
+    definitions = "SELECT name, sql FROM sqlite_master"
+    connection = sqlite3.connect(tmp_path / "then.sqlite")
+    for number, sql in migrations():
+        if number <= READABLE_FROM:
+            connection.executescript(sql)
+    then = dict(connection.execute(definitions))
+    connection.close()
+    connection = open_database(tmp_path / "now.sqlite")
+
+    now = dict(connection.execute(definitions))
+
+    connection.close()
+    assert then.items() <= now.items()

@@ -225,7 +225,7 @@ def test_commits_happen_once_a_window(desk: Desk) -> None:
     """The loop commits again and again until it is cancelled."""
 
     async def run() -> None:
-        task = asyncio.create_task(desk.intake.commit_every(0))
+        task = asyncio.create_task(desk.intake.commit_every(lambda: 0))
         desk.take(1)
         await asyncio.sleep(0.3)
         task.cancel()

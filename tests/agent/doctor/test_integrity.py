@@ -90,7 +90,7 @@ def test_reading_folds_no_journal_in(path: Path, tmp_path: Path) -> None:
     with open_database(copy / path.name) as connection:
         facts = connection.execute("SELECT name FROM facts").fetchall()
 
-    assert facts == [("store_id",)]
+    assert ("store_id",) in facts
     assert fingerprint(copy) == before
 
 
@@ -164,6 +164,7 @@ def test_the_schema_is_compared_with_the_programs(version: int, result: Result) 
 
 def test_the_schema_is_read_from_the_file(path: Path) -> None:
     """A file of a later program is found out."""
+    damage(path, "DELETE FROM facts WHERE name = 'readable_from'")
     damage(path, f"PRAGMA user_version = {migrations()[-1][0] + 1}")
 
     with open_database(path) as connection:

@@ -1,0 +1,165 @@
+"""The way of an artefact into the spare slot: judged, fetched, checked, unpacked, put on trial.
+
+Each step may be cut off and done again. Nothing of an artefact is looked into before its hash is
+the signed one; nothing runs before a restart.
+"""
+
+import asyncio
+import logging
+import platform
+import random
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from agent.database import READABLE_FROM, migrations
+from agent.update.download import (
+    OpenContext,
+    check_content,
+    check_room,
+    fetch_some,
+    forget_others,
+    part_of,
+)
+from agent.update.keys import check_signature, read_keys
+from agent.update.slots import MANIFEST, Manifest, Slots, Trial, read_manifest
+from agent.update.source import read_url
+from agent.update.unpacking import unpack
+from agent.uplink.pacing import Backoff
+from agent.versions import own_version
+from shared.errors import BadInputError, RetryableError
+from shared.jobs import Artefact, Target, version_key
+
+ANY_MACHINE = "any"
+FETCH_AGAIN_S = (2.0, 600.0)
+MAX_FRUITLESS = 24
+"""Tries that bring not one byte: three hours of a server that is away."""
+
+NOT_FITTED = {
+    Target.PANEL: "this hub has no display panel configured, so its firmware goes nowhere",
+    Target.RADIO: "this hub has no radio configured that takes firmware from it",
+}
+
+_Result = TypeVar("_Result")
+
+_logger = logging.getLogger(__name__)
+
+
+class Updater:
+    """Installs artefacts into one hub's slots."""
+
+    def __init__(
+        self,
+        slots: Slots,
+        keys_file: Path | None,
+        open_context: OpenContext,
+        pauses: tuple[float, float] = FETCH_AGAIN_S,
+    ) -> None:
+        self.slots = slots
+        self._keys_file = keys_file
+        self._open_context = open_context
+        self._pauses = pauses
+
+    def running_version(self) -> str:
+        """Tell the version of the program that runs."""
+        running = self.slots.running()
+        return self.slots.manifest(running).version if running else own_version()
+
+    def judge(self, artefact: Artefact) -> None:
+        """Raise BadInputError or OperatorError, with the reason, for what must not be installed."""
+        if artefact.target is not Target.AGENT:
+            raise BadInputError(NOT_FITTED[artefact.target])
+        check_signature(artefact, read_keys(self._keys_file))
+        held = max(self.running_version(), self.slots.floor(), key=version_key)
+        if version_key(artefact.version) <= version_key(held):
+            raise BadInputError(
+                f"version {artefact.version} is not newer than {held}, which this hub has had"
+            )
+
+    def judge_by_hand(self, artefact: Artefact, *, is_first: bool) -> None:
+        """Judge an artefact that a person brings; the first into empty slots may be any signed."""
+        if is_first and artefact.target is Target.AGENT:
+            check_signature(artefact, read_keys(self._keys_file))
+        else:
+            self.judge(artefact)
+
+    async def fetch(self, artefact: Artefact, tell: Callable[[int], None]) -> Path:
+        """Fetch an artefact with as many tries as bring it on; raises as `fetch_some`."""
+        read_url(artefact.url)
+        incoming = self.slots.incoming()
+        forget_others(incoming, artefact)
+        backoff, fruitless = Backoff(*self._pauses, random.random), 0
+        while True:
+            held = _size(part_of(incoming, artefact))
+            try:
+                check_room(incoming, artefact)
+                return await in_thread(
+                    lambda is_wanted: fetch_some(
+                        artefact, incoming, self._open_context, is_wanted, tell
+                    )
+                )
+            except RetryableError as error:
+                has_come_on = _size(part_of(incoming, artefact)) > held
+                fruitless = 0 if has_come_on else fruitless + 1
+                if fruitless > MAX_FRUITLESS:
+                    raise
+                if has_come_on:
+                    backoff.reset()
+                _logger.info("the artefact is fetched again: %s", error)
+            await asyncio.sleep(backoff.next_s())
+
+    def install(self, archive: Path, artefact: Artefact, is_wanted: Callable[[], bool]) -> str:
+        """Check an archive's content and put it into the spare slot; return the slot's name."""
+        check_content(archive, artefact)
+        unpacked = self.slots.begin()
+        try:
+            unpack(archive, unpacked, is_wanted)
+            judge_manifest(read_manifest(unpacked / MANIFEST), artefact)
+        except BadInputError:
+            self.slots.tidy()
+            raise
+        return self.slots.install(unpacked)
+
+    def try_out(self, slot: str, trial: Trial) -> Trial:
+        """Have the slot started next time, on trial; `trial` says all but from where to where."""
+        begun = msgspec.structs.replace(trial, slot=slot, previous=self.slots.running())
+        self.slots.try_out(begun)
+        forget_others(self.slots.incoming())
+        return begun
+
+
+def judge_manifest(manifest: Manifest, artefact: Artefact) -> None:
+    """Raise BadInputError for a program that cannot run here, or from which none could go back."""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    known = migrations()[-1][0]
+    if manifest.version != artefact.version:
+        raise BadInputError(f"signed as {artefact.version}, the slot says {manifest.version}")
+    if manifest.python != python:
+        raise BadInputError(f"it is for Python {manifest.python}, this hub has {python}")
+    if manifest.machine not in (ANY_MACHINE, platform.machine()):
+        raise BadInputError(f"it is for {manifest.machine}, this hub is {platform.machine()}")
+    if manifest.readable_from > known or manifest.schema < READABLE_FROM:
+        raise BadInputError(
+            f"its database (schema {manifest.schema}, readable from {manifest.readable_from}) "
+            f"leaves no way back to this program, which knows {known}; install a version between"
+        )
+
+
+async def in_thread(call: Callable[[Callable[[], bool]], _Result]) -> _Result:
+    """Run what blocks in a thread, and have it stop when this task is cancelled."""
+    stop = threading.Event()
+    try:
+        return await asyncio.to_thread(call, lambda: not stop.is_set())
+    finally:
+        stop.set()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
