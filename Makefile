@@ -28,6 +28,9 @@ RADIO := $(if $(findstring zigbee,$(ARGS))$(findstring mixed,$(ARGS)),$(VENV)/.z
 demo: $(VENV)/.demo-ready $(RADIO) ## one household, from simulated meter to API; ARGS="--seconds 60 --json"
 	@$(BIN)/hearthlink demo $(ARGS)
 
+# Most tests wait for real parts to start: more of them at a time than there are cores.
+WORKERS ?= 3
+
 # Both mostly wait, for processes and for time to pass: side by side they take as long as one.
 test: check ## everything: check, all tests with coverage, fast tests on the wheel
 	@said=$$(mktemp); trap 'rm -f "$$said"' EXIT; \
@@ -82,9 +85,7 @@ setup: $(VENV)/.dev-ready ## make .venv with everything a developer needs
 
 tests: $(VENV)/.dev-ready
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest -q $(ARGS)
-	$(BIN)/coverage combine -q
-	$(BIN)/coverage report
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 wheel-tests: $(VENV)/.dev-ready
 	packaging/test-wheel.sh $(BIN)/python
