@@ -25,5 +25,5 @@ mkdir "$room/run"
 # tests/docs checks the documentation against the source, which is absent here on purpose.
 cp -r tests docs pyproject.toml "$room/run/"
 cd "$room/run"
-PYTHONDONTWRITEBYTECODE=1 "$room/venv/bin/python" -m pytest -q -m 'not slow' --ignore=tests/bench --ignore=tests/docs \
+PYTHONDONTWRITEBYTECODE=1 "$room/venv/bin/python" -m pytest -q -n 2 --dist worksteal -m 'not slow' --ignore=tests/bench --ignore=tests/docs \
     -p no:cacheprovider "${@:2}"
