@@ -14,6 +14,8 @@ from fastapi_offline import FastAPIOffline
 from cloud import errors, health
 from cloud.bootstrap import open_database
 from cloud.config import Config
+from cloud.costs import comparison, prepayment, preview
+from cloud.costs import endpoints as costs
 from cloud.db import Database
 from cloud.households.repository import household_of
 from cloud.households.revocations import may_be_live
@@ -25,8 +27,8 @@ from cloud.ingest.service import IngestService
 from cloud.live import LiveFeed
 from cloud.mqtt import BrokerLink, Subscription
 from cloud.parts import Parts
-from cloud.readings import cost
 from cloud.readings import endpoints as meters
+from cloud.tariffs import catalogue_endpoints as catalogue
 from cloud.tariffs import endpoints as tariffs
 from shared import topics
 from shared.calendar import check_zone
@@ -66,7 +68,9 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
     )
     app.state.hub_door = _hub_door(config, database, clock)
     errors.install(app)
-    for feature in (health, gateways, consent, meters, cost, tariffs, dead_letters, hubs):
+    for feature in (health, gateways, consent, meters, dead_letters, hubs):
+        app.include_router(feature.router)
+    for feature in (costs, preview, comparison, prepayment, tariffs, catalogue):
         app.include_router(feature.router)
     return app
 

@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
@@ -13,16 +14,20 @@ from cloud.households.revocations import find_revocation
 from cloud.parts import Parts, Shared
 from cloud.scope import Scope
 from cloud.tariffs import shadow
+from cloud.tariffs.agreements import put_agreements, read_agreements
+from cloud.tariffs.catalogue import read_offers
 from cloud.tariffs.repository import hubs_of_meter, put_tariff, read_tariff, tariffs_of_hub
-from shared.errors import BadInputError
+from shared.errors import BadInputError, ConfigError
 from shared.protocol import MAX_MESSAGE_BYTES
 from shared.readings import MAX_METER_ID_CHARS
 from shared.tariffs import (
     MAX_TARIFF_BYTES,
+    Flow,
     Tariff,
     decode_tariff,
     encode_tariff,
 )
+from shared.tariffs.agreements import Agreement, decode_agreements
 
 EXAMPLE: dict[str, Any] = {
     "name": "Two rates",
@@ -50,6 +55,11 @@ EXAMPLE: dict[str, Any] = {
     ],
 }
 
+AGREEMENTS: list[dict[str, Any]] = [
+    {"starts_on": "2025-04-01", "ends_on": "2026-04-01"},
+    {"starts_on": "2026-04-01", "tariff_code": "E-1R-AGILE-24-10-01-C"},
+]
+
 router = APIRouter(prefix="/v1/meters", tags=["tariffs"], responses=RESPONSES)
 
 
@@ -71,6 +81,10 @@ async def put(meter: str, request: Request, parts: Shared, scope: Caller) -> Res
     if len(meter) > MAX_METER_ID_CHARS:
         raise BadInputError(f"meter id of {len(meter)} characters")
     tariff = decode_tariff(await _read_body(request))
+    if tariff.flow is not Flow.IMPORT:
+        raise ConfigError(
+            "tariff", ["flow = export: a meter's own tariff is of what it imports; see agreements"]
+        )
     await run_in_threadpool(_put, parts, scope, meter, tariff)
     return Response(encode_tariff(tariff), media_type=JSON)
 
@@ -116,6 +130,60 @@ def _put(parts: Parts, scope: Scope, meter: str, tariff: Tariff) -> None:
         for thing, tariffs in of_hubs.items():
             publication = shadow.delta(thing, tariffs, now_ms)
             parts.publish(publication.topic, publication.payload)
+
+
+@router.put(
+    "/{meter}/agreements",
+    summary="Set the agreements of a meter",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {JSON: {"schema": {"type": "array"}, "example": AGREEMENTS}},
+        }
+    },
+)
+async def put_all(meter: str, request: Request, parts: Shared, scope: Caller) -> Response:
+    """Put dated agreements in place of what the meter had; costs follow them at once.
+
+    Each names a tariff of the catalogue by `tariff_code`, or the meter's own by "" (the default),
+    from the local day `starts_on` until before `ends_on`, for import or export (`flow`). Those of
+    one flow may not overlap. A meter without agreements is priced by its own tariff.
+    """
+    if len(meter) > MAX_METER_ID_CHARS:
+        raise BadInputError(f"meter id of {len(meter)} characters")
+    agreements = decode_agreements(await _read_body(request))
+    await run_in_threadpool(_put_agreements, parts, scope, meter, agreements)
+    return Response(msgspec.json.encode(agreements), media_type=JSON)
+
+
+@router.get("/{meter}/agreements", summary="The agreements of a meter")
+def get_all(meter: str, parts: Shared, scope: Caller) -> Response:
+    """List the agreements in order of flow and first day; an empty list where there is none."""
+    with parts.database.reading() as connection:
+        return Response(
+            msgspec.json.encode(read_agreements(connection, scope, meter)), media_type=JSON
+        )
+
+
+def _put_agreements(parts: Parts, scope: Scope, meter: str, agreements: list[Agreement]) -> None:
+    """Keep agreements whose tariffs are known, and in one currency."""
+    with parts.database.writing() as connection:
+        codes = {one.tariff_code for one in agreements if one.tariff_code}
+        known = read_offers(connection, codes)
+        faults = [
+            f"[{number}].tariff_code = {one.tariff_code!r}: GET /v1/tariffs lists what is known"
+            for number, one in enumerate(agreements)
+            if one.tariff_code and one.tariff_code not in known
+        ]
+        faults += [
+            f"[{number}].flow = {one.flow.value}: {one.tariff_code} is a tariff of "
+            f"{known[one.tariff_code].offer.tariff.flow.value}"
+            for number, one in enumerate(agreements)
+            if one.tariff_code in known and known[one.tariff_code].offer.tariff.flow is not one.flow
+        ]
+        if faults:
+            raise ConfigError("agreements", faults)
+        put_agreements(connection, scope, meter, agreements, parts.clock.utc_ms())
 
 
 def no_tariff(meter: str) -> NotFoundError:

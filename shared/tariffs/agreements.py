@@ -10,25 +10,60 @@ from typing import NamedTuple
 
 import msgspec
 
-from shared.errors import BadInputError
+from shared.errors import BadInputError, ConfigError
 from shared.tariffs.bill import Cost, Line, price_half_hours, total
 from shared.tariffs.halfhours import HalfHours, LocalDays
 from shared.tariffs.model import Flow, Tariff
-from shared.tariffs.prepayment import Prepayment
+from shared.tariffs.offers import MAX_CODE_CHARS
+from shared.tariffs.prepayment import Prepayment, terms_faults
+
+MAX_AGREEMENTS = 64
+"""As many as a tariff has versions: more is no household's history."""
 
 
 class Agreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A meter's tariff by its code in the catalogue; the code "" is the meter's own tariff.
+    """A tariff by its code in the catalogue; the code "" is the meter's own tariff.
 
     It holds from the local day `starts_on` until before `ends_on`, for ever where that is None.
     """
 
-    meter: str
     starts_on: dt.date
     tariff_code: str = ""
     ends_on: dt.date | None = None
     flow: Flow = Flow.IMPORT
     prepayment: Prepayment | None = None
+
+
+def decode_agreements(payload: bytes, source: str = "agreements") -> list[Agreement]:
+    """Decode a meter's agreements from a JSON list; raises ConfigError naming every fault.
+
+    They come back in order of their first day.
+    """
+    try:
+        agreements = msgspec.json.decode(payload, type=list[Agreement])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(source, [str(error)]) from error
+    faults = []
+    if len(agreements) > MAX_AGREEMENTS:
+        raise ConfigError(source, [f"{len(agreements)} of them, at most {MAX_AGREEMENTS}"])
+    for number, one in enumerate(agreements):
+        faults += [f"[{number}].{fault}" for fault in _faults(one)]
+        for other in agreements[:number]:
+            if overlaps(one, other):
+                fix = "end one before the other starts"
+                faults.append(f"[{number}]: overlaps the one from {other.starts_on}: {fix}")
+    if faults:
+        raise ConfigError(source, faults)
+    return sorted(agreements, key=lambda one: (one.flow, one.starts_on))
+
+
+def _faults(agreement: Agreement) -> list[str]:
+    faults = [] if agreement.prepayment is None else terms_faults(agreement.prepayment)
+    if agreement.ends_on is not None and agreement.ends_on <= agreement.starts_on:
+        faults.append(f"ends_on = {agreement.ends_on}: give a day after {agreement.starts_on}")
+    if len(agreement.tariff_code) > MAX_CODE_CHARS:
+        faults.append(f"tariff_code: at most {MAX_CODE_CHARS} characters")
+    return faults
 
 
 class Agreed(NamedTuple):
@@ -39,8 +74,8 @@ class Agreed(NamedTuple):
 
 
 def overlaps(one: Agreement, other: Agreement) -> bool:
-    """Tell whether two agreements price the same energy on a day."""
-    if (one.meter, one.flow) != (other.meter, other.flow):
+    """Tell whether two agreements of one meter price the same energy on a day."""
+    if one.flow is not other.flow:
         return False
     one_before = one.ends_on is not None and one.ends_on <= other.starts_on
     other_before = other.ends_on is not None and other.ends_on <= one.starts_on

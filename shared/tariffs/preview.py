@@ -160,7 +160,7 @@ def _is_weekend(days: LocalDays, place: int) -> bool:
 def _trials(half_hours: HalfHours, today: int, ahead: int) -> list[int]:
     """Try the method on earlier days: permille of what was used to what it would have said.
 
-    By whole days, which is all that differs in the sums: a day's mean is the sum of its half hours'.
+    By whole days: a day's mean is the sum of its half hours' means.
     """
     days = half_hours.days
     first = max(0, today - TRIED_DAYS)

@@ -112,23 +112,23 @@ def pieces(
 ) -> list[tuple[str, int, int | None, int]]:
     """Split a half hour's energy by (name, price, the line's price); none where it has no price."""
     prices = version.prices
-    parts: list[tuple[str, int, int | None, int]]
     if isinstance(prices, Flat):
         price = prices.price_millionths_per_kwh
         return [("flat", price, price, energy_mwh)]
     if isinstance(prices, HalfHourly):
         known = prices.prices_millionths_per_kwh
         place = (EPOCH + slot * HALF_HOUR - prices.starts_at) // HALF_HOUR
-        price_or_none = known[place] if 0 <= place < len(known) else None
-        parts = [] if price_or_none is None else [("dynamic", price_or_none, None, energy_mwh)]
-        return parts
+        found = known[place] if 0 <= place < len(known) else None
+        if found is None:
+            return []
+        return [("dynamic", found, None, energy_mwh)]
     if isinstance(prices, TimeOfUse):
         for band in prices.bands:
             if band_holds(band, prices, local):
-                price = band.price_millionths_per_kwh
-                return [(band.name, price, price, energy_mwh)]
-        price = prices.base_price_millionths_per_kwh
-        return [(prices.base_name, price, price, energy_mwh)]
+                asked = band.price_millionths_per_kwh
+                return [(band.name, asked, asked, energy_mwh)]
+        asked = prices.base_price_millionths_per_kwh
+        return [(prices.base_name, asked, asked, energy_mwh)]
     return blocks(prices, version, local, energy_mwh, used)
 
 
