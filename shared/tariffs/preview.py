@@ -38,6 +38,13 @@ class Habit(NamedTuple):
     energy_mwh: dict[tuple[bool, int], int]
 
 
+class Learned(NamedTuple):
+    """The energy of so many half hours."""
+
+    energy_mwh: int
+    slots: int
+
+
 class Outlook(NamedTuple):
     """Energy to come, and by how many permille of it the method was wrong before."""
 
@@ -160,19 +167,25 @@ def _is_weekend(days: LocalDays, place: int) -> bool:
 def _trials(half_hours: HalfHours, today: int, ahead: int) -> list[int]:
     """Try the method on earlier days: permille of what was used to what it would have said.
 
-    By whole days: a day's mean is the sum of its half hours' means.
+    By whole days, each with as many half hours as the clocks leave it.
     """
     days = half_hours.days
     first = max(0, today - TRIED_DAYS)
     totals = [_day_total(half_hours, place) for place in range(first, today)]
+    lengths = [days.starts[place + 1] - days.starts[place] for place in range(first, today)]
     kinds = [_is_weekend(days, place) for place in range(first, today)]
     ratios = []
     for place in range(LEARNED_DAYS, len(totals) - ahead + 1):
-        means = _means(totals, kinds, place)
+        means = _means(totals, lengths, kinds, place)
         used = totals[place : place + ahead]
         if means is None or None in used:
             continue
-        said = sum(means[kind] for kind in kinds[place : place + ahead])
+        said = sum(
+            length * means[kind].energy_mwh // means[kind].slots
+            for kind, length in zip(
+                kinds[place : place + ahead], lengths[place : place + ahead], strict=True
+            )
+        )
         if said > 0:
             ratios.append(sum(one or 0 for one in used) * PERMILLE // said)
     return ratios
@@ -184,16 +197,16 @@ def _day_total(half_hours: HalfHours, place: int) -> int | None:
 
 
 def _means(
-    totals: Sequence[int | None], kinds: Sequence[bool], place: int
-) -> dict[bool, int] | None:
-    learned: dict[bool, list[int]] = {False: [], True: []}
+    totals: Sequence[int | None], lengths: Sequence[int], kinds: Sequence[bool], place: int
+) -> dict[bool, Learned] | None:
+    """Add up the known days of each kind before a place; None where one kind has none."""
+    learned = {False: Learned(0, 0), True: Learned(0, 0)}
     for one in range(place - LEARNED_DAYS, place):
         amount = totals[one]
         if amount is not None:
-            learned[kinds[one]].append(amount)
-    if not learned[False] or not learned[True]:
-        return None
-    return {kind: sum(amounts) // len(amounts) for kind, amounts in learned.items()}
+            before = learned[kinds[one]]
+            learned[kinds[one]] = Learned(before.energy_mwh + amount, before.slots + lengths[one])
+    return learned if all(one.slots for one in learned.values()) else None
 
 
 Priced = Callable[[Sequence[SlotEnergy]], int]

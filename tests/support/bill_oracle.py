@@ -141,7 +141,7 @@ def blocks(
 ) -> list[tuple[str, int, int | None, int]]:
     """Pour a half hour's energy into the blocks that are not full yet."""
     period = (version.version, f"{local:%Y-%m-%d}" if prices.per == "day" else f"{local:%Y-%m}")
-    poured = []
+    poured: list[tuple[str, int, int | None, int]] = []
     left = energy_mwh
     for block in prices.blocks:
         so_far = used.get(period, 0)
