@@ -44,9 +44,10 @@ check: $(VENV)/.dev-ready ## format, lint, types, import contracts, documentatio
 bench: $(VENV)/.bench-ready ## measure against the peers and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench.run $(ARGS)
 
-soak: $(VENV)/.dev-ready ## the long runs of what CI runs shortly: 100,000 mutations, a million frames, 10,000 power cuts
+soak: $(VENV)/.dev-ready ## the long runs of what CI runs shortly: 100,000 mutations, a million frames, 1,000 household-years of bills, 10,000 power cuts
 	$(BIN)/python -m tests.soak.mutations --count 100000
 	$(BIN)/python -m tests.soak.frames --count 1000000
+	$(BIN)/python -m tests.soak.bills --count 1000
 	$(BIN)/python -m tests.faults.soak --cuts 10000 --kills 1000
 
 clean: ## remove what was built and measured; .venv and state stay unless named: make clean ALL=1

@@ -8,6 +8,7 @@ import datetime as dt
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
+from operator import itemgetter
 from typing import NamedTuple, Self
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from shared.tariffs.model import MINUTES_PER_DAY, MINUTES_PER_SLOT, SlotEnergy
 from shared.units import SLOT_MS
 
 SLOTS_PER_PLAIN_DAY = 48
+WEEK = dt.timedelta(days=7)
 PLAIN_MINUTES = list(range(0, MINUTES_PER_DAY, MINUTES_PER_SLOT))
 
 
@@ -42,15 +44,9 @@ class LocalDays:
     def __init__(self, start: int, end: int, zone: ZoneInfo) -> None:
         self.zone = zone
         self.first_day = local_date(slot_start_ms(start), zone)
-        self.starts: list[int] = []
         self._minutes: dict[int, list[int]] = {}
         self._changes: list[int] | None = None
-        day = self.first_day
-        while True:
-            self.starts.append(day_start_ms(day, zone) // SLOT_MS)
-            if self.starts[-1] >= end and len(self.starts) > 1:
-                break
-            day += dt.timedelta(days=1)
+        self.starts = _day_starts(self.first_day, end, zone)
 
     @property
     def count(self) -> int:
@@ -129,6 +125,22 @@ class HalfHours(NamedTuple):
         return sum(run.energy_mwh(low, high) for run, low, high in self.within(start, end))
 
 
+def _day_starts(first: dt.date, end: int, zone: ZoneInfo) -> list[int]:
+    """Number the first slots of days from `first` until one begins at or after `end`."""
+    starts = [day_start_ms(first, zone) // SLOT_MS]
+    while starts[-1] < end or len(starts) == 1:
+        day = first + dt.timedelta(days=len(starts) - 1)
+        following = day_start_ms(day + WEEK, zone) // SLOT_MS
+        if following - starts[-1] == WEEK.days * SLOTS_PER_PLAIN_DAY:
+            # No zone changes its clocks and back within a week: all of it is plain.
+            starts += range(starts[-1] + SLOTS_PER_PLAIN_DAY, following + 1, SLOTS_PER_PLAIN_DAY)
+        else:
+            starts.append(day_start_ms(day + dt.timedelta(days=1), zone) // SLOT_MS)
+    while len(starts) > 2 and starts[-2] >= end:  # noqa: PLR2004 (a day has both its ends)
+        starts.pop()
+    return starts
+
+
 def runs_of(energy: Iterable[SlotEnergy]) -> list[EnergyRun]:
     """Put slots in order, add up those named twice, and cut where one is not known."""
     slots, amounts = _in_order(energy)
@@ -148,9 +160,12 @@ def runs_of(energy: Iterable[SlotEnergy]) -> list[EnergyRun]:
 
 def _in_order(energy: Iterable[SlotEnergy]) -> tuple[list[int], list[int]]:
     given = list(energy)
-    slots = [slot for slot, _ in given]
-    if slots == list(range(slots[0], slots[0] + len(slots))) if slots else True:
-        return slots, [amount for _, amount in given]
+    if not given:
+        return [], []
+    slots: list[int] = list(map(itemgetter(0), given))
+    amounts: list[int] = list(map(itemgetter(1), given))
+    if slots[-1] - slots[0] == len(slots) - 1 and slots == list(range(slots[0], slots[-1] + 1)):
+        return slots, amounts
     by_slot: dict[int, int] = {}
     for slot, amount in given:
         by_slot[slot] = by_slot.get(slot, 0) + amount

@@ -5,8 +5,10 @@ from itertools import groupby
 from typing import NamedTuple
 
 from shared.tariffs.halfhours import SLOTS_PER_PLAIN_DAY, EnergyRun, LocalDays
-from shared.tariffs.model import TimeOfUse
+from shared.tariffs.model import Band, TimeOfUse
 from shared.tariffs.rates import bands_on, is_every_day_alike, price_of_minute
+
+DAYS_PER_WEEK = 7
 
 NamedPrice = tuple[str, int]
 """A band's name, or the base's, and its price in millionths per kWh."""
@@ -74,9 +76,14 @@ def _alike(prices: TimeOfUse, days: LocalDays, first: int, stop: int) -> Iterato
     if is_every_day_alike(prices):
         yield first, stop - first
         return
+    is_by_date = bool(prices.holidays) or any(band.from_date for band in prices.bands)
+    known: dict[int, list[Band]] = {}
     begun, held = first, bands_on(prices, days.day(first))
     for place in range(first + 1, stop):
-        bands = bands_on(prices, days.day(place))
+        key = place if is_by_date else place % DAYS_PER_WEEK
+        bands = known.get(key)
+        if bands is None:
+            bands = known[key] = bands_on(prices, days.day(place))
         if bands != held:
             yield begun, place - begun
             begun, held = place, bands
