@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Request, Response
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
 from cloud.answers import JSON
@@ -16,7 +17,9 @@ from cloud.scope import Scope
 from cloud.tariffs import shadow
 from cloud.tariffs.agreements import put_agreements, read_agreements
 from cloud.tariffs.catalogue import read_offers
-from cloud.tariffs.repository import hubs_of_meter, put_tariff, read_tariff, tariffs_of_hub
+from cloud.tariffs.hubtariffs import hub_tariffs
+from cloud.tariffs.repository import hubs_of_meter, put_tariff, read_tariff
+from cloud.tariffs.shadow import KeptTariff
 from shared.errors import BadInputError, ConfigError
 from shared.protocol import MAX_MESSAGE_BYTES
 from shared.readings import MAX_METER_ID_CHARS
@@ -114,18 +117,35 @@ def _put(parts: Parts, scope: Scope, meter: str, tariff: Tariff) -> None:
     now_ms = parts.clock.utc_ms()
     with parts.database.writing() as connection:
         kept = put_tariff(connection, scope, meter, tariff, now_ms)
-        of_hubs = {
-            thing: tariffs_of_hub(connection, scope, thing)
-            for thing in hubs_of_meter(connection, scope, meter)
-            if find_revocation(connection, thing) is None
-        }
-        for one in [[kept], *of_hubs.values()]:
-            if not shadow.fits(one):
-                raise ProblemError(
-                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                    f"the tariffs of {', '.join(k.meter for k in one)} do not fit one shadow",
-                    hint=f"all tariffs of one hub share {MAX_MESSAGE_BYTES} bytes of JSON",
-                )
+        _check_fits([kept])
+        of_hubs = _of_hubs(connection, scope, meter, now_ms)
+    _tell(parts, of_hubs, now_ms)
+
+
+def _of_hubs(
+    connection: Connection, scope: Scope, meter: str, now_ms: int
+) -> dict[str, list[KeptTariff]]:
+    """List what each hub that holds the meter is to hear; raises where it does not fit."""
+    of_hubs = {
+        thing: hub_tariffs(connection, scope, thing, now_ms)
+        for thing in hubs_of_meter(connection, scope, meter)
+        if find_revocation(connection, thing) is None
+    }
+    for kept in of_hubs.values():
+        _check_fits(kept)
+    return of_hubs
+
+
+def _check_fits(kept: list[KeptTariff]) -> None:
+    if not shadow.fits(kept):
+        raise ProblemError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"the tariffs of {', '.join(one.meter for one in kept)} do not fit one shadow",
+            hint=f"all tariffs of one hub share {MAX_MESSAGE_BYTES} bytes of JSON",
+        )
+
+
+def _tell(parts: Parts, of_hubs: dict[str, list[KeptTariff]], now_ms: int) -> None:
     if parts.publish is not None:
         for thing, tariffs in of_hubs.items():
             publication = shadow.delta(thing, tariffs, now_ms)
@@ -166,7 +186,8 @@ def get_all(meter: str, parts: Shared, scope: Caller) -> Response:
 
 
 def _put_agreements(parts: Parts, scope: Scope, meter: str, agreements: list[Agreement]) -> None:
-    """Keep agreements whose tariffs are known, and in one currency."""
+    """Keep agreements whose tariffs are known, then tell the hubs what holds now."""
+    now_ms = parts.clock.utc_ms()
     with parts.database.writing() as connection:
         codes = {one.tariff_code for one in agreements if one.tariff_code}
         known = read_offers(connection, codes)
@@ -183,7 +204,9 @@ def _put_agreements(parts: Parts, scope: Scope, meter: str, agreements: list[Agr
         ]
         if faults:
             raise ConfigError("agreements", faults)
-        put_agreements(connection, scope, meter, agreements, parts.clock.utc_ms())
+        put_agreements(connection, scope, meter, agreements, now_ms)
+        of_hubs = _of_hubs(connection, scope, meter, now_ms)
+    _tell(parts, of_hubs, now_ms)
 
 
 def no_tariff(meter: str) -> NotFoundError:

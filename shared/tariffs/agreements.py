@@ -12,6 +12,7 @@ import msgspec
 
 from shared.errors import BadInputError, ConfigError
 from shared.tariffs.bill import Cost, Line, price_half_hours, total
+from shared.tariffs.checks import MAX_TARIFF_BYTES
 from shared.tariffs.halfhours import HalfHours, LocalDays
 from shared.tariffs.model import Flow, Tariff
 from shared.tariffs.offers import MAX_CODE_CHARS
@@ -39,6 +40,8 @@ def decode_agreements(payload: bytes, source: str = "agreements") -> list[Agreem
 
     They come back in order of their first day.
     """
+    if len(payload) > MAX_TARIFF_BYTES:
+        raise ConfigError(source, [f"{len(payload)} bytes; the limit is {MAX_TARIFF_BYTES}"])
     try:
         agreements = msgspec.json.decode(payload, type=list[Agreement])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from cloud.scope import Scope
+from cloud.tariffs.hubtariffs import hub_tariffs
 from shared.units import MS_PER_DAY
 from tests.support.cloud import METER, START_MS
 from tests.support.cost_stage import KWH, CostStage, flat_offer, rates_page, version
@@ -241,3 +243,26 @@ def test_preview_without_history_has_no_interval(tmp_path: Path) -> None:
     assert seen["low_millionths"] is None
     assert seen["expected_millionths"] == (480 * 100_000 + 10 * 600_000) * 105 // 100
     assert seen["unpriced_slots"] == 0
+
+
+def test_hub_hears_what_was_agreed(stage: CostStage) -> None:
+    """In place of the meter's own tariff, today's prices of the catalogue."""
+    stage.read_meter([KWH] * 48)
+    offers = [flat_offer("old", 100_000), flat_offer("new", 200_000)]
+    stage.import_file({"kind": "catalogue", "tariffs": offers})
+    own = flat_offer("own", 300_000)["tariff"]
+    stage.put(f"meters/{METER}/tariff", own)
+    with stage.database.reading() as connection:
+        before = hub_tariffs(connection, Scope.of("home"), "hub-1", stage.clock.utc_ms())
+    agreements = [
+        {"starts_on": "2026-01-01", "ends_on": "2026-03-02", "tariff_code": "old"},
+        {"starts_on": "2026-03-02", "tariff_code": "new"},
+    ]
+
+    stage.put(f"meters/{METER}/agreements", agreements)
+
+    with stage.database.reading() as connection:
+        (heard,) = hub_tariffs(connection, Scope.of("home"), "hub-1", stage.clock.utc_ms())
+    assert [one.tariff.name for one in before] == ["Own"]
+    assert heard.tariff.name == "New"
+    assert heard.revision > before[0].revision
