@@ -24,6 +24,9 @@ MAX_COST_DAYS = 400
 MAX_COST_INTERVALS = 1_500
 """A month of half hours (1,488), or four years of days: each interval is a bill of its own."""
 
+MAX_SERIES_DAYS = 1_500
+"""Four years by month: each is priced from its half hours."""
+
 router = APIRouter(prefix="/v1/meters", tags=["tariffs"], responses=RESPONSES)
 
 
@@ -64,12 +67,14 @@ def costs(
 ) -> Response:
     """Price each whole interval that overlaps `[from, to)`, each as a bill of its own.
 
-    A standing charge is in the interval in which its local day begins. Blocks of a tariff by month
+    A standing charge is in the interval in which its local day begins. Tiers of a tariff by month
     are filled by what was used before in that month.
     """
     start_ms, end_ms = period(parts, start, to)
     intervals = intervals_between(start_ms, end_ms, resolution, parts.zone, MAX_COST_INTERVALS)
     span = intervals[0].start_ms, intervals[-1].end_ms
+    if span[1] - span[0] > MAX_SERIES_DAYS * MS_PER_DAY:
+        raise BadInputError(f"more than {MAX_SERIES_DAYS} days", hint="ask for a shorter period")
     with parts.database.reading() as connection:
         supply = read_supply(connection, scope, meter, span, parts.zone)
     entries = [_interval(supply, one) for one in intervals]

@@ -21,6 +21,7 @@ from shared.errors import BadInputError
 from shared.readings import MAX_METER_ID_CHARS
 from shared.tariffs.agreements import Agreement
 from shared.tariffs.model import Flow
+from shared.tariffs.offers import CODE_PATTERN
 from shared.tariffs.prepayment import MAX_TERM_MILLIONTHS, run_account
 from shared.units import SLOT_MS
 
@@ -42,7 +43,7 @@ class TopUpBody(BaseModel):
 @router.put("/{meter}/top-ups/{top_up_id}", summary="Record a top-up")
 def put(
     meter: Annotated[str, Path(max_length=MAX_METER_ID_CHARS)],
-    top_up_id: Annotated[str, Path(max_length=MAX_TOP_UP_ID_CHARS)],
+    top_up_id: Annotated[str, Path(max_length=MAX_TOP_UP_ID_CHARS, pattern=f"^{CODE_PATTERN}$")],
     body: TopUpBody,
     parts: Shared,
     scope: Caller,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 
 from cloud.answers import From, To, period, reply
 from cloud.auth import Caller
-from cloud.costs.endpoints import on_half_hours
+from cloud.costs.endpoints import MAX_COST_DAYS, on_half_hours
 from cloud.costs.schemas import Preview
 from cloud.costs.supply import Supply, bill, bill_with, read_supply
 from cloud.errors import RESPONSES, NotFoundError
@@ -48,6 +48,8 @@ def preview(meter: str, parts: Shared, scope: Caller, start: From, to: To) -> Re
     now_ms = parts.clock.utc_ms()
     if end_ms <= now_ms:
         raise BadInputError("the period is over", hint=f"GET /v1/meters/{meter}/cost prices it")
+    if end_ms > now_ms + MAX_COST_DAYS * MS_PER_DAY:
+        raise BadInputError(f"to = {to!r} is over {MAX_COST_DAYS} days ahead", hint="ask for less")
     since_ms = min(start_ms, (now_ms - HISTORY_MS) // SLOT_MS * SLOT_MS)
     with parts.database.reading() as connection:
         supply = read_supply(connection, scope, meter, (since_ms, end_ms), parts.zone)

@@ -22,7 +22,7 @@ class CostLine(BaseModel):
     """One line of a bill; lines sum to the total exactly."""
 
     kind: Annotated[str, Field(description="energy, export, standing or vat")]
-    name: Annotated[str, Field(description="Band, block, or what else the line is of")]
+    name: Annotated[str, Field(description="Band, tier, or what else the line is of")]
     tariff_version: Annotated[str, Field(description="Version priced by; several joined by commas")]
     amount_millionths: Millionths
     energy_mwh: Mwh

@@ -98,7 +98,7 @@ def read_supply(
 ) -> Supply:
     """Read a meter's usage and agreements; raises a problem where it has neither.
 
-    Usage is read from the first of the month on: it fills the blocks of tariffs that have them.
+    Usage is read from the first of the month on: it fills the tiers of tariffs that have them.
     """
     start_ms, end_ms = span_ms
     medium = medium_of_meter(connection, scope, meter)

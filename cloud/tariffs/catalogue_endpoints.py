@@ -15,14 +15,21 @@ from shared.calendar import slot_start_ms
 from shared.errors import BadInputError
 from shared.readings import Medium
 from shared.tariffs.model import Flow
-from shared.tariffs.offers import MAX_CODE_CHARS, is_for
+from shared.tariffs.offers import CODE_PATTERN, MAX_CODE_CHARS, is_for
 from shared.tariffs.regions import REGIONS, region_of_mpan
 from shared.units import MS_PER_DAY, SLOT_MS
 
 MAX_RATE_DAYS = 366
 
 router = APIRouter(prefix="/v1/tariffs", tags=["tariffs"], responses=RESPONSES)
-Code = Annotated[str, Path(max_length=MAX_CODE_CHARS, description="Code in the catalogue")]
+Code = Annotated[
+    str,
+    Path(
+        max_length=MAX_CODE_CHARS,
+        pattern=f"^{CODE_PATTERN}$",
+        description="Code in the catalogue",
+    ),
+]
 
 
 @router.get("", summary="The catalogue of tariffs")

@@ -81,7 +81,7 @@ def price_half_hours(
 ) -> Cost:
     """Price the slots `[start, end)` of what is laid out, and the days that begin in them.
 
-    Half hours before `start` fill the blocks of a tariff that has them. `standing` gives other
+    Half hours before `start` fill the tiers of a tariff that has them. `standing` gives other
     slots whose days have the standing charge; `code` names the tariff on every line.
     """
     tallied = tally(tariff, half_hours, *slots)

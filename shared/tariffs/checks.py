@@ -12,12 +12,12 @@ from shared.tariffs.model import (
     MINUTES_PER_SLOT,
     PERMILLE,
     Band,
-    Blocks,
     Flat,
     HalfHourly,
     Prices,
     Tariff,
     TariffVersion,
+    Tiers,
     TimeOfUse,
 )
 from shared.units import (
@@ -33,7 +33,7 @@ MAX_TARIFF_BYTES = 8 * 1024
 
 MAX_VERSIONS = 64
 MAX_BANDS = 16
-MAX_BLOCKS = 8
+MAX_TIERS = 8
 MAX_HOLIDAYS = 128
 """Eight years of public holidays."""
 
@@ -44,7 +44,7 @@ MAX_NAME_CHARS = 200
 MAX_PRICE_MILLIONTHS = 1_000 * MILLIONTHS_PER_UNIT
 """A thousand pounds for a kilowatt hour or a day is a mistyped unit; prices may be negative."""
 
-MAX_BLOCK_MWH = 10**15
+MAX_TIER_MWH = 10**15
 """A million MWh a month: no household's."""
 
 CURRENCY_CHARS = 3
@@ -129,8 +129,8 @@ def _version_faults(version: TariffVersion) -> Iterator[str]:
         yield from _time_of_use_faults(version.prices, f"{where}.prices")
     elif isinstance(version.prices, HalfHourly):
         yield from _half_hourly_faults(version.prices, f"{where}.prices")
-    elif isinstance(version.prices, Blocks):
-        yield from _blocks_faults(version.prices, f"{where}.prices.blocks")
+    elif isinstance(version.prices, Tiers):
+        yield from _tiers_faults(version.prices, f"{where}.prices.tiers")
 
 
 def _prices_of(prices: Prices) -> Iterator[tuple[str, int]]:
@@ -140,9 +140,9 @@ def _prices_of(prices: Prices) -> Iterator[tuple[str, int]]:
         yield "prices.base_price_millionths_per_kwh", prices.base_price_millionths_per_kwh
         for band in prices.bands:
             yield f"prices.bands[{band.name}]", band.price_millionths_per_kwh
-    elif isinstance(prices, Blocks):
-        for block in prices.blocks:
-            yield f"prices.blocks[{block.name}]", block.price_millionths_per_kwh
+    elif isinstance(prices, Tiers):
+        for tier in prices.tiers:
+            yield f"prices.tiers[{tier.name}]", tier.price_millionths_per_kwh
     else:
         known = [one for one in prices.prices_millionths_per_kwh if one is not None]
         if known:
@@ -195,10 +195,10 @@ def _half_hourly_faults(prices: HalfHourly, where: str) -> Iterator[str]:
         yield f"{where}.starts_at = {prices.starts_at}: give a half hour of this century"
 
 
-def _blocks_faults(prices: Blocks, where: str) -> Iterator[str]:
-    limits = [block.up_to_mwh for block in prices.blocks]
-    if not 0 < len(limits) <= MAX_BLOCKS:
-        yield f"{where}: {len(limits)} of them, give 1 to {MAX_BLOCKS}"
+def _tiers_faults(prices: Tiers, where: str) -> Iterator[str]:
+    limits = [tier.up_to_mwh for tier in prices.tiers]
+    if not 0 < len(limits) <= MAX_TIERS:
+        yield f"{where}: {len(limits)} of them, give 1 to {MAX_TIERS}"
         return
     ended = [limit for limit in limits[:-1] if limit is not None]
     if limits[-1] is not None or len(ended) != len(limits) - 1:
@@ -207,5 +207,5 @@ def _blocks_faults(prices: Blocks, where: str) -> Iterator[str]:
     rising = [0, *ended]
     if any(low >= high for low, high in pairwise(rising)):
         yield f"{where}.up_to_mwh = {limits}: each must be above the one before it"
-    elif rising[-1] > MAX_BLOCK_MWH:
+    elif rising[-1] > MAX_TIER_MWH:
         yield f"{where}.up_to_mwh = {limits}: give mWh, 100 kWh is 100000000"

@@ -149,9 +149,9 @@ def _moves(
 
 
 def _asked(tariff: Tariff, half_hours: HalfHours, slots: tuple[int, int]) -> list[int]:
-    """Give each slot's price with VAT, in millionths per kWh × permille; blocks count as none.
+    """Give each slot's price with VAT, in millionths per kWh × permille; tiers count as none.
 
-    Moving energy within a day changes nothing of what blocks ask.
+    Moving energy within a day changes nothing of what tiers ask.
     """
     sign = -1 if is_credit(tariff) else 1
     return [sign * price for price in prices_by_slot(tariff, half_hours.days, *slots)]

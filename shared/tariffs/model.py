@@ -93,7 +93,7 @@ class HalfHourly(
         return int(self.starts_at.timestamp()) * MS_PER_SECOND // SLOT_MS
 
 
-class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Tier(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A price for the energy of a day or month up to `up_to_mwh` in all; None is without end."""
 
     name: str
@@ -101,19 +101,17 @@ class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     up_to_mwh: int | None = None
 
 
-class Blocks(
-    msgspec.Struct, frozen=True, tag="blocks", tag_field="kind", forbid_unknown_fields=True
-):
+class Tiers(msgspec.Struct, frozen=True, tag="tiers", tag_field="kind", forbid_unknown_fields=True):
     """Prices by how much was used before in the same local day or calendar month.
 
-    Blocks begin anew with each day or month, and where the version begins to hold.
+    Tiers begin anew with each day or month, and where the version begins to hold.
     """
 
     per: Literal["day", "month"]
-    blocks: list[Block]
+    tiers: list[Tier]
 
 
-Prices = Flat | TimeOfUse | HalfHourly | Blocks
+Prices = Flat | TimeOfUse | HalfHourly | Tiers
 
 
 class TariffVersion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -4,6 +4,7 @@ Half-hourly prices are kept apart from the tariff, by slot, because they come la
 """
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
@@ -16,6 +17,9 @@ from shared.tariffs.model import Tariff
 from shared.tariffs.regions import REGIONS
 
 MAX_CODE_CHARS = 96
+CODE_PATTERN = r"[A-Za-z0-9._:+-]+"
+"""What stands in a path of the API as it is."""
+
 Payment = Literal["", "direct-debit", "standard-credit", "prepayment"]
 PRICED_MEDIA = (Medium.ELECTRICITY, Medium.GAS)
 
@@ -88,8 +92,8 @@ def later_versions(before: Tariff, given: Tariff) -> Tariff:
 
 def _faults(offer: Offer) -> Iterator[str]:
     code = offer.code[:MAX_CODE_CHARS]
-    if not 0 < len(offer.code) <= MAX_CODE_CHARS or not offer.code.isprintable():
-        yield f"code = {code!r}: give 1 to {MAX_CODE_CHARS} characters"
+    if not re.fullmatch(CODE_PATTERN, offer.code) or len(offer.code) > MAX_CODE_CHARS:
+        yield f"code = {code!r}: give 1 to {MAX_CODE_CHARS} characters of A-Z a-z 0-9 . _ : + -"
     if offer.region and offer.region not in REGIONS:
         yield f"{code}.region = {offer.region!r}: use one of {', '.join(REGIONS)}, or none"
     if offer.medium not in PRICED_MEDIA:

@@ -3,7 +3,7 @@
 *Method.* Each half hour to come is taken to use what that local half hour used on average over the
 28 last whole days of the same kind (weekday, or weekend). A half hour to come without a price yet
 is taken to ask the mean of what that local half hour asked over those days. Everything known is
-taken as it is, and the whole is priced as any bill is: blocks, versions, standing charges and VAT.
+taken as it is, and the whole is priced as any bill is: tiers, versions, standing charges and VAT.
 
 *Interval.* The same method is tried on each earlier day of the last year, as if that had been
 today, for as many days ahead. What was used then, against what it said, is the spread of its

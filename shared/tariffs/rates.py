@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from shared.calendar import to_local
 from shared.tariffs.halfhours import LocalDays
-from shared.tariffs.model import Band, Blocks, Flat, HalfHourly, Tariff, TariffVersion, TimeOfUse
+from shared.tariffs.model import Band, Flat, HalfHourly, Tariff, TariffVersion, Tiers, TimeOfUse
 from shared.units import SLOT_MS
 
 ALL_DAY = "all day"
@@ -63,11 +63,11 @@ def version_spans(tariff: Tariff, days: LocalDays) -> Iterator[VersionSpan]:
 def rate_at(tariff: Tariff, at_ms: int, zone: ZoneInfo) -> Rate | None:
     """Find the price at an instant; None where the tariff has none.
 
-    The price of blocks depends on what was used before: theirs is None too.
+    The price of tiers depends on what was used before: theirs is None too.
     """
     local = to_local(at_ms, zone)
     version = version_on(tariff, local.date())
-    if version is None or isinstance(version.prices, Blocks):
+    if version is None or isinstance(version.prices, Tiers):
         return None
     if isinstance(version.prices, Flat):
         return Rate(version, ALL_DAY, version.prices.price_millionths_per_kwh)

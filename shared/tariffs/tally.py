@@ -8,7 +8,7 @@ from operator import mul
 from typing import NamedTuple
 
 from shared.tariffs.halfhours import EnergyRun, HalfHours, LocalDays
-from shared.tariffs.model import Blocks, Flat, HalfHourly, Tariff, TariffVersion, TimeOfUse
+from shared.tariffs.model import Flat, HalfHourly, Tariff, TariffVersion, Tiers, TimeOfUse
 from shared.tariffs.rates import ALL_DAY, HALF_HOURLY, version_spans
 from shared.tariffs.timeofuse import energy_by_price
 
@@ -44,7 +44,7 @@ class Tally:
 def tally(tariff: Tariff, half_hours: HalfHours, start: int, end: int) -> Tally:
     """Add up the slots `[start, end)` by what the tariff asks.
 
-    Slots before `start` that lie in the same day or month fill the blocks of such a tariff.
+    Slots before `start` that lie in the same day or month fill the tiers of such a tariff.
     """
     found = Tally()
     days = half_hours.days
@@ -52,8 +52,8 @@ def tally(tariff: Tariff, half_hours: HalfHours, start: int, end: int) -> Tally:
         low, high = max(start, first), min(end, last)
         if low >= high:
             continue
-        if version is not None and isinstance(version.prices, Blocks):
-            _add_blocks(found, version, version.prices, half_hours, (low, high, first))
+        if version is not None and isinstance(version.prices, Tiers):
+            _add_tiers(found, version, version.prices, half_hours, (low, high, first))
             continue
         for run, run_start, run_end in half_hours.within(low, high):
             _add_run(found, version, run, (run_start, run_end), days)
@@ -110,34 +110,34 @@ def _add_half_hourly(
     found.add_unpriced(high - low - count, run.energy_mwh(low, high) - energy_mwh)
 
 
-def _add_blocks(
+def _add_tiers(
     found: Tally,
     version: TariffVersion,
-    prices: Blocks,
+    prices: Tiers,
     half_hours: HalfHours,
     slots: tuple[int, int, int],
 ) -> None:
-    """Fill the blocks of each day or month with what was used, in order of time."""
+    """Fill the tiers of each day or month with what was used, in order of time."""
     start, end, version_start = slots
     for low, high in _fillings(prices, half_hours.days, start, end):
         begin, stop = max(low, start), min(high, end)
         filled_mwh = half_hours.energy_mwh(max(low, version_start), begin)
         used_mwh = half_hours.energy_mwh(begin, stop)
         floor_mwh = 0
-        for block in prices.blocks:
+        for tier in prices.tiers:
             above_mwh = max(filled_mwh, floor_mwh)
             below_mwh = filled_mwh + used_mwh
-            if block.up_to_mwh is not None:
-                below_mwh = min(below_mwh, block.up_to_mwh)
-                floor_mwh = block.up_to_mwh
+            if tier.up_to_mwh is not None:
+                below_mwh = min(below_mwh, tier.up_to_mwh)
+                floor_mwh = tier.up_to_mwh
             if above_mwh < below_mwh:
-                price = block.price_millionths_per_kwh
+                price = tier.price_millionths_per_kwh
                 energy_mwh = below_mwh - above_mwh
-                key = TallyKey(version.version, block.name, price)
+                key = TallyKey(version.version, tier.name, price)
                 found.add(key, energy_mwh, energy_mwh * price)
 
 
-def _fillings(prices: Blocks, days: LocalDays, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _fillings(prices: Tiers, days: LocalDays, start: int, end: int) -> Iterator[tuple[int, int]]:
     """List the days or calendar months that `[start, end)` touches, as slots.
 
     A month's earlier days count as far as the half hours that are laid out reach back.

@@ -56,7 +56,11 @@ def test_the_shadow_example_carries_a_tariff() -> None:
     assert set(document) == {"state", "version", "timestamp"}
 
 
-@pytest.mark.parametrize("example", examples_of(TARIFF), ids=["flat", "two rates", "gas", "seasons", "half-hourly", "blocks"])
+@pytest.mark.parametrize(
+    "example",
+    examples_of(TARIFF),
+    ids=["flat", "two rates", "gas", "seasons", "half-hourly", "tiers"],
+)
 def test_each_tariff_is_one(example: bytes) -> None:
     """A reader may copy it and change the prices."""
     assert tariffs.decode_tariff(example).currency in {"GBP", "EUR"}
@@ -87,8 +91,8 @@ def test_the_prepayment_example_is_an_agreement() -> None:
         tariffs.Flat,
         tariffs.Band,
         tariffs.HalfHourly,
-        tariffs.Blocks,
-        tariffs.Block,
+        tariffs.Tiers,
+        tariffs.Tier,
     ],
 )
 def test_every_key_of_a_tariff_is_explained(kind: type[msgspec.Struct]) -> None:

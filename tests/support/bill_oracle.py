@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 
 from shared.tariffs.model import (
     Band,
-    Blocks,
     Flat,
     Flow,
     HalfHourly,
     Tariff,
     TariffVersion,
+    Tiers,
     TimeOfUse,
 )
 
@@ -129,30 +129,30 @@ def pieces(
                 return [(band.name, asked, asked, energy_mwh)]
         asked = prices.base_price_millionths_per_kwh
         return [(prices.base_name, asked, asked, energy_mwh)]
-    return blocks(prices, version, local, energy_mwh, used)
+    return tiers(prices, version, local, energy_mwh, used)
 
 
-def blocks(
-    prices: Blocks,
+def tiers(
+    prices: Tiers,
     version: TariffVersion,
     local: dt.datetime,
     energy_mwh: int,
     used: dict[tuple[str, str], int],
 ) -> list[tuple[str, int, int | None, int]]:
-    """Pour a half hour's energy into the blocks that are not full yet."""
+    """Pour a half hour's energy into the tiers that are not full yet."""
     period = (version.version, f"{local:%Y-%m-%d}" if prices.per == "day" else f"{local:%Y-%m}")
     poured: list[tuple[str, int, int | None, int]] = []
     left = energy_mwh
-    for block in prices.blocks:
+    for tier in prices.tiers:
         so_far = used.get(period, 0)
-        room = left if block.up_to_mwh is None else max(0, block.up_to_mwh - so_far)
+        room = left if tier.up_to_mwh is None else max(0, tier.up_to_mwh - so_far)
         taken = min(left, room)
-        price = block.price_millionths_per_kwh
+        price = tier.price_millionths_per_kwh
         if taken:
-            poured.append((block.name, price, price, taken))
+            poured.append((tier.name, price, price, taken))
         used[period] = so_far + taken
         left -= taken
-    return poured or [(prices.blocks[0].name, 0, None, 0)]
+    return poured or [(prices.tiers[0].name, 0, None, 0)]
 
 
 def band_holds(band: Band, prices: TimeOfUse, local: dt.datetime) -> bool:

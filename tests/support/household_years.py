@@ -12,8 +12,6 @@ from shared.calendar import day_start_ms
 from shared.tariffs.checks import check_tariff
 from shared.tariffs.model import (
     Band,
-    Block,
-    Blocks,
     Flat,
     Flow,
     HalfHourly,
@@ -21,6 +19,8 @@ from shared.tariffs.model import (
     SlotEnergy,
     Tariff,
     TariffVersion,
+    Tier,
+    Tiers,
     TimeOfUse,
 )
 
@@ -89,7 +89,7 @@ def made_up_tariff(rng: random.Random, days: list[dt.date], slots: range) -> Tar
 
 def made_up_prices(rng: random.Random, slots: range) -> Prices:
     """Make prices of any kind."""
-    kind = rng.choice(("flat", "time-of-use", "time-of-use", "half-hourly", "blocks"))
+    kind = rng.choice(("flat", "time-of-use", "time-of-use", "half-hourly", "tiers"))
     if kind == "flat":
         return Flat(rng.randint(-20_000, 400_000))
     if kind == "time-of-use":
@@ -110,10 +110,10 @@ def made_up_prices(rng: random.Random, slots: range) -> Prices:
     if rng.random() < 0.5:
         limits = [limit // 30 for limit in limits]
     made = [
-        Block(f"block {number}", rng.randint(0, 400_000), limit)
+        Tier(f"tier {number}", rng.randint(0, 400_000), limit)
         for number, limit in enumerate([*limits, None])
     ]
-    return Blocks(rng.choice(("day", "month")), made)
+    return Tiers(rng.choice(("day", "month")), made)
 
 
 def made_up_band(rng: random.Random, number: int) -> Band:

@@ -1,4 +1,4 @@
-"""Costs by agreement: switches, late prices, exports, blocks, and costs by interval."""
+"""Costs by agreement: switches, late prices, exports, tiers, and costs by interval."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,15 +127,15 @@ def test_export_is_taken_off_the_bill(stage: CostStage) -> None:
     assert "flow" in stage.put(f"meters/{METER}/agreements", turned, 422)["faults"][0]
 
 
-def test_blocks_of_a_month_are_filled_by_its_earlier_days(stage: CostStage) -> None:
-    """The second day of the month begins where the first one left the block."""
+def test_tiers_of_a_month_are_filled_by_its_earlier_days(stage: CostStage) -> None:
+    """The second day of the month begins where the first one left the tier."""
     stage.read_meter([KWH] * 96)
-    blocks = [
+    tiers = [
         {"name": "first", "price_millionths_per_kwh": 100_000, "up_to_mwh": 60 * KWH},
         {"name": "rest", "price_millionths_per_kwh": 300_000},
     ]
     offer = flat_offer("tiers", 0)
-    offer["tariff"]["versions"] = [version({"kind": "blocks", "per": "month", "blocks": blocks})]
+    offer["tariff"]["versions"] = [version({"kind": "tiers", "per": "month", "tiers": tiers})]
     stage.import_file({"kind": "catalogue", "tariffs": [offer]})
     stage.put(f"meters/{METER}/agreements", [{"starts_on": "2026-01-01", "tariff_code": "tiers"}])
 
@@ -202,10 +202,15 @@ def test_agreements_with_faults_are_named_and_nothing_is_kept(stage: CostStage) 
 def test_costs_are_bounded(stage: CostStage) -> None:
     """More intervals than a month of half hours is asked for in parts."""
     stage.read_meter([KWH])
+    stage.put(f"meters/{METER}/tariff", flat_offer("own", 1)["tariff"])
 
     problem = stage.meter("costs", 400, start="2026-03-01", to="2026-06-01", resolution="half-hour")
 
     assert "coarser resolution" in problem["hint"]
+    stage.meter("costs", 400, start="2010-01-01", to="2090-01-01", resolution="month")
+    stage.meter("preview", 400, start="2080-01-01", to="2080-02-01")
+    stage.meter("preview", 404, start="2027-03-01", to="2027-06-01")
+    stage.meter("costs", 422, resolution="year", **DAY)
 
 
 def test_preview_of_a_steady_home_is_what_it_will_be(tmp_path: Path) -> None:
@@ -266,3 +271,30 @@ def test_hub_hears_what_was_agreed(stage: CostStage) -> None:
     assert [one.tariff.name for one in before] == ["Own"]
     assert heard.tariff.name == "New"
     assert heard.revision > before[0].revision
+
+
+def test_gas_is_priced_by_each_agreements_calorific_value(stage: CostStage) -> None:
+    """Both are recorded beside what they made of the same volume."""
+    stage.read_meter([1_000] * 96, "gas_l")
+    offers = [flat_offer(code, 60_000, medium="gas") for code in ("lean", "rich")]
+    offers[0]["tariff"]["calorific_value_kj_per_m3"] = 38_000
+    offers[1]["tariff"] |= {
+        "calorific_value_kj_per_m3": 40_000,
+        "volume_correction_millionths": 1_000_000,
+    }
+    stage.import_file({"kind": "catalogue", "tariffs": offers})
+    agreements = [
+        {"starts_on": "2026-01-01", "ends_on": "2026-03-02", "tariff_code": "lean"},
+        {"starts_on": "2026-03-02", "tariff_code": "rich"},
+    ]
+    stage.put(f"meters/{METER}/agreements", agreements)
+
+    bill = stage.meter("cost", start="2026-03-01", to="2026-03-03")
+
+    energy = [one["energy_mwh"] for one in bill["lines"] if one["kind"] == "energy"]
+    assert energy == [48 * 10_794_533, 48 * 11_111_111]
+    recorded = [
+        (one["calorific_value_kj_per_m3"], one["volume_correction_millionths"])
+        for one in bill["agreements"]
+    ]
+    assert recorded == [(38_000, 1_022_640), (40_000, 1_000_000)]

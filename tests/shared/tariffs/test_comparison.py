@@ -12,14 +12,14 @@ from shared.tariffs.comparison import Candidate, Ranked, held_still, load_shift,
 from shared.tariffs.halfhours import HalfHours
 from shared.tariffs.model import (
     Band,
-    Block,
-    Blocks,
     Flat,
     HalfHourly,
     Prices,
     SlotEnergy,
     Tariff,
     TariffVersion,
+    Tier,
+    Tiers,
     TimeOfUse,
 )
 from shared.units import SLOT_MS
@@ -113,10 +113,10 @@ def test_two_flat_tariffs_cannot_change_places() -> None:
     assert load_shift(first, second, half_hours, SPAN).is_enough
 
 
-def test_blocks_do_not_mind_when_within_a_day() -> None:
+def test_tiers_do_not_mind_when_within_a_day() -> None:
     """Only the other tariff's hours count."""
     half_hours = laid_out([SlotEnergy(slot, 1_000_000) for slot in SLOTS])
-    tiers = tariff(Blocks("day", [Block("all", 210_000)]))
+    tiers = tariff(Tiers("day", [Tier("all", 210_000)]))
     peaks = tariff(TimeOfUse("d", 200_000, [Band("p", 960, 1_140, 400_000)]))
     first, second = ranked(half_hours, tiers=tiers, peaks=peaks)
 
