@@ -63,13 +63,13 @@ class CostStage:
         assert answer.status_code == status, answer.text
         return answer.json()
 
-    def get(self, path: str, status: int = 200, **query: str) -> Any:
+    def get(self, path: str, status: int = 200, /, **query: str) -> Any:
         """Get a path; the answer must have this status."""
         answer = self.client.get(f"/v1/{path}", params=query, headers=HEADERS)
         assert answer.status_code == status, answer.text
         return answer.json()
 
-    def meter(self, path: str, status: int = 200, **query: str) -> Any:
+    def meter(self, path: str, status: int = 200, /, **query: str) -> Any:
         """Get a path of the meter; `start` is its `from`."""
         asked = {{"start": "from"}.get(key, key): value for key, value in query.items()}
         return self.get(f"meters/{METER}/{path}", status, **asked)

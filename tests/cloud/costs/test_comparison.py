@@ -159,3 +159,29 @@ def test_catalogue_is_listed_by_region_and_shown_whole(stage: CostStage) -> None
     assert stage.get("tariffs/d")["tariff"]["versions"][0]["version"] == "v1"
     assert stage.get("tariffs/nothing", 404)["hint"] == "GET /v1/tariffs lists them"
     assert stage.get("tariffs", 400, mpan="99")["detail"] == "MPAN of 2 characters names no region"
+
+
+def test_household_without_an_agreement_today_has_nothing_to_save_from(stage: CostStage) -> None:
+    """The catalogue is ranked all the same; a tariff that has not begun yet is left out."""
+    offers = [flat_offer("a", 2), flat_offer("b", 1), flat_offer("next", 1)]
+    offers[2]["tariff"]["versions"][0]["starts_on"] = "2027-01-01"
+    stage.import_file({"kind": "catalogue", "tariffs": offers})
+    over = [{"starts_on": "2026-01-01", "ends_on": "2026-03-05", "tariff_code": "a"}]
+    stage.put(f"meters/{METER}/agreements", over)
+
+    found = stage.meter("comparison", start="2026-03-01", to="2026-03-05")
+
+    listed = [(one["code"], one["saving_millionths"]) for one in found["options"]]
+    assert listed == [("b", None), ("a", None)]
+    assert found["current"] is None
+
+
+def test_comparison_looks_back_a_year_by_itself(stage: CostStage) -> None:
+    """Half hours from before the meter was there are missing, and said to be."""
+    import_all(stage, flat_offer("a", 200_000), current="a")
+
+    found = stage.meter("comparison")
+
+    assert (found["start"], found["end"]) == ("2025-03-11T00:00:00Z", "2026-03-11T00:00:00Z")
+    # The first reading closes the half hour before it: nothing was used in that one.
+    assert found["missing_slots"] == 365 * 48 - 481

@@ -298,3 +298,55 @@ def test_gas_is_priced_by_each_agreements_calorific_value(stage: CostStage) -> N
         for one in bill["agreements"]
     ]
     assert recorded == [(38_000, 1_022_640), (40_000, 1_000_000)]
+
+
+def test_half_hourly_prices_are_served_with_their_gaps(stage: CostStage) -> None:
+    """A half hour without a price is null, also on a day that has none at all."""
+    stage.import_file(dynamic_file(("2026-03-01T00:30:00Z", "2026-03-01T01:00:00Z", 10.0)))
+
+    found = stage.get(
+        f"tariffs/{AGILE}/rates", **{"from": "2026-03-01", "to": "2026-03-01T01:30:00Z"}
+    )
+    whole = stage.get(f"tariffs/{AGILE}")
+
+    prices = [one["price_millionths_per_kwh"] for one in found["rates"]]
+    assert prices == [None, 100_000, None]
+    assert found["rates"][1]["start"] == "2026-03-01T00:30:00Z"
+    assert whole["tariff"]["versions"][0]["prices"]["kind"] == "half-hourly"
+    stage.get("tariffs/none/rates", 404, **{"from": "2026-03-01", "to": "2026-03-02"})
+    stage.get(f"tariffs/{AGILE}/rates", 400, **{"from": "2026-03-01", "to": "2028-03-02"})
+    stage.get("tariffs/two%20words", 422)
+    stage.get("tariffs", 400, region="Z")
+
+
+def test_own_tariff_is_of_import(stage: CostStage) -> None:
+    """Export is agreed on; two currencies at once have no sum."""
+    own = flat_offer("own", 1)["tariff"]
+    euro = flat_offer("euro", 1)
+    euro["tariff"] |= {"currency": "EUR", "flow": "export"}
+    stage.import_file({"kind": "catalogue", "tariffs": [euro]})
+    stage.read_meter([KWH] * 48)
+    agreements = [
+        {"starts_on": "2026-01-01"},
+        {"starts_on": "2026-01-01", "tariff_code": "euro", "flow": "export"},
+    ]
+
+    refused = stage.put(f"meters/{METER}/tariff", own | {"flow": "export"}, 422)
+    stage.put(f"meters/{METER}/tariff", own)
+    stage.put(f"meters/{METER}/agreements", agreements)
+
+    assert "see agreements" in refused["faults"][0]
+    assert "EUR and GBP" in stage.meter("cost", 400, **DAY)["detail"]
+    long = "M" * 65
+    stage.put(f"meters/{long}/agreements", [], 400)
+    stage.put(f"meters/{METER}/agreements", [{"starts_on": "x" * 9_000}], 422)
+
+
+def test_account_of_years_is_to_be_opened_anew(stage: CostStage) -> None:
+    """The problem says how."""
+    stage.read_meter([KWH] * 48)
+    stage.put(f"meters/{METER}/tariff", flat_offer("own", 1)["tariff"])
+    agreement = {"starts_on": "2020-01-01", "prepayment": {"opening_millionths": 5}}
+    stage.put(f"meters/{METER}/agreements", [agreement])
+
+    assert "opening_millionths" in stage.meter("prepayment", 400)["hint"]

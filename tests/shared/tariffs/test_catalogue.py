@@ -262,3 +262,15 @@ def test_every_distributor_has_its_region() -> None:
     for wrong in ("2000000000", "9900000000000", "20000000000x0", "٢٠٠٠٠٠٠٠٠٠٠٠٠"):
         with pytest.raises(BadInputError, match="names no region"):
             region_of_mpan(wrong)
+
+
+def test_rates_of_nothing_have_no_vat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is none to find; more rows than are ever kept are refused."""
+    page = rates_page(("2025-09-30T23:00:00Z", None, 0))
+    free = published(standard_unit_rates=[page], standing_charges=[page])
+
+    (given,) = read(free)
+    monkeypatch.setattr("shared.tariffs.octopus.MAX_RATES", 0)
+
+    assert given.offer.tariff.versions[0].vat_permille == 0
+    assert "results: 1 rows, at most 0" in faults_of(free)

@@ -93,7 +93,7 @@ def tiers(*limits: int | None) -> Document:
 
 def one_version(prices: Document) -> Document:
     """Spell a version with these prices."""
-    return document()["versions"][0] | {"prices": prices}
+    return {**document()["versions"][0], "prices": prices}
 
 
 def version_with(**changed: Any) -> Callable[[Document], None]:
