@@ -14,6 +14,8 @@ from fastapi_offline import FastAPIOffline
 from cloud import errors, health
 from cloud.bootstrap import open_database, open_registry
 from cloud.config import Config
+from cloud.costs import comparison, prepayment, preview
+from cloud.costs import endpoints as costs
 from cloud.db import Database
 from cloud.fleet import endpoints as claims
 from cloud.fleet import hubendpoints as fleet
@@ -29,8 +31,8 @@ from cloud.ingest.service import IngestService
 from cloud.live import LiveFeed
 from cloud.mqtt import BrokerLink, Subscription
 from cloud.parts import Parts
-from cloud.readings import cost
 from cloud.readings import endpoints as meters
+from cloud.tariffs import catalogue_endpoints as catalogue
 from cloud.tariffs import endpoints as tariffs
 from shared import topics
 from shared.calendar import check_zone
@@ -73,19 +75,9 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
     app.state.claim_desk = desk
     app.state.hub_door = _hub_door(config, database, clock, desk)
     errors.install(app)
-    for feature in (
-        health,
-        gateways,
-        consent,
-        meters,
-        cost,
-        tariffs,
-        dead_letters,
-        hubs,
-        claims,
-        fleet,
-        jobs,
-    ):
+    readings = (health, gateways, consent, meters, dead_letters)
+    money = (costs, preview, comparison, prepayment, tariffs, catalogue)
+    for feature in (*readings, *money, hubs, claims, fleet, jobs):
         app.include_router(feature.router)
     return app
 

@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         "store": "give the store another name, after its database was put back by other means",
         "dead-letters": "list what could not be merged",
         "replay": "try dead letters again, all or those named",
+        "tariffs": "import a catalogue of tariffs from a file, or list what it has",
         "prune": "delete frames and dead letters that came over 13 months ago",
     }
     for name, summary in summaries.items():
@@ -87,9 +88,33 @@ def _parser() -> argparse.ArgumentParser:
     of["replay"].add_argument(
         "ids", type=int, nargs="*", metavar="ID", help="numbers of letters; none is all"
     )
-    for name in ("dead-letters", "replay"):
+    _add_tariff_arguments(of["tariffs"])
+    for name in ("dead-letters", "replay", "tariffs"):
         of[name].add_argument("--json", action="store_true", help="print JSON")
     return parser
+
+
+def _add_tariff_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=["import", "list"], help="what to do")
+    parser.add_argument(
+        "file",
+        type=Path,
+        nargs="?",
+        metavar="FILE",
+        help="with import: a catalogue file (docs/how-to/tariffs.md)",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would change, and write nothing"
+    )
+    parser.add_argument(
+        "--rates-of", default="", metavar="CODE", help="FILE is one page of this tariff's rates"
+    )
+    parser.add_argument(
+        "--payment-method",
+        default="DIRECT_DEBIT",
+        metavar="NAME",
+        help="with --rates-of: which rows to take, besides those for all",
+    )
 
 
 def _api(config: Config) -> int:
@@ -216,6 +241,8 @@ def _care_for(
     from cloud import backup  # noqa: PLC0415  # as above
     from cloud.ingest import cli as ingest  # noqa: PLC0415  # as above
 
+    if chosen.command == "tariffs":
+        return _tariffs(config, database, clock, chosen)
     if chosen.command == "samples":
         return _samples(database, with_all=chosen.all)
     if chosen.command == "dead-letters":
@@ -231,6 +258,21 @@ def _care_for(
     else:
         print(f"{database.dialect} database is at the newest schema")
     return 0
+
+
+def _tariffs(
+    config: Config, database: "Database", clock: SystemClock, chosen: argparse.Namespace
+) -> int:
+    from cloud.tariffs import cli as tariffs  # noqa: PLC0415  # as above
+
+    if chosen.action == "list":
+        return tariffs.show(database, as_json=chosen.json)
+    if chosen.file is None:
+        raise OperatorError("no file to import", hint="hearthlink cloud tariffs import FILE")
+    asked = tariffs.Asked(
+        chosen.file, chosen.rates_of, chosen.payment_method, is_dry_run=chosen.dry_run
+    )
+    return tariffs.import_file(config, database, clock, asked, as_json=chosen.json)
 
 
 def _samples(database: "Database", *, with_all: bool) -> int:

@@ -24,7 +24,7 @@ from cloud.ingest.service import Addressed, IngestService
 from cloud.parts import Parts, Shared
 from cloud.scope import Scope
 from cloud.tariffs import shadow
-from cloud.tariffs.repository import tariffs_of_hub
+from cloud.tariffs.hubtariffs import hub_tariffs
 from shared import hubrequests, topics
 from shared.frames import MAX_FRAME_BYTES
 from shared.protocol import MAX_HELLO_BYTES, decode_live
@@ -204,9 +204,11 @@ def tell_tariff(parts: Shared, said: Hub) -> Response:
 
 
 def _tariff(parts: Parts, thing: str) -> Response:
+    now_ms = parts.clock.utc_ms()
     with parts.database.reading() as connection:
         household_id = household_of(connection, thing)
-        kept = tariffs_of_hub(connection, Scope.of(household_id), thing) if household_id else []
+        scope = Scope.of(household_id) if household_id else None
+        kept = hub_tariffs(connection, scope, thing, now_ms) if scope else []
     if not kept:
         raise NotFoundError("no tariff is set for this hub's meters")
     if not shadow.fits(kept):
@@ -214,7 +216,7 @@ def _tariff(parts: Parts, thing: str) -> Response:
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             "the tariffs of this hub's meters are too large for one document",
         )
-    answer = shadow.answer_get(thing, kept, parts.clock.utc_ms())
+    answer = shadow.answer_get(thing, kept, now_ms)
     return Response(answer.payload, media_type=JSON)
 
 

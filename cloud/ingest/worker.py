@@ -25,7 +25,7 @@ from cloud.ingest.upkeep import INTERVAL_S, Upkeep
 from cloud.mqtt import BrokerLink, Subscription
 from cloud.scope import Scope
 from cloud.tariffs import shadow
-from cloud.tariffs.repository import tariffs_of_hub
+from cloud.tariffs.hubtariffs import hub_tariffs
 from shared import topics
 from shared.clock import Clock
 from shared.errors import BadInputError
@@ -214,10 +214,12 @@ class IngestWorker:
         if self._service.is_revoked(thing):
             self.counts["refused-messages"] += 1
             return
+        now_ms = self._clock.utc_ms()
         with self._database.reading() as connection:
             household_id = household_of(connection, thing)
-            kept = tariffs_of_hub(connection, Scope.of(household_id), thing) if household_id else []
-        publication = shadow.answer_get(thing, kept, self._clock.utc_ms())
+            scope = Scope.of(household_id) if household_id else None
+            kept = hub_tariffs(connection, scope, thing, now_ms) if scope else []
+        publication = shadow.answer_get(thing, kept, now_ms)
         self.link.publish(publication.topic, publication.payload)
 
     def _publish(self, addressed: list[Addressed]) -> None:

@@ -94,35 +94,3 @@ class UsageReport(BaseModel):
             }
         }
     )
-
-
-class CostLine(BaseModel):
-    """One line of a bill; `kind` is energy, standing or vat. Lines sum to the total exactly."""
-
-    kind: str
-    name: str
-    tariff_version: str
-    amount_millionths: int
-    energy_mwh: int
-    price_millionths_per_kwh: int
-    days: int
-
-
-class CostReport(BaseModel):
-    """What a period cost, in millionths of the currency; `total_minor` is the printed total."""
-
-    meter: str
-    medium: Medium
-    start: str
-    end: str
-    tariff: str
-    currency: str
-    lines: list[CostLine]
-    net_millionths: int
-    vat_millionths: int
-    total_millionths: int
-    total_minor: int
-    unpriced_slots: int
-    unpriced_mwh: int
-    missing_slots: int
-    estimated_slots: int

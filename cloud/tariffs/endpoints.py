@@ -3,7 +3,9 @@
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 from fastapi import APIRouter, Request, Response
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
 from cloud.answers import JSON
@@ -13,16 +15,22 @@ from cloud.households.revocations import find_revocation
 from cloud.parts import Parts, Shared
 from cloud.scope import Scope
 from cloud.tariffs import shadow
-from cloud.tariffs.repository import hubs_of_meter, put_tariff, read_tariff, tariffs_of_hub
-from shared.errors import BadInputError
+from cloud.tariffs.agreements import put_agreements, read_agreements
+from cloud.tariffs.catalogue import read_offers
+from cloud.tariffs.hubtariffs import hub_tariffs
+from cloud.tariffs.repository import hubs_of_meter, put_tariff, read_tariff
+from cloud.tariffs.shadow import KeptTariff
+from shared.errors import BadInputError, ConfigError
 from shared.protocol import MAX_MESSAGE_BYTES
 from shared.readings import MAX_METER_ID_CHARS
 from shared.tariffs import (
     MAX_TARIFF_BYTES,
+    Flow,
     Tariff,
     decode_tariff,
     encode_tariff,
 )
+from shared.tariffs.agreements import Agreement, decode_agreements
 
 EXAMPLE: dict[str, Any] = {
     "name": "Two rates",
@@ -50,6 +58,11 @@ EXAMPLE: dict[str, Any] = {
     ],
 }
 
+AGREEMENTS: list[dict[str, Any]] = [
+    {"starts_on": "2025-04-01", "ends_on": "2026-04-01"},
+    {"starts_on": "2026-04-01", "tariff_code": "E-1R-AGILE-24-10-01-C"},
+]
+
 router = APIRouter(prefix="/v1/meters", tags=["tariffs"], responses=RESPONSES)
 
 
@@ -71,6 +84,10 @@ async def put(meter: str, request: Request, parts: Shared, scope: Caller) -> Res
     if len(meter) > MAX_METER_ID_CHARS:
         raise BadInputError(f"meter id of {len(meter)} characters")
     tariff = decode_tariff(await _read_body(request))
+    if tariff.flow is not Flow.IMPORT:
+        raise ConfigError(
+            "tariff", ["flow = export: a meter's own tariff is of what it imports; see agreements"]
+        )
     await run_in_threadpool(_put, parts, scope, meter, tariff)
     return Response(encode_tariff(tariff), media_type=JSON)
 
@@ -100,22 +117,96 @@ def _put(parts: Parts, scope: Scope, meter: str, tariff: Tariff) -> None:
     now_ms = parts.clock.utc_ms()
     with parts.database.writing() as connection:
         kept = put_tariff(connection, scope, meter, tariff, now_ms)
-        of_hubs = {
-            thing: tariffs_of_hub(connection, scope, thing)
-            for thing in hubs_of_meter(connection, scope, meter)
-            if find_revocation(connection, thing) is None
-        }
-        for one in [[kept], *of_hubs.values()]:
-            if not shadow.fits(one):
-                raise ProblemError(
-                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                    f"the tariffs of {', '.join(k.meter for k in one)} do not fit one shadow",
-                    hint=f"all tariffs of one hub share {MAX_MESSAGE_BYTES} bytes of JSON",
-                )
+        _check_fits([kept])
+        of_hubs = _of_hubs(connection, scope, meter, now_ms)
+    _tell(parts, of_hubs, now_ms)
+
+
+def _of_hubs(
+    connection: Connection, scope: Scope, meter: str, now_ms: int
+) -> dict[str, list[KeptTariff]]:
+    """List what each hub that holds the meter is to hear; raises where it does not fit."""
+    of_hubs = {
+        thing: hub_tariffs(connection, scope, thing, now_ms)
+        for thing in hubs_of_meter(connection, scope, meter)
+        if find_revocation(connection, thing) is None
+    }
+    for kept in of_hubs.values():
+        _check_fits(kept)
+    return of_hubs
+
+
+def _check_fits(kept: list[KeptTariff]) -> None:
+    if not shadow.fits(kept):
+        raise ProblemError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"the tariffs of {', '.join(one.meter for one in kept)} do not fit one shadow",
+            hint=f"all tariffs of one hub share {MAX_MESSAGE_BYTES} bytes of JSON",
+        )
+
+
+def _tell(parts: Parts, of_hubs: dict[str, list[KeptTariff]], now_ms: int) -> None:
     if parts.publish is not None:
         for thing, tariffs in of_hubs.items():
             publication = shadow.delta(thing, tariffs, now_ms)
             parts.publish(publication.topic, publication.payload)
+
+
+@router.put(
+    "/{meter}/agreements",
+    summary="Set the agreements of a meter",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {JSON: {"schema": {"type": "array"}, "example": AGREEMENTS}},
+        }
+    },
+)
+async def put_all(meter: str, request: Request, parts: Shared, scope: Caller) -> Response:
+    """Put dated agreements in place of what the meter had; costs follow them at once.
+
+    Each names a tariff of the catalogue by `tariff_code`, or the meter's own by "" (the default),
+    from the local day `starts_on` until before `ends_on`, for import or export (`flow`). Those of
+    one flow may not overlap. A meter without agreements is priced by its own tariff.
+    """
+    if len(meter) > MAX_METER_ID_CHARS:
+        raise BadInputError(f"meter id of {len(meter)} characters")
+    agreements = decode_agreements(await _read_body(request))
+    await run_in_threadpool(_put_agreements, parts, scope, meter, agreements)
+    return Response(msgspec.json.encode(agreements), media_type=JSON)
+
+
+@router.get("/{meter}/agreements", summary="The agreements of a meter")
+def get_all(meter: str, parts: Shared, scope: Caller) -> Response:
+    """List the agreements in order of flow and first day; an empty list where there is none."""
+    with parts.database.reading() as connection:
+        return Response(
+            msgspec.json.encode(read_agreements(connection, scope, meter)), media_type=JSON
+        )
+
+
+def _put_agreements(parts: Parts, scope: Scope, meter: str, agreements: list[Agreement]) -> None:
+    """Keep agreements whose tariffs are known, then tell the hubs what holds now."""
+    now_ms = parts.clock.utc_ms()
+    with parts.database.writing() as connection:
+        codes = {one.tariff_code for one in agreements if one.tariff_code}
+        known = read_offers(connection, codes)
+        faults = [
+            f"[{number}].tariff_code = {one.tariff_code!r}: GET /v1/tariffs lists what is known"
+            for number, one in enumerate(agreements)
+            if one.tariff_code and one.tariff_code not in known
+        ]
+        faults += [
+            f"[{number}].flow = {one.flow.value}: {one.tariff_code} is a tariff of "
+            f"{known[one.tariff_code].offer.tariff.flow.value}"
+            for number, one in enumerate(agreements)
+            if one.tariff_code in known and known[one.tariff_code].offer.tariff.flow is not one.flow
+        ]
+        if faults:
+            raise ConfigError("agreements", faults)
+        put_agreements(connection, scope, meter, agreements, now_ms)
+        of_hubs = _of_hubs(connection, scope, meter, now_ms)
+    _tell(parts, of_hubs, now_ms)
 
 
 def no_tariff(meter: str) -> NotFoundError:

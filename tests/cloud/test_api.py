@@ -113,6 +113,8 @@ def test_every_path_but_health_needs_the_token(api: Api) -> None:
     """Without the token, or with another, the answer is 401 and a problem."""
     paths = ["gateways", "meters", "meters/M1/registers", "meters/M1/usage", "dead-letters"]
     paths += ["gateways/hub-1/gaps", "gateways/hub-1/consent"]
+    paths += [f"meters/M1/{one}" for one in ("costs", "preview", "comparison", "prepayment")]
+    paths += ["meters/M1/agreements", "tariffs", "tariffs/A", "tariffs/A/rates"]
 
     for path in [*paths, "meters/M1/cost", "meters/M1/tariff", "meters/M1/live"]:
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic eDp5"}):

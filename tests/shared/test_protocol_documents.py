@@ -4,16 +4,20 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 
 from shared import protocol, tariffs
+from shared.tariffs.agreements import decode_agreements
+from shared.tariffs.catalogue import read_offers
 from shared.units import MS_PER_MINUTE
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 PROTOCOL = (REFERENCE / "protocol.md").read_text()
 TARIFF = (REFERENCE / "tariff.md").read_text()
+HOW_TO = (REFERENCE.parent / "how-to" / "tariffs.md").read_text()
 
 
 def examples_of(page: str) -> list[bytes]:
@@ -52,14 +56,44 @@ def test_the_shadow_example_carries_a_tariff() -> None:
     assert set(document) == {"state", "version", "timestamp"}
 
 
-@pytest.mark.parametrize("example", examples_of(TARIFF), ids=["flat", "two rates", "gas"])
+@pytest.mark.parametrize(
+    "example",
+    examples_of(TARIFF),
+    ids=["flat", "two rates", "gas", "seasons", "half-hourly", "tiers"],
+)
 def test_each_tariff_is_one(example: bytes) -> None:
     """A reader may copy it and change the prices."""
-    assert tariffs.decode_tariff(example).currency == "GBP"
+    assert tariffs.decode_tariff(example).currency in {"GBP", "EUR"}
+
+
+@pytest.mark.parametrize("example", examples_of(HOW_TO)[:3], ids=["list", "rates", "cap"])
+def test_each_catalogue_file_is_one(example: bytes) -> None:
+    """A reader may import it as it stands."""
+    (given,) = read_offers(example, "tariffs.md", ZoneInfo("Europe/London"), 0)
+
+    assert given.offer.region == "C"
+
+
+def test_the_prepayment_example_is_an_agreement() -> None:
+    """With every term that an account has."""
+    (agreement,) = decode_agreements(examples_of(HOW_TO)[3])
+
+    assert agreement.prepayment is not None
+    assert agreement.prepayment.debt_millionths == 60_000_000
 
 
 @pytest.mark.parametrize(
-    "kind", [tariffs.Tariff, tariffs.TariffVersion, tariffs.TimeOfUse, tariffs.Flat, tariffs.Band]
+    "kind",
+    [
+        tariffs.Tariff,
+        tariffs.TariffVersion,
+        tariffs.TimeOfUse,
+        tariffs.Flat,
+        tariffs.Band,
+        tariffs.HalfHourly,
+        tariffs.Tiers,
+        tariffs.Tier,
+    ],
 )
 def test_every_key_of_a_tariff_is_explained(kind: type[msgspec.Struct]) -> None:
     """Each key stands in backticks somewhere on the page."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from firmware_bridge.meters.codec import Refused, Telegram, refuse
-from tests.soak import frames, mutations, provisioning
+from tests.soak import bills, frames, mutations, provisioning
 from tests.support.codecs import STREAMS, Emit, Found, Stream
 
 
@@ -93,3 +93,10 @@ def test_protocol_that_is_none_is_told() -> None:
     """Before anything runs."""
     with pytest.raises(SystemExit):
         frames.main(["morse"])
+
+
+def test_bills_are_those_on_paper(capsys: pytest.CaptureFixture[str]) -> None:
+    """Sixty household-years, to the penny, with both clock changes in each."""
+    assert bills.main(["--count", "60"]) == 0
+
+    assert "60 household-years, 0 differences" in capsys.readouterr().out

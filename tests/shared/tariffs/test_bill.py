@@ -4,6 +4,7 @@ import datetime as dt
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,9 +15,12 @@ from shared.tariffs import (
     Band,
     Cost,
     Flat,
+    HalfHourly,
     SlotEnergy,
     Tariff,
     TariffVersion,
+    Tier,
+    Tiers,
     TimeOfUse,
     check_tariff,
     decode_tariff,
@@ -27,6 +31,7 @@ from shared.tariffs import (
     rate_at,
     version_on,
 )
+from shared.tariffs.model import Prices
 
 LONDON = ZoneInfo("Europe/London")
 KWH = 1_000_000
@@ -36,7 +41,7 @@ PRICES = st.integers(-500_000, 1_000_000)
 def version(
     name: str = "v1",
     starts_on: dt.date = dt.date(2026, 1, 1),
-    prices: Flat | TimeOfUse | None = None,
+    prices: Prices | None = None,
     *,
     standing: int = 600_000,
     vat: int = 50,
@@ -313,3 +318,30 @@ def test_gas_of_a_known_bill() -> None:
 def test_a_day_starts_where_the_calendar_says() -> None:
     """The helper of these tests and the calendar agree on local midnight."""
     assert at("2026-06-01T00:00") == day_start_ms(dt.date(2026, 6, 1), LONDON)
+
+
+def test_half_hourly_price_at_an_instant() -> None:
+    """Within its list; null, before and after it there is none. Tiers have none at an instant."""
+    starts_at = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
+    asked = tariff(version(prices=HalfHourly(starts_at, [5, None])))
+    tiers = tariff(version(prices=Tiers("day", [Tier("all", 5)])))
+
+    prices = [
+        rate.price_millionths_per_kwh if rate else None
+        for minute in (-1, 0, 29, 30, 60)
+        if (rate := rate_at(asked, int(starts_at.timestamp() + 60 * minute) * 1_000, LONDON))
+        or minute
+    ]
+
+    assert prices == [None, 5, 5, None, None]
+    assert rate_at(tiers, at("2026-06-01T12:00"), LONDON) is None
+
+
+def test_version_that_ended_prices_nothing() -> None:
+    """Its last day is the one before `ends_on`."""
+    ended = msgspec.structs.replace(version(), ends_on=dt.date(2026, 6, 2))
+    asked = tariff(ended)
+
+    cost = cost_of(asked, "2026-06-01T00:00", "2026-06-03T00:00", KWH)
+
+    assert (cost.unpriced_slots, version_on(asked, dt.date(2026, 6, 2))) == (48, None)

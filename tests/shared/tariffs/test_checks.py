@@ -1,5 +1,6 @@
 """A tariff with faults is refused with every one of them named."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,9 @@ from shared.tariffs import (
     MAX_TARIFF_BYTES,
     MAX_VERSIONS,
     decode_tariff,
+    encode_tariff,
 )
+from shared.tariffs.checks import MAX_TARIFF_SLOTS
 
 Document = dict[str, Any]
 
@@ -57,6 +60,40 @@ def faults_of(payload: bytes) -> list[str]:
         decode_tariff(payload, "night.json")
     assert refused.value.message.startswith("night.json: ")
     return refused.value.faults
+
+
+def bands(*bands_: Document, **keys: Any) -> Document:
+    """Spell prices by time of use."""
+    return {
+        "kind": "time-of-use",
+        "base_name": "day",
+        "base_price_millionths_per_kwh": 1,
+        "bands": list(bands_),
+        **keys,
+    }
+
+
+def half_hourly(*prices: int | None, starts_at: str = "2026-03-01T00:00:00Z") -> Document:
+    """Spell half-hourly prices."""
+    return {
+        "kind": "half-hourly",
+        "starts_at": starts_at,
+        "prices_millionths_per_kwh": list(prices),
+    }
+
+
+def tiers(*limits: int | None) -> Document:
+    """Spell tiers that end at these limits."""
+    made = [
+        {"name": f"t{place}", "price_millionths_per_kwh": 1, "up_to_mwh": limit}
+        for place, limit in enumerate(limits)
+    ]
+    return {"kind": "tiers", "per": "day", "tiers": made}
+
+
+def one_version(prices: Document) -> Document:
+    """Spell a version with these prices."""
+    return {**document()["versions"][0], "prices": prices}
 
 
 def version_with(**changed: Any) -> Callable[[Document], None]:
@@ -143,6 +180,66 @@ def test_a_fault_is_named_with_its_key_and_value(
 
     assert len(faults) == 1
     assert faults[0].startswith(fault)
+
+
+@pytest.mark.parametrize(
+    ("prices", "fault"),
+    [
+        (bands(band(days=[1, 1])), "bands[night].days = [1, 1]: name each weekday once"),
+        (bands(band(days=[0])), "bands[night].days = [0]: name each weekday once"),
+        (bands(band(from_date="11-01")), "bands[night].from_date, to_date = ('11-01', '')"),
+        (bands(band(from_date="11-31", to_date="12-01")), "bands[night].from_date, to_date"),
+        (bands(band(from_date="1-1", to_date="12-01")), "bands[night].from_date, to_date"),
+        (bands(band(from_date="W1-01", to_date="12-01")), "bands[night].from_date, to_date"),
+        (bands(band(from_date="01-01", to_date="01-01")), "bands[night].from_date, to_date"),
+        (bands(holidays=["2026-01-01"] * 129), "holidays: 129, at most 128"),
+        (half_hourly(starts_at="2026-03-01T00:00:00"), "starts_at = 2026-03-01 00:00:00: give its"),
+        (half_hourly(starts_at="2026-03-01T00:10:00Z"), "starts_at = 2026-03-01 00:10:00+00:00"),
+        (half_hourly(starts_at="1926-03-01T00:00:00Z"), "starts_at = 1926-03-01"),
+        (half_hourly(1, None, 10**12), "prices_millionths_per_kwh = 1000000000000: give"),
+        (tiers(), "tiers: 0 of them, give 1 to 8"),
+        (tiers(100), "tiers.up_to_mwh = [100]: the last has none"),
+        (tiers(None, None), "tiers.up_to_mwh = [None, None]: the last has none"),
+        (tiers(200, 100, None), "tiers.up_to_mwh = [200, 100, None]: each must be above"),
+        (tiers(0, None), "tiers.up_to_mwh = [0, None]: each must be above"),
+        (tiers(10**16, None), "tiers.up_to_mwh = [10000000000000000, None]: give mWh"),
+    ],
+)
+def test_a_fault_of_any_kind_of_prices_is_named(prices: Document, fault: str) -> None:
+    """One fault, one line, and it says where."""
+    asked = document()
+    version_with(prices=prices)(asked)
+
+    (found,) = faults_of(msgspec.json.encode(asked))
+
+    assert found.startswith(f"versions[v1].prices.{fault}")
+
+
+def test_more_half_hours_than_are_ever_kept_are_refused() -> None:
+    """Where the bytes are let in at all."""
+    prices = half_hourly(*[1] * (MAX_TARIFF_SLOTS + 1))
+    payload = msgspec.json.encode(document() | {"versions": [one_version(prices)]})
+
+    with pytest.raises(ConfigError, match="at most 175680"):
+        decode_tariff(payload, max_bytes=10**8)
+
+
+def test_end_before_its_start_and_wrong_correction_are_named() -> None:
+    """Beside each other."""
+    asked = document() | {"volume_correction_millionths": 1}
+    version_with(ends_on="2026-01-01")(asked)
+
+    assert [fault.split(":")[0] for fault in faults_of(msgspec.json.encode(asked))] == [
+        "volume_correction_millionths = 1",
+        "versions[v1].ends_on = 2026-01-01",
+    ]
+
+
+def test_new_keys_are_left_out_where_they_say_nothing() -> None:
+    """A hub of an earlier version refuses keys it does not know."""
+    asked = decode_tariff(msgspec.json.encode(document()))
+
+    assert json.loads(encode_tariff(asked)) == document()
 
 
 def test_too_many_versions_and_bands_are_named() -> None:

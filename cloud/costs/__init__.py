@@ -1,0 +1,1 @@
+"""What usage costs: bills, costs by interval, previews, comparisons and prepayment accounts."""

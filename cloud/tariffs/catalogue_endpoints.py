@@ -1,0 +1,103 @@
+"""`/v1/tariffs`: the catalogue, to read. `hearthlink cloud tariffs import` alone writes it."""
+
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Path, Query, Response
+
+from cloud.answers import From, To, period, reply
+from cloud.auth import Caller
+from cloud.errors import RESPONSES, NotFoundError
+from cloud.parts import Shared
+from cloud.tariffs.catalogue import KeptOffer, list_offers, prices_between, read_offers
+from cloud.times import format_utc
+from shared.calendar import slot_start_ms
+from shared.errors import BadInputError
+from shared.readings import Medium
+from shared.tariffs.model import Flow
+from shared.tariffs.offers import CODE_PATTERN, MAX_CODE_CHARS, is_for
+from shared.tariffs.regions import REGIONS, region_of_mpan
+from shared.units import MS_PER_DAY, SLOT_MS
+
+MAX_RATE_DAYS = 366
+
+router = APIRouter(prefix="/v1/tariffs", tags=["tariffs"], responses=RESPONSES)
+Code = Annotated[
+    str,
+    Path(
+        max_length=MAX_CODE_CHARS,
+        pattern=f"^{CODE_PATTERN}$",
+        description="Code in the catalogue",
+    ),
+]
+
+
+@router.get("", summary="The catalogue of tariffs")
+def list_all(
+    parts: Shared,
+    _scope: Caller,
+    medium: Annotated[Medium, Query(description="What is priced")] = Medium.ELECTRICITY,
+    flow: Annotated[Flow, Query(description="What is bought, or what is exported")] = Flow.IMPORT,
+    region: Annotated[str, Query(description="Letter of the region; all if left out")] = "",
+    mpan: Annotated[str, Query(description="A meter point's 13 digits, for its region")] = "",
+) -> Response:
+    """List tariffs by code, with whom they are for; `GET /v1/tariffs/{code}` has the prices."""
+    wanted = region_of_mpan(mpan) if mpan else region
+    if wanted and wanted not in REGIONS:
+        raise BadInputError(f"region = {region!r}", hint=f"use one of {', '.join(REGIONS)}")
+    with parts.database.reading() as connection:
+        found = list_offers(connection, medium, flow)
+    return reply({"tariffs": [_entry(one) for one in found if is_for(one.offer, wanted, "")]})
+
+
+@router.get("/{code}", summary="A tariff of the catalogue")
+def get(code: Code, parts: Shared, _scope: Caller) -> Response:
+    """Give an offer whole: versions with prices in millionths of the currency, without VAT.
+
+    Half-hourly prices are at `/rates`; here their list is empty.
+    """
+    with parts.database.reading() as connection:
+        kept = read_offers(connection, [code]).get(code)
+    if kept is None:
+        raise _unknown(code)
+    return reply({**msgspec.to_builtins(kept.offer), "revision": kept.revision})
+
+
+@router.get("/{code}/rates", summary="Half-hourly prices of a tariff")
+def rates(code: Code, parts: Shared, _scope: Caller, start: From, to: To) -> Response:
+    """Give the price of each half hour of `[from, to)` without VAT; null where none is known."""
+    start_ms, end_ms = period(parts, start, to)
+    if end_ms - start_ms > MAX_RATE_DAYS * MS_PER_DAY:
+        raise BadInputError(f"more than {MAX_RATE_DAYS} days", hint="ask for a shorter period")
+    slots = start_ms // SLOT_MS, -(-end_ms // SLOT_MS)
+    with parts.database.reading() as connection:
+        if code not in read_offers(connection, [code]):
+            raise _unknown(code)
+        held = prices_between(connection, code, slots)
+    listed = [
+        {"start": format_utc(slot_start_ms(slot)), "price_millionths_per_kwh": held.get(slot)}
+        for slot in range(*slots)
+    ]
+    return reply({"code": code, "rates": listed})
+
+
+def _entry(kept: KeptOffer) -> dict[str, Any]:
+    offer = kept.offer
+    return {
+        "code": offer.code,
+        "name": offer.tariff.name,
+        "supplier": offer.supplier,
+        "medium": offer.medium,
+        "flow": offer.tariff.flow,
+        "region": offer.region,
+        "payment": offer.payment,
+        "is_cap": offer.is_cap,
+        "offered_from": offer.offered_from,
+        "offered_to": offer.offered_to,
+        "kinds": sorted({one.prices.__struct_config__.tag for one in offer.tariff.versions}),
+        "revision": kept.revision,
+    }
+
+
+def _unknown(code: str) -> NotFoundError:
+    return NotFoundError(f"no tariff {code!r}", hint="GET /v1/tariffs lists them")
