@@ -38,6 +38,9 @@ MESSAGE_SIZE_LIMIT_BYTES = 256 * 1024
 MAX_CONNECTIONS = 2000
 """A self-hosted broker's worth of hubs; each idle TLS connection costs it about 50 KB."""
 
+MEMORY_LIMIT_BYTES = 1024 * 1024 * 1024
+"""Queues of thirty clients that are full; past it the broker refuses, and is not killed."""
+
 MAX_KEEPALIVE_S = 600
 """A dead link is noticed within fifteen minutes, whatever a client asks for."""
 
@@ -66,8 +69,10 @@ def access_list() -> str:
     own = (topics.frames, topics.live, topics.hello, topics.status)
     lines += [f"pattern write {topic(USERNAME)}" for topic in own]
     lines.append(f"pattern read {topics.receipts(USERNAME)}")
-    for branch in (topics.shadow_branch(USERNAME), topics.jobs_branch(USERNAME)):
-        lines.append(f"pattern readwrite {branch}")
+    asked = [*topics.shadow_requests(USERNAME), *topics.jobs_requests(USERNAME)]
+    lines += [f"pattern write {topic}" for topic in asked]
+    answered = (topics.shadow_branch(USERNAME), topics.jobs_branch(USERNAME))
+    lines += [f"pattern read {branch}" for branch in answered]
     lines += ["", "# Provisioning: everyone may ask, and hears the answers to everyone, by which"]
     lines += ["# nobody gains anything; a certificate is registered under the own name alone."]
     lines += _asking("pattern", topics.CREATE_FROM_CSR)
@@ -136,6 +141,9 @@ def broker_config(plan: BrokerPlan) -> str:
         f"max_queued_bytes {MAX_QUEUED_BYTES}",
         f"max_inflight_messages {MAX_INFLIGHT_MESSAGES}",
         f"message_size_limit {MESSAGE_SIZE_LIMIT_BYTES}",
+        f"memory_limit {MEMORY_LIMIT_BYTES}",
+        "# Nothing of ours is retained, and what is would outlive its sender's revocation.",
+        "retain_available false",
         f"max_keepalive {MAX_KEEPALIVE_S}",
         f"persistent_client_expiration {SESSION_EXPIRY}",
         "set_tcp_nodelay true",

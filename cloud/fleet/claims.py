@@ -86,14 +86,11 @@ def make_claim(
 ) -> NewClaim:
     """Make a claim for a thing; an earlier one that nobody has used is over with it.
 
-    Raises BadInputError for a name no hub may have, a hub that is revoked, or numbers too large.
+    For a revoked thing too: its use lifts the revocation, and bars for good what was revoked.
+    Raises BadInputError for a name no hub may have, or numbers too large.
     """
     check_hub(thing)
     _check(installer, minutes)
-    if find_revocation(connection, thing) is not None:
-        raise BadInputError(
-            f"hub {thing!r} is revoked", hint=f"run 'hearthlink fleet restore {thing}' first"
-        )
     _sweep(connection, thing, now_ms)
     code = make_code(secrets.token_bytes(CODE_BYTES))
     row = ClaimRow(
@@ -147,6 +144,32 @@ def use_claim(connection: Connection, claim_id: str, now_ms: int) -> None:
     )
 
 
+def is_redeemed(connection: Connection, thing: str, now_ms: int) -> bool:
+    """Tell whether somebody is about to bring a thing in by a claim."""
+    query = select(func.count()).where(
+        claims.c.thing == thing,
+        claims.c.redeemed_at_ms.is_not(None),
+        claims.c.used_at_ms.is_(None),
+        claims.c.expires_at_ms > now_ms,
+    )
+    return bool(connection.execute(query).scalar_one())
+
+
+def is_barred(connection: Connection, row: ClaimRow) -> bool:
+    """Tell whether a claim's thing was revoked after the claim was made."""
+    found = find_revocation(connection, row.thing)
+    return found is not None and row.made_at_ms <= found.revoked_at_ms
+
+
+def end_claims(connection: Connection, thing: str, now_ms: int) -> None:
+    """End a thing's open claims."""
+    connection.execute(
+        update(claims)
+        .where(claims.c.thing == thing, *_is_open(now_ms))
+        .values(expires_at_ms=now_ms)
+    )
+
+
 def list_claims(connection: Connection, scope: Scope, count_max: int) -> list[ClaimRow]:
     """List the claims of a scope, the latest first."""
     query = select(*_COLUMNS).where(within(claims, scope))
@@ -173,14 +196,15 @@ def _check(installer: str, minutes: int) -> None:
 def _sweep(connection: Connection, thing: str, now_ms: int) -> None:
     """End this thing's open claims and forget old ones; raises where too many are open."""
     connection.execute(delete(claims).where(claims.c.made_at_ms < now_ms - KEPT_MS))
-    is_open = (claims.c.used_at_ms.is_(None), claims.c.expires_at_ms > now_ms)
-    connection.execute(
-        update(claims).where(claims.c.thing == thing, *is_open).values(expires_at_ms=now_ms)
-    )
-    if connection.execute(select(func.count()).where(*is_open)).scalar_one() >= MAX_OPEN:
+    end_claims(connection, thing, now_ms)
+    if connection.execute(select(func.count()).where(*_is_open(now_ms))).scalar_one() >= MAX_OPEN:
         raise BadInputError(
             f"{MAX_OPEN} claims are open", hint="wait until some of them have expired"
         )
+
+
+def _is_open(now_ms: int) -> tuple[ColumnElement[bool], ...]:
+    return (claims.c.used_at_ms.is_(None), claims.c.expires_at_ms > now_ms)
 
 
 def installer_of(connection: Connection, thing: str) -> str:

@@ -160,6 +160,7 @@ class DeviceService:
         now_ms = self._clock.utc_ms()
         with self._database.writing() as connection:
             self.counts["unregistered"] += records.bar_unregistered(connection, now_ms)
+            self.counts["forgotten"] += records.sweep_expired(connection, now_ms)
         # Those of the tick before: the broker has read the list with their certificates by now.
         self._cut()
         try:

@@ -8,11 +8,12 @@ nothing; all work of one call is done in the transaction it is given.
 
 import secrets
 from datetime import timedelta
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Connection
 
-from cloud.fleet import claims, records
+from cloud.fleet import claims, records, succession
 from cloud.fleet.authority import LEAF_VALIDITY, Authority
 from cloud.fleet.certificates import epoch_ms, read_certificates
 from cloud.fleet.claims import ClaimRow
@@ -41,6 +42,13 @@ NO_KEY = "none"
 
 MAX_PENDING = 5
 """Keys that one asker may have open: a hub killed before it wrote its key down makes another."""
+
+
+class _Prover(NamedTuple):
+    """Whom a proved CSR is for; `certificate_id` is that of the proving key, "" for a claim."""
+
+    thing: str
+    certificate_id: str = ""
 
 
 class Enrolment:
@@ -82,12 +90,12 @@ class Enrolment:
             key_id = error.key_id if isinstance(error, CsrError) else ""
             return Refusal("bad-csr", error.message, hint=error.hint, key_id=key_id or NO_KEY)
         try:
-            thing = self._check_asker(connection, csr, now_ms)
+            prover = self._check_asker(connection, csr, now_ms)
         except BadInputError as error:
             return Refusal("bad-csr", error.message, hint=error.hint, key_id=csr.key_id)
-        if isinstance(thing, Refusal):
-            return thing._replace(key_id=csr.key_id)
-        record = self._sign_once(connection, csr, thing, now_ms)
+        if isinstance(prover, Refusal):
+            return prover._replace(key_id=csr.key_id)
+        record = self._sign_once(connection, csr, prover, now_ms)
         if isinstance(record, Refusal):
             return record._replace(key_id=csr.key_id)
         return CsrAccepted(record.token, record.certificate_id, record.pem)
@@ -107,8 +115,9 @@ class Enrolment:
         record = records.find_token(connection, asker, token)
         if record is None or record.status not in (Status.PENDING, Status.ACTIVE):
             return Refusal("bad-token", "this token's certificate is not to be had any more")
-        if find_revocation(connection, record.thing) is not None:
-            return Refusal("revoked", f"hub {record.thing!r} is revoked")
+        refusal = succession.refuse_registering(connection, record)
+        if refusal is not None:
+            return refusal
         if record.status == Status.PENDING:
             if record.token_expires_at_ms <= now_ms:
                 return Refusal("bad-token", "this token has expired", hint="ask with the CSR again")
@@ -129,12 +138,9 @@ class Enrolment:
             shown is not None and shown.status == Status.REVOKED
         ):
             return Refusal("revoked", f"hub {thing!r} is revoked")
-        if shown is None or shown.thing != thing or shown.status != Status.ACTIVE:
-            return Refusal(
-                "certificate-superseded",
-                "this certificate is not the hub's present one",
-                hint="provision the hub with a new claim",
-            )
+        is_present = shown is not None and (shown.thing, shown.status) == (thing, Status.ACTIVE)
+        if shown is None or not is_present or not succession.may_renew(connection, shown, now_ms):
+            return succession.OUTRUN
         try:
             csr = read_csr(csr_pem)
             check_renewal_proof(csr, _key_of(shown))
@@ -142,7 +148,8 @@ class Enrolment:
             return Refusal("bad-csr", error.message, hint=error.hint)
         if csr.name != thing:
             return Refusal("bad-csr", "its subject is not the asker's name alone")
-        record = self._sign_once(connection, csr, thing, now_ms)
+        prover = _Prover(thing, shown.certificate_id)
+        record = self._sign_once(connection, csr, prover, now_ms)
         if isinstance(record, Refusal):
             return record
         if record.status == Status.PENDING:
@@ -167,7 +174,7 @@ class Enrolment:
         issued_at_ms = epoch_ms(certificate.not_valid_before_utc)
         records.add_record(connection, record._replace(issued_at_ms=issued_at_ms))
 
-    def _check_asker(self, connection: Connection, csr: Csr, now_ms: int) -> str | Refusal:
+    def _check_asker(self, connection: Connection, csr: Csr, now_ms: int) -> _Prover | Refusal:
         """Find the thing that a proved CSR is for; raises CsrError where nothing is proved."""
         if not csr.name:
             raise CsrError("its subject is not the asker's name alone", csr.key_id)
@@ -176,18 +183,20 @@ class Enrolment:
         thing = check_hub(csr.name)
         self.adopt(connection, thing, now_ms)
         known = records.list_of_thing(connection, thing, Status.ACTIVE)
-        for record in known:
+        for record in known[: succession.MAX_PROOFS]:
             try:
                 check_renewal_proof(csr, _key_of(record))
             except CsrError:
                 continue
             if find_revocation(connection, thing) is not None:
                 return Refusal("revoked", f"hub {thing!r} is revoked")
-            return thing
+            if not succession.may_renew(connection, record, now_ms):
+                return succession.OUTRUN
+            return _Prover(thing, record.certificate_id)
         raise CsrError("no certificate of that name has signed its challengePassword", csr.key_id)
 
     def _sign_once(
-        self, connection: Connection, csr: Csr, thing: str, now_ms: int
+        self, connection: Connection, csr: Csr, prover: _Prover, now_ms: int
     ) -> Record | Refusal:
         """Sign for a key, or find what was signed for it: with the same token while that lasts."""
         known = records.find_asked(connection, csr.name, csr.key_id)
@@ -195,6 +204,11 @@ class Enrolment:
             return _again(connection, known, now_ms)
         if records.count_pending(connection, csr.name) >= MAX_PENDING:
             return Refusal("too-many-requests", f"{MAX_PENDING} certificates wait to be registered")
+        thing = prover.thing
+        if prover.certificate_id:
+            refusal = succession.make_room(connection, thing, prover.certificate_id, now_ms)
+            if refusal is not None:
+                return refusal
         # A hub tells by its expiry which certificate it uses: those of one minute must differ.
         siblings = records.count_since(connection, thing, now_ms - MS_PER_MINUTE)
         validity = LEAF_VALIDITY - siblings * timedelta(minutes=1)
@@ -213,10 +227,10 @@ class Enrolment:
         return records.find_asked(connection, csr.name, csr.key_id) or made
 
     def _activate(self, connection: Connection, record: Record, now_ms: int) -> None:
-        records.set_status(connection, record.certificate_id, Status.ACTIVE, now_ms)
-        records.bar_pending(connection, record.thing, now_ms)
-        if record.asker.startswith(CLAIM_PREFIX):
-            claims.use_claim(connection, record.asker, now_ms)
+        if succession.is_of_claim(record):
+            # What was carried as a file is to be ended too.
+            self.adopt(connection, record.thing, now_ms)
+        succession.activate(connection, record, now_ms)
 
 
 def _refuse_redeeming(
@@ -231,23 +245,23 @@ def _refuse_redeeming(
         )
     if row.expires_at_ms <= now_ms:
         return Refusal("claim-expired", "this claim has expired", hint="make a new claim")
-    if find_revocation(connection, row.thing) is not None:
+    if claims.is_barred(connection, row):
         return Refusal("revoked", f"hub {row.thing!r} is revoked")
     return None
 
 
-def _check_claim(connection: Connection, csr: Csr, now_ms: int) -> str | Refusal:
+def _check_claim(connection: Connection, csr: Csr, now_ms: int) -> _Prover | Refusal:
     row = claims.find_claim(connection, csr.name)
     if row is None:
         raise CsrError("no claim has that name", csr.key_id)
     check_claim_proof(csr, row.claim_key)
     if row.expires_at_ms <= now_ms:
         return Refusal("claim-expired", "this claim has expired", hint="make a new claim")
-    if find_revocation(connection, row.thing) is not None:
+    if claims.is_barred(connection, row):
         return Refusal("revoked", f"hub {row.thing!r} is revoked")
     if row.used_at_ms is not None and not records.find_asked(connection, csr.name, csr.key_id):
         return Refusal("claim-used", "this claim's hub has its certificate", hint="make a new one")
-    return row.thing
+    return _Prover(row.thing)
 
 
 def _again(connection: Connection, known: Record, now_ms: int) -> Record | Refusal:

@@ -137,7 +137,12 @@ def handover(options: argparse.Namespace) -> Report:
     """Give a hub to a new household."""
     with _opened(options.config) as cloud:
         done = hand_over_hub(
-            cloud.database, cloud.clock, options.thing, options.household, options.zone
+            cloud.config,
+            cloud.database,
+            cloud.clock,
+            options.thing,
+            options.household,
+            options.zone,
         )
     return {
         "thing": done.thing,

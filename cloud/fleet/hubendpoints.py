@@ -1,4 +1,4 @@
-"""`/v1/fleet/hubs`: the operator's view of every hub, its settings, its report, its handover."""
+"""`/v1/fleet/hubs`: every hub for the operator; settings, report, handover, revocation."""
 
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -10,6 +10,7 @@ from cloud.answers import JSON, reply
 from cloud.auth import Operator
 from cloud.errors import PROBLEM_MEDIA_TYPE, RESPONSES, Problem, ProblemError
 from cloud.fleet import hubs
+from cloud.fleet.exclusion import restore_hub, revoke_hub
 from cloud.fleet.handover import hand_over_hub
 from cloud.fleet.reportpage import render_page
 from cloud.fleet.reports import commission, seal_of
@@ -20,6 +21,7 @@ from cloud.fleet.schemas import (
     HandoverRequest,
     HubEntry,
     HubPage,
+    RevocationEntry,
     SettingsEntry,
 )
 from cloud.fleet.settings import check_settings, settings_entry
@@ -121,9 +123,12 @@ def get_report(
 def hand_over(thing: str, wanted: HandoverRequest, parts: Shared, _operator: Operator) -> Response:
     """Begin a new tenancy now: nothing stored before is the new household's to see.
 
-    Run `hearthlink wipe` on the hub first: what it has not sent by now is refused afterwards.
+    Run `hearthlink wipe` on the hub first: what it has not sent by now is refused afterwards. Its
+    certificates are over with it, and it joins anew by a claim.
     """
-    done = hand_over_hub(parts.database, parts.clock, thing, wanted.household, wanted.zone)
+    done = hand_over_hub(
+        parts.config, parts.database, parts.clock, thing, wanted.household, wanted.zone
+    )
     return reply(
         {
             "thing": thing,
@@ -134,6 +139,26 @@ def hand_over(thing: str, wanted: HandoverRequest, parts: Shared, _operator: Ope
             "token": done.token,
         }
     )
+
+
+@router.post("/{thing}/revocation", response_model=RevocationEntry, summary="No longer hear a hub")
+def revoke(thing: str, parts: Shared, _operator: Operator) -> Response:
+    """Refuse a hub, whether or not it was ever heard, and bar its certificates; again is the same.
+
+    `broker` says in words whether the broker has been told.
+    """
+    done = revoke_hub(parts.config, parts.database, parts.clock, thing)
+    revoked_at = format_utc(done.revoked_at_ms)
+    return reply({"thing": thing, "revoked_at": revoked_at, "broker": done.broker})
+
+
+@router.delete(
+    "/{thing}/revocation", response_model=RevocationEntry, summary="Hear a revoked hub again"
+)
+def restore(thing: str, parts: Shared, _operator: Operator) -> Response:
+    """Let a hub in again with the certificates it had; for one that is back in your hands."""
+    done = restore_hub(parts.config, parts.database, parts.clock, thing)
+    return reply({"thing": thing, "revoked_at": None, "broker": done.broker})
 
 
 def _put_settings(parts: Parts, thing: str, state: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from cloud.db import upsert
 from cloud.fleet.certificates import epoch_ms, pem
@@ -165,6 +165,39 @@ def count_since(connection: Connection, thing: str, since_ms: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def count_asked_since(connection: Connection, asker: str, since_ms: int) -> int:
+    """Count the certificates an asker was given since then."""
+    query = select(func.count()).where(
+        certificates.c.asker == asker, certificates.c.issued_at_ms > since_ms
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def count_own(connection: Connection, thing: str, status: Status, now_ms: int) -> int:
+    """Count what a thing has asked for itself that stands so and has not expired."""
+    query = select(func.count()).where(
+        certificates.c.asker == thing,
+        certificates.c.status == status,
+        certificates.c.not_after_ms > now_ms,
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def sweep_expired(connection: Connection, now_ms: int) -> int:
+    """Forget what was superseded and has expired by itself; returns how many.
+
+    One without a token stays: it was carried as a file, and would be taken in again from there.
+    """
+    done = connection.execute(
+        delete(certificates).where(
+            certificates.c.status == Status.SUPERSEDED,
+            certificates.c.not_after_ms <= now_ms,
+            certificates.c.token != "",
+        )
+    )
+    return int(done.rowcount)
+
+
 def bar_unregistered(connection: Connection, now_ms: int) -> int:
     """Bar what was issued and not registered in time; returns how many.
 
@@ -183,9 +216,32 @@ def set_status(connection: Connection, certificate_id: str, status: Status, now_
     _change(connection, certificate_id, status=status, changed_at_ms=now_ms)
 
 
-def bar_pending(connection: Connection, thing: str, now_ms: int) -> None:
-    """Bar what a thing was given and did not register: it has another, or is to have none."""
-    _bar(connection, now_ms, certificates.c.thing == thing)
+def bar_asked(connection: Connection, asker: str, now_ms: int) -> None:
+    """Bar what an asker was given and did not register: it has another."""
+    _bar(connection, now_ms, certificates.c.asker == asker)
+
+
+def bar_pending(
+    connection: Connection, thing: str, now_ms: int, *, issued_until_ms: int | None = None
+) -> None:
+    """Bar what was issued for a thing, until then where that is said, and not registered."""
+    condition = certificates.c.thing == thing
+    if issued_until_ms is not None:
+        condition &= certificates.c.issued_at_ms <= issued_until_ms
+    _bar(connection, now_ms, condition)
+
+
+def bar_all(connection: Connection, thing: str, now_ms: int, *, but: str = "") -> None:
+    """Bar for good every certificate of a thing, revoked ones too, but this one."""
+    connection.execute(
+        update(certificates)
+        .where(
+            certificates.c.thing == thing,
+            certificates.c.status != Status.SUPERSEDED,
+            certificates.c.certificate_id != but,
+        )
+        .values(status=Status.SUPERSEDED, changed_at_ms=now_ms)
+    )
 
 
 def note_seen(connection: Connection, record: Record, now_ms: int) -> bool:

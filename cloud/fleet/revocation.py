@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from cloud.db import Database
-from cloud.fleet import records
+from cloud.fleet import claims, records
 from cloud.fleet.authority import Authority
 from cloud.fleet.broker import PID_NAME
 from cloud.fleet.certificates import Revoked, utc
@@ -34,10 +34,11 @@ _log = logging.getLogger(__name__)
 def shut_out(
     connection: Connection, thing: str, now_ms: int, enrolment: Enrolment | None
 ) -> Revocation:
-    """Refuse a hub and every certificate it has; `enrolment` knows those carried as files."""
+    """Refuse a hub and end what it has; `enrolment` knows certificates carried as files."""
     revocation = revoke(connection, thing, now_ms)
     if enrolment is not None:
         enrolment.adopt(connection, thing, now_ms)
+    claims.end_claims(connection, thing, now_ms)
     records.bar_pending(connection, thing, now_ms)
     for record in records.list_of_thing(connection, thing, Status.ACTIVE):
         records.set_status(connection, record.certificate_id, Status.REVOKED, now_ms)

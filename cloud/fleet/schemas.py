@@ -133,3 +133,17 @@ class HandoverEntry(BaseModel):
             }
         }
     )
+
+
+class RevocationEntry(BaseModel):
+    """Since when a hub is not heard, null where it is; `broker` says whether the broker knows."""
+
+    thing: str
+    revoked_at: str | None
+    broker: str
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"thing": "hub-1", "revoked_at": "2026-03-01T12:00:00Z", "broker": "told"}
+        }
+    )

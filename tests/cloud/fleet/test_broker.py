@@ -1,6 +1,7 @@
 """What the generated broker configuration lets through, judged by what Mosquitto delivers."""
 
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from cloud.fleet.broker import BrokerPlan, access_list, broker_config
 from shared import topics
 from shared.clock import SystemClock
 from tests.support.mosquitto import Broker
-from tests.support.peers import SUCCESS, connected
+from tests.support.peers import SUCCESS, WAIT_S, connected
 
 NOT_AUTHORIZED = 0x87
 NO_MATCHING_SUBSCRIBERS = 0x10
@@ -212,6 +213,55 @@ def test_a_lasting_broker_keeps_its_own_folder(tmp_path: Path) -> None:
     assert (tmp_path / "broker" / "mosquitto.db").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "topic",
+    [
+        topics.accepted(topics.shadow_update("hub-a", topics.SETTINGS_SHADOW)),
+        topics.shadow_delta("hub-a", topics.SETTINGS_SHADOW),
+        "$aws/things/hub-a/shadow/junk/1",
+        topics.jobs_notify_next("hub-a"),
+        "$aws/things/hub-a/jobs/junk",
+    ],
+)
+def test_a_hub_writes_requests_on_its_branches_and_nothing_else(broker: Broker, topic: str) -> None:
+    """Answers and made-up topics are refused to it; what it may ask arrives."""
+    requests = [
+        topics.shadow_update("hub-a", topics.HEALTH_SHADOW),
+        topics.job_start_next("hub-a"),
+        topics.job_update("hub-a", "job-1"),
+    ]
+    with (
+        connected(broker, broker.service()) as cloud,
+        connected(broker, broker.issue("hub-a")) as hub,
+    ):
+        cloud.subscribe("$aws/things/hub-a/#")
+
+        refused = hub.publish(topic)
+        codes = [hub.publish(request) for request in requests]
+
+        assert refused == NOT_AUTHORIZED
+        assert codes == [SUCCESS] * len(requests)
+        assert [cloud.received()[0] for _ in requests] == requests
+
+
+@pytest.mark.slow
+def test_nothing_is_retained(broker: Broker) -> None:
+    """A hub that asks for it is disconnected: no message outlives its sender's revocation."""
+    own = topics.frames("hub-r")
+    with connected(broker, broker.issue("hub-r")) as hub:
+        ended = threading.Event()
+        hub.client.on_disconnect = lambda *_: ended.set()
+
+        hub.client.publish(own, b"kept", qos=1, retain=True)
+
+        assert ended.wait(WAIT_S)
+    with connected(broker, broker.service()) as cloud:
+        cloud.subscribe(own)
+        cloud.publish(own, b"fresh")
+        assert cloud.received() == (own, b"fresh")
+
+
 def test_every_limit_is_written(tmp_path: Path) -> None:
     """No queue of the broker is left at an unlimited or a defaulted size."""
     text = broker_config(BrokerPlan(tmp_path, 8883))
@@ -222,6 +272,7 @@ def test_every_limit_is_written(tmp_path: Path) -> None:
         "max_inflight_messages",
         "message_size_limit",
         "max_connections",
+        "memory_limit",
         "persistent_client_expiration",
     ):
         assert f"\n{limit} " in text

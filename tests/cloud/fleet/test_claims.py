@@ -26,7 +26,6 @@ from shared.enrolment import (
     RenewAnswer,
     decode_enrolment,
 )
-from shared.errors import BadInputError
 from shared.units import MS_PER_MINUTE
 from tests.support.cloud import HEADERS, config_in
 from tests.support.enrolling import (
@@ -176,14 +175,12 @@ def test_body_over_its_limit_is_refused(api: ClaimApi) -> None:
 
 
 def test_revoked_hub_redeems_nothing(api: ClaimApi) -> None:
-    """A claim made before is dead too, and none is made after."""
+    """A claim made before is dead too."""
     offer = api.cloud.offer("hub-a")
     with api.cloud.database.writing() as connection:
         revoke(connection, "hub-a", api.cloud.now_ms)
 
     assert problem(api.redeem(code_of(offer))) == (403, "revoked")
-    with pytest.raises(BadInputError, match="revoked"):
-        api.cloud.offer("hub-a")
 
 
 def test_address_that_guesses_is_slowed_down_alone(api: ClaimApi) -> None:

@@ -18,6 +18,8 @@ CALLS = [
     ("PUT", "hubs/hub-1/settings"),
     ("GET", "hubs/hub-1/report"),
     ("POST", "hubs/hub-1/handover"),
+    ("POST", "hubs/hub-1/revocation"),
+    ("DELETE", "hubs/hub-1/revocation"),
     ("GET", "jobs"),
     ("POST", "jobs"),
     ("GET", "jobs/j1"),

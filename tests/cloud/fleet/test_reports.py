@@ -74,6 +74,19 @@ def test_installed_hub_passes_every_test(api: FleetApi) -> None:
     }
 
 
+def test_hub_without_a_page_passes(api: FleetApi) -> None:
+    """Off is no fault; a page that does not answer is one."""
+    _install(api)
+    api.report("hub-1", "health", {"page_answers": None})
+    off = api.call("GET", PATH)["report"]
+    api.report("hub-1", "health", {"page_answers": False})
+    dead = api.call("GET", PATH)["report"]
+
+    assert _results(off)["page reachable, as the hub says"] is None
+    assert off["passed"]
+    assert not dead["passed"]
+
+
 def test_new_hub_fails_by_name(api: FleetApi) -> None:
     """What is not there failed, what nobody can know is not known; neither has passed."""
     api.add("hub-1")
