@@ -34,7 +34,7 @@ COPY_TRIES = 20
 MAX_LENGTHENED_BYTES = 1 << 33
 """A damaged header may claim any size; the file made of it is empty where nothing was."""
 
-READABLE_FROM = 3
+READABLE_FROM = 4
 """The oldest schema whose programs can go on with a database of the newest (docs/decisions/0022).
 
 A migration that only adds tables and indexes leaves it; one that does more raises it to its own

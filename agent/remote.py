@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -18,7 +18,7 @@ from agent.pace import Pace
 from agent.uplink.junction import Junction
 from agent.uplink.port import Arrived, Channel, Connected, Disconnected, Event
 from shared.errors import BadInputError
-from shared.shadows import MAX_SHADOW_BYTES, RemoteSettings, SettingsReport, decode_settings
+from shared.shadows import MAX_SHADOW_BYTES, RemoteSettings, decode_settings, report_settings
 
 FACT = "remote_settings"
 PROBATION_S = 300.0
@@ -45,8 +45,15 @@ class Kept(msgspec.Struct, frozen=True):
     before: RemoteSettings | None = None
 
 
+class _Trial(NamedTuple):
+    """A probation under way: what ailed the hub before it, and when it is over."""
+
+    sound: dict[str, int]
+    ends_s: float
+
+
 class _State(msgspec.Struct):
-    desired: msgspec.Raw = msgspec.Raw(b"{}")
+    desired: dict[str, Any] = {}
 
 
 class _Document(msgspec.Struct):
@@ -80,6 +87,7 @@ class RemoteControl:
         self._asked: asyncio.Queue[bytes] = asyncio.Queue(1)
         self._is_reported = False
         self._is_connected = False
+        self._trial: _Trial | None = None
         self.kept = _read(log.fact(FACT))
         if self.kept.before is not None:
             self._go_back("the hub was started anew while they were tried")
@@ -93,52 +101,57 @@ class RemoteControl:
     async def run(self) -> None:
         """Take one change after another, for ever."""
         while True:
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._look_every_s):
-                    asked = await self._asked.get()
-            except TimeoutError:
-                self._report()
-                continue
-            if self._take(asked):
-                await self._watch()
+                    self._take(await self._asked.get())
+            self._judge()
             self._report()
 
-    def _take(self, desired: bytes) -> bool:
-        """Apply what is asked for; tell whether that changed anything."""
+    def _take(self, desired: bytes) -> None:
+        """Apply what is asked for; what changes nothing leaves a probation as it is."""
         if desired == self.kept.asked:
-            return False
+            return
         self._is_reported = False
+        before = self.kept.before
         try:
             settings = decode_settings(desired)
         except BadInputError as error:
             refused = str(error)[:MAX_REASON_CHARS]
-            self._keep(Kept(self.kept.holds, desired, refused))
-            return False
+            self._keep(Kept(self.kept.holds, desired, refused, before))
+            return
         if settings == self.kept.holds:
-            self._keep(Kept(settings, desired))
-            return False
-        # Written before it is tried: a change that ends the hub must not be met again at its start.
-        self._keep(Kept(settings, desired, before=self.kept.holds))
-        self._apply(self._own.with_remote(settings))
-        _logger.info("the cloud's settings are tried: %s", settings)
-        return True
+            self._keep(Kept(settings, desired, before=before))
+            return
+        # On probation the way back stays the settings that were sound, not those half tried.
+        self._try(settings, desired, self.kept.holds if before is None else before)
 
-    async def _watch(self) -> None:
-        """See the probation through; another change ends it early, and is judged from before."""
-        sound = self._ailments()
-        deadline_s = asyncio.get_running_loop().time() + self._probation_s
-        while asyncio.get_running_loop().time() < deadline_s and self._asked.empty():
-            self._report()
-            await asyncio.sleep(self._look_every_s)
-            now = self._ailments()
-            worse = [what for what, count in now.items() if count > sound.get(what, 0)]
-            if worse:
-                self._go_back(f"health worsened: {', '.join(worse)}")
-                self._apply(self._own.with_remote(self.kept.holds))
-                return
-        self._keep(Kept(self.kept.holds, self.kept.asked))
+    def _try(self, settings: RemoteSettings, desired: bytes, before: RemoteSettings) -> None:
+        # Written before it is tried: a change that ends the hub must not be met again at its start.
+        if settings == before:
+            self._trial = None
+            self._keep(Kept(settings, desired))
+        else:
+            sound = self._ailments() if self._trial is None else self._trial.sound
+            self._trial = _Trial(sound, asyncio.get_running_loop().time() + self._probation_s)
+            self._keep(Kept(settings, desired, before=before))
+            _logger.info("the cloud's settings are tried: %s", settings)
+        self._apply(self._own.with_remote(settings))
+
+    def _judge(self) -> None:
+        """Take back what made the hub ill; let what its probation has passed hold."""
+        if self._trial is None:
+            return
+        sound, ends_s = self._trial
+        worse = [what for what, count in self._ailments().items() if count > sound.get(what, 0)]
+        if worse:
+            self._go_back(f"health worsened: {', '.join(worse)}")
+            self._apply(self._own.with_remote(self.kept.holds))
+        elif asyncio.get_running_loop().time() >= ends_s:
+            self._trial = None
+            self._keep(msgspec.structs.replace(self.kept, before=None))
 
     def _go_back(self, reason: str) -> None:
+        self._trial = None
         _logger.warning("the cloud's settings are taken back: %s", reason)
         before = self.kept.before or RemoteSettings()
         self._keep(Kept(before, self.kept.asked, reason[:MAX_REASON_CHARS]))
@@ -152,7 +165,7 @@ class RemoteControl:
         """Say what holds, once for each change and connection, and not for a delta again."""
         if self._is_reported or not self._is_connected or self._junction is None:
             return
-        report = SettingsReport(self.kept.holds, self.kept.refused)
+        report = report_settings(self.kept.holds, self.kept.refused)
         payload = msgspec.json.encode({"state": {"reported": report}})
         self._is_reported = self._junction.publish(Channel.SETTINGS_UPDATE, payload)
 
@@ -173,14 +186,17 @@ class RemoteControl:
             _logger.warning("a settings shadow of %d bytes is passed over", len(payload))
             return
         try:
-            desired = bytes(msgspec.json.decode(payload, type=_Document).state.desired)
+            state = msgspec.json.decode(payload, type=_Document).state
         except (msgspec.MsgspecError, RecursionError) as error:
             _logger.warning("the settings shadow cannot be read: %s", error)
             return
         with contextlib.suppress(asyncio.QueueEmpty):
             # The newest counts.
             self._asked.get_nowait()
-        self._asked.put_nowait(desired)
+        # In one order of names: a cloud may write the same in another one each time.
+        desired = msgspec.json.encode(state.desired, order="sorted")
+        if desired != self.kept.asked:
+            self._asked.put_nowait(desired)
 
     def _ask(self) -> None:
         if self._junction is not None:

@@ -82,12 +82,13 @@ class Writer:
         Where they are few, or leave out a sequence, each is a row by itself.
         """
         if len(rows) < LEAST_PACKED_ROWS or rows[-1].seq - rows[0].seq != len(rows) - 1:
-            self._write_loose(log, rows)
+            self.write_loose(log, rows)
             return
         head, body, checksum = make_commit_block(log, rows)
         self._db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)", (*head, checksum, body))
 
-    def _write_loose(self, log: int, rows: list[LogRow]) -> None:
+    def write_loose(self, log: int, rows: list[LogRow]) -> None:
+        """Write rows of one log, each by itself."""
         shape = self._shapes.get(log) or self._new_shape(log, rows[0].registers)
         records = records_of(log, rows, shape, self._new_shape)
         self._db.executemany("INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?)", records)

@@ -2,7 +2,8 @@
 
 Written `hearthlink:HOST[:PORT]/CODE[#PIN]`. The code is 100 random bits in Crockford's base 32, the
 pin the beginning of the authority's fingerprint, for clouds whose certificate no system trusts.
-Whoever types has the code alone, in groups of five, and the host from the configuration.
+Whoever types has the code alone, in groups of five, and the host from the configuration. No message
+quotes what was given: with one letter too few it is still most of a secret.
 """
 
 import hashlib
@@ -43,7 +44,8 @@ def read_code(text: str) -> str:
     code = text.strip().upper().translate(_READ_AS)
     if len(code) != CODE_CHARS or not set(code) <= set(ALPHABET):
         raise BadInputError(
-            f"{text.strip()!r} is no claim code", hint=f"it has {CODE_CHARS} letters and digits"
+            f"{len(code)} characters that are no claim code",
+            hint=f"it has {CODE_CHARS} letters and digits",
         )
     return code
 
@@ -55,7 +57,9 @@ def read_claim(text: str, host: str = "") -> Claim:
         pin = (found["pin"] or "").upper().translate(_READ_AS)
         return Claim(found["host"].lower(), read_code(found["code"]), pin)
     if not host:
-        raise BadInputError(f"{text.strip()!r} is no claim", hint=f"it looks like {EXAMPLE}")
+        raise BadInputError(
+            f"{len(text.strip())} characters that are no claim", hint=f"it looks like {EXAMPLE}"
+        )
     return Claim(host, read_code(text))
 
 

@@ -61,11 +61,23 @@ class RemoteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     live_until_ms: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
-class SettingsReport(msgspec.Struct, frozen=True):
-    """The settings shadow's `reported`: what holds, and why the last change does not."""
+class SettingsReport(RemoteSettings, frozen=True, forbid_unknown_fields=False):
+    """The settings shadow's `reported`: what holds, and why the last change does not.
 
-    settings: RemoteSettings
+    What holds stands where `desired` has it: the delta is empty once both are the same.
+    """
+
     refused: str = ""
+
+    @property
+    def settings(self) -> RemoteSettings:
+        """What holds."""
+        return RemoteSettings(*(getattr(self, name) for name in RemoteSettings.__struct_fields__))
+
+
+def report_settings(holds: RemoteSettings, refused: str) -> SettingsReport:
+    """Write what holds as a report; `refused` is empty where nothing was."""
+    return SettingsReport(**msgspec.structs.asdict(holds), refused=refused)
 
 
 def decode_settings(payload: bytes) -> RemoteSettings:

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from agent.identity.files import sync_folder
 from shared.errors import OperatorError
 
 NAME = "page-pin"
@@ -17,6 +18,7 @@ COST = 2**13
 BLOCK = 8
 MODE = 0o600
 MIN_CHARS = 4
+DRAFT_BYTES = 8
 
 
 class PinFile:
@@ -42,8 +44,8 @@ class PinFile:
             )
         salt = secrets.token_bytes(SALT_BYTES)
         written = f"{salt.hex()}:{_hash(pin, salt).hex()}\n".encode()
-        draft = self._path.with_name(f".{NAME}.new")
-        draft.unlink(missing_ok=True)
+        # A name of its own: of two at once neither may write into, or link, the other's draft.
+        draft = self._path.with_name(f".{NAME}.{secrets.token_hex(DRAFT_BYTES)}")
         try:
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE)
             with os.fdopen(descriptor, "wb") as file:
@@ -52,6 +54,7 @@ class PinFile:
                 os.fsync(file.fileno())
             # A link, not a rename: whoever was first keeps the page.
             os.link(draft, self._path)
+            sync_folder(self._path.parent)
         except FileExistsError as error:
             raise OperatorError(
                 "the page has a PIN already",

@@ -40,12 +40,12 @@ class ClaimFile:
             _logger.warning("%s cannot be removed: %s", self._path, error)
 
     def refuse(self, reason: str) -> None:
-        """Put the file aside, the reason in it, so that it is not tried for ever."""
+        """Put the file aside, so that it is not tried for ever: of it the reason alone is left."""
         if self._path is None:
             return
         aside = self._path.with_name(self._path.stem + REFUSED_SUFFIX)
         try:
-            aside.write_text(f"# {reason}\n", encoding="utf-8")
+            aside.write_text(f"# {' '.join(reason.split())}\n", encoding="utf-8")
             self._path.unlink(missing_ok=True)
         except OSError as error:
             _logger.warning("%s cannot be put aside: %s", self._path, error)

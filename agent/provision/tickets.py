@@ -22,9 +22,12 @@ def read_ticket(text: str, host: str = "") -> str | RedeemAnswer:
         if text.lstrip().startswith("{"):
             return msgspec.json.decode(text, type=RedeemAnswer)
         return write_claim(read_claim(text, host))
-    except (msgspec.MsgspecError, BadInputError) as error:
-        hint = getattr(error, "hint", "") or "see docs/how-to/provision.md"
-        raise OperatorError(f"this is no claim: {error}", hint=hint) from error
+    except BadInputError as error:
+        raise OperatorError(f"this is no claim: {error.message}", hint=error.hint) from error
+    except msgspec.MsgspecError as error:
+        raise OperatorError(
+            f"this is no claim: {error}", hint="see docs/how-to/provision.md"
+        ) from error
 
 
 def read_ticket_file(path: Path, host: str = "") -> str | RedeemAnswer:

@@ -5,15 +5,16 @@ Done behind the hub's back, by SQLite alone, while no hub has the file.
 
 import contextlib
 import sqlite3
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
 from agent.blocks import BlockHead, read_block
-from agent.records import MeterLog
+from agent.database import READABLE_FACT
 from agent.rows import LogRow
 from agent.writer import Writer
-from shared.readings import Medium
 
 FIRST_SCHEMA = 1
 LATER_SCHEMA = 1_000
@@ -65,25 +66,29 @@ def age(database: Path) -> bool:
         if rows is None:
             return False
         disk.execute("BEGIN")
-        next_seqs = disk.execute("SELECT next_seq, log FROM logs").fetchall()
-        Writer(disk).write_rows(rows)
-        disk.executemany("UPDATE logs SET next_seq = ? WHERE log = ?", next_seqs)
+        writer = Writer(disk)
+        for log, of_log in groupby(rows, itemgetter(0)):
+            writer.write_loose(log, [row for _, row in of_log])
         for table in LATER_TABLES:
             disk.execute(f"DROP TABLE {table}")
+        disk.execute("DELETE FROM facts WHERE name = ?", (READABLE_FACT,))
         disk.execute(f"PRAGMA user_version = {FIRST_SCHEMA}")
         disk.execute("COMMIT")
     return True
 
 
-def set_schema(database: Path, number: int) -> int:
-    """Say that a database has another schema; returns the one it had."""
+def come_from_later(database: Path, readable_from: int) -> None:
+    """Make a database one that a later release wrote, with its word on who may go on with it."""
     with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as disk:
-        (before,) = disk.execute("PRAGMA user_version").fetchone()
-        disk.execute(f"PRAGMA user_version = {number}")
-    return int(before)
+        disk.execute("BEGIN")
+        disk.execute(
+            "INSERT OR REPLACE INTO facts VALUES (?, ?)", (READABLE_FACT, b"%d" % readable_from)
+        )
+        disk.execute(f"PRAGMA user_version = {LATER_SCHEMA}")
+        disk.execute("COMMIT")
 
 
-def _rows_of_blocks(disk: sqlite3.Connection) -> list[tuple[MeterLog, LogRow]] | None:
+def _rows_of_blocks(disk: sqlite3.Connection) -> list[tuple[int, LogRow]] | None:
     """Unpack every block; None where one is damaged or thinned, or something is declared lost."""
     (lost,) = disk.execute("SELECT count(*) FROM damaged_ranges").fetchone()
     (thinned,) = disk.execute(
@@ -91,11 +96,10 @@ def _rows_of_blocks(disk: sqlite3.Connection) -> list[tuple[MeterLog, LogRow]] |
     ).fetchone()
     if lost or thinned:
         return None
-    rows: list[tuple[MeterLog, LogRow]] = []
+    rows: list[tuple[int, LogRow]] = []
     for *head, kept, body in disk.execute("SELECT * FROM blocks ORDER BY log, first_seq"):
         unpacked = read_block(BlockHead(*head), body, kept)
         if unpacked is None:
             return None
-        meter_log = MeterLog(head[0], b"", "", Medium.ELECTRICITY, 1)
-        rows += [(meter_log, row) for row in unpacked]
+        rows += [(head[0], row) for row in unpacked]
     return rows

@@ -66,8 +66,11 @@ class Relay:
             for writer in list(self._writers):
                 writer.transport.abort()
 
+    def _is_down(self) -> bool:
+        return self._link is Link.DOWN
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._link is Link.DOWN:
+        if self._is_down():
             writer.transport.abort()
             return
         try:
@@ -76,6 +79,10 @@ class Relay:
             writer.transport.abort()
             return
         self._writers |= {writer, back}
+        if self._is_down():
+            # It went down while this connection was made, and cut only those it knew.
+            writer.transport.abort()
+            back.transport.abort()
         await asyncio.gather(self._pump(reader, back), self._pump(there, writer))
         self._writers -= {writer, back}
 

@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable
 from random import Random
 
-from agent.torture.card import LATER_SCHEMA, age, set_schema
+from agent.database import READABLE_FROM
+from agent.torture.card import LATER_SCHEMA, age, come_from_later
 from agent.torture.cast import THING, WORKERS, Cast
 from agent.torture.evidence import Evidence
 from agent.torture.relay import Link
@@ -138,12 +139,12 @@ def _upgrade_hub(cast: Cast, evidence: Evidence, _draw: Random) -> None:
 
 
 def _roll_back_hub(cast: Cast, _evidence: Evidence, _draw: Random) -> None:
-    """Start the hub on what a later release has written: it refuses, and spoils nothing."""
+    """Start the hub on what a later release has written: it goes on only where that allows it."""
     cast.stop("hub")
-    schema = set_schema(cast.hub_database, LATER_SCHEMA)
+    come_from_later(cast.hub_database, LATER_SCHEMA)
     if not cast.refuses("hub"):
         raise OperatorError("the hub ran on a later schema", hint=f"see {cast.state}")
-    set_schema(cast.hub_database, schema)
+    come_from_later(cast.hub_database, READABLE_FROM)
     cast.again("hub")
 
 

@@ -43,7 +43,7 @@ def _read_report(reported: dict[str, Any]) -> SettingsReport:
     try:
         return msgspec.convert(reported, SettingsReport)
     except msgspec.ValidationError:
-        return SettingsReport(RemoteSettings())
+        return SettingsReport()
 
 
 def _present(settings: RemoteSettings) -> dict[str, Any]:

@@ -145,8 +145,8 @@ def test_stored_copies_of_old_schemas_open_twice(schema: Path, tmp_path: Path) -
 
 
 LATER = [
-    (4, "CREATE TABLE later (id INTEGER PRIMARY KEY, said TEXT NOT NULL);"),
-    (5, "CREATE INDEX later_said ON later (said);"),
+    (migrations()[-1][0] + 1, "CREATE TABLE later (id INTEGER PRIMARY KEY, said TEXT NOT NULL);"),
+    (migrations()[-1][0] + 2, "CREATE INDEX later_said ON later (said);"),
 ]
 
 
@@ -173,7 +173,7 @@ def test_a_log_survives_two_schemas_up_and_the_way_back(
     again = Log(path)
     assert [row.seq for row in sound_rows(again, again.meters[METER])] == [1, 2, 3, 4, 5, 6, 7]
     assert again.meters[METER].log_id == meter_log.log_id
-    assert again.committed.execute("PRAGMA user_version").fetchone() == (5,)
+    assert again.committed.execute("PRAGMA user_version").fetchone() == (LATER[-1][0],)
     assert again.committed.execute("SELECT said FROM later").fetchall() == [("kept",)]
     again.close()
 
@@ -185,10 +185,10 @@ def test_a_schema_that_an_older_program_would_spoil_is_refused(
     path = tmp_path / "hub.sqlite"
     with monkeypatch.context() as newly:
         newly.setattr("agent.database.migrations", lambda: [*migrations(), *LATER])
-        newly.setattr("agent.database.READABLE_FROM", 5)
+        newly.setattr("agent.database.READABLE_FROM", LATER[-1][0])
         open_database(path).close()
 
-    with pytest.raises(OperatorError, match="schema 5"):
+    with pytest.raises(OperatorError, match=f"schema {LATER[-1][0]}"):
         open_database(path)
 
 

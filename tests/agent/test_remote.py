@@ -81,7 +81,7 @@ def test_what_is_asked_for_holds_is_kept_and_reported(hub: Hub) -> None:
         assert hub.held[-1] == Pace(60, 5, 60, is_live=False, live_until_ms=5_000)
         settings = {"frame_interval_s": 60, "live_until_ms": 5_000}
         unset = dict.fromkeys(("backlog_frames_per_s", "commit_window_s"))
-        assert {**unset, **settings} == hub.reports()[-1]["settings"]
+        assert hub.reports()[-1] == {**unset, **settings, "refused": ""}
         hub.control()
         assert hub.held[-1].frame_interval_s == 60
 
@@ -126,6 +126,39 @@ def test_settings_that_make_the_hub_ill_are_taken_back(hub: Hub) -> None:
             await asyncio.sleep(0.05)
         assert [pace.commit_window_s for pace in hub.held] == [60, 0, 60]
         assert "failed commits" in control.kept.refused
+
+    asyncio.run(scenario())
+
+
+def test_another_change_within_a_probation_is_judged_from_what_was_sound(hub: Hub) -> None:
+    """What was only half tried is nothing to go back to."""
+
+    async def scenario() -> None:
+        async with hub.running() as control:
+            hub.desire(commit_window_s=0)
+            await until(lambda: len(hub.held) == 2)
+            hub.desire(commit_window_s=1)
+            await until(lambda: len(hub.held) == 3)
+            hub.ails["failed commits"] += 1
+            await until(lambda: control.kept.refused != "")
+        assert [pace.commit_window_s for pace in hub.held] == [60, 0, 1, 60]
+
+    asyncio.run(scenario())
+
+
+def test_a_refused_change_within_a_probation_does_not_end_it(hub: Hub) -> None:
+    """What holds is still to be judged."""
+
+    async def scenario() -> None:
+        async with hub.running() as control:
+            hub.desire(commit_window_s=0)
+            await until(lambda: len(hub.held) == 2)
+            hub.desire(commit_window_s=-1)
+            await until(lambda: control.kept.refused != "")
+            assert control.kept.before is not None
+            hub.ails["failed commits"] += 1
+            await until(lambda: "failed commits" in control.kept.refused)
+        assert control.kept.holds == RemoteSettings()
 
     asyncio.run(scenario())
 

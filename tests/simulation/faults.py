@@ -5,7 +5,8 @@ import sqlite3
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from agent.torture.card import LATER_SCHEMA, age, flip_bits, set_schema
+from agent.database import READABLE_FROM
+from agent.torture.card import LATER_SCHEMA, age, come_from_later, flip_bits
 from tests.simulation.world import GRANULARITIES, World
 
 S_PER_DAY = 86_400
@@ -71,13 +72,15 @@ async def _upgrade_hub(world: World, down_s: float) -> None:
 
 
 async def _roll_back_hub(world: World, down_s: float) -> None:
-    """Start this release on what a later one has written: it refuses, and spoils nothing."""
+    """Start this release on what a later one has written: it goes on only where that allows it."""
     await world.stop_hub()
     if world.life is None:
-        schema = set_schema(world.files.card.database, LATER_SCHEMA)
+        come_from_later(world.files.card.database, LATER_SCHEMA)
         if world.would_start():
             world.witness.complain("the hub started on a later schema")
-        set_schema(world.files.card.database, schema)
+        come_from_later(world.files.card.database, READABLE_FROM)
+        if not world.would_start():
+            world.witness.complain("the hub refused a later schema that it may go on with")
     await asyncio.sleep(down_s)
     await world.start_hub()
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -10,7 +12,7 @@ from sqlalchemy import select
 from agent.torture.card import Key
 from cloud.db import Database
 from cloud.tables import dead_letters, frames, logs
-from shared.frames import Gap, decode_frame
+from shared.frames import Frame, Gap, GapKind, decode_frame
 from shared.ranges import Range, union
 from shared.readings import StampedSample
 
@@ -32,6 +34,22 @@ class Store:
     copies: dict[Key, list[Copy]] = field(default_factory=dict)
     gaps: dict[str, list[Gap]] = field(default_factory=dict)
     dead: list[tuple[str, str]] = field(default_factory=list)
+    decided: dict[Key, int] = field(default_factory=dict)
+    """The highest revision that says what there is at a place: a sample, or that it is withheld."""
+
+    def note_decided(self, log_id: str, frame: Frame) -> None:
+        """Note which places a frame decides; damage and thinning take back nothing once stored."""
+        withheld = (gap for gap in frame.gaps if gap.kind is GapKind.WITHHELD)
+        spans = [range(gap.first_seq, gap.last_seq + 1) for gap in withheld]
+        for seq in chain(frame.sequences(), *spans):
+            key = Key(log_id, seq)
+            self.decided[key] = max(self.decided.get(key, 0), frame.revision)
+
+    def current(self, key: Key) -> StampedSample | None:
+        """Return what counts at a place; None where the highest revision has no sample of it."""
+        newest = max(self.copies.get(key, ()), key=attrgetter("revision"), default=None)
+        is_outranked = newest is not None and newest.revision < self.decided.get(key, 0)
+        return None if newest is None or is_outranked else newest.sample
 
 
 def read_store(database: Database) -> Store:
@@ -44,6 +62,7 @@ def read_store(database: Database) -> Store:
             frame = decode_frame(payload)
             store.framed.setdefault(log_id, []).append((frame.first_seq, frame.last_seq))
             store.gaps.setdefault(log_id, []).extend(frame.gaps)
+            store.note_decided(log_id, frame)
             for sample in frame.samples():
                 copy = Copy(frame.meter, frame.revision, sample)
                 store.copies.setdefault(Key(log_id, sample.seq), []).append(copy)

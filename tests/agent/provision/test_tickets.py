@@ -35,6 +35,15 @@ def test_what_is_no_claim_says_what_one_looks_like(text: str) -> None:
     assert caught.value.hint
 
 
+@pytest.mark.parametrize("text", [f"{FULL}Z", FULL[:-1], f"{FULL} extra", f"Code: {FULL}"])
+def test_what_is_nearly_a_claim_is_not_quoted(text: str) -> None:
+    """A letter too many or too few, and it is still a secret: messages go to logs and screens."""
+    with pytest.raises(OperatorError, match="no claim") as caught:
+        read_ticket(text)
+
+    assert "M4XAB" not in caught.value.message
+
+
 def test_remarks_in_a_file_are_passed_over(tmp_path: Path) -> None:
     """An installer may note which hub it is for."""
     path = tmp_path / "hearthlink-claim.txt"

@@ -1,5 +1,6 @@
 """The relay carries bytes as its link lets it."""
 
+import asyncio
 import socket
 from collections.abc import Iterator
 
@@ -9,6 +10,8 @@ from agent.torture.relay import Link, Relay
 
 SOON_S = 5.0
 NEVER_S = 0.2
+
+Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @pytest.fixture
@@ -76,6 +79,27 @@ def test_a_link_that_is_down_resets_and_refuses(relay: Relay, listener: socket.s
         _ended(here)
     with pytest.raises(ConnectionError):
         _ended(socket.create_connection(("127.0.0.1", relay.port), timeout=SOON_S))
+    here.close()
+    there.close()
+
+
+def test_a_connection_that_is_made_while_the_link_goes_down_is_cut_too(
+    relay: Relay, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker has it already, the relay not yet among those it would cut."""
+    connect = asyncio.open_connection
+
+    async def connect_too_late(host: str, port: int) -> Ends:
+        ends = await connect(host, port)
+        await relay._change(Link.DOWN, 0.0)
+        return ends
+
+    monkeypatch.setattr(asyncio, "open_connection", connect_too_late)
+
+    here, there = connected(relay, listener)
+
+    with pytest.raises(ConnectionError):
+        _ended(here)
     here.close()
     there.close()
 

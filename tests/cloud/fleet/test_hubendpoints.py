@@ -124,9 +124,9 @@ def test_settings_reach_the_hub_and_are_shown_as_applied(api: FleetApi) -> None:
 
     asked = api.call("PUT", path, json={"frame_interval_s": 60})
     ((topic, _),) = api.shadows.tell(NOW_MS)
-    api.report("hub-1", "settings", {"settings": {"frame_interval_s": 60}})
+    api.report("hub-1", "settings", {"frame_interval_s": 60, "refused": ""})
     applied = api.call("GET", path)
-    api.report("hub-1", "settings", {"settings": {"frame_interval_s": 300}, "refused": "worse"})
+    api.report("hub-1", "settings", {"frame_interval_s": 300, "refused": "worse"})
     refused = api.call("GET", path)
 
     assert (asked["desired"], asked["is_applied"]) == ({"frame_interval_s": 60}, False)
