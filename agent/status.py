@@ -72,6 +72,7 @@ def _hub_state(hub: Hub) -> HubState:
         lost_samples=_lost_samples(hub.log),
         backlog_left_ms=session.left_ms() if session else None,
         chosen_granularity=hub.consent.chosen.value,
+        is_choice_lost=hub.sharing.is_choice_lost,
         is_limited=hub.consent.now is not hub.consent.chosen,
         disconnect_reason=session.state.disconnect_reason if session else "",
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from agent.consent_record import lose_record, read_record
 from agent.database import open_copy, open_database
 from agent.reader import LogReader
 from agent.upkeep.remains import Remains
@@ -121,11 +122,14 @@ def _rebuild(path: Path, building: Path, aside: str, reason: str) -> Salvage:
         new.execute("BEGIN IMMEDIATE")
         # Rows may name others that are lost; they are kept all the same.
         new.execute("PRAGMA defer_foreign_keys = ON")
-        lost, orphans, partly = 0, 0, []
+        lost, orphans, partly, consent = 0, 0, [], None
         with contextlib.suppress(OperatorError), open_copy(path, is_mended=True) as old:
             remains = Remains(old, new)
             remains.copy()
             lost, orphans, partly = remains.tie_up(), remains.orphans, remains.partly
+            consent = read_record(old)
+        if consent is None:
+            lose_record(new)
         kept = sum(LogReader(new).count_rows(one.log) for one in LogReader(new).entries())
         found = Salvage(aside, reason, kept, lost, orphans, partly)
         new.execute(

@@ -7,15 +7,19 @@ from typing import NamedTuple
 
 import pytest
 
+from agent.consent import Consent
+from agent.consent_record import read_record
 from agent.database import migrations
 from agent.log import Log
 from agent.pieces import Piece
 from agent.records import Batch, Departed, DepartureKey, Hole, RunChange, Specimen
 from agent.rows import LogRow
+from agent.sharing import Sharing
 from agent.upkeep.opening import open_log
 from agent.upkeep.salvage import Salvage, read_salvage
 from agent.upkeep.sealing import seal
 from agent.upkeep.storage_days import StorageDays, encode_days, fact_of
+from shared.consent import Granularity
 from shared.frames import GapKind
 from shared.meterdays import edges_of, pack_day
 from shared.readings import Medium
@@ -175,9 +179,48 @@ def test_a_row_that_is_kept_is_as_it_was_and_what_is_not_is_told(
         assert fewer <= {*found.partly, *(of_logs if orphans else ()), *unnamed(found)}
 
 
+@pytest.mark.parametrize("root", roots())
+def test_no_more_may_leave_than_before(tmp_path: Path, world: World, root: str) -> None:
+    """Nothing was allowed to leave, and nothing is: neither new samples nor those of before."""
+    log, _ = open_rotten(world, tmp_path, root)
+
+    record = read_record(log.committed)
+    log.close()
+
+    assert record is not None
+    consent = Consent([(0, Granularity.HALF_HOURLY), *record.choices], record.limits)
+    assert consent.now is Granularity.NONE
+    if root in ("consent", "facts", SCHEMA):
+        consent.choose(START_MS + 5_000, Granularity.LIVE)
+        assert record.is_lost
+        assert consent.for_sample(START_MS - 1) is Granularity.NONE
+        assert consent.for_sample(START_MS + 4_999) is Granularity.NONE
+
+
+def test_a_lost_choice_is_said_until_the_household_chooses_anew(
+    tmp_path: Path, world: World
+) -> None:
+    """The hub knows that nobody knows; a choice ends it, also over a restart."""
+    log, _ = open_rotten(world, tmp_path, "consent")
+    lost = Consent([(0, Granularity.NONE)])
+    sharing = Sharing(log, lost, lambda: START_MS + 5_000, lambda: START_MS + 5_000)
+    was_lost = sharing.is_choice_lost
+
+    sharing.choose("daily")
+    record = read_record(log.committed)
+    log.close()
+
+    assert was_lost
+    assert not sharing.is_choice_lost
+    assert record is not None
+    assert not record.is_lost
+    assert record.choices == [(0, Granularity.NONE), (START_MS + 5_000, Granularity.DAILY)]
+
+
 def unnamed(found: Salvage) -> set[str]:
-    """Samples whose registers' names are lost go with the names."""
-    return {"samples"} if "register_names" in found.partly else set()
+    """Samples whose registers' names are lost go with the names, choices with the limit's fact."""
+    goes_with = {"register_names": "samples", "facts": "consent"}
+    return {goes_with[table] for table in goes_with.keys() & set(found.partly)}
 
 
 @pytest.mark.parametrize("root", roots())
