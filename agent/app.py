@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 
 from agent.config import Config, service_manager
 from agent.consent import Consent, decode_limit_state
+from agent.consent_record import LIMIT_FACT
 from agent.governance import Governance
 from agent.home.joining import JoinState
 from agent.home.page import JoinDoor, create_page, end_events
@@ -37,7 +38,6 @@ from agent.provision.proof import connect_once
 from agent.provision.tickets import read_ticket
 from agent.reporting import HealthReport
 from agent.restarting import Restarting
-from agent.sharing import LIMIT_FACT
 from agent.status import in_a_line, read_home_inputs
 from agent.timekeeping import ClockLedger
 from agent.transports import carrier_of, open_keys, open_uplink

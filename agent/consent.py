@@ -53,6 +53,29 @@ def decode_limit_state(written: bytes | None) -> LimitState:
         return UNREADABLE
 
 
+def narrower_changes(one: list[_Change], other: list[_Change]) -> list[_Change]:
+    """Say what both let out at every time; before its first change, one leaves it to the other."""
+    one, other = sorted(one, key=_since), sorted(other, key=_since)
+    return [
+        (at, narrowest(_at(one, at) or UNLIMITED, _at(other, at) or UNLIMITED))
+        for at in sorted({since_ms for since_ms, _ in [*one, *other]})
+    ]
+
+
+def narrower_limits(earlier: LimitState, later: LimitState) -> LimitState:
+    """Say what holds of two states of the limit: the later where it follows from the earlier.
+
+    Otherwise nothing counts as lifted that either did not see lifted.
+    """
+    if set(earlier.spans) <= set(later.spans):
+        return later
+    return LimitState(
+        narrower_changes(earlier.spans, later.spans),
+        max(earlier.revision, later.revision),
+        min(earlier.lifted, later.lifted),
+    )
+
+
 class Consent:
     """What may leave, by the time from which it holds."""
 

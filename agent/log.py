@@ -23,6 +23,12 @@ from agent.writer import Writer
 from shared.frames import LOG_ID_BYTES
 from shared.readings import Medium
 
+NUMBERED = (
+    *("logs", "samples", "blocks", "register_runs", "stored_ranges", "held_ranges"),
+    *("damaged_ranges", "meter_days", "folded", "departures"),
+)
+"""Tables whose rows name a log by its number: none of them may come to speak of a new one."""
+
 
 class Log(LogReader):
     """The hub's log in its file.
@@ -39,8 +45,10 @@ class Log(LogReader):
         self._writer = Writer(self._db)
         self._started: list[tuple[MeterLog, int | None]] = []
         self._moved: dict[int, tuple[MeterLog, int]] = {}
-        (newest,) = self._db.execute("SELECT max(log) FROM logs").fetchone()
-        self._newest_log: int = newest or 0
+        self._newest_log: int = max(
+            self._db.execute(f"SELECT coalesce(max(log), 0) FROM {table}").fetchone()[0]  # noqa: S608
+            for table in NUMBERED
+        )
         self.meters: dict[str, MeterLog] = {
             one.meter: MeterLog(one.log, one.log_id, one.meter, one.medium, one.next_seq)
             for one in self.entries()

@@ -1,7 +1,7 @@
 """What this hub shares: holds and keeps what consent allows, and counts what has left.
 
-Owns the table `consent` and the fact of the cloud's limit. What consent means for a sample is
-`agent/consent.py`'s; cutting frames by it the framer's.
+Writes the record of consent (`agent/consent_record.py`) while the hub runs. What consent means for
+a sample is `agent/consent.py`'s; cutting frames by it the framer's.
 """
 
 import logging
@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable
 
 from agent.consent import Consent, LimitState, encode_limit_state
+from agent.consent_record import LIMIT_FACT, LOST_FACT
 from agent.departures import Departures
 from agent.log import Log
 from agent.records import MeterLog
@@ -16,8 +17,6 @@ from shared.consent import Granularity, check_granularity, narrowest
 from shared.errors import RetryableError
 from shared.frames import Frame
 from shared.protocol import ConsentLimit
-
-LIMIT_FACT = "consent.limit"
 
 _logger = logging.getLogger(__name__)
 
@@ -38,6 +37,8 @@ class Sharing:
         self._utc_ms = utc_ms
         self._is_limit_kept = True
         self.consent = consent
+        self.is_choice_lost = log.fact(LOST_FACT) is not None
+        """Whether nothing leaves because the record of the household's choices was lost."""
         self.departures = Departures()
 
     def choose(self, text: str) -> None:
@@ -63,12 +64,14 @@ class Sharing:
                     "INSERT OR REPLACE INTO consent VALUES (?, ?)", (since_ms, granularity.value)
                 )
                 db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (LIMIT_FACT, lifted))
+                db.execute("DELETE FROM facts WHERE name = ?", (LOST_FACT,))
         except sqlite3.Error as error:
             raise RetryableError(
                 f"the choice {granularity.value!r} could not be kept: {error}",
                 hint="make room on the hub's disk, then try again",
             ) from error
         self.consent.choose(since_ms, granularity)
+        self.is_choice_lost = False
         self._is_limit_kept = True
 
     def take_limit(self, limit: ConsentLimit | None, *, is_newest: bool) -> None:

@@ -4,7 +4,9 @@ from agent.home.inputs import HomeInputs, HubState, MeterState
 from agent.home.words import format_count
 from agent.hub import Hub
 from agent.latest import Latest
+from agent.log import Log
 from agent.rows import LogRow
+from agent.upkeep.salvage import read_salvage
 from shared.ranges import count
 from shared.readings import Medium
 
@@ -67,14 +69,20 @@ def _hub_state(hub: Hub) -> HubState:
         granularity=hub.consent.now.value,
         thinned_samples=hub.retention.thinned,
         untimed_samples=hub.retention.untimed,
-        lost_samples=sum(
-            count([declared[:2] for declared in hub.log.declared_damage(meter_log.log)])
-            for meter_log in hub.log.all_logs()
-        ),
+        lost_samples=_lost_samples(hub.log),
         backlog_left_ms=session.left_ms() if session else None,
         chosen_granularity=hub.consent.chosen.value,
+        is_choice_lost=hub.sharing.is_choice_lost,
         is_limited=hub.consent.now is not hub.consent.chosen,
         disconnect_reason=session.state.disconnect_reason if session else "",
+    )
+
+
+def _lost_samples(log: Log) -> int:
+    """Count what a damaged database cost: what is declared, and what nobody knows the meter of."""
+    salvage = read_salvage(log)
+    return (salvage.orphans if salvage else 0) + sum(
+        count([declared[:2] for declared in log.declared_damage(one.log)]) for one in log.all_logs()
     )
 
 

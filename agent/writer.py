@@ -97,7 +97,8 @@ class Writer:
         """Work out the shape of a log's samples anew, numbering registers not seen before."""
         for name in names:
             if name not in self._numbers:
-                number = len(self._numbers) + 1
+                # A salvage may leave gaps: a number once given is never given again.
+                number = max(self._numbers.values(), default=0) + 1
                 self._db.execute("INSERT INTO register_names VALUES (?, ?)", (number, name))
                 self._numbers[name] = number
         shape = self._shapes[log] = shape_of(names, self._numbers)

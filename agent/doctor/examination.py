@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from agent.config import Config
+from agent.consent_record import LOST_FACT
 from agent.departures import read_totals
 from agent.doctor import (
     broker,
@@ -23,7 +24,7 @@ from agent.doctor import (
 )
 from agent.doctor.check import Check, Result
 from agent.doctor.guard import guard
-from agent.doctor.reading import open_database, read_choice, read_consent
+from agent.doctor.reading import open_database, read_choice, read_consent, read_fact
 from agent.floor import KnownTime
 from shared.clock import Clock
 from shared.errors import OperatorError
@@ -201,7 +202,8 @@ def check_household(
         if connection is None:
             return household.judge_consent(None, config)
         limit = read_consent(connection, config).limit
-        return household.judge_consent(read_choice(connection), config, limit)
+        is_lost = read_fact(connection, LOST_FACT) is not None
+        return household.judge_consent(read_choice(connection), config, limit, is_lost=is_lost)
 
     def departures() -> Check:
         if connection is None:

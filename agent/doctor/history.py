@@ -8,10 +8,11 @@ from agent.config import Config
 from agent.doctor.check import Check, Result
 from agent.doctor.reading import read_fact
 from agent.home.words import format_count
+from agent.reader import LogReader
 from agent.reserve import Reserve
 from agent.upkeep.opening import COPIED, RENEWED_FACT, Renewal
 from agent.upkeep.retention import BYTES_PER_MB, file_bytes
-from agent.upkeep.salvage import SALVAGE_FACT, Salvage
+from agent.upkeep.salvage import Salvage, read_salvage
 from agent.upkeep.thinning import count_thinned
 
 ROOM, IDS = "room", "log ids"
@@ -45,9 +46,9 @@ def judge_room(used_mb: int, max_mb: int, thinned: int, has_reserve: bool) -> Ch
 
 def check_ids(connection: sqlite3.Connection) -> Check:
     """Say whether the log had to go on under new ids, or was salvaged, and why."""
-    salvaged, renewed = read_fact(connection, SALVAGE_FACT), read_fact(connection, RENEWED_FACT)
+    renewed = read_fact(connection, RENEWED_FACT)
     return judge_ids(
-        None if salvaged is None else msgspec.json.decode(salvaged, type=Salvage),
+        read_salvage(LogReader(connection)),
         None if renewed is None else msgspec.json.decode(renewed, type=Renewal),
     )
 
@@ -56,9 +57,13 @@ def judge_ids(salvage: Salvage | None, renewal: Renewal | None) -> Check:
     """Say what happened to the log's file; none of it costs what was acknowledged and stored."""
     if salvage is not None:
         came_through = "nothing of it could be read"
-        if salvage.rows or salvage.lost:
+        if salvage.rows or salvage.lost or salvage.orphans:
             samples = format_count(salvage.rows, "sample")
             came_through = f"{samples} salvaged, {salvage.lost:,} lost and declared"
+        if salvage.orphans:
+            came_through += f", {salvage.orphans:,} lost with the record of whose they are"
+        if salvage.partly:
+            came_through += f"; read in part: {', '.join(salvage.partly)}"
         finding = f"the database was damaged ({salvage.reason}): {came_through}; "
         finding += f"the file is kept as {salvage.moved_to}"
         fix = "the card is failing: change it (docs/durability.md); registers carry the energy"

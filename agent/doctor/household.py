@@ -28,9 +28,20 @@ CONSENT_WORDS = {
 
 
 def judge_consent(
-    chosen: Granularity | None, config: Config, limit: Granularity | None = None
+    chosen: Granularity | None,
+    config: Config,
+    limit: Granularity | None = None,
+    *,
+    is_lost: bool = False,
 ) -> Check:
-    """Say what may leave the home, and who said so: the household, or a limit of the cloud."""
+    """Say what may leave the home, and who said so: the household, or a limit of the cloud.
+
+    `is_lost` where the record of the household's choices was lost with a damaged database.
+    """
+    if is_lost:
+        finding = "none: what the household allowed was lost with a damaged database"
+        fix = "choose on the hub's page what may leave; nothing leaves until then"
+        return Check("consent", Result.WARNING, finding, fix)
     choice = chosen or config.consent_granularity
     granularity = narrowest(choice, limit or choice)
     who = "the household's choice" if chosen else "consent.granularity"

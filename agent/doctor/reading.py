@@ -10,12 +10,12 @@ from pathlib import Path
 
 from agent.config import Config
 from agent.consent import Consent, decode_limit_state
+from agent.consent_record import LIMIT_FACT
 from agent.database import open_copy
 from agent.pieces import Piece
 from agent.reader import LogEntry, LogReader
 from agent.records import Hole
 from agent.rows import LogRow
-from agent.sharing import LIMIT_FACT
 from agent.timekeeping import ClockLedger
 from shared.consent import Granularity
 from shared.errors import OperatorError

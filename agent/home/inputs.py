@@ -41,9 +41,9 @@ class HubState:
     counts bad input by its reason; `held_ranges` ranges that the cloud refused and the hub keeps;
     `commit_window_s` how long a sample may wait for the disk; `granularity` says what may leave the
     home, `chosen_granularity` what the household allowed, and `is_limited` that the cloud allows
-    less; `disconnect_reason` says why there is no connection; `thinned_samples` were given up to
-    make room, `lost_samples` to a damaged database; of `untimed_samples` nobody will ever know when
-    they were taken.
+    less; `is_choice_lost` that nobody knows what it allowed; `disconnect_reason` says why there is
+    no connection; `thinned_samples` were given up to make room, `lost_samples` to a damaged
+    database; of `untimed_samples` nobody will ever know when they were taken.
     """
 
     cloud_configured: bool
@@ -62,6 +62,7 @@ class HubState:
     backlog_left_ms: int | None = None
     chosen_granularity: str = ""
     is_limited: bool = False
+    is_choice_lost: bool = False
     disconnect_reason: str = ""
 
 

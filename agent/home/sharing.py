@@ -33,7 +33,9 @@ def granularity_in_words(granularity: str) -> str:
 
 
 def limit_in_words(hub: HubState) -> str:
-    """Say that the cloud lets less out than the household allows, and how that ends."""
+    """Say why less leaves than the household allows, or may have allowed, and how that ends."""
+    if hub.is_choice_lost:
+        return "What you allowed was lost to a damaged disk. Nothing leaves until you choose anew."
     if not hub.is_limited:
         return ""
     chosen = granularity_in_words(hub.chosen_granularity)

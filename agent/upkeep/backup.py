@@ -6,12 +6,15 @@ stands in the way is moved aside.
 
 import contextlib
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 
+from agent.consent_record import ConsentRecord, keep_record, read_record
 from agent.database import PLAIN_VFS, connect, open_copy, open_database
 from agent.reader import LogReader
 from agent.upkeep.opening import RESTORED_FACT
+from agent.upkeep.salvage import DAMAGED
 from agent.upkeep.verification import LogState, Progress, check_file, is_sound, verify
 from shared.errors import OperatorError
 
@@ -41,25 +44,57 @@ def back_up(path: Path, target: Path, progress: Progress) -> list[LogState]:
 def restore(path: Path, backup: Path, progress: Progress) -> list[LogState]:
     """Put a verified backup in the database's place; the hub must not run.
 
-    The database it replaces is moved aside. The next start goes on under new log ids, because the
+    The database it replaces is kept under another name; its record of consent is carried over, so
+    that no more may leave than before. The next start goes on under new log ids, because the
     numbers that follow the backup's have been used.
     """
     states = _verified(backup, progress)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if path.exists():
-        # Opening folds the WAL in, and is refused where a hub runs.
-        with contextlib.suppress(sqlite3.DatabaseError):
-            open_database(path).close()
-        path.replace(_aside(path))
-    for leftover in (Path(f"{path}-wal"), Path(f"{path}-shm")):
-        leftover.unlink(missing_ok=True)
+    is_replacing = path.exists()
+    if is_replacing:
+        _fold(path)
     arriving = path.with_name(f"{path.name}.arriving")
     arriving.write_bytes(backup.read_bytes())
     with contextlib.closing(open_database(arriving)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
         connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (RESTORED_FACT, b"1"))
+        if is_replacing:
+            keep_record(connection, _consent_of(path))
+        connection.execute("COMMIT")
     _sync(arriving)
+    if is_replacing:
+        # A second name first: cut here, the next try still finds whose choices it replaces.
+        _keep(path, _aside(path))
+    for leftover in (Path(f"{path}-wal"), Path(f"{path}-shm")):
+        leftover.unlink(missing_ok=True)
     arriving.replace(path)
     return states
+
+
+def _fold(path: Path) -> None:
+    """Fold the WAL in; raises OperatorError where a hub runs, but not for a damaged database."""
+    try:
+        open_database(path).close()
+    except (OperatorError, sqlite3.DatabaseError) as error:
+        cause = error.__cause__ if isinstance(error, OperatorError) else error
+        if getattr(cause, "sqlite_errorcode", 0) & 0xFF not in DAMAGED:
+            raise
+
+
+def _consent_of(path: Path) -> ConsentRecord | None:
+    """Read the record of consent of the database that is replaced; None where it is unreadable."""
+    try:
+        with open_copy(path) as connection:
+            return read_record(connection)
+    except OperatorError:
+        return None
+
+
+def _keep(path: Path, aside: Path) -> None:
+    try:
+        os.link(path, aside)
+    except OSError:
+        shutil.copyfile(path, aside)
 
 
 def _aside(path: Path) -> Path:

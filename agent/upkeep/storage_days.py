@@ -12,6 +12,8 @@ import msgspec
 from shared.errors import BadInputError
 from shared.ranges import Range, intersect, subtract, union
 
+FACT_PREFIX = "storage_days:"
+
 MAX_RANGES_A_DAY = 64
 """Noted of one day; in order there is one. What is past it is noted the day after, and kept on."""
 
@@ -58,7 +60,7 @@ _decode = msgspec.msgpack.Decoder(StorageDays).decode
 
 def fact_of(log: int) -> str:
     """Name the fact in which a log's days are kept."""
-    return f"storage_days:{log}"
+    return f"{FACT_PREFIX}{log}"
 
 
 def encode_days(days: StorageDays) -> bytes:

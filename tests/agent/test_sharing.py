@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from agent.consent import Consent, decode_limit_state
+from agent.consent_record import LIMIT_FACT
 from agent.log import Log
-from agent.sharing import LIMIT_FACT, Sharing
+from agent.sharing import Sharing
 from shared.consent import Granularity
 from shared.errors import RetryableError
 from shared.protocol import ConsentLimit

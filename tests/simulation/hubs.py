@@ -15,13 +15,14 @@ from unittest.mock import patch
 from agent import app
 from agent.config import Config, read_config
 from agent.consent import Consent, decode_limit_state
+from agent.consent_record import LIMIT_FACT
 from agent.hub import Hub
 from agent.log import Log
 from agent.pipeline import run_pipeline
 from agent.reader import LogReader
 from agent.records import Batch, MeterLog
 from agent.rows import LogRow
-from agent.sharing import LIMIT_FACT, Sharing
+from agent.sharing import Sharing
 from agent.timekeeping import ClockLedger
 from agent.torture.card import Key
 from agent.upkeep import opening

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.consent import Consent, decode_limit_state
+from agent.consent_record import LIMIT_FACT
 from agent.records import MeterLog
 from agent.rows import LogRow
-from agent.sharing import LIMIT_FACT, Sharing
+from agent.sharing import Sharing
 from agent.uplink.framing import Chunk, Cut
 from agent.uplink.port import Channel
 from agent.uplink.sender import SessionHooks, SessionRules

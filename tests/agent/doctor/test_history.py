@@ -59,6 +59,13 @@ def test_a_salvage_is_told_with_the_kept_file() -> None:
     assert "hub.sqlite.damaged-1" in check.finding
 
 
+def test_what_a_salvage_could_not_read_is_named() -> None:
+    """Samples whose meter nobody can tell, and the tables that came through in part."""
+    check = judge_ids(Salvage("there", "malformed", 0, 0, 7, ["logs"]), None)
+
+    assert "7 lost with the record of whose they are; read in part: logs" in check.finding
+
+
 def test_new_ids_are_told_with_their_reason() -> None:
     """A copy asks for something to be done; a database that was put back does not."""
     copied = judge_ids(None, Renewal(COPIED, ["M1"]))

@@ -52,6 +52,15 @@ def test_consent_is_told_in_words_with_who_said_so(tmp_path: Path) -> None:
     assert check.finding.endswith("(the household's choice)")
 
 
+def test_a_lost_choice_is_a_warning_with_what_to_do(tmp_path: Path) -> None:
+    """It is not the household that chose nothing: its record was lost."""
+    check = judge_consent(Granularity.NONE, config_in(tmp_path), is_lost=True)
+
+    assert check.result is Result.WARNING
+    assert "what the household allowed was lost" in check.finding
+    assert "choose on the hub's page" in check.fix
+
+
 def test_without_a_choice_the_configuration_holds(tmp_path: Path) -> None:
     """The default is named as such."""
     check = judge_consent(None, config_in(tmp_path))

@@ -65,6 +65,19 @@ def test_a_limit_of_the_cloud_is_said_with_how_it_ends() -> None:
     assert build_view(home_inputs()).limit_text == ""
 
 
+def test_a_lost_choice_is_said_with_how_it_ends() -> None:
+    """Nothing leaves, and the page says why."""
+    lost = build_view(
+        home_inputs(
+            hub=hub_state(granularity="none", chosen_granularity="none", is_choice_lost=True)
+        )
+    )
+
+    assert lost.limit_text == (
+        "What you allowed was lost to a damaged disk. Nothing leaves until you choose anew."
+    )
+
+
 def test_why_the_cloud_is_not_connected_is_shown() -> None:
     """A hub that was revoked can say so."""
     reason = "localhost:443 refused the hub: HTTP 403 hub 'hub-1' is revoked"

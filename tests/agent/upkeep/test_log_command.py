@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 
 from agent.blocks import BLOCK_ROWS
+from agent.consent import LimitState, encode_limit_state
+from agent.consent_record import LIMIT_FACT, ConsentRecord, read_record
 from agent.log import Log
 from agent.pieces import Piece
 from agent.records import Batch, Departed, DepartureKey
 from agent.upkeep import cli
 from agent.upkeep.opening import RENEWED_FACT, RESTORED, open_log
 from agent.upkeep.sealing import seal
+from shared.consent import Granularity
 from shared.errors import OperatorError
 from shared.readings import Medium
 from shared.units import MS_PER_DAY
@@ -217,6 +220,40 @@ def test_a_backup_is_restored_under_new_ids(
     assert log.count_rows(1) == ROWS
     assert log.held_range(1) == (1, ROWS + 6)
     assert (state / "hub.sqlite.replaced-1").exists()
+    log.close()
+
+
+def test_a_restore_lets_no_more_out_than_before(state: Path, tmp_path: Path) -> None:
+    """What the household chose since the backup holds, and so does the cloud's limit."""
+    path, backup = state / "hub.sqlite", tmp_path / "backup.sqlite"
+    limits = LimitState([(START_MS, Granularity.DAILY)], revision=3)
+    log = open_log(path)
+    log.write("INSERT INTO consent VALUES (?, ?)", (START_MS, "10s"))
+    log.close()
+    run("backup", str(backup))
+    log = open_log(path)
+    log.write("INSERT INTO consent VALUES (?, ?)", (START_MS + 1, "none"))
+    log.put_fact(LIMIT_FACT, encode_limit_state(limits))
+    log.close()
+
+    run("restore", str(backup))
+
+    log = open_log(path)
+    choices = [(START_MS, Granularity.TEN_SECONDS), (START_MS + 1, Granularity.NONE)]
+    assert read_record(log.committed) == ConsentRecord(choices, limits, is_lost=False)
+    log.close()
+
+
+def test_a_restore_over_a_ruin_lets_nothing_out(state: Path, tmp_path: Path) -> None:
+    """Nobody can tell what was chosen since the backup."""
+    path, backup = state / "hub.sqlite", tmp_path / "backup.sqlite"
+    run("backup", str(backup))
+    path.write_bytes(b"rubbish" * 1_000)
+
+    run("restore", str(backup))
+
+    log = open_log(path)
+    assert read_record(log.committed) == ConsentRecord([(0, Granularity.NONE)], None, is_lost=True)
     log.close()
 
 
