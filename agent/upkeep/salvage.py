@@ -46,6 +46,9 @@ BEFORE_SAMPLES = (
 )
 """In this order no row comes before the one it names."""
 
+IN_ORDER_OF_COMING = frozenset({"clock_ledger"})
+"""Tables whose rows keep their rowid: of two pieces of one instant the later one has the say."""
+
 
 class Salvage(msgspec.Struct, frozen=True):
     """What a salvage found: where the damaged file lies, why, rows kept, sequences given up."""
@@ -160,6 +163,8 @@ def _rebuild(path: Path, building: Path, aside: str, reason: str) -> Salvage:
 def _copy_table(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> None:
     """Copy what of a small table can be read, from both ends: damage in its middle costs a page."""
     columns = [row[1] for row in new.execute(f"PRAGMA table_info({table})")]
+    if table in IN_ORDER_OF_COMING:
+        columns.insert(0, "rowid")
     keys = ", ".join(
         f"{row[1]} DESC" for row in new.execute(f"PRAGMA table_info({table})") if row[5]
     )
@@ -169,7 +174,7 @@ def _copy_table(old: sqlite3.Connection, new: sqlite3.Connection, table: str) ->
         rows = _until_damage(old, f"SELECT {names} FROM {table}{order}")  # noqa: S608 (ours)
         for row in rows:
             with contextlib.suppress(sqlite3.IntegrityError):
-                new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)  # noqa: S608
+                new.execute(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", row)  # noqa: S608
 
 
 def _until_damage(old: sqlite3.Connection, sql: str) -> Iterator[tuple[Any, ...]]:
