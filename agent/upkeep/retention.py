@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from agent.config import Config
 from agent.log import Log
 from agent.pieces import BelievedTime
-from agent.reserve import Reserve
+from agent.reserve import FULL_BELOW_BYTES, Reserve
 from agent.rows import LogRow
 from agent.timekeeping import ClockLedger
 from agent.untimed import count_untimed
@@ -29,9 +29,6 @@ BYTES_PER_MB = 1_000_000
 
 ROOM_BYTES = 256 << 10
 """Room kept within the log's own file while the disk has none: days of one meter, sealed."""
-
-FULL_BELOW_BYTES = 1 << 20
-"""A disk with less is full for the log: what thinning itself has to write must still fit."""
 
 MAX_PASSES = 50
 """Days of one meter that one call thins; the next call goes on."""
