@@ -37,6 +37,7 @@ from agent.provision.enrolment import Tools
 from agent.provision.proof import connect_once
 from agent.provision.tickets import read_ticket
 from agent.reporting import HealthReport
+from agent.reserve import Reserve
 from agent.restarting import Restarting
 from agent.status import in_a_line, read_home_inputs
 from agent.timekeeping import ClockLedger
@@ -109,6 +110,7 @@ class _Listeners:
 
 def _open_hub(config: Config) -> Hub:
     config.hub_state_dir.mkdir(mode=STATE_DIR_MODE, parents=True, exist_ok=True)
+    Reserve(config.hub_state_dir).give_up_where_full()
     log = open_log(config.database_path)
     clock: Clock = (
         DrivenClock(EARLIEST_PLAUSIBLE_MS) if config.hub_clock == "meter" else SystemClock()

@@ -5,7 +5,7 @@ one small write a half hour. What was not written is folded again from the log a
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -57,7 +57,7 @@ class History:
         self._meters: dict[int, str] = {}
         self._folded: dict[int, int] = {}
         self._dirty: set[tuple[RunKey, int]] = set()
-        self._handed_over: list[DayRow] = []
+        self._handed_over = Batch()
         self._written_slot = 0
         self._usage: dict[tuple[str, Medium], dict[int, SlotUsage]] = {}
         self._left_out: frozenset[str] = frozenset()
@@ -142,11 +142,30 @@ class History:
         return remade
 
     def _recall(self, remade: Sequence[RemadeDays]) -> None:
-        """Take days that are being made anew out of the commit that may be about to write them."""
+        """Take days that are being made anew out of the commit that may be about to write them.
+
+        A commit that has begun to write them holds the log: what is made anew is written after it.
+        """
         replaced = {(one.log, utc_day) for one in remade for utc_day in one.utc_days}
-        for row in [row for row in self._handed_over if (row[0], row[3]) in replaced]:
-            self._handed_over.remove(row)
-            self._dirty.add((RunKey(*row[:3]), row[3]))
+        days = self._handed_over.days
+        self._take_back(row for row in days if (row[0], row[3]) in replaced)
+        self._handed_over.days = tuple(row for row in days if (row[0], row[3]) not in replaced)
+
+    def give_back(self, batch: Batch) -> None:
+        """Take the days of a commit that failed back: they go with the next, as they are by then.
+
+        They may be made anew before that; rows that wait to be written again would undo it.
+        """
+        self._take_back(batch.days)
+        if batch.days:
+            self._written_slot = 0
+        batch.days, batch.folded = (), {}
+
+    def _take_back(self, rows: Iterable[DayRow]) -> None:
+        for log, register, run, utc_day, _ in rows:
+            key = RunKey(log, register, run)
+            if utc_day in self._days.get(key, {}):
+                self._dirty.add((key, utc_day))
 
     def adopt(self, remade: Sequence[RemadeDays]) -> None:
         """Take in days that were made anew and are durable."""
@@ -180,9 +199,10 @@ class History:
         self._written_slot = slot
         # What is handed over now may be joined to before it is on disk: it stays until next time.
         self._forget(utc_day_of_slot(slot) - HISTORY_DAYS)
-        for key, utc_day in self._dirty:
-            batch.days.append((*key, utc_day, self._days[key][utc_day]))
-        self._handed_over = batch.days
+        batch.days = tuple(
+            (*key, utc_day, self._days[key][utc_day]) for key, utc_day in self._dirty
+        )
+        self._handed_over = batch
         batch.folded.update(self._folded)
         self._dirty.clear()
 

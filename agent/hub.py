@@ -100,6 +100,7 @@ class Hub:
             log,
             self.collector,
             complete=self._complete_batch,
+            give_back=self.history.give_back,
             on_heard=self._note_heard,
             on_committed=self._pass_on,
             writer=writer,

@@ -63,15 +63,21 @@ class Intake:
         collector: Collector,
         *,
         complete: Callable[[Batch], None],
+        give_back: Callable[[Batch], None] = lambda _batch: None,
         on_heard: Callable[[Heard], None],
         on_committed: Callable[[list[Committed]], None],
         writer: Executor | None = None,
         on_full: Callable[[], None] = lambda: None,
     ) -> None:
-        """Commit in `writer`, a thread that nothing else may hold up; None is the loop's own."""
+        """Commit in `writer`, a thread that nothing else may hold up; None is the loop's own.
+
+        `complete` adds to a batch what need not be a commit of its own; of one that failed,
+        `give_back` takes what may have changed by the time it is written again.
+        """
         self._log = log
         self._collector = collector
         self._complete = complete
+        self._give_back = give_back
         self._on_heard = on_heard
         self._on_committed = on_committed
         self._writer = writer
@@ -163,18 +169,22 @@ class Intake:
             except sqlite3.Error as error:
                 self.counts.failed_commits += 1
                 _logger.warning("group commit of %d rows failed: %s", len(batch.rows), error)
-                self._batch, self._in_writing = _joined(batch, self._batch), Batch()
+                self._take_back(batch)
                 if is_full(error):
                     self._on_full()
                 return False
             except BaseException:
                 # Whatever it was, rows that have their sequence are not to be forgotten for it.
-                self._batch, self._in_writing = _joined(batch, self._batch), Batch()
+                self._take_back(batch)
                 raise
             self._in_writing = Batch()
             self.counts.committed += len(batch.rows)
             self._on_committed(_by_meter(batch))
             return True
+
+    def _take_back(self, batch: Batch) -> None:
+        self._give_back(batch)
+        self._batch, self._in_writing = _joined(batch, self._batch), Batch()
 
     def _add_row(self, heard: Heard) -> None:
         sample = heard.sample

@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import overload
 
 import msgspec
 
@@ -17,7 +18,7 @@ from agent.database import open_database, open_reader
 from agent.marks import Marks
 from agent.pieces import Piece
 from agent.reader import LogReader
-from agent.records import Batch, MeterLog, RemadeDays
+from agent.records import Batch, Hole, MeterLog, RemadeDays
 from agent.rows import LogRow
 from agent.writer import Writer
 from shared.frames import LOG_ID_BYTES
@@ -116,13 +117,11 @@ class Log(LogReader):
         started = self._new_log(former.meter, former.medium, former.next_seq - from_seq + 1)
         moving = LogReader(self._db)
         with self.transaction() as db:
-            items = list(moving.read(former.log, from_seq, former.next_seq))
+            items = list(moving.read(former.log, from_seq, self._written_next(former) - 1))
             before = self._give_back(moving, former, from_seq)
             self._write_started([(started, former.log)])
-            rows = [
-                (started, _renumbered(one, from_seq)) for one in items if isinstance(one, LogRow)
-            ]
-            self._writer.write_rows([*before, *rows])
+            self._write_again(former, before)
+            self._write_again(started, [_renumbered(one, from_seq) for one in items])
             self._carry_runs_over([(started, former.log)])
             db.execute(
                 "UPDATE logs SET next_seq = ?, is_open = 0 WHERE log = ?", (from_seq, former.log)
@@ -132,18 +131,43 @@ class Log(LogReader):
         self.opened_next[started.log] = 1
         return started
 
-    def _give_back(
-        self, reader: LogReader, former: MeterLog, from_seq: int
-    ) -> list[tuple[MeterLog, LogRow]]:
+    def _written_next(self, meter_log: MeterLog) -> int:
+        """Read the next sequence of a log as it is on disk, where the rows that wait do not count.
+
+        A rotted block's end may say anything: no hole is read past it.
+        """
+        row = self._db.execute(
+            "SELECT next_seq FROM logs WHERE log = ?", (meter_log.log,)
+        ).fetchone()
+        return 1 if row is None else int(row[0])
+
+    def _write_again(self, meter_log: MeterLog, items: Sequence[LogRow | Hole]) -> None:
+        """Write what was read of a log: its rows, and of every hole that it will have no row."""
+        self._writer.write_rows([(meter_log, one) for one in items if isinstance(one, LogRow)])
+        for hole in items:
+            if isinstance(hole, Hole):
+                self._db.execute(
+                    "INSERT OR REPLACE INTO damaged_ranges VALUES (?, ?, ?, ?)",
+                    (meter_log.log, hole.first_seq, hole.last_seq, hole.kind.value),
+                )
+                self._db.execute(
+                    "UPDATE logs SET next_seq = max(next_seq, ?) WHERE log = ?",
+                    (hole.last_seq + 1, meter_log.log),
+                )
+
+    def _give_back(self, reader: LogReader, former: MeterLog, from_seq: int) -> list[LogRow | Hole]:
         """Delete from `from_seq` on; return what a block deleted with it held before that."""
         span = (former.log, from_seq)
         (first,) = self._db.execute(
             "SELECT min(first_seq) FROM blocks WHERE log = ? AND last_seq >= ?", span
         ).fetchone()
-        kept = reader.read(former.log, first or from_seq, from_seq - 1)
-        before = [(former, row) for row in kept if isinstance(row, LogRow)]
+        before = list(reader.read(former.log, first or from_seq, from_seq - 1))
         self._db.execute("DELETE FROM blocks WHERE log = ? AND last_seq >= ?", span)
         self._db.execute("DELETE FROM samples WHERE log = ? AND seq >= ?", span)
+        self._db.execute("DELETE FROM damaged_ranges WHERE log = ? AND first_seq >= ?", span)
+        self._db.execute(
+            "UPDATE damaged_ranges SET last_seq = ?2 - 1 WHERE log = ?1 AND last_seq >= ?2", span
+        )
         return before
 
     def _write_started(self, started: list[tuple[MeterLog, int | None]]) -> None:
@@ -275,5 +299,11 @@ class Log(LogReader):
                 db.executemany("INSERT INTO meter_days VALUES (?, ?, ?, ?, ?)", one.rows)
 
 
-def _renumbered(row: LogRow, from_seq: int) -> LogRow:
-    return msgspec.structs.replace(row, seq=row.seq - from_seq + 1)
+@overload
+def _renumbered(one: LogRow, from_seq: int) -> LogRow: ...
+@overload
+def _renumbered(one: Hole, from_seq: int) -> Hole: ...
+def _renumbered(one: LogRow | Hole, from_seq: int) -> LogRow | Hole:
+    if isinstance(one, Hole):
+        return Hole(one.first_seq - from_seq + 1, one.last_seq - from_seq + 1, one.kind)
+    return msgspec.structs.replace(one, seq=one.seq - from_seq + 1)

@@ -273,12 +273,12 @@ class LogReader:
         return closings
 
     def clock_pieces(self) -> list[Piece]:
-        """Read the clock ledger, oldest first."""
+        """Read the clock ledger in order of time; pieces of one instant in the order they came."""
         return [
             Piece(*row)
             for row in self._committed.execute(
                 "SELECT boot, monotonic_ms, utc_ms, uncertainty_ms, source FROM clock_ledger "
-                "ORDER BY boot, monotonic_ms"
+                "ORDER BY boot, monotonic_ms, rowid"
             )
         ]
 

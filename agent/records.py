@@ -99,13 +99,14 @@ class Batch:
     """What one group commit writes, all of it or none.
 
     `stored` is what receipts of the store `stored_by` have said; where the hub has met another
-    meanwhile it is not written.
+    meanwhile it is not written. `days` is replaced as a whole, never changed: the thread that
+    writes may be reading it.
     """
 
     rows: list[tuple[MeterLog, LogRow]] = field(default_factory=list)
     run_changes: list[RunChange] = field(default_factory=list)
     specimens: list[Specimen] = field(default_factory=list)
-    days: list[DayRow] = field(default_factory=list)
+    days: tuple[DayRow, ...] = ()
     folded: dict[int, int] = field(default_factory=dict)
     stored: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
     stored_by: str | None = None

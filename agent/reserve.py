@@ -1,7 +1,7 @@
 """The reserve: room on the disk that only deleting may use, because SQLite needs room to delete in.
 
-A file of zeros beside the database; given up when a commit meets a full disk, made anew when there
-is room again. Owns that one file.
+A file of zeros beside the database; given up when a start or a commit meets a full disk, made anew
+when there is room again. Owns that one file.
 """
 
 import logging
@@ -16,6 +16,9 @@ RESERVE_BYTES = 4 << 20
 
 LOW_DISK_BYTES = 4 * RESERVE_BYTES
 """Below this the reserve is not made, and the log makes its room within its own file."""
+
+FULL_BELOW_BYTES = 1 << 20
+"""A disk with less is full for the log: what opening it or thinning has to write must still fit."""
 
 _logger = logging.getLogger(__name__)
 
@@ -57,6 +60,10 @@ class Reserve:
         self._path.unlink()
         _logger.warning("the disk is full: the reserve %s was given up", self._path)
         return True
+
+    def give_up_where_full(self) -> bool:
+        """Free the room if the disk is full before the log is opened; say whether there was any."""
+        return self.free_bytes() < FULL_BELOW_BYTES and self.give_up()
 
     def free_bytes(self) -> int:
         """Measure the room left on the disk; raises OSError."""

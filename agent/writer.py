@@ -50,10 +50,10 @@ class Writer:
             )
         if batch.specimens:
             self._write_specimens(batch.specimens)
-        if batch.days:
-            self._db.executemany(
-                "INSERT OR REPLACE INTO meter_days VALUES (?, ?, ?, ?, ?)", batch.days
-            )
+        # Read once: what is made anew meanwhile is taken out of the batch, and written after it.
+        days = batch.days
+        if days:
+            self._db.executemany("INSERT OR REPLACE INTO meter_days VALUES (?, ?, ?, ?, ?)", days)
             self._db.executemany(
                 "INSERT OR REPLACE INTO folded VALUES (?, ?)", list(batch.folded.items())
             )

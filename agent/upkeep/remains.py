@@ -39,6 +39,10 @@ MEDIA = frozenset(medium.value for medium in Medium)
 _Row = tuple[Any, ...]
 
 
+IN_ORDER_OF_COMING = frozenset({"clock_ledger"})
+"""Tables whose rows keep their rowid: of two pieces of one instant the later one has the say."""
+
+
 class Remains:
     """What is left of one damaged database: `copy` takes it over, inside the caller's transaction.
 
@@ -71,10 +75,13 @@ class Remains:
         Tell whether it was read from its beginning to its end.
         """
         fields = self._new.execute(f"PRAGMA table_info({table})").fetchall()
-        names = ", ".join(field[1] for field in fields)
+        columns = [field[1] for field in fields]
+        if table in IN_ORDER_OF_COMING:
+            columns.insert(0, "rowid")
+        names = ", ".join(columns)
         keys = ", ".join(f"{field[1]} DESC" for field in fields if field[5])
-        marks = ", ".join("?" * len(fields))
-        insert = f"INSERT OR IGNORE INTO {table} VALUES ({marks})"  # noqa: S608 (ours)
+        marks = ", ".join("?" * len(columns))
+        insert = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 (ours)
         is_whole = self._copy_until_damage(f"SELECT {names} FROM {table} NOT INDEXED", insert)  # noqa: S608
         for order in ("", f" ORDER BY {keys}"):
             self._copy_until_damage(f"SELECT {names} FROM {table}{order}", insert)  # noqa: S608
@@ -84,7 +91,7 @@ class Remains:
         """Copy what a statement reads; tell whether it came to its end."""
         try:
             for row in self._old.execute(select):
-                if " INTO logs " not in insert or _is_log(row):
+                if " INTO logs (" not in insert or _is_log(row):
                     with contextlib.suppress(sqlite3.IntegrityError):
                         self._new.execute(insert, row)
         except UNREADABLE:

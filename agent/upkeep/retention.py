@@ -12,14 +12,14 @@ from collections.abc import Callable, Sequence
 from agent.config import Config
 from agent.log import Log
 from agent.pieces import BelievedTime
-from agent.reserve import Reserve
+from agent.reserve import FULL_BELOW_BYTES, Reserve
 from agent.rows import LogRow
 from agent.timekeeping import ClockLedger
 from agent.untimed import count_untimed
 from agent.upkeep.storage_days import StorageDays, decode_days, encode_days, fact_of
 from agent.upkeep.thinning import Thinner, count_thinned
 from shared.errors import BadInputError
-from shared.ranges import Range, intersect
+from shared.ranges import Range, intersect, subtract
 from shared.units import MS_PER_DAY
 
 MAX_FREED_ROWS = 5_000
@@ -29,9 +29,6 @@ BYTES_PER_MB = 1_000_000
 
 ROOM_BYTES = 256 << 10
 """Room kept within the log's own file while the disk has none: days of one meter, sealed."""
-
-FULL_BELOW_BYTES = 1 << 20
-"""A disk with less is full for the log: what thinning itself has to write must still fit."""
 
 MAX_PASSES = 50
 """Days of one meter that one call thins; the next call goes on."""
@@ -108,13 +105,13 @@ class Retention:
             _logger.warning("when rows were stored is not known any more: %s", error)
             known = StorageDays(store_id)
         noted = known.note(stored, held, utc_day, before_ms // MS_PER_DAY - 1)
-        if noted.days[-1:] != known.days[-1:]:
+        is_less = subtract(intersect(known.known(), [held]), noted.known())
+        if is_less or noted.days[-1:] != known.days[-1:]:
             try:
                 self._log.put_fact(fact_of(log), encode_days(noted))
             except sqlite3.Error as error:
                 # A full disk: what was noted before can still be freed, and that makes room.
                 _logger.warning("when rows were stored could not be noted: %s", error)
-                return known
         return noted
 
     def _free_old(self, log: int, span: Range, before_ms: int) -> int:

@@ -43,11 +43,15 @@ class StorageDays(msgspec.Struct, frozen=True, array_like=True):
         """Return these days with today's, once a day, of the rows held.
 
         Days up to `past_day` are told as one: their retention is over. So there are never more
-        than retention has days, and two.
+        than retention has days, and two. What is `stored` no longer, because a correction of its
+        time has it sent again, is forgotten: its days count from when it is stored anew.
         """
-        past = intersect(self.until(past_day), [held])
+        past = intersect(intersect(self.until(past_day), stored), [held])
         days = [StorageDay(past_day, past)] if past else []
-        days += [day for day in self.days if day.utc_day > past_day]
+        for day in self.days:
+            still = intersect(day.ranges, stored) if day.utc_day > past_day else []
+            if still:
+                days.append(StorageDay(day.utc_day, still))
         fresh = subtract(intersect(stored, [held]), self.known())[:MAX_RANGES_A_DAY]
         if fresh and (not days or days[-1].utc_day < utc_day):
             days.append(StorageDay(utc_day, fresh))

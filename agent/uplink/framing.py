@@ -4,8 +4,9 @@ What consent withholds and what is damaged is said as gaps, so that a hole is ne
 """
 
 import enum
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby, takewhile
+from itertools import accumulate, groupby, takewhile
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,13 @@ FRAME_SAMPLES = 720
 
 THINNED_FRAME_ROWS = 17_280
 """Where consent leaves two samples of a slot or a day, two days are read into one frame."""
+
+FRAME_SPANS = 500
+"""Of each leave two samples with a gap between them: within `MAX_SAMPLES` and `MAX_GAPS` (1,024).
+
+A hole parts what is withheld around it, which takes as much as a span does. A slow meter has more
+spans in the rows of one frame than this: 5,760 in those of one that is read every ten minutes.
+"""
 
 CLOSED_AFTER_MS = METER_CLOCK_TOLERANCE_MS + 60_000
 """A slot or day is closed three minutes after its end: what came later would have been heard.
@@ -152,7 +160,7 @@ class Framer:
         groups = list(self._groups(stamped))
         closed = self._closed_span(chunk, resolve)
         for part in _parts(groups, (chunk.first_seq, end_seq), behind):
-            sent = _sendable(part, now_ms)
+            sent = _sendable(part, now_ms, [hole.first_seq for hole in holes])
             if sent is not None:
                 kept = [one for one in sent[0] if not closed or self._span_of(one) != closed]
                 covered = chunk._replace(first_seq=part.first_seq, last_seq=sent[1])
@@ -234,11 +242,14 @@ def _parts(groups: list[_Group], span: Range, behind: _Behind) -> Iterator[_Part
         first_seq = next_seq
 
 
-def _sendable(part: _Part, now_ms: int) -> tuple[list[StampedSample], int] | None:
+def _sendable(
+    part: _Part, now_ms: int, hole_seqs: list[int]
+) -> tuple[list[StampedSample], int] | None:
     """Choose the samples that may be sent, and say up to which sequence that decides.
 
     None where nothing is decided yet: a span that is still running is held back, and one that may
-    go on behind the chunk too, unless it fills the chunk alone.
+    go on behind the chunk too, unless it fills the chunk alone. What does not fit into one frame
+    is left to the next.
     """
     groups, last_seq = part.groups, part.last_seq
     if groups and groups[0].granularity in (Granularity.LIVE, Granularity.TEN_SECONDS):
@@ -253,6 +264,7 @@ def _sendable(part: _Part, now_ms: int) -> tuple[list[StampedSample], int] | Non
         if part.behind is _Behind.MORE and not closed:
             closed = ended[:-1] if 1 < len(ended) == len(groups) else ended
         ended = closed
+    ended = _fitting(ended, hole_seqs)
     if len(ended) < len(groups):
         last_seq = groups[len(ended)].samples[0].seq - 1
     return (_allowed(ended), last_seq) if last_seq >= part.first_seq else None
@@ -273,20 +285,40 @@ def _end_of_future(groups: list[_Group], end_seq: int, now_ms: int) -> int:
     return behind[0].seq - 1
 
 
+def _fitting(ended: list[_Group], hole_seqs: list[int]) -> list[_Group]:
+    """List the first groups of whole spans that fit into one frame; those of one span at the least.
+
+    What spans lie between each other cannot be told apart, and goes together.
+    """
+    whole = 0
+    for place in _whole_places(ended):
+        spans_and_holes = place + bisect_left(hole_seqs, ended[place - 1].samples[-1].seq)
+        spans_and_holes -= bisect_left(hole_seqs, ended[0].samples[0].seq)
+        if whole and spans_and_holes > FRAME_SPANS:
+            break
+        whole = place
+    return ended[:whole]
+
+
 def _ended(groups: list[_Group], now_ms: int) -> list[_Group]:
     """List the groups before the first whose span goes on: later, or further back in the chunk.
 
     Samples of two spans may lie between each other where a clock was put right at their boundary.
     """
+    running = (
+        place
+        for place, group in enumerate(groups)
+        if group.ends_at_ms is not None and now_ms < group.ends_at_ms + CLOSED_AFTER_MS
+    )
+    before = next(running, len(groups))
+    return groups[: max((one for one in _whole_places(groups) if one <= before), default=0)]
+
+
+def _whole_places(groups: list[_Group]) -> list[int]:
+    """List after how many groups no span goes on of those before."""
     last_places = {group.ends_at_ms: place for place, group in enumerate(groups)}
-    whole = until = 0
-    for place, group in enumerate(groups):
-        if group.ends_at_ms is not None and now_ms < group.ends_at_ms + CLOSED_AFTER_MS:
-            break
-        until = max(until, last_places[group.ends_at_ms])
-        if until == place:
-            whole = place + 1
-    return groups[:whole]
+    reached = accumulate((last_places[group.ends_at_ms] for group in groups), max)
+    return [place + 1 for place, until in enumerate(reached) if until == place]
 
 
 def _allowed(groups: list[_Group]) -> list[StampedSample]:

@@ -17,6 +17,9 @@ Stored = tuple[int, int, int]
 FINAL_CODES = frozenset({"too-late"})
 """Refusals that no other encoding mends: the range is held at once."""
 
+TOO_LARGE = "too-large"
+"""What fewer rows mend: such a range is cut smaller, and let go at the next start if it is held."""
+
 
 @dataclass(slots=True)
 class Flight:

@@ -14,7 +14,7 @@ from agent.log import Log
 from agent.records import MeterLog
 from agent.sharing import Sharing
 from agent.uplink.framing import Chunk, Cut
-from agent.uplink.ledger import Delivery, Flight, Stored
+from agent.uplink.ledger import TOO_LARGE, Delivery, Flight, Stored
 from agent.uplink.pacing import TokenBucket
 from agent.uplink.port import Channel, Uplink
 from shared.errors import FrameError
@@ -179,10 +179,7 @@ class Sender:
 
         Say with which sequence to go on; None where what is left has to wait.
         """
-        rows = self._log.read(meter_log.log, *chunk)
-        revision = delivery.revision_of(chunk[0])
-        looked_at = Chunk(*chunk, rows, chunk[1] < last_seq, revision=revision)
-        cut = self._rules.cut(meter_log, looked_at)
+        cut = self._cut(meter_log, delivery, chunk, last_seq)
         if cut.last_seq < chunk[0]:
             # Its span goes on, for a day perhaps: not to be read again each second.
             delivery.waiting.add((chunk[0], last_seq))
@@ -190,19 +187,47 @@ class Sender:
         if cut.frame is None:
             # Passed over until the hub learns more about the time; asked again only then.
             delivery.timeless = union([*delivery.timeless, (chunk[0], cut.last_seq)])
-        elif not self._send_frame(meter_log, delivery, cut.frame):
+            return cut.last_seq + 1
+        try:
+            payload = encode_frame(cut.frame)
+        except FrameError as error:
+            half = self._half(meter_log, delivery, cut.frame) if error.code == TOO_LARGE else None
+            if half is not None:
+                return self._send_chunk(meter_log, delivery, half, last_seq)
+            self._hold(meter_log, delivery, cut.frame, error)
+            return cut.last_seq + 1
+        if not self._send_frame(meter_log, delivery, cut.frame, payload):
             return None
         return cut.last_seq + 1
 
-    def _send_frame(self, meter_log: MeterLog, delivery: Delivery, frame: Frame) -> bool:
-        try:
-            payload = encode_frame(frame)
-        except FrameError as error:
-            delivery.refused.append((frame.first_seq, frame.last_seq, error.code))
-            with contextlib.suppress(sqlite3.Error):
-                self._log.hold(meter_log.log, frame.first_seq, frame.last_seq, error.code)
-            self._hooks.on_bad_input("unframeable", error.message, b"")
-            return True
+    def _cut(self, meter_log: MeterLog, delivery: Delivery, chunk: Range, last_seq: int) -> Cut:
+        rows = self._log.read(meter_log.log, *chunk)
+        revision = delivery.revision_of(chunk[0])
+        looked_at = Chunk(*chunk, rows, chunk[1] < last_seq, revision=revision)
+        return self._rules.cut(meter_log, looked_at)
+
+    def _half(self, meter_log: MeterLog, delivery: Delivery, frame: Frame) -> Range | None:
+        """Say which half of a frame's range can be cut by itself; None where it can be no smaller.
+
+        Spans that lie between each other may leave only together.
+        """
+        half = (frame.first_seq, (frame.first_seq + frame.last_seq) // 2)
+        if half[1] == frame.last_seq:
+            return None
+        cut = self._cut(meter_log, delivery, half, frame.last_seq)
+        return half if cut.frame is not None else None
+
+    def _hold(
+        self, meter_log: MeterLog, delivery: Delivery, frame: Frame, error: FrameError
+    ) -> None:
+        delivery.refused.append((frame.first_seq, frame.last_seq, error.code))
+        with contextlib.suppress(sqlite3.Error):
+            self._log.hold(meter_log.log, frame.first_seq, frame.last_seq, error.code)
+        self._hooks.on_bad_input("unframeable", error.message, b"")
+
+    def _send_frame(
+        self, meter_log: MeterLog, delivery: Delivery, frame: Frame, payload: bytes
+    ) -> bool:
         if not self._uplink.publish(Channel.FRAMES, payload):
             return False
         self._hooks.sharing.note_sent(meter_log, frame)

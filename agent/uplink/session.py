@@ -16,7 +16,7 @@ import sqlite3
 from agent.log import Log
 from agent.records import MeterLog
 from agent.uplink.greeting import log_states
-from agent.uplink.ledger import Delivery
+from agent.uplink.ledger import TOO_LARGE, Delivery
 from agent.uplink.pacing import Progress
 from agent.uplink.port import Arrived, Channel, Connected, Disconnected, Event, Undelivered, Uplink
 from agent.uplink.sender import (
@@ -153,10 +153,13 @@ class Session:
         """Show one log's delivery, read from the database at first."""
         known = self._deliveries.get(log)
         if known is None:
+            held = self._log.held_refused(log)
             known = Delivery(
-                stored=self._log.stored_ranges(log), refused=self._log.held_refused(log)
+                stored=self._log.stored_ranges(log),
+                refused=[one for one in held if one[2] != TOO_LARGE],
             )
             self._deliveries[log] = known
+            self._let_go(log, [one for one in held if one[2] == TOO_LARGE])
         if self._is_outdated(log, known):
             self._learn(log, known)
         return known
@@ -174,10 +177,12 @@ class Session:
         held = self._log.held_range(log) or (0, 0)
         known.clock_pieces = self._rules.clock_pieces()
         known.learned_at_ms = self._hooks.monotonic_ms()
-        let_go = known.learn(self._rules.wanted(log), held[1])
+        self._let_go(log, known.learn(self._rules.wanted(log), held[1]))
+
+    def _let_go(self, log: int, refused: list[tuple[int, int, str]]) -> None:
         # On a full disk it comes back with the next start, and is let go again.
         with contextlib.suppress(sqlite3.Error):
-            for first_seq, last_seq, _ in let_go:
+            for first_seq, last_seq, _ in refused:
                 self._log.let_go(log, first_seq, last_seq)
 
     def take_stored(self) -> dict[int, list[tuple[int, int, int]]]:

@@ -10,6 +10,7 @@ import pytest
 
 from agent.app import build_hub, serve
 from agent.log import Log
+from agent.reserve import FULL_BELOW_BYTES, Reserve
 from agent.transports import open_uplink
 from agent.uplink.access import CloudAccess
 from agent.uplink.kinds import UplinkKind
@@ -102,4 +103,20 @@ def test_a_hub_with_a_broker_has_a_session(tmp_path: Path) -> None:
     assert hub.session._hooks.utc_ms() > 0
     assert not hub.uplink.publish(Channel.HELLO, b"not connected")
     asyncio.run(hub.uplink.stop())
+    hub.log.close()
+
+
+@pytest.mark.parametrize("free_bytes", [0, FULL_BELOW_BYTES])
+def test_a_full_disk_is_given_the_reserve_at_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_bytes: int
+) -> None:
+    """Opening the log has to write; where there is room the reserve is left as it is."""
+    config = config_in(tmp_path)
+    reserve = Reserve(tmp_path)
+    assert reserve.make()
+    monkeypatch.setattr(Reserve, "free_bytes", lambda _self: free_bytes)
+
+    hub = build_hub(config)
+
+    assert reserve.is_there == (free_bytes > 0)
     hub.log.close()

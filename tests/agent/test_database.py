@@ -1,7 +1,9 @@
 """The hub's database file: how it is opened, what it refuses, and old schemas."""
 
+import resource
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,29 @@ def test_the_wal_has_its_length_from_the_start(tmp_path: Path) -> None:
         append(log, meter_log, [row])
 
     assert Path(f"{path}-wal").stat().st_size == before > 400 * 1_024
+    log.close()
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """Have the kernel cut files off at 100 KB, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("small_files")
+def test_a_full_disk_costs_the_wal_its_length_and_no_more(tmp_path: Path) -> None:
+    """The log opens; the room that the zeros did not fit into is left to commits."""
+    path = tmp_path / "hub.sqlite"
+    log, meter_log = log_with(path, 0)
+    before = Path(f"{path}-wal").stat().st_size
+
+    rows = append(log, meter_log, rows_every(20))
+
+    assert before < 100_000
+    assert sound_rows(log, meter_log) == rows
     log.close()
 
 

@@ -143,7 +143,7 @@ def test_days_are_written_once_a_slot(tmp_path: Path) -> None:
     history.add_days(second, START_MS + 70_000)
     history.add_days(third, START_MS + SLOT_MS + 1)
 
-    assert (len(first.days), second.days, len(third.days)) == (1, [], 1)
+    assert (len(first.days), second.days, len(third.days)) == (1, (), 1)
     assert third.folded == {meter_log.log: 6}
     ((log_number, register, run, day, packed),) = third.days
     assert (log_number, register, run) == (meter_log.log, "import_mwh", "")
@@ -320,6 +320,69 @@ def test_a_day_handed_over_and_not_yet_on_disk_is_joined_to(tmp_path: Path) -> N
     log.commit(handed)
 
     commit_days(log, history, now_ms + SLOT_MS)
+
+    assert days_on_disk(log) == edges_by_hand(rows)
+    log.close()
+
+
+def test_days_of_a_commit_that_failed_never_undo_what_was_made_anew(tmp_path: Path) -> None:
+    """A day is made anew while the rows wait to be written again; the later word stays on disk."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 0)
+    ledger = ClockLedger([TIMED])
+    history = History(log, ledger)
+    rows = append(log, meter_log, rows_every(30))
+    history.fold(meter_log, rows)
+    failed = Batch()
+    history.add_days(failed, START_MS + 310_000)
+    handed = failed.days
+    history.give_back(failed)
+    log.boot_number("the first")
+    piece = Piece(BOOT, 400_000, START_MS + 400_000 + 3 * SLOT_MS, 5, "cloud")
+    ledger.believe(piece)
+    remade = history.remake(piece)
+    log.add_clock_piece(piece, remade)
+    history.adopt(remade)
+
+    log.commit(failed)
+    commit_days(log, history, START_MS + 320_000)
+
+    ((key, in_memory),) = edges_in(history).items()
+    assert key == key_of(meter_log)
+    assert handed
+    assert (failed.days, failed.folded) == ((), {})
+    assert days_on_disk(log) == in_memory
+    log.close()
+
+
+def test_days_that_are_handed_over_are_replaced_and_never_changed(tmp_path: Path) -> None:
+    """The thread that writes them may be reading them while a day is made anew."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 0)
+    ledger = ClockLedger([TIMED])
+    history = History(log, ledger)
+    history.fold(meter_log, append(log, meter_log, rows_every(30)))
+    handed = Batch()
+    history.add_days(handed, START_MS + 310_000)
+    in_writing = handed.days
+    piece = Piece(BOOT, 400_000, START_MS + 400_000 + 3 * SLOT_MS, 5, "cloud")
+    ledger.believe(piece)
+
+    history.remake(piece)
+
+    assert (len(in_writing), handed.days) == (1, ())
+    log.close()
+
+
+def test_days_of_a_commit_that_failed_are_written_with_the_next(tmp_path: Path) -> None:
+    """They do not wait for another slot to turn."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 0)
+    history = history_of(log)
+    rows = append(log, meter_log, rows_every(3))
+    history.fold(meter_log, rows)
+    failed = Batch()
+    history.add_days(failed, START_MS + 40_000)
+
+    history.give_back(failed)
+    commit_days(log, history, START_MS + 41_000)
 
     assert days_on_disk(log) == edges_by_hand(rows)
     log.close()

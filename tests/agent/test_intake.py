@@ -34,12 +34,14 @@ class Desk:
         self.committed: list[Committed] = []
         self.heard: list[Heard] = []
         self.completed = 0
+        self.given_back: list[Batch] = []
         self.intake = Intake(
             self.log,
             Collector(100),
             complete=self._complete,
             on_heard=self.heard.append,
             on_committed=self.committed.extend,
+            give_back=self.given_back.append,
         )
 
     def _complete(self, _batch: Batch) -> None:
@@ -140,6 +142,7 @@ def test_rows_taken_during_a_failed_commit_come_after_it(
     second = desk.commit()
 
     assert (first, second) == (False, True)
+    assert len(desk.given_back) == 1
     assert [row.seq for row in desk.committed[0].rows] == [1, 2, 3, 4]
 
 

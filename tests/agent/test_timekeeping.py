@@ -152,6 +152,25 @@ def test_pieces_survive_in_the_database(tmp_path: Path) -> None:
     log.close()
 
 
+@pytest.mark.parametrize("sources", [("ntp", "cloud"), ("cloud", "ntp")])
+def test_two_pieces_of_one_instant_keep_the_order_they_came_in(
+    tmp_path: Path, sources: tuple[str, str]
+) -> None:
+    """The later one has the say, before a restart and after it."""
+    log = Log(tmp_path / "hub.sqlite")
+    boot = log.boot_number("a")
+    wrong = Piece(boot, 5, START_MS - 5 * MS_PER_HOUR, 10, sources[0])
+    right = Piece(boot, 5, START_MS, 10, sources[1])
+    for piece in (wrong, right):
+        log.add_clock_piece(piece)
+
+    pieces = log.clock_pieces()
+
+    assert pieces == [wrong, right]
+    assert ledger_of(*pieces).at(boot, 5) == ledger_of(wrong, right).at(boot, 5)
+    log.close()
+
+
 def test_between_two_pieces_the_drift_is_known() -> None:
     """Thirty hours without NTP: what lies between is read off the two ends, within a second."""
     ledger = ledger_of(

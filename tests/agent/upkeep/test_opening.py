@@ -12,8 +12,10 @@ import pytest
 from agent.blocks import BLOCK_ROWS
 from agent.log import Log
 from agent.marks import MARKS_NAME, STEP
+from agent.pieces import Piece
 from agent.reader import LogEntry
 from agent.records import Batch, Hole, MeterLog, RunChange
+from agent.upkeep import salvage
 from agent.upkeep.opening import (
     COPIED,
     RENEWED_FACT,
@@ -23,11 +25,12 @@ from agent.upkeep.opening import (
     Renewal,
     open_log,
 )
+from agent.upkeep.remains import Remains
 from agent.upkeep.sealing import seal
 from shared.errors import OperatorError
 from shared.frames import GapKind
 from shared.readings import Medium
-from tests.support.hubs import METER, append, rows_every, sound_rows
+from tests.support.hubs import METER, START_MS, append, rows_every, sound_rows
 
 
 def used(path: Path, count: int, *, first_seq: int = 1) -> bytes:
@@ -261,6 +264,35 @@ def test_whatever_rots_nothing_is_altered_and_the_hub_goes_on(tmp_path: Path, se
     assert all(written.get(row.seq) == row for row in found)
     assert again.count_rows(again.meters["after"].log) == 3
     again.close()
+
+
+@pytest.mark.parametrize("damaged_from", ["the middle on", "the start on"])
+def test_a_salvage_keeps_the_order_of_two_pieces_of_one_instant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged_from: str
+) -> None:
+    """The later one has the say, also where the table could be read from its end only."""
+    path = tmp_path / "hub.sqlite"
+    used(path, 10 * BLOCK_ROWS)
+    log = open_log(path)
+    pieces = [Piece(1, 5, START_MS + place, 10, said) for place, said in enumerate("ntp")]
+    log.boot_number("a")
+    for piece in pieces:
+        log.add_clock_piece(piece)
+    log.close()
+    copy = Remains._copy_until_damage
+
+    def from_the_end(remains: Remains, select: str, insert: str) -> bool:
+        return "ORDER BY" in select and copy(remains, select, insert)
+
+    if damaged_from == "the start on":
+        monkeypatch.setattr(Remains, "_copy_until_damage", from_the_end)
+    monkeypatch.setattr(salvage, "why_damaged", lambda _path: "a page rotted")
+
+    log = open_log(path)
+
+    assert reason_of(log) == SALVAGED
+    assert log.clock_pieces() == pieces
+    log.close()
 
 
 def meter_log_of(entry: LogEntry) -> MeterLog:

@@ -90,6 +90,23 @@ def test_rows_that_were_stored_late_are_kept_as_long(tmp_path: Path) -> None:
     assert log.held_range(meter_log.log) == (721, 8_640)
 
 
+def test_rows_whose_time_was_corrected_are_kept_as_long_again(tmp_path: Path) -> None:
+    """Over a restart too: the day on which the earlier times were stored counts no longer."""
+    kept = retention_of(tmp_path, 1, [(1, 720)])
+    log = kept._log
+    kept.free_stored(LEDGER.at(BOOT, MS_PER_DAY + 1))
+
+    def freed_on(day: int, stored: list[Range]) -> int:
+        again = Retention(log, LEDGER, config_in(tmp_path), lambda _: stored)
+        return again.free_stored(LEDGER.at(BOOT, day * MS_PER_DAY + MS_PER_HOUR))
+
+    moved = freed_on(35, [(361, 720)])
+    freed = {day: freed_on(day, [(1, 720)]) for day in (36, 37, 70, 71, 72)}
+
+    assert moved == 0
+    assert freed == {36: 0, 37: 360, 70: 0, 71: 0, 72: 360}
+
+
 def test_what_another_store_has_listed_does_not_count(tmp_path: Path) -> None:
     """A cloud put back from a backup has all days before it."""
     kept = retention_of(tmp_path, 1, [(1, 360)])

@@ -84,7 +84,7 @@ def write_small_tables(log: Log) -> None:
         Batch(
             run_changes=[RunChange(power.log, "import_mwh", 3, "run-a", 10)],
             specimens=[Specimen(START_MS, "p1", "checksum", "detail")],
-            days=[(power.log, "import_mwh", "", day, pack_day(edges_of([START_MS + 9], [5])))],
+            days=((power.log, "import_mwh", "", day, pack_day(edges_of([START_MS + 9], [5]))),),
             folded={power.log: 9},
             stored={power.log: [(5, 8, 1)]},
             departures=[(DepartureKey(day, METER, power.log, "10s"), Departed(1, 9, 1, 9, 0))],

@@ -50,6 +50,17 @@ def test_what_comes_in_pieces_is_noted_over_some_days() -> None:
     assert subtract(stored, then.known()) == []
 
 
+def test_the_days_of_a_correction_count_from_when_it_is_stored() -> None:
+    """Rows moved in time are sent again; until a receipt lists them anew they are not stored."""
+    first = StorageDays().note([(1, 100), (200, 300)], HELD, 100, 95)
+    moved = first.note([(200, 300)], HELD, 110, 105)
+    again = moved.note([(1, 100), (200, 300)], HELD, 110, 105)
+
+    assert moved.known() == [(200, 300)]
+    assert again.until(109) == [(200, 300)]
+    assert again.until(110) == [(1, 100), (200, 300)]
+
+
 def test_rows_that_are_gone_are_forgotten() -> None:
     """What is told as one past day is of rows held only."""
     days = StorageDays().note([(1, 500)], HELD, 10, 5).note([(1, 500)], (400, 900), 20, 15)

@@ -14,13 +14,20 @@ from agent.records import MeterLog
 from agent.rows import LogRow
 from agent.timekeeping import ClockLedger
 from agent.untimed import name_untimed
-from agent.uplink.framing import CLOSED_AFTER_MS, Chunk, Framer
+from agent.uplink.framing import (
+    CLOSED_AFTER_MS,
+    FRAME_SPANS,
+    Chunk,
+    Framer,
+    rows_to_read,
+    span_of,
+)
 from shared.calendar import day_of, local_date, slot_of_sample
 from shared.consent import Granularity
-from shared.frames import Frame
+from shared.frames import Frame, decode_frame, encode_frame
 from shared.ranges import Range, subtract
 from shared.readings import Medium
-from shared.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, SLOT_MS
+from shared.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND, SLOT_MS
 from tests.support.hubs import METER, START_MS, row_at
 
 LONDON = ZoneInfo("Europe/London")
@@ -33,6 +40,7 @@ class Hub:
     def __init__(self, consent: Consent, chunk_rows: int = 10_000) -> None:
         self.ledger = ClockLedger()
         self.rows: list[LogRow] = []
+        self.lost: set[int] = set()
         self.sent: list[Frame] = []
         self.consent = consent
         self.boot = 0
@@ -70,7 +78,10 @@ class Hub:
             next_seq = first_seq
             while next_seq <= last_seq:
                 end_seq = min(last_seq, next_seq + self._chunk_rows - 1)
-                rows = name_untimed(self.rows[next_seq - 1 : end_seq], self.ledger, self.boot)
+                sound = [
+                    one for one in self.rows[next_seq - 1 : end_seq] if one.seq not in self.lost
+                ]
+                rows = name_untimed(sound, self.ledger, self.boot)
                 before = self.rows[next_seq - 2] if next_seq > 1 else None
                 chunk = Chunk(next_seq, end_seq, rows, end_seq < last_seq, before)
                 cut = framer.cut(chunk, self.ledger.resolve, now_ms)
@@ -135,6 +146,68 @@ def test_two_ends_of_a_span_leave_whatever_the_order_of_learning(
     )
     assert max(spans.values(), default=0) <= 2
     assert hub.unsent() == []
+
+
+LONGEST_DAYS = {
+    10 * MS_PER_SECOND: 2,
+    MS_PER_MINUTE: 13,
+    5 * MS_PER_MINUTE: 40,
+    10 * MS_PER_MINUTE: 40,
+    15 * MS_PER_MINUTE: 40,
+    30 * MS_PER_MINUTE: 40,
+    MS_PER_HOUR: 396,
+}
+"""Faster meters fill a frame's rows within two days: what is behind is framed as those are."""
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.sampled_from(sorted(LONGEST_DAYS)),
+    st.sampled_from(Granularity),
+    st.floats(0, 1),
+    st.sampled_from((0.0, 0.001, 0.02)),
+    st.integers(0, 2**32),
+)
+def test_whatever_the_rhythm_and_the_outage_each_frame_can_be_packed(
+    every_ms: int, granularity: Granularity, share: float, lost: float, seed: int
+) -> None:
+    """Days or months unsent, whole or with holes: all of it leaves, two ends of a span each."""
+    chance = random.Random(seed)
+    over_ms = START_MS + MS_PER_DAY + int(share * (LONGEST_DAYS[every_ms] - 1) * MS_PER_DAY)
+    hub = Hub(Consent([(0, granularity)]), rows_to_read(granularity))
+    hub.switch_on(START_MS)
+    for at_ms in range(START_MS + every_ms, over_ms, every_ms):
+        hub.log(at_ms)
+        if len(hub.rows) % 1_000 == 1:
+            hub.learn(at_ms, 0, 10)
+        if chance.random() < lost:
+            hub.lost.add(len(hub.rows))
+    hub.learn(over_ms, 0, 10)
+
+    hub.send(over_ms + 2 * MS_PER_DAY)
+
+    for frame in hub.sent:
+        assert decode_frame(encode_frame(frame)) == frame
+    assert hub.unsent() == []
+    spans = Counter(span_of(hub.consent, LONDON, at_ms) for at_ms in hub.times_ms())
+    if granularity in (Granularity.HALF_HOURLY, Granularity.DAILY):
+        assert max(spans.values(), default=0) <= 2
+
+
+@pytest.mark.parametrize("granularity", [Granularity.HALF_HOURLY, Granularity.DAILY])
+def test_a_backlog_takes_no_more_frames_than_it_must(granularity: Granularity) -> None:
+    """Ninety days of a meter read every ten minutes: five hundred spans in each frame."""
+    hub = Hub(Consent([(0, granularity)]), rows_to_read(granularity))
+    hub.switch_on(START_MS)
+    for at_ms in range(START_MS, START_MS + 90 * MS_PER_DAY, 10 * MS_PER_MINUTE):
+        hub.log(at_ms)
+        hub.learn(at_ms, 0, 10)
+
+    hub.send(START_MS + 92 * MS_PER_DAY)
+
+    spans = {span_of(hub.consent, LONDON, at_ms) for at_ms in hub.times_ms()}
+    assert hub.unsent() == []
+    assert len(hub.sent) == -(-len(spans) // FRAME_SPANS)
 
 
 def test_a_neighbours_late_time_adds_nothing_to_a_slot() -> None:

@@ -6,12 +6,14 @@ import pytest
 
 from agent.records import Batch, MeterLog
 from agent.uplink.framing import Chunk, Cut
+from agent.uplink.ledger import TOO_LARGE
 from agent.uplink.port import Channel
 from agent.uplink.sender import BACKLOG_ANSWER_MS
-from shared.frames import Frame
+from shared.errors import FrameError
+from shared.frames import Frame, Gap, GapKind, encode_frame, frame_of
 from shared.ranges import count
-from shared.readings import Medium
-from tests.support.hubs import METER
+from shared.readings import Medium, StampedSample
+from tests.support.hubs import METER, START_MS
 from tests.support.sessions import Scene, cut_everything
 
 
@@ -80,6 +82,78 @@ def test_a_frame_that_cannot_be_encoded_is_held_and_shown(tmp_path: Path) -> Non
     assert scene.sent() == [(11, 20)]
     assert scene.bad_input == ["unframeable"]
     assert scene.log.held_refused(scene.meter_log.log) == [(1, 10, "bad-value")]
+
+
+def cut_with_gaps(meter_log: MeterLog, chunk: Chunk) -> Cut:
+    """Withhold every second row of a chunk."""
+    kept = [
+        StampedSample(seq, START_MS + seq * 10_000, {"import_mwh": seq}, 0)
+        for seq in range(chunk.first_seq, chunk.last_seq + 1, 2)
+    ]
+    gaps = [Gap(GapKind.WITHHELD, one.seq + 1, one.seq + 1) for one in kept]
+    if gaps[-1].first_seq > chunk.last_seq:
+        gaps.pop()
+    frame = frame_of(meter_log.log_id, meter_log.meter, 0, kept, gaps=gaps)
+    return Cut(frame, chunk.last_seq)
+
+
+def test_a_frame_that_is_too_large_is_cut_smaller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of it at a time, until it fits; nothing is held."""
+    monkeypatch.setattr("shared.frames.MAX_GAPS", 2)
+    scene = Scene(tmp_path, cut=cut_with_gaps)
+    scene.connect()
+    scene.answer()
+
+    sent = []
+    for _ in range(4):
+        sent += scene.sent()
+        scene.step(600_000)
+
+    assert sent[0] == (1, 5)
+    assert [seq for first, last in sent for seq in range(first, last + 1)] == list(range(1, 21))
+    assert scene.bad_input == []
+    assert scene.log.held_refused(scene.meter_log.log) == []
+
+
+def test_a_single_row_that_is_too_large_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be cut smaller is kept and shown, and what follows is sent."""
+    scene = Scene(tmp_path, rows=11)
+
+    def refuse(frame: Frame) -> bytes:
+        if frame.first_seq <= 3 <= frame.last_seq:
+            raise FrameError(TOO_LARGE, "it is")
+        return encode_frame(frame)
+
+    monkeypatch.setattr("agent.uplink.sender.encode_frame", refuse)
+    scene.connect()
+    scene.answer()
+
+    sent = scene.sent()
+
+    assert {seq for first, last in sent for seq in range(first, last + 1)} == {1, 2, *range(4, 12)}
+    assert scene.bad_input == ["unframeable"]
+    assert scene.log.held_refused(scene.meter_log.log) == [(3, 3, TOO_LARGE)]
+
+
+def test_what_was_held_as_too_large_is_tried_again_at_start(scene: Scene) -> None:
+    """A version before this one may have held days of it; other refusals stand."""
+    log = scene.meter_log.log
+    scene.connect()
+    scene.answer()
+    scene.sent()
+    scene.log.hold(log, 1, 10, TOO_LARGE)
+    scene.log.hold(log, 11, 15, "bad-value")
+    scene.session = scene.make_session()
+
+    scene.connect()
+    scene.answer()
+
+    assert scene.sent() == [(1, 10), (16, 20)]
+    assert scene.log.held_refused(log) == [(11, 15, "bad-value")]
 
 
 def test_another_store_is_offered_everything_again(scene: Scene) -> None:

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from agent.blocks import BLOCK_ROWS
-from agent.records import Batch, RunChange
+from agent.records import Batch, Hole, RunChange
 from agent.rows import LogRow
 from agent.upkeep.sealing import seal
+from shared.frames import GapKind
 from tests.support.hubs import METER, append, row_at, rows_every, sound_rows
 from tests.support.sessions import Scene
 
@@ -64,6 +67,44 @@ def test_sealed_rows_move_too(tmp_path: Path) -> None:
     assert [row.seq for row in sound_rows(scene.log, scene.meter_log)] == list(range(1, 21))
     assert len(sound_rows(scene.log, current)) == BLOCK_ROWS
     assert all(isinstance(row, LogRow) for row in scene.log.read(current.log, 1, BLOCK_ROWS))
+
+
+@pytest.mark.parametrize("rotten", [(1,), (1, 2)])
+def test_rows_that_rotted_are_declared_on_both_sides(
+    tmp_path: Path, rotten: tuple[int, ...]
+) -> None:
+    """A block that cannot be read is parted too: neither log waits for its rows for ever."""
+    scene = Scene(tmp_path, rows=20)
+    scene.more(8)
+    log, former = scene.log, scene.meter_log
+    log.write(
+        f"UPDATE blocks SET body = x'00' WHERE rowid IN ({str(rotten)[1:-1].rstrip(',')})", ()
+    )
+
+    started = log.restart_log(former, 11)
+    append(log, started, rows_every(1, first_seq=started.next_seq))
+
+    before, after = list(log.read(former.log, 1, 99)), list(log.read(started.log, 1, 99))
+    assert before == [Hole(1, 10, GapKind.DAMAGED)]
+    assert after[0] == Hole(1, 10, GapKind.DAMAGED)
+    assert (after[1] == Hole(11, 18, GapKind.DAMAGED)) == (len(rotten) > 1)
+    assert [one.seq for one in sound_rows(log, started)][-1] == 19
+    assert (log.held_range(former.log), log.held_range(started.log)) == ((1, 10), (1, 19))
+
+
+def test_a_hole_that_was_declared_is_parted_too(tmp_path: Path) -> None:
+    """What is known to be lost stays known, under the numbers it has in each log."""
+    scene = Scene(tmp_path, rows=20)
+    scene.log.declare_lost(scene.meter_log.log, 21, 30, "salvaged")
+    scene.meter_log.next_seq = 31
+    append(scene.log, scene.meter_log, rows_every(2, first_seq=31))
+
+    started = scene.log.restart_log(scene.meter_log, 25)
+
+    assert scene.log.held_range(scene.meter_log.log) == (1, 24)
+    assert scene.log.declared_damage(scene.meter_log.log) == [(21, 24, "salvaged")]
+    assert scene.log.declared_damage(started.log) == [(1, 6, "damaged")]
+    assert [row.seq for row in sound_rows(scene.log, started)] == [7, 8]
 
 
 def test_what_this_process_has_sent_is_no_rewind(tmp_path: Path) -> None:
