@@ -172,3 +172,29 @@ def test_nothing_is_sent_again_where_no_time_moved(tmp_path: Path) -> None:
     assert world.hub.wanted(log.log) == []
     assert {revision for _, _, revision in world.session.delivery(log.log).stored} == {0}
     world.close()
+
+
+@pytest.mark.parametrize("narrowed_to", ["none", "daily", "half-hourly"])
+def test_a_correction_that_moves_no_sample_takes_none_away(
+    tmp_path: Path, narrowed_to: str
+) -> None:
+    """The meter's own clock was right all the while, and less may leave than when it was sent."""
+    world = World(tmp_path, meter_off_ms=0)
+    world.tell(0)
+    world.hear(90)
+    world.settle()
+    before, edges = world.stored(), world.cloud_edges()
+    world.hub.set_granularity(narrowed_to)
+    world.tell(5_000)
+    world.hear(5)
+    world.pass_by(2 * MS_PER_HOUR)
+
+    world.settle()
+
+    (log,) = world.hub.log.all_logs()
+    assert len(before) == 90
+    assert world.hub.ledger.revised() != []
+    assert world.hub.wanted(log.log) == []
+    assert before.items() <= world.stored().items()
+    assert world.cloud_edges().keys() >= edges.keys()
+    world.close()
