@@ -16,7 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from agent.config import Config, service_manager
-from agent.consent import Consent, decode_limit_state
+from agent.consent import MADE_FACT, Consent, decode_limit_state, decode_made
 from agent.governance import Governance
 from agent.home.joining import JoinState
 from agent.home.page import JoinDoor, create_page, end_events
@@ -125,6 +125,7 @@ def _open_hub(config: Config) -> Hub:
         Consent(
             [(0, config.consent_granularity), *choices],
             decode_limit_state(log.fact(LIMIT_FACT)),
+            decode_made(log.fact(MADE_FACT)),
         ),
         clock_error_ms,
         uplink=None,

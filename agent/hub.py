@@ -90,7 +90,7 @@ class Hub:
         self.uplink = uplink
         self.machine = SystemClock()
         self.started_ms = self.machine.monotonic_ms()
-        self.sharing = Sharing(log, consent, lambda: self.now().utc_ms, self.utc_ms)
+        self.sharing = Sharing(log, consent, self.now, self.utc_ms)
         self._read_clock_error_ms = read_clock_error_ms
         self.boot = log.boot_number(clock.boot_id)
         self.history = History(log, ledger)
@@ -296,7 +296,10 @@ class Hub:
         """List the ranges of a log whose times were changed, with the revision wanted of each."""
         zone = self.config.hub_zone
         return wanted_revisions(
-            self.log, self.ledger, log, lambda at_ms: span_of(self.consent, zone, at_ms)[1]
+            self.log,
+            self.ledger,
+            log,
+            lambda row, at_ms: span_of(self.consent, zone, at_ms, row.instant)[1],
         )
 
     def chunk_rows(self, meter_log: MeterLog, first_seq: int) -> int:
@@ -304,7 +307,7 @@ class Hub:
         for row in self.log.read(meter_log.log, first_seq, first_seq):
             resolved = self.ledger.resolve(row) if isinstance(row, LogRow) else None
             if resolved is not None:
-                return rows_to_read(self.consent.for_sample(resolved[0]))
+                return rows_to_read(self.consent.for_sample(resolved[0], row.instant))
         return rows_to_read(self.consent.now)
 
     def free_stored(self) -> int:

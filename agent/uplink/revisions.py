@@ -23,8 +23,9 @@ LOOK_ROWS = 720
 Wanted = tuple[int, int, int]
 """First and last sequence, both included, and the least revision that counts as stored."""
 
-SpanOf = Callable[[int], int | None]
-"""Tells when the span ends that leaves by its two ends; None where consent knows no spans."""
+SpanOf = Callable[[LogRow, int], int | None]
+"""Tells when the span ends that leaves by its two ends and has a row taken at this time; None where
+consent knows no spans."""
 
 
 def wanted_revisions(
@@ -102,7 +103,7 @@ def _beside(
         resolved = ledger.resolve(row)
         if resolved is None:
             continue
-        its_span = span_of(resolved[0])
+        its_span = span_of(row, resolved[0])
         if its_span is None or not (is_nearest or its_span in spans):
             break
         spans.add(its_span)
@@ -118,7 +119,7 @@ def _spans_moved(
     A meter's clock and the hub's may be minutes apart, so that theirs lie between each other.
     """
     rows = islice(_rows_from(reader, log, seq, step), LOOK_ROWS)
-    return {span_of(at_ms) for row in rows for at_ms in ledger.datings(row)}
+    return {span_of(row, at_ms) for row in rows for at_ms in ledger.datings(row)}
 
 
 def _rows_from(reader: LogReader, log: int, seq: int, step: int) -> Iterator[LogRow]:

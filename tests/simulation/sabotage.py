@@ -99,7 +99,7 @@ def _replace_instead_of_joining() -> Any:
 
 
 def _forget_what_held_then() -> Any:
-    def only_now(self: Consent, _taken_at_ms: int) -> Granularity:
+    def only_now(self: Consent, *_when: object) -> Granularity:
         return self.now
 
     return patch.object(Consent, "for_sample", only_now)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.consent import Consent, decode_limit_state
+from agent.heard import Moment
 from agent.records import MeterLog
 from agent.rows import LogRow
 from agent.sharing import LIMIT_FACT, Sharing
@@ -68,7 +69,12 @@ class Scene:
         """Make what the hub shares as after a start: ten-second samples, less where limited."""
         limits = decode_limit_state(self.log.fact(LIMIT_FACT))
         consent = Consent([(0, Granularity.TEN_SECONDS)], limits)
-        return Sharing(self.log, consent, lambda: self.time.utc_ms, lambda: self.time.utc_ms)
+        return Sharing(
+            self.log,
+            consent,
+            lambda: Moment(1, self.time.monotonic_ms, self.time.utc_ms),
+            lambda: self.time.utc_ms,
+        )
 
     def make_session(self) -> Session:
         """Make a session as after a start of the process."""

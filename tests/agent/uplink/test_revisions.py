@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.pieces import Piece
+from agent.rows import LogRow
 from agent.timekeeping import ClockLedger
 from agent.uplink import revisions
 from agent.uplink.framing import Chunk
@@ -26,7 +27,7 @@ def said(at_ms: int, off_ms: int = 0) -> Piece:
     return Piece(BOOT, at_ms, START_MS + at_ms + off_ms, 10, "ntp")
 
 
-def half_hour(taken_at_ms: int) -> int:
+def half_hour(_row: LogRow, taken_at_ms: int) -> int:
     """Consent to half hours: the end of the one that a sample is in."""
     return slot_start_ms(slot_of_sample(taken_at_ms) + 1)
 
@@ -77,7 +78,7 @@ def test_rows_whose_own_time_did_not_move_are_not_wanted_anew(tmp_path: Path) ->
     append(log, meter_log, rows)
     ledger = ClockLedger([said(0), said(at_ms, 5_000)])
 
-    wanted = wanted_revisions(log, ledger, meter_log.log, lambda _: None)
+    wanted = wanted_revisions(log, ledger, meter_log.log, lambda *_: None)
 
     assert wanted == [(901, 1_599, 2)]
     assert [row.seq for row in rows if ledger.moved(row)] == list(range(901, 1_600))
@@ -89,10 +90,10 @@ def test_a_later_word_that_moves_no_row_leaves_the_revision(tmp_path: Path) -> N
     log, meter_log = log_with(tmp_path / "hub.sqlite", 0)
     append(log, meter_log, [row_at(1, 60_000, meter_clock_ms=START_MS + 60_000)])
     lies = [said(0, 5 * MS_PER_HOUR), said(120_000)]
-    before = wanted_revisions(log, ClockLedger(lies), meter_log.log, lambda _: None)
+    before = wanted_revisions(log, ClockLedger(lies), meter_log.log, lambda *_: None)
     later = ClockLedger([*lies, said(180_000, 5_000), said(240_000, -5_000)])
 
-    wanted = wanted_revisions(log, later, meter_log.log, lambda _: None)
+    wanted = wanted_revisions(log, later, meter_log.log, lambda *_: None)
 
     assert wanted == before == [(1, 1, 2)]
     log.close()
