@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.upkeep.sealing import seal
+from agent.upkeep.thinning import Thinner
 from agent.uplink.framing import CLOSED_AFTER_MS
 from shared.calendar import slot_start_ms
+from shared.meterdays import usage_of_run
 from shared.units import MS_PER_HOUR, MS_PER_MINUTE
 from tests.support.corrections import WRONG_BY_MS, World
 
@@ -197,4 +199,54 @@ def test_a_correction_that_moves_no_sample_takes_none_away(
     assert world.hub.wanted(log.log) == []
     assert before.items() <= world.stored().items()
     assert world.cloud_edges().keys() >= edges.keys()
+    world.close()
+
+
+@pytest.mark.parametrize(("before_ms", "after_ms"), [(0, 2 * MS_PER_HOUR), (-5 * MS_PER_HOUR, 0)])
+def test_what_was_heard_before_a_wider_choice_never_leaves(
+    tmp_path: Path, before_ms: int, after_ms: int
+) -> None:
+    """Whichever way the time moves: one goes ahead after the choice, one was behind before it."""
+    world = World(tmp_path, "none")
+    world.tell(before_ms)
+    world.hear(60)
+    world.settle()
+    world.hub.set_granularity("10s")
+    world.tell(after_ms)
+    world.hear(3)
+
+    world.settle()
+
+    assert sorted(seq for _, seq in world.stored()) == [61, 62, 63]
+    world.close()
+
+
+@pytest.mark.parametrize("off_ms", [5 * MS_PER_HOUR, -5 * MS_PER_HOUR])
+def test_energy_is_right_where_thinning_came_before_the_correction(
+    tmp_path: Path, off_ms: int
+) -> None:
+    """The cloud keeps no detail at a time that the hub can no longer put right."""
+    world = World(tmp_path)
+    world.tell(off_ms)
+    world.hear(800)
+    world.settle()
+    while seal(world.hub.log):
+        pass
+    stored = world.session.delivery
+    thinner = Thinner(
+        world.hub.log,
+        world.hub.ledger.resolve,
+        world.hub.config.hub_zone,
+        lambda log: stored(log).stored_ranges(),
+    )
+    given_up = thinner.thin()
+    world.tell(0)
+    world.hear(400)
+    world.pass_by(MS_PER_HOUR)
+
+    world.settle()
+
+    assert given_up > 0
+    assert world.cloud_edges() == world.true_edges()
+    assert usage_of_run(world.cloud_edges(), 0) == usage_of_run(world.true_edges(), 0)
     world.close()
