@@ -44,6 +44,7 @@ from agent.transports import carrier_of, open_keys, open_uplink
 from agent.upkeep.opening import open_log
 from agent.uplink.access import CloudAccess
 from agent.uplink.junction import Junction
+from agent.uplink.numbering import outbid
 from agent.uplink.port import Uplink
 from agent.uplink.sender import SessionHooks, SessionRules
 from agent.uplink.session import Session
@@ -205,6 +206,7 @@ def _session(hub: Hub, uplink: Uplink) -> Session:
             clock_pieces=lambda: hub.ledger.size,
             cut=hub.cut,
             wanted=hub.wanted,
+            outbid=partial(outbid, hub.log, hub.ledger),
         ),
         SessionHooks(
             monotonic_ms=hub.machine.monotonic_ms,

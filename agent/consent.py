@@ -189,8 +189,8 @@ class Consent:
         then = narrowest(_at(self._choices, taken_at_ms) or self._choices[0][1], limited)
         if heard is not None:
             chosen = _heard_under(self._choices, self._chosen_at, taken_at_ms, heard)
-            limited = _heard_under(self.limits.spans, self.limits.began, taken_at_ms, heard)
-            then = narrowest(then, narrowest(chosen or self._choices[0][1], limited or UNLIMITED))
+            most = _heard_under(self.limits.spans, self.limits.began, taken_at_ms, heard)
+            then = narrowest(then, narrowest(chosen or self._choices[0][1], most or UNLIMITED))
         return narrowest(then, self.now)
 
     def for_all(

@@ -108,7 +108,9 @@ class Sharing:
         granularity = Granularity.NONE
         if frame.times_ms:
             row = self._log.read_row(meter_log.log, frame.sequences()[0])
-            granularity = self.consent.for_sample(frame.times_ms[0], row and row.instant)
+            granularity = self.consent.for_sample(
+                frame.times_ms[0], row.instant if row is not None else None
+            )
         self.departures.note_frame(self._utc_ms(), meter_log.log, granularity, frame)
 
     def note_live(self, meter: str) -> None:

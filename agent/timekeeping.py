@@ -52,6 +52,8 @@ class ClockLedger:
         self, pieces: list[Piece] | None = None, tolerance_ms: int = METER_CLOCK_TOLERANCE_MS
     ) -> None:
         self.tolerance_ms = tolerance_ms
+        self.base = 0
+        """The highest number that was given in a life of this hub that the ledger knows not of."""
         self._pieces: dict[int, list[Piece]] = {}
         self._stretch = NOWHERE
         for piece in sorted(pieces or [], key=_monotonic_ms):
@@ -98,7 +100,7 @@ class ClockLedger:
             # Rows are asked for one after another: a day of them lies between the same two pieces.
             pieces = self._pieces.get(boot, [])
             place = bisect_right(pieces, monotonic_ms, key=_monotonic_ms)
-            earlier = sum(len(self._pieces[one]) for one in self._pieces if one < boot)
+            earlier = sum(len(self._pieces[one]) for one in self._pieces if one < boot) + self.base
             stretch = stretch_at(boot, pieces, place, earlier) if pieces else NOWHERE
             self._stretch = stretch
         return stretch if stretch.words else None
@@ -109,7 +111,7 @@ class ClockLedger:
         A stretch is revised as a whole. The number of a later cause is higher.
         """
         found: list[Revised] = []
-        earlier = 0
+        earlier = self.base
         for boot, pieces in sorted(self._pieces.items()):
             found += [
                 Revised(boot, one.start_ms, one.end_ms, one.revision)
@@ -118,6 +120,17 @@ class ClockLedger:
             ]
             earlier += len(pieces)
         return found
+
+    @property
+    def highest(self) -> int:
+        """The highest revision that can have been made of this ledger."""
+        least = self.base + 1 if self.base else 0
+        return max((one.revision for one in self.revised()), default=0) or least
+
+    def count_from(self, base: int) -> None:
+        """Number pieces from here on: a higher number was given before the ledger was put back."""
+        self.base = base
+        self._stretch = NOWHERE
 
     def instants(self, start_ms: int, end_ms: int) -> list[Revised]:
         """List where to look for what was heard in `[start_ms, end_ms)` UTC, by any word on it."""

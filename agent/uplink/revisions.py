@@ -3,7 +3,7 @@
 What the clock ledger says of instants is said here of sequences; nothing of it is kept.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from agent.finding import find_span
@@ -29,12 +29,17 @@ consent knows no spans."""
 
 
 def wanted_revisions(
-    reader: LogReader, ledger: ClockLedger, log: int, span_of: SpanOf
+    reader: LogReader,
+    ledger: ClockLedger,
+    log: int,
+    span_of: SpanOf,
+    stored: Sequence[Wanted] = (),
 ) -> list[Wanted]:
     """List the ranges of a log that are wanted at a revision above 0, in order.
 
     With the rows of a revised stretch go those beside them in the same spans: which of them are the
-    ends of a span has changed with the time of the others.
+    ends of a span has changed with the time of the others. What is `stored` at a revision that the
+    ledger has forgotten is wanted at one above it: the cloud would go by it for ever.
     """
     found: list[Wanted] = []
     for one in ledger.revised():
@@ -45,6 +50,8 @@ def wanted_revisions(
         first_seq = _beside(reader, ledger, log, moved[0] - 1, span_of, step=-1) + 1
         end_seq = _beside(reader, ledger, log, moved[1] + 1, span_of, step=1)
         found.append((first_seq, max(moved[1], end_seq - 1), moved[2]))
+    if ledger.base:
+        found += [(first, last, ledger.base + 1) for first, last, its in stored if its]
     return _bounded(_parted(found))
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.upkeep.backup import back_up, restore
 from agent.upkeep.sealing import seal
 from agent.upkeep.thinning import Thinner
 from agent.uplink.framing import CLOSED_AFTER_MS
@@ -249,4 +250,60 @@ def test_energy_is_right_where_thinning_came_before_the_correction(
     assert given_up > 0
     assert world.cloud_edges() == world.true_edges()
     assert usage_of_run(world.cloud_edges(), 0) == usage_of_run(world.true_edges(), 0)
+    world.close()
+
+
+def test_a_database_put_back_outbids_what_it_has_forgotten(tmp_path: Path) -> None:
+    """The cloud had a liar's times at revisions that the copy's ledger never gave."""
+    world = World(tmp_path)
+    world.tell(0)
+    world.hear(60)
+    world.settle()
+    path, copy = world.hub.config.database_path, tmp_path / "copy.sqlite"
+    back_up(path, copy, lambda *_: None)
+    for off_ms in (20, -20, 40):
+        world.tell(off_ms * MS_PER_MINUTE)
+        world.settle()
+    world.hub.log.close()
+    restore(path, copy, lambda *_: None)
+    world.start()
+
+    world.hear(5)
+    world.tell(0)
+    world.settle()
+    world.restart()
+    world.settle()
+
+    resolved = world.resolved()
+    assert {place: resolved[place][1] for place in world.stored()} == world.stored()
+    assert world.stored().keys() == resolved.keys()
+    assert world.worst_ms() <= HONEST_MS
+    (log, *_) = world.hub.log.all_logs()
+    assert world.session.delivery(log.log).unstored((1, 60)) == []
+    world.close()
+
+
+def test_a_correction_after_a_restore_outbids_those_before_it(tmp_path: Path) -> None:
+    """Its number begins above all that the cloud has."""
+    world = World(tmp_path)
+    world.tell(0)
+    world.hear(60)
+    path, copy = world.hub.config.database_path, tmp_path / "copy.sqlite"
+    back_up(path, copy, lambda *_: None)
+    for off_ms in (20, -20, 40):
+        world.tell(off_ms * MS_PER_MINUTE)
+        world.hear(1)
+        world.settle()
+    world.hub.log.close()
+    restore(path, copy, lambda *_: None)
+    world.start()
+    world.settle()
+    world.tell(90 * MS_PER_MINUTE)
+    world.hear(3)
+
+    world.settle()
+
+    resolved, stored = world.resolved(), world.stored()
+    assert resolved.keys() <= stored.keys()
+    assert all(stored[place] == at_ms for place, (_, at_ms) in resolved.items())
     world.close()
