@@ -16,7 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from agent.config import Config, service_manager
-from agent.consent import Consent, decode_limit_state
+from agent.consent import MADE_FACT, Consent, decode_limit_state, decode_made
 from agent.consent_record import LIMIT_FACT
 from agent.governance import Governance
 from agent.home.joining import JoinState
@@ -45,6 +45,7 @@ from agent.transports import carrier_of, open_keys, open_uplink
 from agent.upkeep.opening import open_log
 from agent.uplink.access import CloudAccess
 from agent.uplink.junction import Junction
+from agent.uplink.numbering import outbid
 from agent.uplink.port import Uplink
 from agent.uplink.sender import SessionHooks, SessionRules
 from agent.uplink.session import Session
@@ -127,6 +128,7 @@ def _open_hub(config: Config) -> Hub:
         Consent(
             [(0, config.consent_granularity), *choices],
             decode_limit_state(log.fact(LIMIT_FACT)),
+            decode_made(log.fact(MADE_FACT)),
         ),
         clock_error_ms,
         uplink=None,
@@ -206,6 +208,7 @@ def _session(hub: Hub, uplink: Uplink) -> Session:
             clock_pieces=lambda: hub.ledger.size,
             cut=hub.cut,
             wanted=hub.wanted,
+            outbid=partial(outbid, hub.log, hub.ledger),
         ),
         SessionHooks(
             monotonic_ms=hub.machine.monotonic_ms,

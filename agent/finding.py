@@ -4,15 +4,12 @@ Rows are in order of boot and monotonic time, whatever is believed of the time; 
 """
 
 from agent.reader import LogReader
-from agent.rows import LogRow
+from agent.rows import Instant, LogRow
 from shared.ranges import Range
 
 FIRST_LOOK_ROWS = 4
 MOST_ROWS = 1_440
 """How far a row is looked for at a time where there are holes: four blocks."""
-
-Instant = tuple[int, int]
-"""A boot's number and its monotonic time in milliseconds."""
 
 
 def find_span(reader: LogReader, log: int, boot: int, start_ms: int, end_ms: int) -> Range | None:
@@ -31,7 +28,7 @@ def _first_from(reader: LogReader, log: int, within: Range, instant: Instant) ->
     while low < high:
         middle = (low + high) // 2
         row = _next_row(reader, log, middle, high - 1)
-        if row is not None and (row.boot, row.monotonic_ms) < instant:
+        if row is not None and row.instant < instant:
             low = row.seq + 1
         else:
             high = middle

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from agent.registers import Verdict
+from agent.rows import Instant
 from shared.readings import COUNTERS, Sample
 
 
@@ -13,6 +14,11 @@ class Moment:
     boot: int
     monotonic_ms: int
     utc_ms: int | None
+
+    @property
+    def instant(self) -> Instant:
+        """When that was, whatever is believed of the time."""
+        return self.boot, self.monotonic_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from agent.timekeeping import ClockLedger
 from agent.untimed import name_untimed
 from agent.upkeep.retention import Retention
 from agent.uplink.framing import Chunk, Cut, Framer, rows_to_read, span_of
+from agent.uplink.numbering import restore_base
 from agent.uplink.port import Channel, Uplink
 from agent.uplink.revisions import Wanted, wanted_revisions
 from agent.uplink.session import Session
@@ -90,9 +91,10 @@ class Hub:
         self.uplink = uplink
         self.machine = SystemClock()
         self.started_ms = self.machine.monotonic_ms()
-        self.sharing = Sharing(log, consent, lambda: self.now().utc_ms, self.utc_ms)
+        self.sharing = Sharing(log, consent, self.now, self.utc_ms)
         self._read_clock_error_ms = read_clock_error_ms
         self.boot = log.boot_number(clock.boot_id)
+        restore_base(log, ledger)
         self.history = History(log, ledger)
         self.roles = RoleBook(log, self.history)
         self.collector = Collector(config.hub_fuse_a, config.meter_clock_tolerance_ms)
@@ -293,19 +295,25 @@ class Hub:
         resolved = self.ledger.resolve(row) if row is not None else None
         return min(self.utc_ms(), resolved[0]) if resolved is not None else self.utc_ms()
 
-    def wanted(self, log: int) -> list[Wanted]:
+    def wanted(self, log: int, stored: Sequence[Wanted] = ()) -> list[Wanted]:
         """List the ranges of a log whose times were changed, with the revision wanted of each."""
         zone = self.config.hub_zone
         return wanted_revisions(
-            self.log, self.ledger, log, lambda at_ms: span_of(self.consent, zone, at_ms)[1]
+            self.log,
+            self.ledger,
+            log,
+            lambda row, at_ms: span_of(self.consent, zone, at_ms, row.instant)[1],
+            stored,
         )
 
     def chunk_rows(self, meter_log: MeterLog, first_seq: int) -> int:
         """Say how many rows a frame from this sequence on may be cut from, by its consent."""
         for row in self.log.read(meter_log.log, first_seq, first_seq):
-            resolved = self.ledger.resolve(row) if isinstance(row, LogRow) else None
+            if not isinstance(row, LogRow):
+                continue
+            resolved = self.ledger.resolve(row)
             if resolved is not None:
-                return rows_to_read(self.consent.for_sample(resolved[0]))
+                return rows_to_read(self.consent.for_sample(resolved[0], row.instant))
         return rows_to_read(self.consent.now)
 
     def free_stored(self) -> int:

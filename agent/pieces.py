@@ -62,6 +62,18 @@ class BelievedTime(NamedTuple):
         return self.uncertainty_ms <= MAX_UNCERTAINTY_MS
 
 
+class Dating(NamedTuple):
+    """A time that held for an instant, and the number of the piece that brought it.
+
+    One `is_late` where another source had spoken since the instant, before this one: what nothing
+    dated till then may have been declared untimed.
+    """
+
+    time: BelievedTime
+    number: int
+    is_late: bool
+
+
 class Revised(NamedTuple):
     """What was heard in `(start_ms, end_ms]` of a boot, and the number of what moved it last."""
 
@@ -88,8 +100,21 @@ class Stretch:
 
     def datings(self, monotonic_ms: int) -> list[BelievedTime]:
         """List the times that held for an instant one after another; the last one holds now."""
-        first = away_from(self.words[0], monotonic_ms)
-        return [first] if self.is_quiet else [one for _, one in self._held(monotonic_ms)]
+        return [one.time for one in self.numbered(monotonic_ms)]
+
+    def numbered(self, monotonic_ms: int) -> list["Dating"]:
+        """List the same, each with the number of the word that brought it."""
+        if self.is_quiet:
+            return [Dating(away_from(self.words[0], monotonic_ms), self.number, is_late=False)]
+        return [
+            Dating(one, self.number + place, is_late=place > self._spoke_after)
+            for place, one in self._held(monotonic_ms)
+        ]
+
+    @property
+    def _spoke_after(self) -> int:
+        """The place of the first word that was said after all that was heard here."""
+        return 1 if self.words[0].monotonic_ms <= self.start_ms else 0
 
     def _held(self, monotonic_ms: int) -> list[tuple[int, BelievedTime]]:
         """List the same, each with the place of the word that brought it."""
@@ -116,9 +141,8 @@ class Stretch:
     def _moved_at(self, monotonic_ms: int) -> int:
         """Return the place of the word that last moved an instant; 0 for none."""
         held = self._held(monotonic_ms)
-        spoke_after = 1 if self.words[0].monotonic_ms <= self.start_ms else 0
         dated_by = next((place for place, one in held if one.is_known), 0)
-        moved_by = [dated_by if dated_by > spoke_after else 0]
+        moved_by = [dated_by if dated_by > self._spoke_after else 0]
         for at, (place, new) in enumerate(held):
             if any(abs(new.utc_ms - old.utc_ms) > MAX_SHIFT_MS for _, old in held[:at]):
                 moved_by.append(place)

@@ -20,6 +20,10 @@ MAX_REGISTERS = 128
 """Register names one database may number; the canonical table has 77."""
 
 
+Instant = tuple[int, int]
+"""A boot's number and its monotonic time in milliseconds: the order in which things happened."""
+
+
 class LogRow(msgspec.Struct, frozen=True, gc=False):
     """A sample in the log: when it was heard, by every clock that has a say, and what it said.
 
@@ -35,6 +39,11 @@ class LogRow(msgspec.Struct, frozen=True, gc=False):
     captured_at_ms: int | None
     registers: dict[str, int]
     quality: int
+
+    @property
+    def instant(self) -> Instant:
+        """When the row was heard, whatever is believed of the time."""
+        return self.boot, self.monotonic_ms
 
 
 class Shape(NamedTuple):

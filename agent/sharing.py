@@ -8,9 +8,16 @@ import logging
 import sqlite3
 from collections.abc import Callable
 
-from agent.consent import Consent, LimitState, encode_limit_state
+from agent.consent import (
+    MADE_FACT,
+    Consent,
+    LimitState,
+    encode_limit_state,
+    encode_made,
+)
 from agent.consent_record import LIMIT_FACT, LOST_FACT
 from agent.departures import Departures
+from agent.heard import Moment
 from agent.log import Log
 from agent.records import MeterLog
 from shared.consent import Granularity, check_granularity, narrowest
@@ -28,12 +35,12 @@ class Sharing:
         self,
         log: Log,
         consent: Consent,
-        believed_ms: Callable[[], int | None],
+        now: Callable[[], Moment],
         utc_ms: Callable[[], int],
     ) -> None:
-        """`believed_ms` tells the time where it is known, `utc_ms` the best guess there is."""
+        """`now` tells the instant, with the time where it is known; `utc_ms` the best guess."""
         self._log = log
-        self._believed_ms = believed_ms
+        self._now = now
         self._utc_ms = utc_ms
         self._is_limit_kept = True
         self.consent = consent
@@ -48,29 +55,33 @@ class Sharing:
         under the narrower choice would go with it. Raises RetryableError then, or for a full disk.
         """
         granularity = check_granularity(text)
-        believed_ms = self._believed_ms()
-        if believed_ms is None and self._is_wider(granularity):
+        now = self._now()
+        if now.utc_ms is None and self._is_wider(granularity):
             raise RetryableError(
                 f"{granularity.value!r} lets more out, and the hub does not know the time yet",
                 hint="try again when the hub's clock is set",
             )
         # A clock that is behind must not sort the newest choice under an older one. Without one,
         # less may leave of everything since the last choice: that is on the safe side.
-        since_ms = max(believed_ms or 0, self.consent.since_ms)
-        lifted = encode_limit_state(self.consent.lifted_from(since_ms))
+        since_ms = max(now.utc_ms or 0, self.consent.next_since_ms)
+        lifted = encode_limit_state(self.consent.lifted_from(since_ms, now.instant))
+        made = encode_made(self.consent.made_with(since_ms, granularity, now.instant))
         try:
             with self._log.transaction() as db:
                 db.execute(
                     "INSERT OR REPLACE INTO consent VALUES (?, ?)", (since_ms, granularity.value)
                 )
-                db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (LIMIT_FACT, lifted))
+                db.executemany(
+                    "INSERT OR REPLACE INTO facts VALUES (?, ?)",
+                    [(LIMIT_FACT, lifted), (MADE_FACT, made)],
+                )
                 db.execute("DELETE FROM facts WHERE name = ?", (LOST_FACT,))
         except sqlite3.Error as error:
             raise RetryableError(
                 f"the choice {granularity.value!r} could not be kept: {error}",
                 hint="make room on the hub's disk, then try again",
             ) from error
-        self.consent.choose(since_ms, granularity)
+        self.consent.choose(since_ms, granularity, now.instant)
         self.is_choice_lost = False
         self._is_limit_kept = True
 
@@ -80,11 +91,11 @@ class Sharing:
         `is_newest` says that no newer receipt is known. Where more could leave than before, and
         the hub cannot say from when on, what held goes on to hold.
         """
-        believed_ms = self._believed_ms()
-        state = self.consent.after(limit, believed_ms or 0, is_newest=is_newest)
+        now = self._now()
+        state = self.consent.after(limit, now.utc_ms or 0, is_newest=is_newest, instant=now.instant)
         if state is not None:
             after = Consent([(0, self.consent.chosen)], state).now
-            if believed_ms is None and self._is_wider(after):
+            if now.utc_ms is None and self._is_wider(after):
                 return
             self.consent.limits = state
             self._is_limit_kept = False
@@ -99,7 +110,10 @@ class Sharing:
         """Count a frame that was handed to the connection, by what was allowed of its samples."""
         granularity = Granularity.NONE
         if frame.times_ms:
-            granularity = self.consent.for_sample(frame.times_ms[0])
+            row = self._log.read_row(meter_log.log, frame.sequences()[0])
+            granularity = self.consent.for_sample(
+                frame.times_ms[0], row.instant if row is not None else None
+            )
         self.departures.note_frame(self._utc_ms(), meter_log.log, granularity, frame)
 
     def note_live(self, meter: str) -> None:

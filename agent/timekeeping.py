@@ -9,6 +9,7 @@ from bisect import bisect_right, insort
 from agent.pieces import (
     MAX_SHIFT_MS,
     BelievedTime,
+    Dating,
     Piece,
     Revised,
     Stretch,
@@ -51,6 +52,8 @@ class ClockLedger:
         self, pieces: list[Piece] | None = None, tolerance_ms: int = METER_CLOCK_TOLERANCE_MS
     ) -> None:
         self.tolerance_ms = tolerance_ms
+        self.base = 0
+        """The highest number that was given in a life of this hub that the ledger knows not of."""
         self._pieces: dict[int, list[Piece]] = {}
         self._stretch = NOWHERE
         for piece in sorted(pieces or [], key=_monotonic_ms):
@@ -85,8 +88,11 @@ class ClockLedger:
 
     def heard(self, boot: int, monotonic_ms: int) -> list[BelievedTime]:
         """List the times that held for what was heard at an instant, one after another."""
+        return [one.time for one in self._numbered(boot, monotonic_ms)]
+
+    def _numbered(self, boot: int, monotonic_ms: int) -> list[Dating]:
         stretch = self._stretch_of(boot, monotonic_ms - 1)
-        return stretch.datings(monotonic_ms) if stretch is not None else []
+        return stretch.numbered(monotonic_ms) if stretch is not None else []
 
     def _stretch_of(self, boot: int, monotonic_ms: int) -> Stretch | None:
         stretch = self._stretch
@@ -94,7 +100,9 @@ class ClockLedger:
             # Rows are asked for one after another: a day of them lies between the same two pieces.
             pieces = self._pieces.get(boot, [])
             place = bisect_right(pieces, monotonic_ms, key=_monotonic_ms)
-            stretch = self._stretch = stretch_at(boot, pieces, place) if pieces else NOWHERE
+            earlier = sum(len(self._pieces[one]) for one in self._pieces if one < boot) + self.base
+            stretch = stretch_at(boot, pieces, place, earlier) if pieces else NOWHERE
+            self._stretch = stretch
         return stretch if stretch.words else None
 
     def revised(self) -> list[Revised]:
@@ -103,7 +111,7 @@ class ClockLedger:
         A stretch is revised as a whole. The number of a later cause is higher.
         """
         found: list[Revised] = []
-        earlier = 0
+        earlier = self.base
         for boot, pieces in sorted(self._pieces.items()):
             found += [
                 Revised(boot, one.start_ms, one.end_ms, one.revision)
@@ -112,6 +120,17 @@ class ClockLedger:
             ]
             earlier += len(pieces)
         return found
+
+    @property
+    def highest(self) -> int:
+        """The highest revision that can have been made of this ledger."""
+        least = self.base + 1 if self.base else 0
+        return max((one.revision for one in self.revised()), default=0) or least
+
+    def count_from(self, base: int) -> None:
+        """Number pieces from here on: a higher number was given before the ledger was put back."""
+        self.base = base
+        self._stretch = NOWHERE
 
     def instants(self, start_ms: int, end_ms: int) -> list[Revised]:
         """List where to look for what was heard in `[start_ms, end_ms)` UTC, by any word on it."""
@@ -197,16 +216,40 @@ class ClockLedger:
         of the hub's trusted time, 120 s in a home; else the hub's. Once told it changes only by
         more than 2 s, and then the row's stretch counts as revised.
         """
-        resolved: tuple[int, int] | None = None
-        by_ms = 0
-        for believed in self.heard(row.boot, row.monotonic_ms):
-            if resolved is not None and abs(believed.utc_ms - by_ms) <= MAX_SHIFT_MS:
+        resolved = self._resolved(row)[0]
+        return resolved[-1] if resolved else None
+
+    def datings(self, row: LogRow) -> list[int]:
+        """List the times that a row's sample was ever told to be taken at, the present one last."""
+        return [at_ms for at_ms, _ in self._resolved(row)[0]]
+
+    def moved(self, row: LogRow) -> int:
+        """Tell the number of the piece that last moved this row's own time; 0 where none did.
+
+        Where it is the meter's clock, what the pieces say of the instant may move without it.
+        """
+        return self._resolved(row)[1]
+
+    def _resolved(self, row: LogRow) -> tuple[list[tuple[int, int]], int]:
+        resolved: list[tuple[int, int]] = []
+        by_ms = moved_by = 0
+        vague_ms: int | None = None
+        for believed, number, is_late in self._numbered(row.boot, row.monotonic_ms):
+            if resolved and abs(believed.utc_ms - by_ms) <= MAX_SHIFT_MS:
                 continue
             new = self._resolve_by(believed, row)
-            if new is None or (resolved is not None and abs(new[0] - resolved[0]) <= MAX_SHIFT_MS):
+            if new is None:
+                vague_ms = believed.utc_ms
                 continue
-            resolved, by_ms = new, believed.utc_ms
-        return resolved
+            if resolved and abs(new[0] - resolved[-1][0]) <= MAX_SHIFT_MS:
+                continue
+            # A vague time dates no row, but spans end by it: this one's may have, before it came.
+            was_off = vague_ms is not None and abs(believed.utc_ms - vague_ms) > MAX_SHIFT_MS
+            if resolved or is_late or was_off:
+                moved_by = number
+            resolved.append(new)
+            by_ms = believed.utc_ms
+        return resolved, moved_by
 
     def _resolve_by(self, believed: BelievedTime, row: LogRow) -> tuple[int, int] | None:
         if not believed.is_known and not self._bears_out(believed, row):

@@ -14,7 +14,7 @@ import msgspec
 
 from agent.consent import Consent
 from agent.records import Hole, MeterLog, RunChange
-from agent.rows import LogRow
+from agent.rows import Instant, LogRow
 from agent.timekeeping import METER_CLOCK_TOLERANCE_MS
 from shared.calendar import day_of, local_date, slot_of_sample, slot_start_ms
 from shared.consent import Granularity
@@ -104,9 +104,11 @@ class _Part(NamedTuple):
     behind: _Behind
 
 
-def span_of(consent: Consent, zone: ZoneInfo, taken_at_ms: int) -> tuple[Granularity, int | None]:
+def span_of(
+    consent: Consent, zone: ZoneInfo, taken_at_ms: int, heard: Instant
+) -> tuple[Granularity, int | None]:
     """Tell what granularity holds for a sample, and when the span ends that it speaks of."""
-    granularity = consent.for_sample(taken_at_ms)
+    granularity = consent.for_sample(taken_at_ms, heard)
     if granularity is Granularity.HALF_HOURLY:
         return granularity, slot_start_ms(slot_of_sample(taken_at_ms) + 1)
     if granularity is Granularity.DAILY:
@@ -124,6 +126,7 @@ class Framer:
         self._changes = changes
         self._consent = consent
         self._zone = zone
+        self._heard: dict[int, Instant] = {}
 
     def cut(self, chunk: Chunk, resolve: Resolve, now_ms: int) -> Cut:
         """Cut the first frame from a chunk of the log.
@@ -154,6 +157,7 @@ class Framer:
                     return Cut(None, self._end_of_unknown(seq, chunk.rows, resolve))
                 end_seq, expected, behind = seq - 1, seq, _Behind.UNKNOWN
                 break
+            self._heard[seq] = row.instant
             stamped.append(StampedSample(seq, time[0], row.registers, time[1]))
         if expected <= end_seq:
             holes.append(Hole(expected, end_seq, GapKind.DAMAGED))
@@ -180,15 +184,18 @@ class Framer:
 
     def _span_of(self, sample: StampedSample) -> tuple[Granularity, int | None]:
         """Tell what granularity holds for a sample, and when the span ends that it speaks of."""
-        return span_of(self._consent, self._zone, sample.taken_at_ms)
+        heard = self._heard[sample.seq]
+        return span_of(self._consent, self._zone, sample.taken_at_ms, heard)
 
     def _groups(self, stamped: list[StampedSample]) -> Iterator[_Group]:
         """Group samples by the granularity that holds for them and the span it speaks of."""
         if not stamped:
             return
         times_ms = [sample.taken_at_ms for sample in stamped]
-        if self._consent.for_all(min(times_ms), max(times_ms)) in _SPANLESS:
-            yield _Group(self._consent.for_sample(times_ms[0]), None, stamped)
+        heard = (self._heard[stamped[0].seq], self._heard[stamped[-1].seq])
+        for_all = self._consent.for_all(min(times_ms), max(times_ms), heard)
+        if for_all in _SPANLESS:
+            yield _Group(for_all, None, stamped)
             return
         for (granularity, ends_at_ms), samples in groupby(stamped, self._span_of):
             yield _Group(granularity, ends_at_ms, list(samples))
@@ -204,9 +211,7 @@ class Framer:
             return None
         if any(change.from_seq == chunk.first_seq for change in self._changes):
             return None
-        granularity, ends_at_ms = self._span_of(
-            StampedSample(chunk.before.seq, time[0], chunk.before.registers, time[1])
-        )
+        granularity, ends_at_ms = span_of(self._consent, self._zone, time[0], chunk.before.instant)
         return (granularity, ends_at_ms) if ends_at_ms is not None else None
 
     def _end_of_unknown(self, seq: int, rows: Iterator[LogRow | Hole], resolve: Resolve) -> int:

@@ -3,7 +3,8 @@
 What the clock ledger says of instants is said here of sequences; nothing of it is kept.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
 from agent.finding import find_span
 from agent.reader import LogReader
@@ -22,47 +23,110 @@ LOOK_ROWS = 720
 Wanted = tuple[int, int, int]
 """First and last sequence, both included, and the least revision that counts as stored."""
 
-SpanOf = Callable[[int], int | None]
-"""Tells when the span ends that leaves by its two ends; None where consent knows no spans."""
+SpanOf = Callable[[LogRow, int], int | None]
+"""Tells when the span ends that leaves by its two ends and has a row taken at this time; None where
+consent knows no spans."""
 
 
 def wanted_revisions(
-    reader: LogReader, ledger: ClockLedger, log: int, span_of: SpanOf
+    reader: LogReader,
+    ledger: ClockLedger,
+    log: int,
+    span_of: SpanOf,
+    stored: Sequence[Wanted] = (),
 ) -> list[Wanted]:
     """List the ranges of a log that are wanted at a revision above 0, in order.
 
     With the rows of a revised stretch go those beside them in the same spans: which of them are the
-    ends of a span has changed with the time of the others.
+    ends of a span has changed with the time of the others. What is `stored` at a revision that the
+    ledger has forgotten is wanted at one above it: the cloud would go by it for ever.
     """
     found: list[Wanted] = []
     for one in ledger.revised():
         rows = find_span(reader, log, one.boot, one.start_ms, one.end_ms)
-        if rows is None:
+        moved = _moved(reader, ledger, log, (*rows, one.revision)) if rows else None
+        if moved is None:
             continue
-        first_seq = _beside(reader, ledger, log, rows[0] - 1, span_of, step=-1) + 1
-        end_seq = _beside(reader, ledger, log, rows[1], span_of, step=1)
-        found.append((first_seq, max(rows[1], end_seq - 1), one.revision))
+        first_seq = _beside(reader, ledger, log, moved[0] - 1, span_of, step=-1) + 1
+        end_seq = _beside(reader, ledger, log, moved[1] + 1, span_of, step=1)
+        found.append((first_seq, max(moved[1], end_seq - 1), moved[2]))
+    if ledger.base:
+        found += [(first, last, ledger.base + 1) for first, last, its in stored if its]
     return _bounded(_parted(found))
+
+
+def _moved(reader: LogReader, ledger: ClockLedger, log: int, stretch: Wanted) -> Wanted | None:
+    """Trim a stretch to the rows that it moved, at the revision of what moved one of them last.
+
+    None where it moved none: a meter whose own clock was right all the while. What would be sent
+    again there would say nothing new, and consent may let less of it out than it once did.
+    """
+    first_seq, last_seq, most = stretch
+    rows = _between(reader, log, first_seq, last_seq)
+    moved = 0
+    for row in rows:
+        moved = ledger.moved(row)
+        if moved:
+            break
+        first_seq = row.seq + 1
+    if not moved:
+        return None
+    for row in _between(reader, log, last_seq, first_seq):
+        by = ledger.moved(row)
+        moved = max(moved, by)
+        if by:
+            break
+        last_seq = row.seq - 1
+    while moved < most and (row_after := next(rows, None)) is not None:
+        moved = max(moved, ledger.moved(row_after))
+    return first_seq, last_seq, moved
+
+
+def _between(reader: LogReader, log: int, seq: int, end_seq: int) -> Iterator[LogRow]:
+    """Yield the rows from one sequence to another, both included, forwards or back."""
+    step = 1 if end_seq >= seq else -1
+    for at in range(seq, end_seq + step, step * LOOK_ROWS):
+        until = min(at + LOOK_ROWS - 1, end_seq) if step > 0 else max(at - LOOK_ROWS + 1, end_seq)
+        rows = [
+            one
+            for one in reader.read(log, min(at, until), max(at, until))
+            if isinstance(one, LogRow)
+        ]
+        yield from rows[::step]
 
 
 def _beside(
     reader: LogReader, ledger: ClockLedger, log: int, seq: int, span_of: SpanOf, *, step: int
 ) -> int:
-    """Find the first sequence past the span that the nearest dated row is in, in one direction.
+    """Find the first sequence past the spans that what moved was in, or is, in one direction.
 
-    Looks from `seq` on; rows that nothing dates belong to whatever is beside them.
+    Looks from `seq` on. The span of the nearest dated row is one of them; rows that nothing dates
+    belong to whatever is beside them.
     """
-    span: int | None = None
+    spans = _spans_moved(reader, ledger, log, seq - step, span_of, step=-step)
+    is_nearest = True
     end = seq
     for row in _rows_from(reader, log, seq, step):
         resolved = ledger.resolve(row)
         if resolved is None:
             continue
-        its_span = span_of(resolved[0])
-        if its_span is None or (span is not None and its_span != span):
+        its_span = span_of(row, resolved[0])
+        if its_span is None or not (is_nearest or its_span in spans):
             break
-        span, end = its_span, row.seq + step
+        spans.add(its_span)
+        is_nearest, end = False, row.seq + step
     return end
+
+
+def _spans_moved(
+    reader: LogReader, ledger: ClockLedger, log: int, seq: int, span_of: SpanOf, *, step: int
+) -> set[int | None]:
+    """List the spans that the rows at one end of what moved were ever in.
+
+    A meter's clock and the hub's may be minutes apart, so that theirs lie between each other.
+    """
+    rows = islice(_rows_from(reader, log, seq, step), LOOK_ROWS)
+    return {span_of(row, at_ms) for row in rows for at_ms in ledger.datings(row)}
 
 
 def _rows_from(reader: LogReader, log: int, seq: int, step: int) -> Iterator[LogRow]:

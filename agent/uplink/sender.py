@@ -32,9 +32,14 @@ FRAMES_A_TURN = 1
 """A backlog's frame takes 10 ms to cut, ten times that on a small board: live goes in between."""
 
 
-def never_revised(_log: int) -> list[Stored]:
+def never_revised(_log: int, _stored: Sequence[Stored]) -> list[Stored]:
     """Want every row at revision 0: where the time of none was ever changed."""
     return []
+
+
+def never_outbid(_stored: Sequence[Stored]) -> bool:
+    """Take no revision for one that the hub has forgotten."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,9 @@ class SessionRules:
     chunk_rows: Callable[[MeterLog, int], int]
     clock_pieces: Callable[[], int]
     cut: Callable[[MeterLog, Chunk], Cut]
-    wanted: Callable[[int], list[Stored]] = never_revised
+    wanted: Callable[[int, Sequence[Stored]], list[Stored]] = never_revised
+    outbid: Callable[[Sequence[Stored]], bool] = never_outbid
+    """Told what a receipt lists; says whether other revisions may be wanted by it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,7 +177,7 @@ class Session:
         held = self._log.held_range(log) or (0, 0)
         known.clock_pieces = self._rules.clock_pieces()
         known.learned_at_ms = self._hooks.monotonic_ms()
-        self._let_go(log, known.learn(self._rules.wanted(log), held[1]))
+        self._let_go(log, known.learn(self._rules.wanted(log, known.stored), held[1]))
 
     def _let_go(self, log: int, refused: list[tuple[int, int, str]]) -> None:
         # On a full disk it comes back with the next start, and is let go again.
@@ -280,6 +280,9 @@ class Session:
         if meter_log is None:
             return
         delivery = self.delivery(meter_log.log)
+        if self._rules.outbid(receipt.stored):
+            for one in self._deliveries.values():
+                one.clock_pieces = -1
         for first_seq, last_seq, code in delivery.apply(receipt):
             self._log.hold(meter_log.log, first_seq, last_seq, code)
         early_ms = int(BACKLOG_ANSWER_MS * self._jitter.uniform(1.0, 1.5))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from cloud.readings.revisions import decided_by, outranked, standing
+from cloud.readings.revisions import DECIDING, decided_by, outranked, standing
 from cloud.readings.store import RunKey
 from shared.calendar import slot_of_sample, utc_day_of_slot
 from shared.frames import Column, Frame, Gap, GapKind
@@ -163,7 +163,7 @@ def _agree(one: Content, other: Content) -> bool:
 def _new_gaps(frame: Frame, held: Sequence[Frame]) -> list[Range]:
     """List the gaps of a frame that say what nothing held says yet.
 
-    What is withheld decides against lower revisions: only what decides too makes it needless.
+    What decides against lower revisions is needless only where something else decides too.
     """
     peers = [one for one in held if one.revision >= frame.revision]
     said = [(one.first_seq, one.last_seq) for one in peers]
@@ -172,7 +172,7 @@ def _new_gaps(frame: Frame, held: Sequence[Frame]) -> list[Range]:
         part
         for gap in frame.gaps
         for part in subtract(
-            [(gap.first_seq, gap.last_seq)], decided if gap.kind is GapKind.WITHHELD else said
+            [(gap.first_seq, gap.last_seq)], decided if gap.kind in DECIDING else said
         )
     )
 

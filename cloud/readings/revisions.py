@@ -1,8 +1,9 @@
 """Which samples count where frames of one log overlap: the one rule for all who read them. Pure.
 
-A frame decides its range against lower revisions with its samples and with what it withholds: the
-time of the withheld was wrong, and the corrected one may not leave the hub. What it calls damaged
-or thinned decides nothing, and within one revision a gap takes no sample away.
+A frame decides its range against lower revisions with its samples, with what it withholds and with
+what was thinned: their times were wrong, and the corrected ones may not leave the hub, or are not
+known there any more; the energy between what it kept stays exact. What it calls damaged or untimed
+decides nothing, and within one revision a gap takes no sample away.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,12 +11,13 @@ from collections.abc import Iterable, Iterator
 from shared.frames import Frame, GapKind
 from shared.ranges import Range, subtract, union
 
+DECIDING = frozenset({GapKind.WITHHELD, GapKind.THINNED})
+"""What a gap of these kinds says decides its places against lower revisions."""
+
 
 def decided_by(frame: Frame) -> list[Range]:
     """List the places of which nothing of a lower revision counts any more."""
-    undecided = [
-        (gap.first_seq, gap.last_seq) for gap in frame.gaps if gap.kind is not GapKind.WITHHELD
-    ]
+    undecided = [(gap.first_seq, gap.last_seq) for gap in frame.gaps if gap.kind not in DECIDING]
     return subtract([(frame.first_seq, frame.last_seq)], undecided)
 
 

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from agent.consent import Consent, decode_limit_state
+from agent.consent import MADE_FACT, Consent, decode_limit_state, decode_made
 from agent.consent_record import LIMIT_FACT
+from agent.heard import Moment
 from agent.log import Log
 from agent.sharing import Sharing
 from shared.consent import Granularity
 from shared.errors import RetryableError
 from shared.protocol import ConsentLimit
+from shared.units import MS_PER_HOUR
 from tests.support.hubs import START_MS
 
 DAILY = ConsentLimit("daily", 5)
@@ -23,6 +25,7 @@ class Home:
         self.path = path / "hub.sqlite"
         self.log = Log(self.path)
         self.believed_ms: int | None = START_MS
+        self.monotonic_ms = 0
         self.sharing = self.start()
 
     def start(self) -> Sharing:
@@ -32,8 +35,14 @@ class Home:
             for since_ms, word in self.log.committed.execute("SELECT * FROM consent")
         ]
         limits = decode_limit_state(self.log.fact(LIMIT_FACT))
-        consent = Consent([(0, Granularity.TEN_SECONDS), *choices], limits)
-        return Sharing(self.log, consent, lambda: self.believed_ms, lambda: START_MS)
+        made = decode_made(self.log.fact(MADE_FACT))
+        consent = Consent([(0, Granularity.TEN_SECONDS), *choices], limits, made)
+        return Sharing(
+            self.log,
+            consent,
+            lambda: Moment(1, self.monotonic_ms, self.believed_ms),
+            lambda: START_MS,
+        )
 
     def refuse_writes(self, *, refused: bool = True) -> None:
         """Let nothing more be written, as on a disk that is full or gone read-only."""
@@ -98,3 +107,44 @@ def test_without_the_time_a_limit_narrows_and_does_not_end(home: Home) -> None:
     assert (narrowed, held) == (Granularity.DAILY, Granularity.DAILY)
     assert home.sharing.consent.now is Granularity.TEN_SECONDS
     assert home.sharing.consent.for_sample(START_MS - 1) is Granularity.DAILY
+
+
+def test_what_was_heard_before_a_choice_is_held_to_the_one_before(home: Home) -> None:
+    """Also after a restart, and whatever the time of the sample turns out to be."""
+    home.sharing.choose("none")
+    home.monotonic_ms = 5_000
+    home.believed_ms = START_MS - MS_PER_HOUR
+    home.sharing.choose("10s")
+
+    consent = home.start().consent
+
+    later_ms = START_MS + MS_PER_HOUR
+    assert consent.for_sample(later_ms, (1, 5_000)) is Granularity.NONE
+    assert consent.for_sample(later_ms, (1, 5_001)) is Granularity.TEN_SECONDS
+    assert consent.for_sample(later_ms, (2, 0)) is Granularity.TEN_SECONDS
+    assert consent.for_all(later_ms, later_ms, ((1, 4_000), (1, 6_000))) is None
+
+
+def test_what_was_heard_under_a_limit_stays_held_back(home: Home) -> None:
+    """The limit's instants are kept with it."""
+    home.sharing.take_limit(DAILY, is_newest=True)
+    home.monotonic_ms = 5_000
+    home.sharing.take_limit(None, is_newest=True)
+
+    consent = home.start().consent
+
+    later_ms = START_MS + MS_PER_HOUR
+    assert consent.for_sample(later_ms, (1, 5_000)) is Granularity.DAILY
+    assert consent.for_sample(later_ms, (1, 5_001)) is Granularity.TEN_SECONDS
+
+
+def test_a_choice_without_an_instant_goes_by_the_time(home: Home) -> None:
+    """It was made by a version that kept none."""
+    home.sharing.choose("none")
+    home.log.write("DELETE FROM facts WHERE name = ?", (MADE_FACT,))
+
+    consent = home.start().consent
+    consent.choose(START_MS + 10, Granularity.TEN_SECONDS)
+
+    assert consent.for_sample(START_MS + 9, (9, 0)) is Granularity.NONE
+    assert consent.for_sample(START_MS + 10, (1, 0)) is Granularity.TEN_SECONDS

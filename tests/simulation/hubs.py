@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 from agent import app
 from agent.config import Config, read_config
-from agent.consent import Consent, decode_limit_state
+from agent.consent import MADE_FACT, Consent, decode_limit_state, decode_made
 from agent.consent_record import LIMIT_FACT
 from agent.hub import Hub
 from agent.log import Log
@@ -207,7 +207,9 @@ def _build(
         log,
         ClockLedger(log.clock_pieces(), config.meter_clock_tolerance_ms),
         Consent(
-            [(0, config.consent_granularity), *choices], decode_limit_state(log.fact(LIMIT_FACT))
+            [(0, config.consent_granularity), *choices],
+            decode_limit_state(log.fact(LIMIT_FACT)),
+            decode_made(log.fact(MADE_FACT)),
         ),
         clock.error_ms,
         uplink,

@@ -30,8 +30,10 @@ Sabotage = Callable[[], contextlib.AbstractContextManager[Any]]
 def _take_sent_for_stored() -> Any:
     send = Sender._send_frame
 
-    def send_frame(self: Sender, log: MeterLog, delivery: Delivery, frame: Frame) -> bool:
-        is_sent = send(self, log, delivery, frame)
+    def send_frame(
+        self: Sender, log: MeterLog, delivery: Delivery, frame: Frame, payload: bytes
+    ) -> bool:
+        is_sent = send(self, log, delivery, frame, payload)
         if is_sent:
             delivery.stored = merge_stored([*delivery.stored, (frame.first_seq, frame.last_seq, 0)])
         return is_sent
@@ -99,7 +101,7 @@ def _replace_instead_of_joining() -> Any:
 
 
 def _forget_what_held_then() -> Any:
-    def only_now(self: Consent, _taken_at_ms: int) -> Granularity:
+    def only_now(self: Consent, *_when: object) -> Granularity:
         return self.now
 
     return patch.object(Consent, "for_sample", only_now)

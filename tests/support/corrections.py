@@ -7,6 +7,7 @@ the test's to choose; `settle` lets everything arrive.
 import asyncio
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from sqlalchemy import select
 from agent.floor import RELEASED_MS
 from agent.hub import Hub
 from agent.rows import LogRow
+from agent.uplink.numbering import outbid
 from agent.uplink.port import Channel
 from agent.uplink.sender import SessionHooks, SessionRules
 from agent.uplink.session import Session
@@ -76,7 +78,7 @@ class World:
         self.uplink = FakeUplink()
         rules = SessionRules(
             0, 1_000, 0, self.hub.chunk_rows, lambda: self.hub.ledger.size, self.hub.cut,
-            self.hub.wanted,
+            self.hub.wanted, partial(outbid, self.hub.log, self.hub.ledger),
         )  # fmt: skip
         hooks = SessionHooks(
             monotonic_ms=lambda: self._since_start_ms,

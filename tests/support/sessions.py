@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agent.consent import Consent, decode_limit_state
 from agent.consent_record import LIMIT_FACT
+from agent.heard import Moment
 from agent.records import MeterLog
 from agent.rows import LogRow
 from agent.sharing import Sharing
@@ -69,7 +70,12 @@ class Scene:
         """Make what the hub shares as after a start: ten-second samples, less where limited."""
         limits = decode_limit_state(self.log.fact(LIMIT_FACT))
         consent = Consent([(0, Granularity.TEN_SECONDS)], limits)
-        return Sharing(self.log, consent, lambda: self.time.utc_ms, lambda: self.time.utc_ms)
+        return Sharing(
+            self.log,
+            consent,
+            lambda: Moment(1, self.time.monotonic_ms, self.time.utc_ms),
+            lambda: self.time.utc_ms,
+        )
 
     def make_session(self) -> Session:
         """Make a session as after a start of the process."""

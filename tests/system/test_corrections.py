@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.upkeep.backup import back_up, restore
 from agent.upkeep.sealing import seal
+from agent.upkeep.thinning import Thinner
 from agent.uplink.framing import CLOSED_AFTER_MS
 from shared.calendar import slot_start_ms
+from shared.meterdays import usage_of_run
 from shared.units import MS_PER_HOUR, MS_PER_MINUTE
 from tests.support.corrections import WRONG_BY_MS, World
 
@@ -171,4 +174,136 @@ def test_nothing_is_sent_again_where_no_time_moved(tmp_path: Path) -> None:
     (log,) = world.hub.log.all_logs()
     assert world.hub.wanted(log.log) == []
     assert {revision for _, _, revision in world.session.delivery(log.log).stored} == {0}
+    world.close()
+
+
+@pytest.mark.parametrize("narrowed_to", ["none", "daily", "half-hourly"])
+def test_a_correction_that_moves_no_sample_takes_none_away(
+    tmp_path: Path, narrowed_to: str
+) -> None:
+    """The meter's own clock was right all the while, and less may leave than when it was sent."""
+    world = World(tmp_path, meter_off_ms=0)
+    world.tell(0)
+    world.hear(90)
+    world.settle()
+    before, edges = world.stored(), world.cloud_edges()
+    world.hub.set_granularity(narrowed_to)
+    world.tell(5_000)
+    world.hear(5)
+    world.pass_by(2 * MS_PER_HOUR)
+
+    world.settle()
+
+    (log,) = world.hub.log.all_logs()
+    assert len(before) == 90
+    assert world.hub.ledger.revised() != []
+    assert world.hub.wanted(log.log) == []
+    assert before.items() <= world.stored().items()
+    assert world.cloud_edges().keys() >= edges.keys()
+    world.close()
+
+
+@pytest.mark.parametrize(("before_ms", "after_ms"), [(0, 2 * MS_PER_HOUR), (-5 * MS_PER_HOUR, 0)])
+def test_what_was_heard_before_a_wider_choice_never_leaves(
+    tmp_path: Path, before_ms: int, after_ms: int
+) -> None:
+    """Whichever way the time moves: one goes ahead after the choice, one was behind before it."""
+    world = World(tmp_path, "none")
+    world.tell(before_ms)
+    world.hear(60)
+    world.settle()
+    world.hub.set_granularity("10s")
+    world.tell(after_ms)
+    world.hear(3)
+
+    world.settle()
+
+    assert sorted(seq for _, seq in world.stored()) == [61, 62, 63]
+    world.close()
+
+
+@pytest.mark.parametrize("off_ms", [5 * MS_PER_HOUR, -5 * MS_PER_HOUR])
+def test_energy_is_right_where_thinning_came_before_the_correction(
+    tmp_path: Path, off_ms: int
+) -> None:
+    """The cloud keeps no detail at a time that the hub can no longer put right."""
+    world = World(tmp_path)
+    world.tell(off_ms)
+    world.hear(800)
+    world.settle()
+    while seal(world.hub.log):
+        pass
+    stored = world.session.delivery
+    thinner = Thinner(
+        world.hub.log,
+        world.hub.ledger.resolve,
+        world.hub.config.hub_zone,
+        lambda log: stored(log).stored_ranges(),
+    )
+    given_up = thinner.thin()
+    world.tell(0)
+    world.hear(400)
+    world.pass_by(MS_PER_HOUR)
+
+    world.settle()
+
+    assert given_up > 0
+    assert world.cloud_edges() == world.true_edges()
+    assert usage_of_run(world.cloud_edges(), 0) == usage_of_run(world.true_edges(), 0)
+    world.close()
+
+
+def test_a_database_put_back_outbids_what_it_has_forgotten(tmp_path: Path) -> None:
+    """The cloud had a liar's times at revisions that the copy's ledger never gave."""
+    world = World(tmp_path)
+    world.tell(0)
+    world.hear(60)
+    world.settle()
+    path, copy = world.hub.config.database_path, tmp_path / "copy.sqlite"
+    back_up(path, copy, lambda *_: None)
+    for off_ms in (20, -20, 40):
+        world.tell(off_ms * MS_PER_MINUTE)
+        world.settle()
+    world.hub.log.close()
+    restore(path, copy, lambda *_: None)
+    world.start()
+
+    world.hear(5)
+    world.tell(0)
+    world.settle()
+    world.restart()
+    world.settle()
+
+    resolved = world.resolved()
+    assert {place: resolved[place][1] for place in world.stored()} == world.stored()
+    assert world.stored().keys() == resolved.keys()
+    assert world.worst_ms() <= HONEST_MS
+    (log, *_) = world.hub.log.all_logs()
+    assert world.session.delivery(log.log).unstored((1, 60)) == []
+    world.close()
+
+
+def test_a_correction_after_a_restore_outbids_those_before_it(tmp_path: Path) -> None:
+    """Its number begins above all that the cloud has."""
+    world = World(tmp_path)
+    world.tell(0)
+    world.hear(60)
+    path, copy = world.hub.config.database_path, tmp_path / "copy.sqlite"
+    back_up(path, copy, lambda *_: None)
+    for off_ms in (20, -20, 40):
+        world.tell(off_ms * MS_PER_MINUTE)
+        world.hear(1)
+        world.settle()
+    world.hub.log.close()
+    restore(path, copy, lambda *_: None)
+    world.start()
+    world.settle()
+    world.tell(90 * MS_PER_MINUTE)
+    world.hear(3)
+
+    world.settle()
+
+    resolved, stored = world.resolved(), world.stored()
+    assert resolved.keys() <= stored.keys()
+    assert all(stored[place] == at_ms for place, (_, at_ms) in resolved.items())
     world.close()

@@ -18,6 +18,7 @@ from agent.doctor.household import (
     judge_tariff,
 )
 from agent.doctor.reading import open_database, read_choice, read_consent
+from agent.heard import Moment
 from agent.log import Log
 from agent.sharing import Sharing
 from shared.clock import DrivenClock
@@ -72,7 +73,9 @@ def test_without_a_choice_the_configuration_holds(tmp_path: Path) -> None:
 def test_a_limit_of_the_cloud_is_named_with_how_to_lift_it(tmp_path: Path) -> None:
     """What leaves is the narrower; what the household allowed is said beside it."""
     config = config_in(tmp_path)
-    sharing = Sharing(Log(config.database_path), Consent([]), lambda: START_MS, lambda: START_MS)
+    sharing = Sharing(
+        Log(config.database_path), Consent([]), lambda: Moment(1, 0, START_MS), lambda: START_MS
+    )
     sharing.choose("10s")
     sharing.take_limit(ConsentLimit("daily", 1), is_newest=True)
 

@@ -10,6 +10,7 @@ import pytest
 from agent.consent import Consent
 from agent.consent_record import read_record
 from agent.database import migrations
+from agent.heard import Moment
 from agent.log import Log
 from agent.pieces import Piece
 from agent.records import Batch, Departed, DepartureKey, Hole, RunChange, Specimen
@@ -203,7 +204,8 @@ def test_a_lost_choice_is_said_until_the_household_chooses_anew(
     """The hub knows that nobody knows; a choice ends it, also over a restart."""
     log, _ = open_rotten(world, tmp_path, "consent")
     lost = Consent([(0, Granularity.NONE)])
-    sharing = Sharing(log, lost, lambda: START_MS + 5_000, lambda: START_MS + 5_000)
+    now = Moment(1, 5_000, START_MS + 5_000)
+    sharing = Sharing(log, lost, lambda: now, lambda: START_MS + 5_000)
     was_lost = sharing.is_choice_lost
 
     sharing.choose("daily")

@@ -189,7 +189,7 @@ def test_whatever_the_rhythm_and_the_outage_each_frame_can_be_packed(
     for frame in hub.sent:
         assert decode_frame(encode_frame(frame)) == frame
     assert hub.unsent() == []
-    spans = Counter(span_of(hub.consent, LONDON, at_ms) for at_ms in hub.times_ms())
+    spans = Counter(span_of(hub.consent, LONDON, at_ms, (1, 0)) for at_ms in hub.times_ms())
     if granularity in (Granularity.HALF_HOURLY, Granularity.DAILY):
         assert max(spans.values(), default=0) <= 2
 
@@ -205,7 +205,7 @@ def test_a_backlog_takes_no_more_frames_than_it_must(granularity: Granularity) -
 
     hub.send(START_MS + 92 * MS_PER_DAY)
 
-    spans = {span_of(hub.consent, LONDON, at_ms) for at_ms in hub.times_ms()}
+    spans = {span_of(hub.consent, LONDON, at_ms, (1, 0)) for at_ms in hub.times_ms()}
     assert hub.unsent() == []
     assert len(hub.sent) == -(-len(spans) // FRAME_SPANS)
 

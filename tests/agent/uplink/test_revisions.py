@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.pieces import Piece
+from agent.rows import LogRow
 from agent.timekeeping import ClockLedger
 from agent.uplink import revisions
 from agent.uplink.framing import Chunk
@@ -16,7 +17,7 @@ from shared.frames import MAX_SEQ
 from shared.protocol import Receipt
 from shared.units import MS_PER_HOUR, MS_PER_MINUTE
 from tests.support.corrections import World
-from tests.support.hubs import BOOT, START_MS, log_with
+from tests.support.hubs import BOOT, START_MS, append, log_with, row_at
 
 HELD = (1, 100)
 
@@ -26,7 +27,7 @@ def said(at_ms: int, off_ms: int = 0) -> Piece:
     return Piece(BOOT, at_ms, START_MS + at_ms + off_ms, 10, "ntp")
 
 
-def half_hour(taken_at_ms: int) -> int:
+def half_hour(_row: LogRow, taken_at_ms: int) -> int:
     """Consent to half hours: the end of the one that a sample is in."""
     return slot_start_ms(slot_of_sample(taken_at_ms) + 1)
 
@@ -61,6 +62,40 @@ def test_the_stretch_that_moved_is_wanted_with_its_half_hour(tmp_path: Path) -> 
 
     # Row 181 is the first of the second half hour; 240 is heard as the second piece comes.
     assert wanted == [(181, 360, 3)]
+    log.close()
+
+
+def test_rows_whose_own_time_did_not_move_are_not_wanted_anew(tmp_path: Path) -> None:
+    """A meter that tells its clock, but for the middle of the stretch: only that is."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 0)
+    at_ms = 40 * MS_PER_MINUTE
+    rows = [
+        row_at(
+            seq, seq * 1_000, meter_clock_ms=None if 900 < seq < 1_600 else START_MS + seq * 1_000
+        )
+        for seq in range(1, 2_401)
+    ]
+    append(log, meter_log, rows)
+    ledger = ClockLedger([said(0), said(at_ms, 5_000)])
+
+    wanted = wanted_revisions(log, ledger, meter_log.log, lambda *_: None)
+
+    assert wanted == [(901, 1_599, 2)]
+    assert [row.seq for row in rows if ledger.moved(row)] == list(range(901, 1_600))
+    log.close()
+
+
+def test_a_later_word_that_moves_no_row_leaves_the_revision(tmp_path: Path) -> None:
+    """The stretch counts as moved again, its rows are at the time that they were sent with."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 0)
+    append(log, meter_log, [row_at(1, 60_000, meter_clock_ms=START_MS + 60_000)])
+    lies = [said(0, 5 * MS_PER_HOUR), said(120_000)]
+    before = wanted_revisions(log, ClockLedger(lies), meter_log.log, lambda *_: None)
+    later = ClockLedger([*lies, said(180_000, 5_000), said(240_000, -5_000)])
+
+    wanted = wanted_revisions(log, later, meter_log.log, lambda *_: None)
+
+    assert wanted == before == [(1, 1, 2)]
     log.close()
 
 

@@ -56,13 +56,14 @@ def winners(frames: list[Frame]) -> Oracle:
     found: Oracle = {}
     for seq in range(1, SEQS + 1):
         sampled = [one.revision for one in frames if seq in one.sequences()]
-        withheld = [
+        decided = [
             one.revision
             for one in frames
             for gap in one.gaps
-            if gap.kind is GapKind.WITHHELD and gap.first_seq <= seq <= gap.last_seq
+            if gap.kind in (GapKind.WITHHELD, GapKind.THINNED)
+            and gap.first_seq <= seq <= gap.last_seq
         ]
-        if sampled and max(sampled) >= max(withheld, default=0):
+        if sampled and max(sampled) >= max(decided, default=0):
             found[seq] = said(max(sampled), seq)
     return found
 
@@ -170,7 +171,7 @@ def test_what_a_correction_withholds_takes_the_sample_away(tmp_path: Path) -> No
     assert cloud.log().withheld_count == 7
 
 
-@pytest.mark.parametrize("kind", [GapKind.DAMAGED, GapKind.THINNED])
+@pytest.mark.parametrize("kind", [GapKind.DAMAGED, GapKind.UNTIMED])
 def test_what_a_correction_has_lost_takes_nothing_away(kind: GapKind) -> None:
     """Better a sample at its old time than none, where the hub has it no more."""
     lost = frame_of(LOG_ID, METER, 1, [], gaps=[Gap(kind, 1, 5)])
@@ -179,3 +180,22 @@ def test_what_a_correction_has_lost_takes_nothing_away(kind: GapKind) -> None:
 
     assert [seq for _, seq in united] == [1, 2, 3, 4, 5]
     assert outranked(0, [lost]) == []
+
+
+def test_what_was_thinned_before_a_correction_goes(tmp_path: Path) -> None:
+    """Its time was wrong: beside what the hub kept it would count energy twice, or backwards."""
+    cloud = Cloud(tmp_path)
+    thinned = frame_of(
+        LOG_ID, METER, 1, [said(1, 1), said(1, 5)], gaps=[Gap(GapKind.THINNED, 2, 4)]
+    )
+
+    cloud.send(encode_frame(thinned))
+    (receipt,) = cloud.send(
+        encode_frame(frame_of(LOG_ID, METER, 0, [said(0, s) for s in range(1, 6)]))
+    )
+
+    with cloud.database.reading() as connection:
+        lines = [msgspec.json.decode(one) for one in export_samples(connection, with_all=False)]
+    cloud.database.close()
+    assert [(one["seq"], one["revision"]) for one in lines] == [(1, 1), (5, 1)]
+    assert receipt.stored == [(1, 5, 1)]
