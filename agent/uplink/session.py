@@ -15,7 +15,7 @@ import sqlite3
 
 from agent.log import Log
 from agent.records import MeterLog
-from agent.uplink.greeting import log_states
+from agent.uplink.greeting import ANSWER_MS, Asked, log_states
 from agent.uplink.ledger import TOO_LARGE, Delivery
 from agent.uplink.pacing import Progress
 from agent.uplink.port import Arrived, Channel, Connected, Disconnected, Event, Undelivered, Uplink
@@ -45,7 +45,6 @@ MAX_EVENTS = 1_000
 TICK_S = 1.0
 DRAIN_TICK_S = 0.05
 
-HELLO_ANSWER_MS = 20 * MS_PER_SECOND
 HELLO_PAUSE_MS = MS_PER_MINUTE
 """At most one hello a minute beside those of connecting: receipts that disagree must not storm."""
 
@@ -83,6 +82,7 @@ class Session:
         self._window_frames = 1
         self._hello_sent_ms: int | None = None
         self._hello_id = ""
+        self._asked = Asked()
         self.is_answered = False
         """Whether the cloud has answered the hello of this connection."""
         self._not_before_ms = 0
@@ -246,6 +246,7 @@ class Session:
         self.state.disconnect_reason = reason
         self._hello_sent_ms = None
         self.is_answered = self._wants_hello = False
+        self._asked = Asked()
         self.progress.forget()
         for delivery in self._deliveries.values():
             delivery.flights.clear()
@@ -267,6 +268,7 @@ class Session:
         # Any other may be one that a slow network kept back since before the hello: it tells what
         # is stored, but not the time.
         is_answer = self._hello_id != "" and receipt.answers == self._hello_id
+        self._asked.hear(receipt)
         is_newest = is_answer or self._store.is_newest(receipt)
         self._obey(receipt.consent, is_newest=is_newest)
         if is_answer and self._hello_sent_ms is not None:
@@ -338,13 +340,19 @@ class Session:
         if not self.state.is_connected or now_ms < self._not_before_ms:
             return math.inf
         if not self.is_answered:
-            if self._hello_sent_ms is None or now_ms - self._hello_sent_ms > HELLO_ANSWER_MS:
+            if self._hello_sent_ms is None or now_ms - self._hello_sent_ms > ANSWER_MS:
                 self._say_hello(now_ms)
             return math.inf
+        since_ms = now_ms - (self._hello_sent_ms or 0)
         is_due = self._window_frames == 0 and self._has_been_silent(now_ms)
-        if is_due or (self._wants_hello and now_ms - (self._hello_sent_ms or 0) >= HELLO_PAUSE_MS):
+        is_due = is_due or (self._wants_hello and since_ms >= HELLO_PAUSE_MS)
+        if is_due or self._asked.is_overdue(since_ms):
             self._say_hello(now_ms)
-        deliveries = [(one, self.delivery(one.log)) for one in self._log.all_logs()]
+        deliveries = [
+            (one, self.delivery(one.log))
+            for one in self._log.all_logs()
+            if not self._asked.is_awaited(one)
+        ]
         return self._sender.send(deliveries, self._window_frames, is_final=is_final)
 
     def _has_been_silent(self, now_ms: int) -> bool:
@@ -354,11 +362,13 @@ class Session:
 
     def _say_hello(self, now_ms: int) -> None:
         self._hello_id = secrets.token_hex(8)
+        states = log_states(self._log)
+        self._asked.ask(self._hello_id, states)
         granularity, lifted = self._hooks.sharing.enforced()
         hello = Hello(
             self._version,
             FRAME_VERSION,
-            log_states(self._log),
+            states,
             self._hello_id,
             store_id=self._store.store_id,
             receipt_revision=self._store.revision,

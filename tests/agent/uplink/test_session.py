@@ -8,10 +8,10 @@ import pytest
 from agent.records import MeterLog
 from agent.uplink import session as session_module
 from agent.uplink.framing import Chunk, Cut
+from agent.uplink.greeting import ANSWER_MS
 from agent.uplink.port import Channel
 from agent.uplink.sender import BURST_FRAMES
 from agent.uplink.session import (
-    HELLO_ANSWER_MS,
     PAUSED_ASK_MS,
     UNDELIVERED_PAUSE_MS,
 )
@@ -53,7 +53,7 @@ def test_the_tariff_is_asked_for_with_hello(scene: Scene) -> None:
 def test_hello_is_said_again_while_nobody_answers(scene: Scene) -> None:
     """A lost hello, or a lost answer, costs twenty seconds."""
     scene.connect()
-    scene.step(HELLO_ANSWER_MS)
+    scene.step(ANSWER_MS)
     before = len(scene.uplink.taken(Channel.HELLO))
     scene.step(1)
 

@@ -128,7 +128,10 @@ def test_a_cloud_that_stays_put_back_makes_no_storm(tmp_path: Path) -> None:
 
     for second in range(300):
         scene.cloud.time_ms += 1_000
-        scene.uplink.arrive(Channel.RECEIPTS, scene.cloud.receipt("", revision=1 + second // 10))
+        scene.cloud.hello_id = scene.uplink.hello_id
+        log_id = scene.meter_log.log_id.hex()
+        revision = 1 + second // 10
+        scene.uplink.arrive(Channel.RECEIPTS, scene.cloud.receipt(log_id, revision=revision))
         scene.step(1_000)
 
     assert len(hellos(scene)) == 5

@@ -6,6 +6,7 @@ import pytest
 
 from agent.records import Batch, MeterLog
 from agent.uplink.framing import Chunk, Cut
+from agent.uplink.greeting import ANSWER_MS, MAX_ASKS
 from agent.uplink.ledger import TOO_LARGE
 from agent.uplink.port import Channel
 from agent.uplink.sender import BACKLOG_ANSWER_MS
@@ -216,9 +217,29 @@ def test_a_message_that_is_no_receipt_is_set_aside(scene: Scene) -> None:
 
 
 def test_a_receipt_for_an_unknown_log_carries_only_window_and_time(scene: Scene) -> None:
-    """A hub that holds nothing yet is answered with an empty log id."""
+    """A hub without a log is answered with an empty log id; a log waits for an answer of its own."""
     scene.connect()
     scene.cloud.hello_id = scene.uplink.hello_id
+    scene.uplink.arrive(Channel.RECEIPTS, scene.cloud.receipt(""))
+    scene.step()
+    before = scene.sent()
+    scene.answer()
+
+    assert scene.session.is_answered
+    assert before == []
+    assert scene.sent() == [(1, 10), (11, 20)]
+
+
+def test_a_log_that_is_never_answered_for_is_sent_all_the_same(scene: Scene) -> None:
+    """The hub asks three times whether its sequences are free, then goes on."""
+    scene.connect()
+    for _ in range(MAX_ASKS):
+        scene.cloud.hello_id = scene.uplink.hello_id
+        scene.uplink.arrive(Channel.RECEIPTS, scene.cloud.receipt(""))
+        scene.step()
+        assert scene.sent() == []
+        scene.step(ANSWER_MS + 1)
+
     scene.uplink.arrive(Channel.RECEIPTS, scene.cloud.receipt(""))
     scene.step()
 
