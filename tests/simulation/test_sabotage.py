@@ -10,7 +10,7 @@ FOUND_BY = {
     "what was sent is taken for stored": 6,
     "what a receipt leaves out is taken for stored": 6,
     "rows are acknowledged before they are written": 6,
-    "a receipt is given though the commit failed": 297,
+    "a receipt is given though the commit failed": 916,
     "another store is taken for the same": 11,
     "what comes twice is stored twice": 10,
     "edges of a slot are replaced, not joined": 7,

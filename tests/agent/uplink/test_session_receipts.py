@@ -217,7 +217,7 @@ def test_a_message_that_is_no_receipt_is_set_aside(scene: Scene) -> None:
 
 
 def test_a_receipt_for_an_unknown_log_carries_only_window_and_time(scene: Scene) -> None:
-    """A hub without a log is answered with an empty log id; a log waits for an answer of its own."""
+    """A hub without a log is answered with an empty log id; a log waits for its own answer."""
     scene.connect()
     scene.cloud.hello_id = scene.uplink.hello_id
     scene.uplink.arrive(Channel.RECEIPTS, scene.cloud.receipt(""))
