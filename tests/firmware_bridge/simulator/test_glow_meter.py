@@ -67,7 +67,7 @@ def test_day_counter_turns_at_midnight_utc() -> None:
     assert days[utc_ms(2026, 6, 21, 2)] > 0
 
 
-@pytest.mark.parametrize("medium", list({Medium.ELECTRICITY, Medium.GAS}))
+@pytest.mark.parametrize("medium", [Medium.ELECTRICITY, Medium.GAS])
 def test_meter_may_show_one_fuel_alone(medium: Medium) -> None:
     """As in a home whose other meter is read elsewhere."""
     meter = GlowMeter(1, utc_ms(2026, 6, 20, 22), shows=frozenset({medium}))
