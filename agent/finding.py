@@ -14,12 +14,23 @@ MOST_ROWS = 1_440
 
 def find_span(reader: LogReader, log: int, boot: int, start_ms: int, end_ms: int) -> Range | None:
     """Find the rows heard in `(start_ms, end_ms]` of a boot; None where there are none."""
+    first_seq = find_after(reader, log, boot, start_ms)
+    if first_seq is None:
+        return None
+    after_seq = find_after(reader, log, boot, end_ms, first_seq)
+    return (first_seq, after_seq - 1) if after_seq is not None and first_seq < after_seq else None
+
+
+def find_after(reader: LogReader, log: int, boot: int, at_ms: int, from_seq: int = 0) -> int | None:
+    """Find the sequence such that the rows before it, and no other, were heard by `at_ms`.
+
+    It may be the one that the next row will have. None where the log holds nothing.
+    """
     held = reader.held_range(log)
     if held is None:
         return None
-    first_seq = _first_from(reader, log, held, (boot, start_ms + 1))
-    after_seq = _first_from(reader, log, (first_seq, held[1]), (boot, end_ms + 1))
-    return (first_seq, after_seq - 1) if first_seq < after_seq else None
+    within = (max(held[0], from_seq), held[1])
+    return _first_from(reader, log, within, (boot, at_ms + 1))
 
 
 def _first_from(reader: LogReader, log: int, within: Range, instant: Instant) -> int:

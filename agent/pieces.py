@@ -83,6 +83,17 @@ class Revised(NamedTuple):
     revision: int
 
 
+class StepBack(NamedTuple):
+    """What was heard after `at_ms` of a boot is earlier than what was heard before it.
+
+    `revision` is the number of the later of the pieces that say so.
+    """
+
+    boot: int
+    at_ms: int
+    revision: int
+
+
 @dataclass(frozen=True)
 class Stretch:
     """The time of a boot from one piece to the next, in which the same `words` have a say.

@@ -5,6 +5,7 @@ carry the boot and the monotonic time and are never rewritten. Pure, but for its
 """
 
 from bisect import bisect_right, insort
+from itertools import pairwise
 
 from agent.pieces import (
     MAX_SHIFT_MS,
@@ -12,6 +13,7 @@ from agent.pieces import (
     Dating,
     Piece,
     Revised,
+    StepBack,
     Stretch,
     stretch_at,
     stretches,
@@ -121,11 +123,28 @@ class ClockLedger:
             earlier += len(pieces)
         return found
 
+    def steps_back(self) -> list[StepBack]:
+        """List the instants after which it was earlier again, by more than 2 s.
+
+        What was heard after one may be in a half hour or a day that had ended, and was sent, before
+        it; no time that was told has moved.
+        """
+        found: list[StepBack] = []
+        earlier = self.base
+        for boot, pieces in sorted(self._pieces.items()):
+            for before, after in pairwise(stretches(boot, pieces, earlier)):
+                old, new = (one.numbered(after.start_ms)[-1] for one in (before, after))
+                if old.time.utc_ms - new.time.utc_ms > MAX_SHIFT_MS:
+                    found.append(StepBack(boot, after.start_ms, max(old.number, new.number)))
+            earlier += len(pieces)
+        return found
+
     @property
     def highest(self) -> int:
         """The highest revision that can have been made of this ledger."""
         least = self.base + 1 if self.base else 0
-        return max((one.revision for one in self.revised()), default=0) or least
+        moved = [one.revision for one in self.revised()]
+        return max(moved + [one.revision for one in self.steps_back()], default=0) or least
 
     def count_from(self, base: int) -> None:
         """Number pieces from here on: a higher number was given before the ledger was put back."""

@@ -68,16 +68,18 @@ class Database:
             _prepare_sqlite(self.engine)
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A transaction that only reads: one consistent view."""
+    def reading(self, scope: Scope | None = None) -> Iterator[Connection]:
+        """A transaction that only reads: one consistent view, in PostgreSQL of the scope's rows."""
         with self.engine.connect() as connection:
+            self._narrow(connection, scope)
             yield connection
             connection.rollback()
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, scope: Scope | None = None) -> Iterator[Connection]:
         """A transaction that writes: committed when the block ends, rolled back where it raises."""
         with self.engine.connect().execution_options(**{_WRITES: True}) as connection:
+            self._narrow(connection, scope)
             yield connection
             try:
                 connection.commit()
@@ -86,6 +88,14 @@ class Database:
                 # would hand it to the next.
                 connection.invalidate()
                 raise
+
+    def _narrow(self, connection: Connection, scope: Scope | None) -> None:
+        """Tell PostgreSQL whose rows the transaction is about, for row-level security."""
+        if scope is not None and self.dialect == "postgresql":
+            connection.execute(
+                text("SELECT set_config('hearthlink.households', :ids, true)"),
+                {"ids": ",".join(sorted(scope.household_ids))},
+            )
 
     def migrate(self) -> None:
         """Bring the schema to the newest revision; several processes may do so at once.

@@ -6,7 +6,7 @@ What the clock ledger says of instants is said here of sequences; nothing of it 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from agent.finding import find_span
+from agent.finding import find_after, find_span
 from agent.reader import LogReader
 from agent.rows import LogRow
 from agent.timekeeping import ClockLedger
@@ -38,21 +38,55 @@ def wanted_revisions(
     """List the ranges of a log that are wanted at a revision above 0, in order.
 
     With the rows of a revised stretch go those beside them in the same spans: which of them are the
-    ends of a span has changed with the time of the others. What is `stored` at a revision that the
-    ledger has forgotten is wanted at one above it: the cloud would go by it for ever.
+    ends of a span has changed with the time of the others. So go those of the span that was running
+    as the stretch began, and of those that it was in again after a step back: it may have been
+    closed too early. What is `stored` at a revision that the ledger has forgotten is wanted at one
+    above it: the cloud would go by it for ever.
     """
     found: list[Wanted] = []
     for one in ledger.revised():
         rows = find_span(reader, log, one.boot, one.start_ms, one.end_ms)
         moved = _moved(reader, ledger, log, (*rows, one.revision)) if rows else None
-        if moved is None:
-            continue
-        first_seq = _beside(reader, ledger, log, moved[0] - 1, span_of, step=-1) + 1
-        end_seq = _beside(reader, ledger, log, moved[1] + 1, span_of, step=1)
-        found.append((first_seq, max(moved[1], end_seq - 1), moved[2]))
+        if moved is not None:
+            first_seq = _beside(reader, ledger, log, moved[0] - 1, span_of, step=-1) + 1
+            end_seq = _beside(reader, ledger, log, moved[1] + 1, span_of, step=1)
+            found.append((first_seq, max(moved[1], end_seq - 1), moved[2]))
+        if moved is None or (rows and rows[0] < moved[0]):
+            begun = find_after(reader, log, one.boot, one.start_ms)
+            found += _running(reader, ledger, log, (begun or 1, one.revision), span_of)
+    for step in ledger.steps_back():
+        seq = find_after(reader, log, step.boot, step.at_ms)
+        found += _stepped(reader, ledger, log, (seq or 1, step.revision), span_of)
     if ledger.base:
         found += [(first, last, ledger.base + 1) for first, last, its in stored if its]
     return _bounded(_parted(found))
+
+
+def _running(
+    reader: LogReader, ledger: ClockLedger, log: int, at: tuple[int, int], span_of: SpanOf
+) -> list[Wanted]:
+    """Find the span that was running before a sequence, at its revision: a lie may have closed it.
+
+    What moved no row of the stretch, as none was heard in it, still told the hub that it was late.
+    """
+    seq, revision = at
+    first_seq = _beside(reader, ledger, log, seq - 1, span_of, step=-1) + 1
+    end_seq = _beside(reader, ledger, log, seq, span_of, step=1)
+    return [(first_seq, end_seq - 1, revision)] if first_seq < seq else []
+
+
+def _stepped(
+    reader: LogReader, ledger: ClockLedger, log: int, at: tuple[int, int], span_of: SpanOf
+) -> list[Wanted]:
+    """Find the spans that were passed twice, as the time stepped back at a sequence."""
+    seq, revision = at
+    before = _nearest_span(reader, ledger, log, seq - 1, span_of, step=-1)
+    after = _nearest_span(reader, ledger, log, seq, span_of, step=1)
+    if before is None or after is None or before < after:
+        return []
+    first_seq = _past(reader, ledger, log, seq - 1, span_of, lambda its: its >= after, step=-1) + 1
+    end_seq = _past(reader, ledger, log, seq, span_of, lambda its: its <= before, step=1)
+    return [(first_seq, end_seq - 1, revision)]
 
 
 def _moved(reader: LogReader, ledger: ClockLedger, log: int, stretch: Wanted) -> Wanted | None:
@@ -104,17 +138,35 @@ def _beside(
     belong to whatever is beside them.
     """
     spans = _spans_moved(reader, ledger, log, seq - step, span_of, step=-step)
-    is_nearest = True
+    spans.add(_nearest_span(reader, ledger, log, seq, span_of, step=step))
+    return _past(reader, ledger, log, seq, span_of, lambda its: its in spans, step=step)
+
+
+def _nearest_span(
+    reader: LogReader, ledger: ClockLedger, log: int, seq: int, span_of: SpanOf, *, step: int
+) -> int | None:
+    """Tell the span of the first dated row from a sequence on; None where consent knows none."""
+    for row in _rows_from(reader, log, seq, step):
+        resolved = ledger.resolve(row)
+        if resolved is not None:
+            return span_of(row, resolved[0])
+    return None
+
+
+def _past(
+    reader: LogReader, ledger: ClockLedger, log: int, seq: int, span_of: SpanOf,
+    belongs: Callable[[int], bool], *, step: int,
+) -> int:  # fmt: skip
+    """Find the first sequence, from this one on, past the rows whose span belongs."""
     end = seq
     for row in _rows_from(reader, log, seq, step):
         resolved = ledger.resolve(row)
         if resolved is None:
             continue
         its_span = span_of(row, resolved[0])
-        if its_span is None or not (is_nearest or its_span in spans):
+        if its_span is None or not belongs(its_span):
             break
-        spans.add(its_span)
-        is_nearest, end = False, row.seq + step
+        end = row.seq + step
     return end
 
 

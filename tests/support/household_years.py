@@ -68,7 +68,7 @@ def household_year(number: int) -> HouseholdYear:
 def made_up_tariff(rng: random.Random, days: list[dt.date], slots: range) -> Tariff:
     """Make a tariff of one to four versions, each of any kind, some with a hole between."""
     count = rng.randint(1, 4)
-    starts = sorted(rng.sample(days[1:], count - 1))
+    starts = sorted(rng.sample(days[4:], count - 1))
     starts.insert(0, days[0] - dt.timedelta(days=400) if rng.random() < 0.9 else days[3])
     versions = []
     for number, starts_on in enumerate(starts):
