@@ -67,6 +67,13 @@ class Delivery:
         self.waiting.clear()
         return let_go
 
+    def may_go_on(self, last_seq: int, held: Range) -> bool:
+        """Tell whether rows heard since may be wanted with those up to here, and are not yet.
+
+        Its last span would be closed without them; they are learned of in seconds.
+        """
+        return last_seq + 1 == self.open_from_seq and last_seq < held[1]
+
     def stored_ranges(self) -> list[Range]:
         """List what is stored at the revision wanted of it, or at a higher one."""
         return union(
