@@ -31,6 +31,10 @@ _FIND = select(*(revocations.c[name] for name in Revocation._fields)).where(
 _FIND_LIMIT = select(consent_limits.c.granularity, consent_limits.c.revision).where(
     consent_limits.c.thing == bindparam("of_thing")
 )
+_LIFT_LIMIT = delete(consent_limits).where(
+    consent_limits.c.thing == bindparam("of_thing"),
+    consent_limits.c.revision <= bindparam("lifted"),
+)
 
 
 def revoke(connection: Connection, thing: str, now_ms: int) -> Revocation:
@@ -118,11 +122,7 @@ def list_limits(connection: Connection, scope: Scope) -> dict[str, ConsentLimit]
 
 def lift_limit(connection: Connection, thing: str, revision: int) -> None:
     """Take away the limit of a hub that the household has lifted there, up to this revision."""
-    connection.execute(
-        delete(consent_limits).where(
-            consent_limits.c.thing == thing, consent_limits.c.revision <= revision
-        )
-    )
+    connection.execute(_LIFT_LIMIT, {"of_thing": thing, "lifted": revision})
 
 
 def may_be_live(connection: Connection, thing: str) -> bool:

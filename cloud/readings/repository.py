@@ -47,6 +47,19 @@ _READ_SPAN = (
     .with_for_update()
 )
 _WRITE_SPAN = update(_meters).where(_OF_METER)
+_LONGEST = select(func.coalesce(func.max(_meters.c.longest_frame_ms), 0)).where(_OF_METER)
+_FRAMES_OF_METER = (
+    select(*_FRAME_COLUMNS)
+    .where(
+        owned(_frames),
+        _frames.c.meter == bindparam("of_meter"),
+        _frames.c.last_taken_at_ms >= bindparam("start_ms"),
+        _frames.c.last_taken_at_ms <= bindparam("end_ms") + _LONGEST.scalar_subquery(),
+        _frames.c.first_taken_at_ms <= bindparam("end_ms"),
+    )
+    .order_by(_frames.c.last_taken_at_ms.desc(), _frames.c.first_taken_at_ms.desc())
+)
+_NEWEST_OF_METER = _FRAMES_OF_METER.limit(bindparam("newest"))
 
 _DAY_KEYS = ("household_id", "meter", "register", "run", "utc_day")
 _RUN_KEYS = ("household_id", "meter", "register", "run")
@@ -85,23 +98,13 @@ class SqlReadingStore:
         No frame of the meter spans more than `longest_frame_ms`, which bounds how far past
         `end_ms` one that began before it can end: the index is read over that stretch alone.
         """
-        longest = select(func.coalesce(func.max(_meters.c.longest_frame_ms), 0)).where(
-            within(_meters, scope), _meters.c.meter == meter
-        )
-        query = (
-            select(*_FRAME_COLUMNS)
-            .where(
-                within(_frames, scope),
-                _frames.c.meter == meter,
-                _frames.c.last_taken_at_ms >= start_ms,
-                _frames.c.last_taken_at_ms <= end_ms + longest.scalar_subquery(),
-                _frames.c.first_taken_at_ms <= end_ms,
-            )
-            .order_by(_frames.c.last_taken_at_ms.desc(), _frames.c.first_taken_at_ms.desc())
-        )
-        if newest is not None:
-            query = query.limit(newest)
-        return [StoredFrame(*row) for row in self._connection.execute(query)]
+        of_meter = {"of_meter": meter, "start_ms": start_ms, "end_ms": end_ms}
+        given = {**_owners(scope), **of_meter}
+        if newest is None:
+            rows = self._connection.execute(_FRAMES_OF_METER, given)
+        else:
+            rows = self._connection.execute(_NEWEST_OF_METER, {**given, "newest": newest})
+        return [StoredFrame(*row) for row in rows]
 
     def runs(self, scope: Scope, meter: str) -> dict[RunKey, int]:
         """See `ReadingStore.runs`."""
@@ -157,19 +160,21 @@ class SqlReadingStore:
             for one in frames
             if one.first_taken_at_ms is not None and one.last_taken_at_ms is not None
         ]
-        owner = {"household_id": household_id, "meter": meter}
-        upsert(
-            self._connection,
-            _meters,
-            [{**owner, "medium": "", "longest_frame_ms": 0}],
-            keys=("household_id", "meter"),
-        )
+        of_meter = {"households": [household_id], "of_meter": meter}
+        row = self._connection.execute(_READ_SPAN, of_meter).one_or_none()
+        if row is None:
+            new = {"household_id": household_id, "meter": meter}
+            upsert(
+                self._connection,
+                _meters,
+                [{**new, "medium": "", "longest_frame_ms": 0}],
+                keys=("household_id", "meter"),
+            )
+            row = self._connection.execute(_READ_SPAN, of_meter).one()
         if not timed:
             return
         first, last = min(start for start, _ in timed), max(end for _, end in timed)
         longest = max(end - start for start, end in timed)
-        of_meter = {"households": [household_id], "of_meter": meter}
-        row = self._connection.execute(_READ_SPAN, of_meter).one()
         span = {
             "first_taken_at_ms": min(first, row[0] if row[0] is not None else first),
             "last_taken_at_ms": max(last, row[1] if row[1] is not None else last),

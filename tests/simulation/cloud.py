@@ -99,8 +99,10 @@ class Cloud:
         stored, self._stored_when_revoked = self._stored_when_revoked, None
         with self.database.writing() as connection:
             readmit(connection, THING, self.clock.utc_ms())
+        if stored is None:
+            return ""
         now = self._count_frames()
-        return "" if stored in (None, now) else f"{now} frames are stored, at revocation {stored}"
+        return "" if stored == now else f"{now} frames are stored, at revocation {stored}"
 
     @property
     def is_revoked(self) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import math
 import secrets
 import tempfile
 from collections.abc import Iterator
@@ -151,5 +152,7 @@ def _limits_of(plan: Plan) -> Iterator[None]:
         patch.object(sealing, "BLOCK_ROWS", plan.block_rows),
         patch.object(pipeline, "SEAL_EVERY_S", SEAL_EVERY_S),
         patch.object(intake, "MAX_PENDING_ROWS", 8 if plan.seed % 4 == 0 else 128),
+        # Nobody sets another window in the middle of a run.
+        patch.object(intake, "LOOK_EVERY_S", math.inf),
     ):
         yield

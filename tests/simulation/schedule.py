@@ -112,7 +112,7 @@ def plan_of(seed: int) -> Plan:
     """Draw the schedule of a seed."""
     draw = Random(f"plan {seed}")
     cadence_s = draw.choice((10, 20, 30, 60))
-    telegrams = draw.randint(4, 24)
+    telegrams = draw.randint(4, 14)
     length_s = cadence_s * telegrams
     interval_s = draw.choice((30, 60, 300, 300))
     return Plan(
