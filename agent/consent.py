@@ -60,7 +60,7 @@ class LimitState(msgspec.Struct, frozen=True):
 
 
 UNREADABLE = LimitState([(0, Granularity.NONE)], revision=1)
-"""What holds where the limit's record rotted: nothing leaves until hub or cloud say what may."""
+"""What holds where the limit's record rotted: nothing leaves until the household chooses anew."""
 
 
 def encode_limit_state(state: LimitState) -> bytes:
@@ -183,24 +183,20 @@ class Consent:
         self,
         limit: ConsentLimit | None,
         since_ms: int,
-        *,
-        is_newest: bool,
         instant: Instant | None = None,
     ) -> LimitState | None:
         """Say what a receipt makes of the limit, `since_ms` on; None where it changes nothing.
 
         A limit that the household has lifted is passed over, and so is one older than that which
-        holds. That none is set counts only where the receipt `is_newest`: one that a slow network
-        kept back may be from before the limit.
+        holds. None of them widens: a store that was put back to before a limit knows nothing of
+        it, or sets a wider one, and only the household knows that it wants no limit any more.
         """
         known = self.limits
-        if limit is None or limit.revision <= known.lifted:
-            if not known.revision or not is_newest:
-                return None
-            return self._limited(since_ms, UNLIMITED, 0, known.lifted, instant)
-        if limit.revision <= known.revision:
+        if limit is None or limit.revision <= max(known.lifted, known.revision):
             return None
-        word = _known_word(limit.granularity)
+        word = narrowest(_known_word(limit.granularity), self.limit or UNLIMITED)
+        if word is self.limit:
+            return LimitState(known.spans, limit.revision, known.lifted, known.began)
         return self._limited(since_ms, word, limit.revision, known.lifted, instant)
 
     def for_sample(self, taken_at_ms: int, heard: Instant | None = None) -> Granularity:

@@ -85,18 +85,11 @@ class Sharing:
         self.is_choice_lost = False
         self._is_limit_kept = True
 
-    def take_limit(self, limit: ConsentLimit | None, *, is_newest: bool) -> None:
-        """Obey what a receipt says of the cloud's limit, from now on and over restarts.
-
-        `is_newest` says that no newer receipt is known. Where more could leave than before, and
-        the hub cannot say from when on, what held goes on to hold.
-        """
+    def take_limit(self, limit: ConsentLimit | None) -> None:
+        """Obey what a receipt says of the cloud's limit, from now on and over restarts."""
         now = self._now()
-        state = self.consent.after(limit, now.utc_ms or 0, is_newest=is_newest, instant=now.instant)
+        state = self.consent.after(limit, now.utc_ms or 0, now.instant)
         if state is not None:
-            after = Consent([(0, self.consent.chosen)], state).now
-            if now.utc_ms is None and self._is_wider(after):
-                return
             self.consent.limits = state
             self._is_limit_kept = False
         if not self._is_limit_kept:

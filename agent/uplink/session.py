@@ -269,8 +269,7 @@ class Session:
         # is stored, but not the time.
         is_answer = self._hello_id != "" and receipt.answers == self._hello_id
         self._asked.hear(receipt)
-        is_newest = is_answer or self._store.is_newest(receipt)
-        self._obey(receipt.consent, is_newest=is_newest)
+        self._obey(receipt.consent)
         if is_answer and self._hello_sent_ms is not None:
             self._hello_id, self.is_answered = "", True
             self._hooks.on_cloud_time(receipt.cloud_time_ms, now_ms - self._hello_sent_ms)
@@ -302,11 +301,11 @@ class Session:
             self.state.rewound_meters.append(meter_log.meter)
             self._log.restart_log(current, unused_seq)
 
-    def _obey(self, limit: ConsentLimit | None, *, is_newest: bool) -> None:
+    def _obey(self, limit: ConsentLimit | None) -> None:
         """Take the cloud's limit before anything else of a receipt, and say that it is obeyed."""
         sharing = self._hooks.sharing
         before = sharing.enforced()
-        sharing.take_limit(limit, is_newest=is_newest)
+        sharing.take_limit(limit)
         if sharing.enforced() == before:
             return
         self._wants_hello = True

@@ -100,7 +100,7 @@ def test_what_holds_for_a_span_holds_for_each_sample(
 def limited(to: str = "daily", revision: int = 5, since_ms: int = 1_000) -> Consent:
     """A household that allows ten seconds, limited by the cloud."""
     consent = Consent([(0, Granularity.TEN_SECONDS)])
-    state = consent.after(ConsentLimit(to, revision), since_ms, is_newest=True)
+    state = consent.after(ConsentLimit(to, revision), since_ms)
     assert state is not None
     consent.limits = state
     return consent
@@ -110,7 +110,7 @@ def limited(to: str = "daily", revision: int = 5, since_ms: int = 1_000) -> Cons
 def test_the_narrower_of_choice_and_limit_holds(chosen: Granularity, limit: Granularity) -> None:
     """A limit never lets out more than the household allows."""
     consent = Consent([(0, chosen)])
-    consent.limits = consent.after(ConsentLimit(limit, 5), 1_000, is_newest=True) or LimitState()
+    consent.limits = consent.after(ConsentLimit(limit, 5), 1_000) or LimitState()
 
     assert consent.now is narrowest(chosen, limit)
     assert consent.for_sample(500) is narrowest(chosen, limit)
@@ -122,17 +122,20 @@ def test_a_word_the_hub_does_not_know_lets_nothing_out() -> None:
     assert limited("weekly").now is Granularity.NONE
 
 
-def test_a_limit_ends_only_by_the_newest_receipt() -> None:
-    """One that a slow network kept back may be from before the limit."""
-    consent = limited()
+def test_no_word_of_the_cloud_widens_a_limit() -> None:
+    """A store put back to before it says none, or sets a wider one anew: the narrower holds."""
+    consent = limited("daily", revision=5)
 
-    late = consent.after(None, 2_000, is_newest=False)
-    newest = consent.after(None, 2_000, is_newest=True)
+    none = consent.after(None, 2_000)
+    wider = consent.after(ConsentLimit("10s", 6), 2_000)
+    assert wider is not None
+    consent.limits = wider
 
-    assert late is None
-    assert newest is not None
-    consent.limits = newest
-    assert consent.now is Granularity.TEN_SECONDS
+    assert none is None
+    assert consent.now is Granularity.DAILY
+    assert consent.limits.revision == 6
+    consent.choose(3_000, Granularity.TEN_SECONDS)
+    assert (consent.now, consent.limits.lifted) == (Granularity.TEN_SECONDS, 6)
 
 
 def test_what_was_taken_under_a_limit_stays_held_back() -> None:
@@ -152,10 +155,8 @@ def test_a_choice_lifts_the_limit_and_all_before_it() -> None:
     consent = limited(revision=5)
     consent.choose(2_000, Granularity.LIVE)
 
-    again = [
-        consent.after(ConsentLimit("none", revision), 3_000, is_newest=True) for revision in (4, 5)
-    ]
-    newer = consent.after(ConsentLimit("none", 6), 3_000, is_newest=False)
+    again = [consent.after(ConsentLimit("none", revision), 3_000) for revision in (4, 5)]
+    newer = consent.after(ConsentLimit("none", 6), 3_000)
 
     assert consent.limits.lifted == 5
     assert consent.limit is None
@@ -168,18 +169,20 @@ def test_a_limit_is_not_replaced_by_an_older_one() -> None:
     """Receipts come late and out of order."""
     consent = limited("daily", revision=5)
 
-    assert consent.after(ConsentLimit("live", 4), 2_000, is_newest=True) is None
-    assert consent.after(ConsentLimit("none", 5), 2_000, is_newest=True) is None
+    assert consent.after(ConsentLimit("live", 4), 2_000) is None
+    assert consent.after(ConsentLimit("none", 5), 2_000) is None
 
 
 def test_changes_of_the_limit_are_bounded_on_the_narrow_side() -> None:
-    """A cloud that changes its mind for ever fills nothing; what is forgotten stays held back."""
-    consent = Consent([(0, Granularity.TEN_SECONDS)])
+    """Limits set and lifted for ever fill nothing; what is forgotten stays held back."""
+    consent = Consent([(0, Granularity.LIVE)])
     for number in range(1, 3 * MAX_LIMIT_SPANS):
         word = "daily" if number == 1 else "10s"
-        limits = consent.after(ConsentLimit(word, number), number * 1_000, is_newest=True)
+        limits = consent.after(ConsentLimit(word, number), number * 1_000)
         assert limits is not None
         consent.limits = limits
+        if number < 3 * MAX_LIMIT_SPANS - 1:
+            consent.choose(number * 1_000 + 800, Granularity.LIVE)
 
     assert len(consent.limits.spans) == MAX_LIMIT_SPANS
     assert consent.for_sample(1_500) is Granularity.DAILY
@@ -196,7 +199,7 @@ def test_the_limits_state_survives_being_written() -> None:
 
 @pytest.mark.parametrize("written", [b"", b"{", b"\xff", b'{"spans": [[0, "weekly"]]}'])
 def test_a_record_that_rotted_lets_nothing_out(written: bytes) -> None:
-    """Until the household, or a receipt, says anew what may leave."""
+    """Until the household says anew what may leave."""
     consent = Consent([(0, Granularity.LIVE)], decode_limit_state(written))
 
     assert consent.now is Granularity.NONE

@@ -285,7 +285,7 @@ def test_a_limit_of_the_cloud_stops_live_samples_at_once(tmp_path: Path) -> None
     take_minutes(hub, range(1))
     before = len(uplink.taken(Channel.LIVE))
 
-    hub.sharing.take_limit(ConsentLimit("10s", 1), is_newest=True)
+    hub.sharing.take_limit(ConsentLimit("10s", 1))
     hub._live_sent_ms.clear()
     take_minutes(hub, range(1, 3))
     asyncio.run(hub.intake.commit())
@@ -302,7 +302,7 @@ def test_what_leaves_is_limited_counted_and_shown(tmp_path: Path) -> None:
     hub = hub_in(tmp_path, uplink=uplink, hub_clock="meter", consent_granularity="10s")
     hub.session = session_of(hub, uplink)
     take_hours(hub, 30)
-    hub.sharing.take_limit(ConsentLimit("daily", 1), is_newest=True)
+    hub.sharing.take_limit(ConsentLimit("daily", 1))
     frame = cut_all(hub)
     assert frame is not None
 

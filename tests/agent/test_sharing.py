@@ -57,7 +57,7 @@ def home(tmp_path: Path) -> Home:
 
 def test_a_limit_is_kept_over_restarts(home: Home) -> None:
     """So is that it was lifted."""
-    home.sharing.take_limit(DAILY, is_newest=True)
+    home.sharing.take_limit(DAILY)
     limited = home.start().enforced()
     home.sharing.choose("10s")
     lifted = home.start().enforced()
@@ -69,11 +69,11 @@ def test_a_limit_is_kept_over_restarts(home: Home) -> None:
 def test_a_limit_that_cannot_be_kept_is_obeyed_and_kept_later(home: Home) -> None:
     """A full disk is no way around it."""
     home.refuse_writes()
-    home.sharing.take_limit(DAILY, is_newest=True)
+    home.sharing.take_limit(DAILY)
     obeyed, kept = home.sharing.consent.now, home.start().consent.now
     home.refuse_writes(refused=False)
 
-    home.sharing.take_limit(DAILY, is_newest=True)
+    home.sharing.take_limit(DAILY)
 
     assert (obeyed, kept) == (Granularity.DAILY, Granularity.TEN_SECONDS)
     assert home.start().consent.now is Granularity.DAILY
@@ -81,7 +81,7 @@ def test_a_limit_that_cannot_be_kept_is_obeyed_and_kept_later(home: Home) -> Non
 
 def test_a_choice_that_cannot_be_kept_lifts_nothing(home: Home) -> None:
     """Choice and lifting are one transaction."""
-    home.sharing.take_limit(DAILY, is_newest=True)
+    home.sharing.take_limit(DAILY)
     home.refuse_writes()
 
     with pytest.raises(RetryableError, match="could not be kept"):
@@ -90,19 +90,17 @@ def test_a_choice_that_cannot_be_kept_lifts_nothing(home: Home) -> None:
     assert home.sharing.enforced() == ("daily", 0)
 
 
-def test_without_the_time_a_limit_narrows_and_does_not_end(home: Home) -> None:
+def test_without_the_time_a_limit_narrows_and_is_not_lifted(home: Home) -> None:
     """What was taken under it would go with it; narrowing reaches back, which is the safe side."""
     home.believed_ms = None
-    home.sharing.take_limit(DAILY, is_newest=True)
+    home.sharing.take_limit(DAILY)
     narrowed = home.sharing.consent.for_sample(START_MS - 1)
-    home.sharing.take_limit(None, is_newest=True)
-    home.sharing.take_limit(ConsentLimit("10s", 6), is_newest=True)
     with pytest.raises(RetryableError, match="does not know the time"):
         home.sharing.choose("10s")
     held = home.sharing.consent.now
     home.believed_ms = START_MS
 
-    home.sharing.take_limit(None, is_newest=True)
+    home.sharing.choose("10s")
 
     assert (narrowed, held) == (Granularity.DAILY, Granularity.DAILY)
     assert home.sharing.consent.now is Granularity.TEN_SECONDS
@@ -127,9 +125,9 @@ def test_what_was_heard_before_a_choice_is_held_to_the_one_before(home: Home) ->
 
 def test_what_was_heard_under_a_limit_stays_held_back(home: Home) -> None:
     """The limit's instants are kept with it."""
-    home.sharing.take_limit(DAILY, is_newest=True)
+    home.sharing.take_limit(DAILY)
     home.monotonic_ms = 5_000
-    home.sharing.take_limit(None, is_newest=True)
+    home.sharing.choose("10s")
 
     consent = home.start().consent
 

@@ -184,9 +184,9 @@ def _watch_limit(sharing: Sharing, witness: Witness) -> None:
     """Let the witness hear each of the cloud's limits as the hub does."""
     take = sharing.take_limit
 
-    def take_limit(limit: ConsentLimit | None, *, is_newest: bool) -> None:
-        take(limit, is_newest=is_newest)
-        witness.note_limit(limit, is_newest=is_newest, enforced=sharing.consent.now)
+    def take_limit(limit: ConsentLimit | None) -> None:
+        take(limit)
+        witness.note_limit(limit, sharing.consent.now)
 
     sharing.take_limit = take_limit  # type: ignore[method-assign]  # the same, and heard
 

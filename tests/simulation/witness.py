@@ -138,16 +138,15 @@ class Witness:
         self.limit = Limit(Granularity.LIVE, 0, max(self.limit.lifted, self.limit.revision))
         self.consents.append((self.truth.ms(), granularity))
 
-    def note_limit(
-        self, limit: ConsentLimit | None, *, is_newest: bool, enforced: Granularity
-    ) -> None:
-        """Note what a receipt has just said of the cloud's limit, and what the hub enforces now."""
+    def note_limit(self, limit: ConsentLimit | None, enforced: Granularity) -> None:
+        """Note what a receipt has just said of the cloud's limit, and what the hub enforces now.
+
+        Whatever store it is of, put back or not: nothing but the household's choice widens.
+        """
         known = self.limit
-        if limit is None or limit.revision <= known.lifted:
-            if is_newest:
-                self.limit = Limit(Granularity.LIVE, 0, known.lifted)
-        elif limit.revision > known.revision:
-            self.limit = Limit(Granularity(limit.granularity), limit.revision, known.lifted)
+        if limit is not None and limit.revision > max(known.lifted, known.revision):
+            most = narrowest(known.granularity, Granularity(limit.granularity))
+            self.limit = Limit(most, limit.revision, known.lifted)
         most = narrowest(self.chosen, self.limit.granularity)
         if narrowest(most, enforced) is not enforced:
             self.complain(f"the hub enforces {enforced} where {most} is the most")

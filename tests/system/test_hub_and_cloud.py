@@ -9,6 +9,7 @@ from agent.uplink.session import HELLO_PAUSE_MS
 from cloud.backup import back_up
 from cloud.households.revocations import find_limit, limit_consent, readmit, revoke
 from cloud.ingest.intake import Message
+from cloud.ingest.repository import renew_store
 from cloud.ingest.service import Addressed
 from cloud.readings.repository import SqlReadingStore
 from shared.consent import Granularity
@@ -172,6 +173,36 @@ def test_a_limit_set_while_the_hub_was_away_holds_before_it_sends(pair: Pair) ->
     pair.connect()
 
     assert pair.hub.sharing.consent.now is Granularity.NONE
+
+
+@pytest.mark.parametrize("is_renamed", [True, False])
+def test_a_store_of_before_a_limit_widens_nothing(
+    pair: Pair, tmp_path: Path, is_renamed: bool
+) -> None:
+    """Restored or put back by hand, it has forgotten the limit; the hub has not."""
+    back_up(pair.cloud.database, tmp_path / "old.db")
+    pair.wait(INTERVAL_MS)
+    with pair.cloud.database.writing() as connection:
+        limit_consent(connection, THING, Granularity.NONE, pair.cloud.clock.utc_ms())
+    pair.tell(pair.cloud.service.tell(THING))
+    pair.hub.step()
+
+    pair.hub.uplink.lose()
+    pair.cloud.database.replace_with(tmp_path / "old.db")
+    if is_renamed:
+        with pair.cloud.database.writing() as connection:
+            renew_store(connection, pair.cloud.clock.utc_ms())
+    pair.connect()
+    pair.wait(INTERVAL_MS)
+
+    with pair.cloud.database.reading() as connection:
+        known: ConsentLimit | None = find_limit(connection, THING)
+    held = pair.hub.sharing.enforced()[0]
+    pair.hub.sharing.choose("10s")
+
+    assert known is None
+    assert (held, pair.cloud.hub().consent) == ("none", "none")
+    assert pair.hub.sharing.enforced()[0] == "10s"
 
 
 def test_a_revoked_hub_frees_nothing_and_goes_on_once_it_is_let_in(pair: Pair) -> None:

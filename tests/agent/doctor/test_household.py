@@ -77,7 +77,7 @@ def test_a_limit_of_the_cloud_is_named_with_how_to_lift_it(tmp_path: Path) -> No
         Log(config.database_path), Consent([]), lambda: Moment(1, 0, START_MS), lambda: START_MS
     )
     sharing.choose("10s")
-    sharing.take_limit(ConsentLimit("daily", 1), is_newest=True)
+    sharing.take_limit(ConsentLimit("daily", 1))
 
     with open_database(config.database_path) as connection:
         consent = read_consent(connection, config)

@@ -107,20 +107,19 @@ def test_a_limit_is_obeyed_after_a_restart(tmp_path: Path) -> None:
     assert scene.sharing.consent.now is Granularity.DAILY
 
 
-def test_a_receipt_without_a_limit_ends_it(tmp_path: Path) -> None:
-    """One that is older than the newest taken does not: it may be from before the limit."""
+def test_no_receipt_ends_a_limit(tmp_path: Path) -> None:
+    """Neither an older one nor a newer, nor the answer to a hello: only the household does."""
     scene = LimitedScene(tmp_path)
     scene.connect()
     scene.answer(revision=10, consent=DAILY)
 
     scene.uplink.arrive(Channel.RECEIPTS, scene.cloud.receipt("", revision=9))
-    scene.step()
-    late = scene.sharing.consent.now
     scene.uplink.arrive(Channel.RECEIPTS, scene.cloud.receipt("", revision=11))
-    scene.step()
+    scene.uplink.lose()
+    scene.connect()
+    scene.answer(revision=12)
 
-    assert late is Granularity.DAILY
-    assert scene.sharing.consent.now is Granularity.TEN_SECONDS
+    assert scene.sharing.consent.now is Granularity.DAILY
 
 
 def test_a_limit_of_a_late_receipt_still_narrows(tmp_path: Path) -> None:
@@ -135,21 +134,24 @@ def test_a_limit_of_a_late_receipt_still_narrows(tmp_path: Path) -> None:
     assert scene.sharing.consent.now is Granularity.DAILY
 
 
-def test_a_receipt_of_another_store_ends_no_limit(tmp_path: Path) -> None:
-    """It may be a late one of a store that is no more; the next of the same store does."""
+def test_a_store_put_back_to_before_a_limit_widens_nothing(tmp_path: Path) -> None:
+    """It knows of none, says so under its new name, and sets a wider one later."""
     scene = LimitedScene(tmp_path)
+    scene.cloud.limit = DAILY
     scene.connect()
-    scene.answer(consent=DAILY)
+    scene.answer()
+    scene.cloud.limit = None
     scene.cloud.store_id = "store-2"
 
-    scene.uplink.arrive(Channel.RECEIPTS, scene.cloud.receipt(""))
-    scene.step()
-    first = scene.sharing.consent.now
-    scene.uplink.arrive(Channel.RECEIPTS, scene.cloud.receipt(""))
-    scene.step()
+    scene.uplink.lose()
+    scene.connect()
+    scene.answer()
+    forgotten = scene.sharing.consent.now
+    scene.answer(consent=ConsentLimit("10s", 8))
 
-    assert first is Granularity.DAILY
-    assert scene.sharing.consent.now is Granularity.TEN_SECONDS
+    assert forgotten is Granularity.DAILY
+    assert scene.sharing.consent.now is Granularity.DAILY
+    assert set(scene.allowed) == {Granularity.DAILY}
 
 
 def test_limits_that_change_all_the_time_make_no_storm_of_hellos(tmp_path: Path) -> None:
@@ -160,8 +162,9 @@ def test_limits_that_change_all_the_time_make_no_storm_of_hellos(tmp_path: Path)
     scene.hellos()
 
     for second in range(180):
-        word = ("daily", "10s")[second % 2]
-        scene.answer(consent=ConsentLimit(word, 100 + second))
+        if second % 2:
+            scene.sharing.choose("10s")
+        scene.answer(consent=ConsentLimit("daily", 100 + second // 2))
         scene.step(1_000)
 
     assert len(scene.hellos()) == 3

@@ -42,9 +42,6 @@ def test_the_highest_revision_stays_whatever_comes_late() -> None:
     store.take(receipt(9, 999))
 
     assert store.revision == 10
-    assert store.is_newest(receipt(11, 5))
-    assert not store.is_newest(receipt(10, 5))
-    assert not store.is_newest(receipt(11, 5, "other"))
 
 
 def test_another_store_begins_anew() -> None:
