@@ -7,10 +7,13 @@ hour that happens twice when the clocks go back.
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from shared.units import MS_PER_DAY
+
 DIGITS = 12
 """`YYMMDDhhmmss`."""
 
-LAST_SECOND = 59
+LEAP_SECOND = 60
+"""What a clock that tells leap seconds shows in one, the last of a day of UTC."""
 
 CACHED_PREFIXES = 64
 """Ten-minute prefixes kept: a telegram has one for each of its clocks, and time moves on."""
@@ -30,12 +33,15 @@ class CivilTime:
         self._starts_ms: dict[str, int] = {}
 
     def to_utc_ms(self, printed: str) -> int | None:
-        """Return the instant of `YYMMDDhhmmss`, `…S` or `…W`; None where it is none or unset."""
+        """Return the instant of `YYMMDDhhmmss`, `…S` or `…W`; None where it is none or unset.
+
+        A leap second is the instant of the second after it, as POSIX counts.
+        """
         digits, flag = printed[:DIGITS], printed[DIGITS:]
         if not digits.isdecimal() or len(digits) != DIGITS or flag not in ("", "S", "W"):
             return None
         second = int(digits[10:])
-        if second > LAST_SECOND:
+        if second > LEAP_SECOND:
             return None
         key = digits[:PREFIX_CHARS] + flag
         start_ms = self._starts_ms.get(key)
@@ -46,7 +52,8 @@ class CivilTime:
             if len(self._starts_ms) >= CACHED_PREFIXES:
                 self._starts_ms.clear()
             self._starts_ms[key] = start_ms
-        return start_ms + int(digits[9]) * 60_000 + second * 1_000
+        utc_ms = start_ms + int(digits[9]) * 60_000 + second * 1_000
+        return None if second == LEAP_SECOND and utc_ms % MS_PER_DAY else utc_ms
 
     def _start_of_ten_minutes_ms(self, digits: str, flag: str) -> int | None:
         year = int(digits[:2])

@@ -8,6 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from firmware_bridge.meters.civil_time import LEAP_SECOND
+from shared.units import MS_PER_DAY
+
 DATE_TIME_BYTES = 12
 UNSPECIFIED_YEAR = 0xFFFF
 UNSPECIFIED_BYTE = 0xFF
@@ -47,8 +50,9 @@ class CosemTime:
             return NO_TIME
         minute = 0 if raw[6] == UNSPECIFIED_BYTE else raw[6]
         second = 0 if raw[7] == UNSPECIFIED_BYTE else raw[7]
+        is_leap = second == LEAP_SECOND
         try:
-            civil = datetime(year, raw[2], raw[3], raw[5], minute, second, tzinfo=UTC)
+            civil = datetime(year, raw[2], raw[3], raw[5], minute, second - is_leap, tzinfo=UTC)
         except ValueError:
             return BAD_TIME
         # No zone changes its offset within a quarter of an hour of civil time.
@@ -59,8 +63,11 @@ class CosemTime:
             if len(self._offsets_ms) >= CACHED_HOURS:
                 self._offsets_ms.clear()
             self._offsets_ms[key] = offset_ms
+        whole_ms = (int(civil.timestamp()) + is_leap) * 1_000 - offset_ms
+        if is_leap and whole_ms % MS_PER_DAY:
+            return BAD_TIME
         hundredths = raw[8] if raw[8] <= LAST_HUNDREDTH else 0
-        return Printed(int(civil.timestamp()) * 1_000 + hundredths * 10 - offset_ms)
+        return Printed(whole_ms + hundredths * 10)
 
     def _offset_ms(self, civil: datetime, raw: bytes) -> int:
         """Return how far the civil time is ahead of UTC."""

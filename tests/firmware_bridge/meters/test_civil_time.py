@@ -45,6 +45,21 @@ def test_no_time_is_none(printed: str) -> None:
     assert CivilTime(LONDON).to_utc_ms(printed) is None
 
 
+@pytest.mark.parametrize(
+    ("zone", "printed", "expected"),
+    [
+        ("Europe/London", "261231235960W", (2027, 1, 1, 0, 0, 0)),
+        ("Europe/London", "260701005960S", (2026, 7, 1, 0, 0, 0)),
+        ("Asia/Kolkata", "270101052960", (2027, 1, 1, 0, 0, 0)),
+    ],
+)
+def test_a_leap_second_is_the_instant_of_the_next(
+    zone: str, printed: str, expected: tuple[int, ...]
+) -> None:
+    """It ends a day of UTC, whatever hour that is here; at no other time is there a second 60."""
+    assert CivilTime(ZoneInfo(zone)).to_utc_ms(printed) == utc_ms(*expected)
+
+
 @pytest.mark.parametrize("zone", ["Europe/London", "Europe/Amsterdam", "Australia/Lord_Howe"])
 def test_every_ten_minutes_of_a_year_comes_back(zone: str) -> None:
     """Printing an instant with its flag and reading it gives the instant, cache and all."""

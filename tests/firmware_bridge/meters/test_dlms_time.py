@@ -97,11 +97,24 @@ def test_unspecified_time_is_no_time(raw: bytes) -> None:
 
 @pytest.mark.parametrize(
     "civil",
-    [(2026, 13, 1, 0, 0, 0), (2026, 2, 30, 0, 0, 0), (2026, 1, 1, 24, 0, 0), (0, 1, 1, 0, 0, 0)],
+    [
+        (2026, 13, 1, 0, 0, 0),
+        (2026, 2, 30, 0, 0, 0),
+        (2026, 1, 1, 24, 0, 0),
+        (0, 1, 1, 0, 0, 0),
+        (2026, 1, 1, 11, 59, 60),
+    ],
 )
 def test_impossible_time_is_bad(civil: tuple[int, int, int, int, int, int]) -> None:
     """A date that is in no calendar."""
     assert CosemTime(OSLO).read(raw_time(civil)) == BAD_TIME
+
+
+def test_a_leap_second_is_the_instant_of_the_next() -> None:
+    """It ends a day of UTC, which is an hour past midnight in Oslo in winter."""
+    last, after = (raw_time((2027, 1, 1, *rest)) for rest in ((0, 59, 60), (1, 0, 0)))
+
+    assert CosemTime(OSLO).read(last) == CosemTime(OSLO).read(after)
 
 
 def test_hundredths_and_unspecified_seconds_are_read() -> None:
