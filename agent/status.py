@@ -81,7 +81,7 @@ def _hub_state(hub: Hub) -> HubState:
 def _lost_samples(log: Log) -> int:
     """Count what a damaged database cost: what is declared, and what nobody knows the meter of."""
     salvage = read_salvage(log)
-    return (salvage.orphans if salvage else 0) + sum(
+    return (salvage.orphans + salvage.unread if salvage else 0) + sum(
         count([declared[:2] for declared in log.declared_damage(one.log)]) for one in log.all_logs()
     )
 

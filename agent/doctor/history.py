@@ -62,6 +62,11 @@ def judge_ids(salvage: Salvage | None, renewal: Renewal | None) -> Check:
             came_through = f"{samples} salvaged, {salvage.lost:,} lost and declared"
         if salvage.orphans:
             came_through += f", {salvage.orphans:,} lost with the record of whose they are"
+        if salvage.unread:
+            came_through += (
+                f"; by the marks beside it {salvage.unread:,} samples were in it, of which the "
+                "cloud has what it had stored"
+            )
         if salvage.partly:
             came_through += f"; read in part: {', '.join(salvage.partly)}"
         finding = f"the database was damaged ({salvage.reason}): {came_through}; "

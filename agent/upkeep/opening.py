@@ -35,7 +35,12 @@ def open_log(path: Path) -> Log:
     if salvage is not None:
         _logger.error(
             "the database was damaged (%s): %d samples salvaged, %d lost; the file lies in %s",
-            *(salvage.reason, salvage.rows, salvage.lost + salvage.orphans, salvage.moved_to),
+            *(
+                salvage.reason,
+                salvage.rows,
+                salvage.lost + salvage.orphans + salvage.unread,
+                salvage.moved_to,
+            ),
         )
     log = Log(path)
     known = read_marks(path.parent / MARKS_NAME)

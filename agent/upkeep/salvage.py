@@ -15,6 +15,7 @@ import msgspec
 
 from agent.consent_record import lose_record, read_record
 from agent.database import open_copy, open_database
+from agent.marks import MARKS_NAME, read_marks
 from agent.reader import LogReader
 from agent.upkeep.remains import Remains
 from shared.errors import OperatorError
@@ -32,6 +33,8 @@ class Salvage(msgspec.Struct, frozen=True):
 
     `lost` are declared under their meters; `orphans` were samples of logs that are lost, of which
     nobody can tell the meter; `partly` names the tables that could not be read whole.
+    `unread` are the samples that the marks beside the database know of, in logs of which not even
+    one row could be read; what the cloud had stored of them is among them.
     """
 
     moved_to: str
@@ -40,6 +43,7 @@ class Salvage(msgspec.Struct, frozen=True):
     lost: int
     orphans: int = 0
     partly: list[str] = []
+    unread: int = 0
 
 
 def salvage_if_damaged(path: Path) -> Salvage | None:
@@ -131,7 +135,8 @@ def _rebuild(path: Path, building: Path, aside: str, reason: str) -> Salvage:
         if consent is None:
             lose_record(new)
         kept = sum(LogReader(new).count_rows(one.log) for one in LogReader(new).entries())
-        found = Salvage(aside, reason, kept, lost, orphans, partly)
+        unread = 0 if orphans else _count_unread(path.parent / MARKS_NAME, new)
+        found = Salvage(aside, reason, kept, lost, orphans, partly, unread)
         new.execute(
             "INSERT OR REPLACE INTO facts VALUES (?, ?)",
             (SALVAGE_FACT, msgspec.json.encode(found)),
@@ -145,3 +150,11 @@ def read_salvage(reader: LogReader) -> Salvage | None:
     """Read what the last salvage found; None where there was none."""
     written = reader.fact(SALVAGE_FACT)
     return None if written is None else msgspec.json.decode(written, type=Salvage)
+
+
+def _count_unread(marks_path: Path, new: sqlite3.Connection) -> int:
+    """Count the sequences that the marks know to be used, of logs that the new database lacks."""
+    marks = read_marks(marks_path)
+    known = {one.log_id for one in LogReader(new).entries()}
+    used = {} if marks is None else marks.certain
+    return sum(next_seq - 1 for log_id, next_seq in used.items() if log_id not in known)

@@ -289,6 +289,10 @@ class Way:
         missing = [subtract([span], stored.get(log_id, [])) for log_id, span in held.items()]
         return bool(held) and not any(missing)
 
+    def has_holes(self, thing: str) -> bool:
+        """Tell whether the API lists later sequences as stored than some that are not."""
+        return any(len(ranges) > 1 or ranges[0][0] > 1 for ranges in self._stored(thing).values())
+
     def knows(self, thing: str) -> bool:
         """Tell whether the cloud has heard of a hub."""
         return any(one["thing"] == thing for one in self.get("/v1/gateways")["gateways"])

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.uplink.sender import BACKLOG_ANSWER_MS
 from firmware_bridge.simulator.oracle import OracleLine, read_lines
 from shared.readings import Medium
-from shared.units import SLOT_MS
+from shared.units import MS_PER_SECOND, SLOT_MS
 from tests.support.way import Way
 
 HUB = "crash-hub"
@@ -21,6 +22,9 @@ END_MS = 1_772_323_200_000
 """2026-03-01T00:00Z: when the simulated history ends."""
 
 DAYS = 4
+OVERDUE_S = 1.5 * BACKLOG_ANSWER_MS / MS_PER_SECOND + 10
+"""A receipt is waited for so long at most; ten seconds for machines that do other work too."""
+
 LIVE_S = 12
 """More than a bucket of the cadence: at least one sample after the last kill is logged."""
 
@@ -70,6 +74,36 @@ def test_kills_of_broker_worker_and_hub_lose_and_double_nothing(tmp_path: Path) 
             (Medium.GAS, "gas_l"),
         ):
             _assert_usage_equals(way, [one for one in must if one.medium is medium], quantity)
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_delays_nothing_beyond_a_receipts_timeout(tmp_path: Path) -> None:
+    """What it had queued is sent again when its receipt is overdue, to the one that is left."""
+    with Way(tmp_path, workers=2) as way:
+        way.start(
+            "meter",
+            "simulate",
+            f"--link=pty:{tmp_path / 'meter'}",
+            "--history-days=1",
+            f"--now-ms={END_MS}",
+            f"--oracle={tmp_path / 'oracle.jsonl'}",
+        )
+        way.until((tmp_path / "meter").exists, "the meter's port is there")
+        way.start_hub(HUB, str(tmp_path / "meter"), uplink_backlog_frames_per_s=8)
+        way.until(lambda: way.count_stored(HUB) > 0, "the backlog begins to arrive")
+        way.pause_worker("ingest-1")
+        way.until(lambda: is_live(tmp_path), "the meter has played its history")
+        assert way.stop("meter") == 0
+        way.until(lambda: way.has_holes(HUB), "the other worker stores what came later")
+
+        way.kill("ingest-1")
+        began_s = time.monotonic()
+        way.until(lambda: way.is_all_stored(HUB), "everything committed is stored")
+
+        assert time.monotonic() - began_s < OVERDUE_S
+        _assert_nothing_doubled_or_altered(
+            way, read_lines((tmp_path / "oracle.jsonl").read_bytes())
+        )
 
 
 def is_live(folder: Path) -> bool:

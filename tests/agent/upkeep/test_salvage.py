@@ -10,12 +10,15 @@ import pytest
 from agent.consent import Consent
 from agent.consent_record import read_record
 from agent.database import migrations
+from agent.doctor.history import judge_ids
 from agent.heard import Moment
 from agent.log import Log
+from agent.marks import MARKS_NAME
 from agent.pieces import Piece
 from agent.records import Batch, Departed, DepartureKey, Hole, RunChange, Specimen
 from agent.rows import LogRow
 from agent.sharing import Sharing
+from agent.status import _lost_samples
 from agent.upkeep.opening import open_log
 from agent.upkeep.salvage import Salvage, read_salvage
 from agent.upkeep.sealing import seal
@@ -38,6 +41,7 @@ class World(NamedTuple):
     rows: dict[tuple[bytes, int], LogRow]
     sizes: dict[str, int]
     pages: dict[str, tuple[int, str]]
+    marks: bytes
 
 
 def roots() -> list[str]:
@@ -112,7 +116,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         pages = {name: (page, table) for name, page, table in named if page}
         tables = {table for _, table in pages.values()}
         sizes = {table: size_of(connection, table) for table in tables}
-    return World(path.read_bytes(), rows, sizes, pages)
+    return World(path.read_bytes(), rows, sizes, pages, (path.parent / MARKS_NAME).read_bytes())
 
 
 def size_of(connection: sqlite3.Connection, table: str) -> int:
@@ -260,6 +264,20 @@ def test_a_lost_log_costs_its_rows_and_no_other_meters(tmp_path: Path, world: Wo
 
     assert found.orphans == len(world.rows)
     assert held == [(GAS_METER, [(1, 6)])]
+
+
+def test_a_database_that_says_nothing_is_counted_by_its_marks(tmp_path: Path, world: World) -> None:
+    """The page that lists the tables is gone, and with it all of them: 469 and 60 were used."""
+    (tmp_path / MARKS_NAME).write_bytes(world.marks)
+
+    log, found = open_rotten(world, tmp_path, SCHEMA)
+
+    lost = _lost_samples(log)
+    told = judge_ids(found, None).finding
+    log.close()
+    assert (found.rows, found.lost, found.orphans, found.unread) == (0, 0, 0, 469 + 60)
+    assert lost == 469 + 60
+    assert "nothing of it could be read; by the marks beside it 529 samples were in it" in told
 
 
 def test_a_database_whose_rows_are_all_lost_declares_all_of_them(
