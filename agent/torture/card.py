@@ -88,6 +88,14 @@ def come_from_later(database: Path, readable_from: int) -> None:
         disk.execute("COMMIT")
 
 
+def name_schema(database: Path, name: str) -> str:
+    """Give the schema of a cloud's database another name; return the one it had."""
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as store:
+        (had,) = store.execute("SELECT version_num FROM alembic_version").fetchone()
+        store.execute("UPDATE alembic_version SET version_num = ?", (name,))
+    return str(had)
+
+
 def _rows_of_blocks(disk: sqlite3.Connection) -> list[tuple[int, LogRow]] | None:
     """Unpack every block; None where one is damaged or thinned, or something is declared lost."""
     (lost,) = disk.execute("SELECT count(*) FROM damaged_ranges").fetchone()

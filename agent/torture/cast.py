@@ -8,15 +8,18 @@ import json
 import os
 import socket
 import sqlite3
+import ssl
 import subprocess
 import threading
 import time
 import urllib.error
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from agent.demo.processes import START_S, hearthlink, run_hearthlink
 from agent.demo.stage import HOST, SIMULATED_ZONE, Stage, find_mosquitto
+from agent.torture.again import deliver, stored_frames
 from agent.torture.relay import Relay
 from agent.torture.troupe import Troupe
 from shared.errors import OperatorError
@@ -61,6 +64,11 @@ class Cast(Stage):
         if self._relay is None:
             raise OperatorError("the relay is not there yet")
         return self._relay
+
+    @property
+    def cloud_database(self) -> Path:
+        """Where the cloud keeps everything."""
+        return self.state / "cloud" / "cloud.db"
 
     def end_meter(self) -> None:
         """Let the meter stop where it is."""
@@ -138,6 +146,14 @@ class Cast(Stage):
         )
         if done.returncode:
             raise OperatorError(f"hearthlink {' '.join(words)}: {done.stderr.strip()}")
+
+    def deliver_again(self, draw: Random) -> None:
+        """Let frames that are stored arrive once more, twice each and in any order."""
+        things = self.state / "fleet" / "things"
+        tls = ssl.create_default_context(cafile=self.state / "fleet" / "ca.crt")
+        tls.load_cert_chain(things / f"{THING}.crt", things / f"{THING}.key")
+        frames = stored_frames(self.cloud_database, draw)
+        deliver(THING, "localhost", self.chosen.broker_port, tls, frames)
 
     def ended(self) -> list[str]:
         """List the processes that have ended by themselves."""
@@ -229,7 +245,7 @@ class Cast(Stage):
         return {f"HEARTHLINK_{key.upper()}": str(value) for key, value in settings.items()}
 
     def _can_write(self) -> bool:
-        path = self.state / "cloud" / "cloud.db"
+        path = self.cloud_database
         database = sqlite3.connect(path, timeout=WRITE_TRY_S, isolation_level=None)
         try:
             database.execute("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""A small TCP relay before the broker: the link that is cut, stalls, is slow, or loses connections.
+"""A small TCP relay before the broker: the link that is cut, stalls, is slow, loses or tears.
 
 It moves bytes and reads none. It runs on a loop in a thread of its own, until closed.
 """
@@ -10,9 +10,15 @@ import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from enum import Enum
+from random import Random
 from typing import Any
 
 CHUNK_BYTES = 16_384
+LOST = 0.3
+RETRANSMIT_S = 0.2
+"""Linux sends again after 200 ms at first, and each time doubles it."""
+
+MOST_DOUBLINGS = 3
 POLL_S = 0.02
 
 
@@ -26,6 +32,10 @@ class Link(Enum):
     """Connections stand, and no byte arrives."""
     SLOW = "slow"
     """Every byte is late."""
+    LOSSY = "lossy"
+    """Some pieces are lost: they come as late as TCP sends them again, and all behind them too."""
+    TORN = "torn"
+    """The first half of a piece arrives, and then the connection is gone."""
 
 
 class Relay:
@@ -35,6 +45,9 @@ class Relay:
         self._target_port = target_port
         self._link = Link.UP
         self._delay_s = 0.0
+        self._draw = Random(target_port)  # noqa: S311  # spreads losses, guards no secret
+        self.struck = 0
+        """Pieces that were lost or torn."""
         self._writers: set[asyncio.StreamWriter] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -92,6 +105,13 @@ class Relay:
                 await asyncio.sleep(self._delay_s)
                 while self._link is Link.HALF_OPEN:  # noqa: ASYNC110  # changed by a person's hand
                     await asyncio.sleep(POLL_S)
+                if self._link is Link.TORN:
+                    self.struck += 1
+                    writer.write(piece[: len(piece) // 2])
+                    break
+                if self._link is Link.LOSSY and self._draw.random() < LOST:
+                    self.struck += 1
+                    await asyncio.sleep(RETRANSMIT_S * 2 ** self._draw.randint(0, MOST_DOUBLINGS))
                 writer.write(piece)
                 await writer.drain()
         writer.transport.abort()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from random import Random
 
 from agent.database import READABLE_FROM
-from agent.torture.card import LATER_SCHEMA, age, come_from_later
+from agent.torture.card import LATER_SCHEMA, age, come_from_later, name_schema
 from agent.torture.cast import THING, WORKERS, Cast
 from agent.torture.evidence import Evidence
 from agent.torture.relay import Link
@@ -18,6 +18,9 @@ CLOUD = ("api", *WORKERS)
 OUTAGE_S = (0.1, 2.0)
 """How long most faults last: long enough for several commits, short enough for hundreds."""
 
+
+STRUCK_S_MAX = 30.0
+"""A hub that was away comes back within so long."""
 
 PAGE_BYTES = 4_096
 """With no room for more than a page nothing at all can be committed."""
@@ -105,6 +108,26 @@ def _link(link: Link, delay_s: float = 0.0) -> Strike:
     return strike
 
 
+def _struck(link: Link) -> Strike:
+    """Leave a link so until it has struck, which a link that carries nothing could not."""
+
+    def strike(cast: Cast, _evidence: Evidence, draw: Random) -> None:
+        before, until_s = cast.relay.struck, time.monotonic() + STRUCK_S_MAX
+        cast.relay.set(link)
+        _pause(draw)
+        while cast.relay.struck == before:
+            if time.monotonic() > until_s:
+                raise OperatorError(f"the link was {link.value}, and nothing came by")
+            time.sleep(OUTAGE_S[0])
+        cast.relay.set(Link.UP)
+
+    return strike
+
+
+def _deliver_again(cast: Cast, _evidence: Evidence, draw: Random) -> None:
+    cast.deliver_again(draw)
+
+
 def _flapping(cast: Cast, _evidence: Evidence, draw: Random) -> None:
     for _ in range(draw.randint(2, 5)):
         cast.relay.set(Link.DOWN)
@@ -174,6 +197,19 @@ def _copy_cloud_back(cast: Cast, _evidence: Evidence, draw: Random) -> None:
         cast.again(name)
 
 
+def _roll_back_cloud(cast: Cast, _evidence: Evidence, _draw: Random) -> None:
+    """Start the cloud on what a later release has changed: API and workers refuse it."""
+    for name in CLOUD:
+        cast.stop(name)
+    own = name_schema(cast.cloud_database, "later")
+    for name in CLOUD[:2]:
+        if not cast.refuses(name):
+            raise OperatorError(f"{name} ran on a later schema", hint=f"see {cast.state}")
+    name_schema(cast.cloud_database, own)
+    for name in CLOUD:
+        cast.again(name)
+
+
 def _revoke_hub(cast: Cast, _evidence: Evidence, draw: Random) -> None:
     cast.order("fleet", "revoke", THING)
     _pause(draw)
@@ -191,7 +227,9 @@ STRIKES: dict[str, Strike] = {
     "roll-back-hub": _roll_back_hub,
     "restore-cloud": _restore_cloud,
     "copy-cloud-back": _copy_cloud_back,
+    "roll-back-cloud": _roll_back_cloud,
     "revoke-hub": _revoke_hub,
+    "deliver-again": _deliver_again,
     "kill-broker": _killed("broker"),
     "restart-broker-with-its-store": _restart_broker,
     "restart-broker-without-its-store": _wipe_broker,
@@ -206,12 +244,14 @@ STRIKES: dict[str, Strike] = {
     "link-half-open": _link(Link.HALF_OPEN),
     "link-slow": _link(Link.SLOW, 0.2),
     "link-flapping": _flapping,
+    "link-lossy": _struck(Link.LOSSY),
+    "link-torn": _struck(Link.TORN),
 }
 
 NOT_STRUCK = {
     "clock jumps": "a process cannot be given another wall clock without a hook in the product; "
     "the simulation on virtual time jumps every clock",
-    "duplicated and reordered delivery": "that needs a relay that speaks MQTT under TLS; "
+    "receipts that come twice or out of order": "that needs a relay that speaks MQTT under TLS; "
     "the simulation on virtual time does both to every message",
     "read-only disk": "a remount needs root, and root writes past file modes",
     "upgrade of the cloud": "the hub's side cannot make an older store; the simulation restarts "

@@ -8,7 +8,7 @@ import pytest
 
 from agent.database import READABLE_FROM
 from agent.log import Log
-from agent.torture.card import FIRST_SCHEMA, LATER_SCHEMA, age, come_from_later
+from agent.torture.card import FIRST_SCHEMA, LATER_SCHEMA, age, come_from_later, name_schema
 from agent.upkeep import sealing
 from shared.errors import OperatorError
 from tests.support.hubs import append, log_with, rows_every, sound_rows
@@ -65,3 +65,14 @@ def test_a_later_database_is_gone_on_with_only_where_it_says_so(tmp_path: Path) 
     append(log, log.meters[meter_log.meter], rows_every(4, first_seq=4))
     assert len(sound_rows(log, meter_log)) == 7
     log.close()
+
+
+def test_the_clouds_schema_is_named_otherwise_and_back(tmp_path: Path) -> None:
+    """Nothing else in its file is touched."""
+    path = tmp_path / "cloud.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as store:
+        store.execute("CREATE TABLE alembic_version (version_num)")
+        store.execute("INSERT INTO alembic_version VALUES ('0005')")
+
+    assert name_schema(path, "later") == "0005"
+    assert name_schema(path, "0005") == "later"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from agent.torture import relay as relaying
 from agent.torture.relay import Link, Relay
 
 SOON_S = 5.0
@@ -79,6 +80,40 @@ def test_a_link_that_is_down_resets_and_refuses(relay: Relay, listener: socket.s
         _ended(here)
     with pytest.raises(ConnectionError):
         _ended(socket.create_connection(("127.0.0.1", relay.port), timeout=SOON_S))
+    here.close()
+    there.close()
+
+
+def test_a_torn_link_carries_half_a_piece_and_is_gone(
+    relay: Relay, listener: socket.socket
+) -> None:
+    """Whoever reads it has the beginning of a message that never ends."""
+    here, there = connected(relay, listener)
+    relay.set(Link.TORN)
+
+    here.sendall(b"ping")
+
+    assert there.recv(9) == b"pi"
+    with pytest.raises(ConnectionError):
+        _ended(there)
+    assert relay.struck == 1
+    here.close()
+    there.close()
+
+
+def test_a_lossy_link_loses_nothing_in_the_end(
+    relay: Relay, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TCP sends again what was lost: late, whole and in order."""
+    monkeypatch.setattr(relaying, "RETRANSMIT_S", 0.001)
+    monkeypatch.setattr(relaying, "LOST", 1.0)
+    here, there = connected(relay, listener)
+    relay.set(Link.LOSSY)
+
+    here.sendall(b"ping")
+
+    assert there.recv(9) == b"ping"
+    assert relay.struck == 1
     here.close()
     there.close()
 
