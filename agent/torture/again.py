@@ -10,7 +10,8 @@ import ssl
 from pathlib import Path
 from random import Random
 
-from paho.mqtt.client import CallbackAPIVersion, Client, MQTTProtocolVersion
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from shared import topics
 from shared.errors import OperatorError
