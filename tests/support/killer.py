@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from typing import Any
 
 LATEST = 1.1
@@ -76,7 +77,9 @@ class Killer:
         begun.close()
         return process.exitcode != 0
 
-    def _start(self, doing: Callable[..., None], words: tuple[object, ...]) -> Any:
+    def _start(
+        self, doing: Callable[..., None], words: tuple[object, ...]
+    ) -> tuple[ForkServerProcess, Connection]:
         begun, tell = self._context.Pipe(duplex=False)
         process = self._context.Process(target=_begin, args=(tell, doing, words))
         process.start()
