@@ -31,6 +31,7 @@ class Config:
     api_host: str
     api_port: int
     api_token: str
+    installer_token: str
     api_cert: str
     api_key: str
     hub_ca: str
@@ -145,6 +146,12 @@ SETTINGS: tuple[Setting, ...] = (
         "api_token", "", "Bearer token that callers of the API show; the API needs one.", _token
     ),
     Setting(
+        "installer_token",
+        "",
+        "Token that opens the installer's screen (/install) and nothing else; empty: api_token.",
+        _token,
+    ),
+    Setting(
         "api_cert",
         "",
         "Certificate the API serves HTTPS with (PEM); empty: HTTP, for a proxy before it.",
@@ -248,7 +255,7 @@ def load(
         if fault is None and setting.key in required and value == "":
             fault = f"set it here or in {setting.variable}"
         if fault is not None:
-            shown = "…" if setting.key == "api_token" and raw else repr(raw)
+            shown = "…" if setting.key.endswith("_token") and raw else repr(raw)
             faults.append(f"{setting.key} = {shown}: {fault}")
         values[setting.key] = value
     faults += _pair_faults(values)
