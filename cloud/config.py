@@ -38,6 +38,9 @@ class Config:
     report_cert: str
     report_key: str
     fleet_region: str
+    fleet_rule: str
+    fleet_role: str
+    fleet_hook: str
     fleet_dir: str
     claim_host: str
     hub_broker_host: str
@@ -176,6 +179,11 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "AWS region whose IoT Core governs the hubs; empty: our own device service does.",
         _any,
+    ),
+    Setting("fleet_rule", "", "Rule of AWS IoT that takes the hubs' frames.", _any),
+    Setting("fleet_role", "", "ARN of the role that AWS IoT provisions hubs with.", _any),
+    Setting(
+        "fleet_hook", "", "ARN of the Lambda function that judges who becomes which hub.", _any
     ),
     Setting(
         "fleet_dir",
