@@ -46,6 +46,7 @@ class Config:
     hub_broker_host: str
     hub_broker_port: int
     broker_reload: str
+    devices_metrics_port: int
     broker_host: str
     broker_port: int
     broker_ca: str
@@ -212,6 +213,12 @@ SETTINGS: tuple[Setting, ...] = (
         "Command that has the broker read its revocation list; empty: SIGHUP to the process of "
         "mosquitto.pid in fleet_dir.",
         _any,
+    ),
+    Setting(
+        "devices_metrics_port",
+        0,
+        "Port on loopback where 'cloud devices' shows its counters to Prometheus; 0: nowhere.",
+        _between(0, 65_535),
     ),
     Setting("broker_host", "", "MQTT broker; empty runs the API without live power.", _any),
     Setting("broker_port", 8883, "Port of the broker.", _between(1, 65_535)),
