@@ -199,7 +199,7 @@ def test_how_to_page_is_carried_out(
 
     said = {line: terminal.say(*shlex.split(line)[2:]) for line in lines}
 
-    assert len(lines) == 11
+    assert len(lines) == 16
     assert "CANCELED" in said["hearthlink fleet jobs rotate-1 --cancel"]
     assert "hub-1 at " in said["hearthlink fleet report --verify report.json"]
 
