@@ -4,15 +4,13 @@ moto has no provisioning templates and no provisioning claims; both are played h
 claim with a certificate that moto makes.
 """
 
-import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3  # type: ignore[import-untyped]  # it ships no types
 import moto
 import pytest
-from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # as above
+from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # it ships no types
 
 from agent.provision.tickets import read_ticket
 from cloud.config import Config
@@ -25,16 +23,15 @@ from cloud.registry.port import Admission, Ticket
 from shared.clock import DrivenClock
 from shared.enrolment import RedeemAnswer
 from shared.errors import BadInputError, OperatorError
+from tests.support.aws import REGION, client, iot_client
 from tests.support.cloud import START_MS, config_in, database_in
 
-REGION = "eu-west-2"
 AWS_SETTINGS = {
     "fleet_region": REGION,
     "fleet_rule": "hearthlink_frames",
     "fleet_role": "arn:aws:iam::123456789012:role/hearthlink-provisioning",
     "fleet_hook": "arn:aws:lambda:eu-west-2:123456789012:function:hearthlink-hook",
 }
-SECRETS = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
 
 
 class Door:
@@ -54,31 +51,9 @@ class Door:
         own = SelfHostedAdmission(self.config, self.database, self.clock)
         self.admission: Admission = own
         if iot is not None:
-            data = boto3.client("iot-data", region_name=REGION, **SECRETS)
+            data = client("iot-data")
             registry = AwsRegistry(REGION, self.clock, iot=iot, iot_data=data)
             self.admission = AwsAdmission(self.config, registry, own)
-
-
-def _played_by_hand(iot: Any) -> Any:
-    """Give moto's client the two calls that moto does not have."""
-    templates: set[str] = set()
-
-    def create_provisioning_template(**request: Any) -> dict[str, Any]:
-        if request["templateName"] in templates:
-            error = {"Error": {"Code": "ResourceAlreadyExistsException"}}
-            raise ClientError(error, "CreateProvisioningTemplate")
-        templates.add(request["templateName"])
-        return {}
-
-    def create_provisioning_claim(**request: Any) -> dict[str, Any]:
-        assert request["templateName"] in templates
-        made = iot.create_keys_and_certificate(setAsActive=True)
-        expires = dt.datetime.fromtimestamp(START_MS // 1000 + 300, dt.UTC)
-        return {**made, "expiration": expires}
-
-    iot.create_provisioning_template = create_provisioning_template
-    iot.create_provisioning_claim = create_provisioning_claim
-    return iot
 
 
 @pytest.fixture(name="door", params=["self-hosted", "aws"])
@@ -89,7 +64,7 @@ def _door(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Door]:
         door.database.close()
         return
     with moto.mock_aws():
-        door = Door(tmp_path, _played_by_hand(boto3.client("iot", region_name=REGION, **SECRETS)))
+        door = Door(tmp_path, iot_client(START_MS))
         yield door
         door.database.close()
 
@@ -165,7 +140,7 @@ def test_revoked_hub_is_shut_out_once(door: Door) -> None:
 def test_revoked_hub_has_no_certificate_at_aws(tmp_path: Path) -> None:
     """They are revoked and taken off; the operator is told how many."""
     with moto.mock_aws():
-        iot = boto3.client("iot", region_name=REGION, **SECRETS)
+        iot = client("iot")
         door = Door(tmp_path, iot)
         iot.create_thing(thingName="hub-1")
         made = iot.create_keys_and_certificate(setAsActive=True)
@@ -182,7 +157,7 @@ def test_revoked_hub_has_no_certificate_at_aws(tmp_path: Path) -> None:
 def test_aws_that_does_not_answer_shuts_the_hub_out_here(tmp_path: Path) -> None:
     """What is ours is done all the same, and the operator is told to do it again."""
     with moto.mock_aws():
-        iot = boto3.client("iot", region_name=REGION, **SECRETS)
+        iot = client("iot")
         door = Door(tmp_path, iot)
 
         def refuse(**_request: Any) -> None:
