@@ -278,7 +278,7 @@ async def serve(config: Config) -> bool:
     )
     stop = asyncio.Event()
     restarting.stop = stop.set
-    assembly.governance.page = listener.getsockname()[:2]
+    assembly.governance.page = assembly.report.page = listener.getsockname()[:2]
     loop = asyncio.get_running_loop()
     # Names are looked up and brokers connected to here; each thread brings a memory arena.
     loop.set_default_executor(ThreadPoolExecutor(max_workers=2, thread_name_prefix="links"))

@@ -10,6 +10,7 @@ from agent.hub import Hub
 from agent.status import read_home_inputs
 from agent.uplink.junction import Junction
 from agent.uplink.port import Channel, Connected, Disconnected, Event
+from agent.watchdog import page_answers
 from agent.wear import days_left
 from shared.shadows import MAX_SHADOW_BYTES, HubHealth, MeterHealth
 from shared.units import MS_PER_HOUR, MS_PER_SECOND
@@ -25,7 +26,7 @@ MAX_PROBLEMS = 8
 
 
 class HealthReport:
-    """Watches one hub; `run` is its task. `read_expiry` tells when the certificate ends."""
+    """Watches one hub; `run` is its task. `page` is where the hub's own page listens."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -34,6 +35,9 @@ class HealthReport:
         self._told_ms = 0
         self._wake = asyncio.Event()
         self.certificate_expires_ms: int | None = None
+        self.page: tuple[str, int] | None = None
+        self._page_answers: bool | None = None
+        self._page_asked_ms: int | None = None
 
     def attach(self, junction: Junction) -> None:
         """Hear of connections."""
@@ -42,6 +46,7 @@ class HealthReport:
     async def run(self) -> None:
         """Report what is due, for ever."""
         while True:
+            await self._ask_page()
             self.report_due()
             self._wake.clear()
             try:
@@ -59,7 +64,7 @@ class HealthReport:
         since_ms = now_ms - self._told_ms
         if self._told is not None and since_ms < LEAST_PAUSE_MS:
             return False
-        health = read_health(self._hub, self.certificate_expires_ms)
+        health = read_health(self._hub, self.certificate_expires_ms, self._page_answers)
         is_same = self._told is not None and _gist(health) == _gist(self._told)
         if is_same and since_ms < REPORT_EVERY_MS:
             return False
@@ -67,6 +72,14 @@ class HealthReport:
             return False
         self._told, self._told_ms = health, now_ms
         return True
+
+    async def _ask_page(self) -> None:
+        """Ask the hub's own page, once a minute; where there is none nothing is known of it."""
+        now_ms = self._hub.machine.monotonic_ms()
+        is_due = self._page_asked_ms is None or now_ms - self._page_asked_ms >= LEAST_PAUSE_MS
+        if self.page is not None and is_due:
+            self._page_asked_ms = now_ms
+            self._page_answers = await page_answers(*self.page)
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, Connected):
@@ -76,7 +89,9 @@ class HealthReport:
             self._is_connected = False
 
 
-def read_health(hub: Hub, certificate_expires_ms: int | None) -> HubHealth:
+def read_health(
+    hub: Hub, certificate_expires_ms: int | None, is_page_heard: bool | None = None
+) -> HubHealth:
     """Read one instant of the hub's health."""
     believed = hub.ledger.at(hub.boot, hub.clock.monotonic_ms())
     inputs = read_home_inputs(hub)
@@ -92,6 +107,7 @@ def read_health(hub: Hub, certificate_expires_ms: int | None) -> HubHealth:
         certificate_expires_ms=certificate_expires_ms,
         card_life_days=None if left is None else int(left),
         slot=hub.slot,
+        page_answers=is_page_heard,
         meters=[
             MeterHealth(
                 meter,
@@ -121,6 +137,7 @@ def _gist(health: HubHealth) -> tuple[object, ...]:
         health.clock_source,
         health.certificate_expires_ms,
         health.slot,
+        health.page_answers,
         sorted((one.meter, one.medium, one.protocol) for one in health.meters),
         sorted(problem.partition(":")[0] for problem in health.problems),
     )

@@ -75,6 +75,7 @@ def _hub_state(hub: Hub) -> HubState:
         is_choice_lost=hub.sharing.is_choice_lost,
         is_limited=hub.consent.now is not hub.consent.chosen,
         disconnect_reason=session.state.disconnect_reason if session else "",
+        clone_seen_ms=session.state.clone_seen_ms if session else 0,
     )
 
 

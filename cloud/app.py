@@ -19,6 +19,7 @@ from cloud.costs import endpoints as costs
 from cloud.db import Database
 from cloud.fleet import endpoints as claims
 from cloud.fleet import hubendpoints as fleet
+from cloud.fleet import installer
 from cloud.fleet import jobendpoints as jobs
 from cloud.fleet.desk import ClaimDesk
 from cloud.households.repository import household_of
@@ -73,11 +74,12 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
     )
     desk = ClaimDesk(config, database, clock) if config.fleet_dir else None
     app.state.claim_desk = desk
+    app.state.installer_gate = installer.InstallerGate()
     app.state.hub_door = _hub_door(config, database, clock, desk)
     errors.install(app)
     readings = (health, gateways, consent, meters, dead_letters)
     money = (costs, preview, comparison, prepayment, tariffs, catalogue)
-    for feature in (*readings, *money, hubs, claims, fleet, jobs):
+    for feature in (*readings, *money, hubs, claims, installer, fleet, jobs):
         app.include_router(feature.router)
     return app
 

@@ -182,6 +182,7 @@ def _ingest(config: Config) -> int:
 def _devices(config: Config) -> int:
     from cloud.bootstrap import open_database  # noqa: PLC0415  # only this command loads it
     from cloud.fleet.devices import DeviceService  # noqa: PLC0415  # as above
+    from cloud.fleet.metrics import serving  # noqa: PLC0415  # as above
     from cloud.jobs.requests import JobDesk  # noqa: PLC0415  # as above
     from cloud.shadows.requests import ShadowDesk  # noqa: PLC0415  # as above
 
@@ -195,7 +196,8 @@ def _devices(config: Config) -> int:
         handlers={"shadow": shadows.answer, "jobs": jobs.answer},
         tellers=[shadows.tell, jobs.tell],
     )
-    return _work(service, database)
+    with serving(config.devices_metrics_port, service.metrics):
+        return _work(service, database)
 
 
 def _work(worker: "IngestWorker | DeviceService", database: "Database") -> int:

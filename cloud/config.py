@@ -31,17 +31,22 @@ class Config:
     api_host: str
     api_port: int
     api_token: str
+    installer_token: str
     api_cert: str
     api_key: str
     hub_ca: str
     report_cert: str
     report_key: str
     fleet_region: str
+    fleet_rule: str
+    fleet_role: str
+    fleet_hook: str
     fleet_dir: str
     claim_host: str
     hub_broker_host: str
     hub_broker_port: int
     broker_reload: str
+    devices_metrics_port: int
     broker_host: str
     broker_port: int
     broker_ca: str
@@ -145,6 +150,12 @@ SETTINGS: tuple[Setting, ...] = (
         "api_token", "", "Bearer token that callers of the API show; the API needs one.", _token
     ),
     Setting(
+        "installer_token",
+        "",
+        "Token that opens the installer's screen (/install) and nothing else; empty: api_token.",
+        _token,
+    ),
+    Setting(
         "api_cert",
         "",
         "Certificate the API serves HTTPS with (PEM); empty: HTTP, for a proxy before it.",
@@ -169,6 +180,11 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "AWS region whose IoT Core governs the hubs; empty: our own device service does.",
         _any,
+    ),
+    Setting("fleet_rule", "", "Rule of AWS IoT that takes the hubs' frames.", _any),
+    Setting("fleet_role", "", "ARN of the role that AWS IoT provisions hubs with.", _any),
+    Setting(
+        "fleet_hook", "", "ARN of the Lambda function that judges who becomes which hub.", _any
     ),
     Setting(
         "fleet_dir",
@@ -197,6 +213,12 @@ SETTINGS: tuple[Setting, ...] = (
         "Command that has the broker read its revocation list; empty: SIGHUP to the process of "
         "mosquitto.pid in fleet_dir.",
         _any,
+    ),
+    Setting(
+        "devices_metrics_port",
+        0,
+        "Port on loopback where 'cloud devices' shows its counters to Prometheus; 0: nowhere.",
+        _between(0, 65_535),
     ),
     Setting("broker_host", "", "MQTT broker; empty runs the API without live power.", _any),
     Setting("broker_port", 8883, "Port of the broker.", _between(1, 65_535)),
@@ -248,7 +270,7 @@ def load(
         if fault is None and setting.key in required and value == "":
             fault = f"set it here or in {setting.variable}"
         if fault is not None:
-            shown = "…" if setting.key == "api_token" and raw else repr(raw)
+            shown = "…" if setting.key.endswith("_token") and raw else repr(raw)
             faults.append(f"{setting.key} = {shown}: {fault}")
         values[setting.key] = value
     faults += _pair_faults(values)

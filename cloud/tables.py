@@ -58,6 +58,7 @@ hubs = Table(
     Column("store_renewals", BigInteger, nullable=False, server_default="0"),
     Column("store_renewed_at_ms", BigInteger, nullable=False, server_default="0"),
     Column("consent", String(16), nullable=False, server_default=""),
+    Column("runs", LargeBinary),
 )
 
 revocations = Table(

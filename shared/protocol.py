@@ -47,7 +47,8 @@ class Hello(msgspec.Struct, frozen=True, omit_defaults=True):
     `hello_id` is new each time and comes back in those receipts. `store_id` and `receipt_revision`
     are those of the newest receipt the hub has taken: a cloud that gave fewer was put back from a
     copy. `consent` is the granularity the hub enforces, and `consent_lifted` the revision of the
-    newest `ConsentLimit` that the household has lifted there.
+    newest `ConsentLimit` that the household has lifted there. `run_id` is new with each start of
+    the hub's program: two that take turns are two hubs with one identity.
     """
 
     agent_version: str
@@ -58,6 +59,7 @@ class Hello(msgspec.Struct, frozen=True, omit_defaults=True):
     receipt_revision: Int64 = 0
     consent: str = ""
     consent_lifted: Int64 = 0
+    run_id: str = ""
 
 
 class ConsentLimit(msgspec.Struct, frozen=True):
@@ -81,7 +83,8 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     empty `log_id` carries only the time, the window and the consent. No `consent`: no limit.
     `answers` is the `hello_id` of the hello that this receipt answers, empty where it answers
     frames: only from the answer to a hello, whose round trip the hub has measured, can the hub tell
-    the time.
+    the time. `clone_seen_ms` is when the cloud last saw a second hub with this identity, 0 where it
+    has not within a day.
     """
 
     store_id: str
@@ -93,6 +96,7 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     cloud_time_ms: Int64
     answers: str = ""
     consent: ConsentLimit | None = None
+    clone_seen_ms: Int64 = 0
 
 
 class Status(msgspec.Struct, frozen=True):

@@ -26,6 +26,7 @@ from agent.doctor.check import Check, Result
 from agent.doctor.guard import guard
 from agent.doctor.reading import open_database, read_choice, read_consent, read_fact
 from agent.floor import KnownTime
+from agent.uplink.store import CLONE_FACT, read_clone_ms
 from shared.clock import Clock
 from shared.errors import OperatorError
 from shared.readings import Medium
@@ -210,6 +211,12 @@ def check_household(
             return Check(household.DEPARTURES, Result.ABSENT, "nothing yet: there is no database")
         return household.judge_departures(read_totals(connection, clock.utc_ms() // MS_PER_DAY))
 
+    def clone() -> Check:
+        if connection is None:
+            return Check(household.CLONE, Result.ABSENT, "nothing yet: there is no database")
+        seen_ms = read_clone_ms(read_fact(connection, CLONE_FACT))
+        return household.judge_clone(seen_ms, clock.utc_ms())
+
     def tariff(medium: Medium) -> Check:
         return household.check_tariff(connection, config, clock, medium)
 
@@ -217,6 +224,7 @@ def check_household(
     return [
         guard("consent", consent),
         guard(household.DEPARTURES, departures),
+        guard(household.CLONE, clone),
         guard("power cut", lambda: household.judge_commit_window(window_s)),
         guard("tariff electricity", lambda: tariff(Medium.ELECTRICITY)),
         guard("tariff gas", lambda: tariff(Medium.GAS)),

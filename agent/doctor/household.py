@@ -14,8 +14,9 @@ from shared.clock import Clock
 from shared.consent import Granularity, narrowest
 from shared.readings import Medium
 from shared.tariffs import Tariff, decode_tariff, version_on
-from shared.units import MS_PER_MINUTE, MS_PER_SECOND
+from shared.units import MS_PER_DAY, MS_PER_MINUTE, MS_PER_SECOND
 
+CLONE = "one identity"
 DEPARTURES = "departures"
 
 CONSENT_WORDS = {
@@ -62,6 +63,16 @@ def judge_departures(today: LeftTotals) -> Check:
     sent = format_count(today.samples, "reading")
     finding = f"today {sent} left, {today.withheld:,} were held back, {today.live:,} left live"
     return Check(DEPARTURES, Result.OK, f"{finding}; hearthlink log sent lists every day")
+
+
+def judge_clone(seen_ms: int, now_ms: int) -> Check:
+    """Say whether the cloud saw a second hub with this one's identity within a day."""
+    if not seen_ms or now_ms - seen_ms > MS_PER_DAY:
+        return Check(CLONE, Result.OK, "the cloud has seen no other hub with this identity")
+    ago = format_span(max(0, now_ms - seen_ms))
+    finding = f"another hub uses this one's identity: seen {ago} ago; readings are safe on both"
+    fix = "run only one copy of the card; on the other: hearthlink wipe, then provision it anew"
+    return Check(CLONE, Result.FAULT, finding, fix)
 
 
 def judge_commit_window(window_s: float) -> Check:

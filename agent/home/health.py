@@ -9,7 +9,7 @@ from agent.home.power import is_silent
 from agent.home.words import format_age, format_clock, format_count, format_span
 from shared.protocol import BACKLOG_AGE_MS
 from shared.readings import Medium
-from shared.units import MS_PER_SECOND
+from shared.units import MS_PER_DAY, MS_PER_SECOND
 
 MAX_REASONS_SHOWN = 12
 """Reasons are few by design; a page must not grow with a bug that invents them."""
@@ -65,8 +65,17 @@ def view_health(inputs: HomeInputs) -> list[HealthLine]:
     if hub.held_ranges:
         text = f"{format_count(hub.held_ranges, 'range')} refused by the cloud, kept here"
         lines.append(HealthLine("Held", "fault", text, "Run: hearthlink doctor"))
-    lines += _given_up(hub)
+    lines += [*_clone_lines(hub, inputs.now_ms), *_given_up(hub)]
     return lines
+
+
+def _clone_lines(hub: HubState, now_ms: int) -> list[HealthLine]:
+    """Say that another hub goes by this one's name: only a copy of its card can."""
+    if not hub.clone_seen_ms or now_ms - hub.clone_seen_ms > MS_PER_DAY:
+        return []
+    text = f"another hub uses this one's identity, seen {format_age(now_ms - hub.clone_seen_ms)}"
+    hint = "Was its card copied? Run one of the two only, and provision the other anew"
+    return [HealthLine("Clone", "fault", text, hint)]
 
 
 def _given_up(hub: HubState) -> list[HealthLine]:

@@ -43,7 +43,8 @@ class HubState:
     home, `chosen_granularity` what the household allowed, and `is_limited` that the cloud allows
     less; `is_choice_lost` that nobody knows what it allowed; `disconnect_reason` says why there is
     no connection; `thinned_samples` were given up to make room, `lost_samples` to a damaged
-    database; of `untimed_samples` nobody will ever know when they were taken.
+    database; of `untimed_samples` nobody will ever know when they were taken; `clone_seen_ms` is
+    when the cloud last saw a second hub with this identity, 0 for never.
     """
 
     cloud_configured: bool
@@ -64,6 +65,7 @@ class HubState:
     is_limited: bool = False
     is_choice_lost: bool = False
     disconnect_reason: str = ""
+    clone_seen_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

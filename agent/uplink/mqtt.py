@@ -5,7 +5,9 @@ paho runs its own network thread; every callback is handed to the event loop and
 
 import asyncio
 import contextlib
+import random
 import secrets
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +17,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.uplink.access import CloudAccess
 from agent.uplink.lanes import Lanes, judge_puback, qos_of
+from agent.uplink.pacing import MAX_DOUBLINGS
 from agent.uplink.port import Channel, Connected, Disconnected, Event
 from shared import topics
 from shared.protocol import Status, encode_message
@@ -24,6 +27,13 @@ KEEPALIVE_S = 30
 
 RECONNECT_S_MIN = 1
 RECONNECT_S_MAX = 60
+SETTLED_S = 600
+"""A connection that ends sooner did not last: a clone under the same name takes it over again and
+again, and each of the two shall have its turn of a minute, not of a second."""
+
+FREE_LOSSES = 2
+"""A broker that is restarted, or a cable that is pulled, is nobody's clone."""
+
 MAX_QUEUED_MESSAGES = 64
 """paho's own queue: the session keeps far fewer frames in flight."""
 
@@ -40,6 +50,8 @@ class MqttUplink:
         self._deliver: Callable[[Event], None] = lambda _event: None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sent: dict[int, Channel] = {}
+        self._connected_s = 0.0
+        self._losses = 0
         self._client = self._make_client()
         self._lanes = Lanes(thing, access.frames_prefix)
 
@@ -109,6 +121,8 @@ class MqttUplink:
         if reason.is_failure:
             self._tell(Disconnected(f"the broker refused the connection: {reason}"))
             return
+        client.reconnect_delay_set(RECONNECT_S_MIN, RECONNECT_S_MAX)
+        self._connected_s = time.monotonic()
         client.subscribe([(topic, 1) for topic in self._lanes.filters])
         self._say_status(online=True)
 
@@ -121,9 +135,20 @@ class MqttUplink:
         self._tell(Disconnected(f"no broker answers at {address}, or TLS failed"))
 
     def _on_disconnect(
-        self, _client: Client, _userdata: Any, _flags: Any, reason: ReasonCode, _props: Any
+        self, client: Client, _userdata: Any, _flags: Any, reason: ReasonCode, _props: Any
     ) -> None:
+        # paho does not tell a connection that was taken over from one that was lost.
+        self._space_out(client)
         self._tell(Disconnected(f"the connection ended: {reason}"))
+
+    def _space_out(self, client: Client) -> None:
+        """Wait twice as long as the last time where connections do not last, a minute or so."""
+        has_lasted = time.monotonic() - self._connected_s >= SETTLED_S
+        self._losses = 0 if has_lasted else min(self._losses + 1, MAX_DOUBLINGS)
+        if self._losses > FREE_LOSSES:
+            pause_s = min(RECONNECT_S_MAX, RECONNECT_S_MIN << (self._losses - FREE_LOSSES))
+            drawn_s = round(pause_s * random.uniform(1, 1.5))  # noqa: S311 (spreads, guards nothing)
+            client.reconnect_delay_set(drawn_s, 2 * RECONNECT_S_MAX)
 
     def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
         arrived = self._lanes.arrived(message.topic, bytes(message.payload))

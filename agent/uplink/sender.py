@@ -82,6 +82,7 @@ class SessionState:
     messages_dropped: int = 0
     database_errors: int = 0
     rewound_meters: list[str] = field(default_factory=list)
+    clone_seen_ms: int = 0
 
 
 class Sender:

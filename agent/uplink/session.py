@@ -26,7 +26,13 @@ from agent.uplink.sender import (
     SessionRules,
     SessionState,
 )
-from agent.uplink.store import REVISION_FACT, STORE_FACT, KnownStore
+from agent.uplink.store import (
+    CLONE_FACT,
+    REVISION_FACT,
+    STORE_FACT,
+    KnownStore,
+    read_clone_ms,
+)
 from shared.errors import BadInputError
 from shared.frames import FRAME_VERSION, MAX_SEQ
 from shared.protocol import (
@@ -78,16 +84,18 @@ class Session:
         self._changed_logs: set[int] = set()
         self._store = KnownStore(log.fact(STORE_FACT), log.fact(REVISION_FACT))
         self._kept_revision = self._store.revision
+        self._kept_clone_ms = read_clone_ms(log.fact(CLONE_FACT))
         self._wants_hello = False
         self._window_frames = 1
         self._hello_sent_ms: int | None = None
         self._hello_id = ""
+        self._run_id = secrets.token_hex(8)
         self._asked = Asked()
         self.is_answered = False
         """Whether the cloud has answered the hello of this connection."""
         self._not_before_ms = 0
         self._jitter = random.Random()  # noqa: S311 (spreads load, guards no secret)
-        self.state = SessionState()
+        self.state = SessionState(clone_seen_ms=self._kept_clone_ms)
         self.progress = Progress()
         self._progress_noted_ms = 0
         self._sender = Sender(log, uplink, rules, hooks, self.state)
@@ -199,11 +207,15 @@ class Session:
         return self._store.store_id
 
     def take_facts(self) -> dict[str, bytes]:
-        """Hand over the highest revision taken, where it has risen since last asked."""
-        if self._store.revision == self._kept_revision:
-            return {}
-        self._kept_revision = self._store.revision
-        return {REVISION_FACT: self._store.revision_fact()}
+        """Hand over the highest revision taken, and a clone's sighting, where they have changed."""
+        facts = {}
+        if self._store.revision != self._kept_revision:
+            self._kept_revision = self._store.revision
+            facts[REVISION_FACT] = self._store.revision_fact()
+        if self.state.clone_seen_ms != self._kept_clone_ms:
+            self._kept_clone_ms = self.state.clone_seen_ms
+            facts[CLONE_FACT] = str(self._kept_clone_ms).encode()
+        return facts
 
     async def _take_events(self, wait_s: float) -> None:
         # An event that waits already is taken without a pause: let the others have their turn.
@@ -270,6 +282,8 @@ class Session:
         is_answer = self._hello_id != "" and receipt.answers == self._hello_id
         self._asked.hear(receipt)
         self._obey(receipt.consent)
+        if is_answer or self._store.is_newest(receipt):
+            self.state.clone_seen_ms = receipt.clone_seen_ms
         if is_answer and self._hello_sent_ms is not None:
             self._hello_id, self.is_answered = "", True
             self._hooks.on_cloud_time(receipt.cloud_time_ms, now_ms - self._hello_sent_ms)
@@ -373,6 +387,7 @@ class Session:
             receipt_revision=self._store.revision,
             consent=granularity,
             consent_lifted=lifted,
+            run_id=self._run_id,
         )
         if self._uplink.publish(Channel.HELLO, encode_message(hello)):
             self._hello_sent_ms, self._wants_hello = now_ms, False

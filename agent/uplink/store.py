@@ -8,6 +8,8 @@ from shared.protocol import Receipt
 
 STORE_FACT = "store_id"
 REVISION_FACT = "receipt_revision"
+CLONE_FACT = "clone_seen_ms"
+"""When the cloud last saw a second hub with this one's identity, 0 for never."""
 
 
 class KnownStore:
@@ -45,3 +47,9 @@ class KnownStore:
     def revision_fact(self) -> bytes:
         """Write the revision for the database, with the store that it is of."""
         return f"{self.revision} {self.store_id}".encode()
+
+
+def read_clone_ms(fact: bytes | None) -> int:
+    """Read when a clone was last seen; 0 where never."""
+    text = (fact or b"").decode()
+    return int(text) if text.isdecimal() else 0

@@ -5,9 +5,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cloud.fleet.console import Painter, hub_text, hubs_text, job_text, jobs_text, report_text
+from cloud.fleet.console import (
+    Painter,
+    hub_text,
+    hubs_text,
+    job_text,
+    jobs_text,
+    report_text,
+    settings_text,
+)
 from cloud.jobs.rollout import STAGES
 from shared.jobs import Operation
+from shared.shadows import RemoteSettings
 
 Report = dict[str, Any]
 Actions = Any
@@ -33,6 +42,7 @@ def add_actions(actions: Actions, add: Add) -> None:
     jobs.add_argument("--resume", action="store_true", help="let a halted job go on")
     jobs.add_argument("--retry", action="store_true", help="with --resume: try what failed again")
     jobs.set_defaults(action=_jobs, text=_jobs_text)
+    _add_settings(actions, add)
     _add_rollout(actions, add)
     _add_report(actions, add)
     handover = add(actions, "handover", "give a hub to a new household, from now on")
@@ -47,6 +57,29 @@ def add_actions(actions: Actions, add: Add) -> None:
         help="time zone of its days",
     )
     handover.set_defaults(action=_handover)
+
+
+def _add_settings(actions: Actions, add: Add) -> None:
+    settings = add(actions, "settings", "show, set or clear what hubs are asked to set")
+    settings.add_argument("thing", nargs="*", metavar="THING", help="a hub's name, or several")
+    settings.add_argument("--all", action="store_true", help="every hub that is not revoked")
+    settings.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help="ask for this setting; repeatable",
+    )
+    settings.add_argument(
+        "--unset",
+        action="append",
+        default=[],
+        choices=RemoteSettings.__struct_fields__,
+        metavar="NAME",
+        help="ask for it no longer: the hub's own file decides; repeatable",
+    )
+    settings.add_argument("--clear", action="store_true", help="ask for none any more")
+    settings.set_defaults(action=_settings, text=settings_text)
 
 
 def _add_rollout(actions: Actions, add: Add) -> None:
@@ -125,6 +158,12 @@ def _jobs(options: argparse.Namespace) -> Report:
     from cloud.fleet import governing  # noqa: PLC0415  # as above
 
     return governing.jobs(options)
+
+
+def _settings(options: argparse.Namespace) -> Report:
+    from cloud.fleet import asking  # noqa: PLC0415  # as above
+
+    return asking.settings(options)
 
 
 def _rollout(options: argparse.Namespace) -> Report:

@@ -122,6 +122,12 @@ def find_claim(connection: Connection, claim_id: str) -> ClaimRow | None:
     return _locked(connection, claims.c.claim_id == claim_id)
 
 
+def look_up_claim(connection: Connection, claim_id: str) -> ClaimRow | None:
+    """Find a claim by its name, to look at only."""
+    row = connection.execute(select(*_COLUMNS).where(claims.c.claim_id == claim_id)).one_or_none()
+    return None if row is None else ClaimRow(*row)
+
+
 def bind_claim(connection: Connection, claim_id: str, key_id: str, pem: str, now_ms: int) -> None:
     """Give a claim to the first key that came with its code."""
     values = {"key_id": key_id, "certificate": pem, "redeemed_at_ms": now_ms}

@@ -81,6 +81,10 @@ def parser() -> argparse.ArgumentParser:
     )
     config.set_defaults(action=_broker_config)
     _add_claim(actions)
+    prepare = _on_database(
+        actions, "prepare", "make what is needed once before the first hub, here or at AWS"
+    )
+    prepare.set_defaults(action=_prepare)
     add_actions(actions, _on_database)
     summaries = {
         "revoke": "no longer hear a hub, from now on, nor let it connect",
@@ -105,7 +109,10 @@ def _add_claim(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         help="how long it holds, 60 at most",
     )
     claim.add_argument(
-        "--out", type=Path, metavar="FILE", help="draw the code into this .svg or .png file"
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="draw the code into this .svg or .png file; at AWS, write the claim here",
     )
     claim.set_defaults(action=_claim)
 
@@ -184,6 +191,12 @@ def _claim(options: argparse.Namespace) -> Report:
     from cloud.fleet import commands  # noqa: PLC0415  # only these actions load the database
 
     return commands.claim(options)
+
+
+def _prepare(options: argparse.Namespace) -> Report:
+    from cloud.fleet import commands  # noqa: PLC0415  # as above
+
+    return commands.prepare(options)
 
 
 def _revoke(options: argparse.Namespace) -> Report:

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -10,13 +11,12 @@ from cloud.bootstrap import open_database
 from cloud.config import Config, load
 from cloud.db import Database
 from cloud.fleet import qr
-from cloud.fleet.desk import ClaimDesk
-from cloud.fleet.exclusion import restore_hub, revoke_hub
-from cloud.households.repository import DEFAULT_HOUSEHOLD
-from cloud.scope import Scope
+from cloud.fleet.admission import open_admission
+from cloud.fleet.exclusion import restore_hub
 from cloud.times import format_utc
 from shared.claims import grouped
 from shared.clock import SystemClock
+from shared.errors import OperatorError
 
 Report = dict[str, object]
 
@@ -29,34 +29,41 @@ class _Cloud(NamedTuple):
 
 def claim(options: argparse.Namespace) -> Report:
     """Make a claim for one hub, and draw it."""
-    with _opened(options.config, ("fleet_dir",)) as cloud:
-        desk = ClaimDesk(cloud.config, cloud.database, cloud.clock)
-        offer = desk.offer(
-            Scope.of(DEFAULT_HOUSEHOLD),
-            thing=options.thing,
-            installer=options.installer,
-            minutes=options.minutes,
-        )
-    if options.out is not None:
-        qr.write_picture(offer.text, options.out)
+    with _opened(options.config) as cloud:
+        if cloud.config.fleet_region and options.out is None:
+            raise OperatorError(
+                "AWS makes a claim with a key, which is nothing to show",
+                hint="--out FILE writes it for the hub's boot partition or 'hearthlink provision'",
+            )
+        ticket = open_admission(*cloud).offer(options.thing, options.installer, options.minutes)
     report: Report = {
-        "thing": offer.row.thing,
-        "claim": offer.row.claim_id,
-        "code": grouped(offer.code),
-        "text": offer.text,
-        "expires_at": format_utc(offer.row.expires_at_ms),
+        "thing": ticket.thing,
+        "claim": ticket.claim,
+        "expires_at": format_utc(ticket.expires_at_ms),
     }
+    if ticket.file:
+        _write_private(options.out, ticket.file)
+        return {**report, "file": str(options.out)}
+    report |= {"code": grouped(ticket.code), "text": ticket.text}
     if options.out is not None:
+        qr.write_picture(ticket.text, options.out)
         report["picture"] = str(options.out)
     else:
-        report["qr"] = qr.terminal_text(offer.text)
+        report["qr"] = qr.terminal_text(ticket.text)
     return report
+
+
+def prepare(options: argparse.Namespace) -> Report:
+    """Make what is needed once before the first hub."""
+    with _opened(options.config) as cloud:
+        made = open_admission(*cloud).prepare()
+    return {"made": made, "where": cloud.config.fleet_region or cloud.config.fleet_dir}
 
 
 def revoke(options: argparse.Namespace) -> Report:
     """Shut a hub out: ingest from now on, the broker once it has read the list."""
     with _opened(options.config) as cloud:
-        done = revoke_hub(*cloud, options.thing)
+        done = open_admission(*cloud).revoke(options.thing)
     return {
         "thing": done.thing,
         "revoked_at": format_utc(done.revoked_at_ms),
@@ -68,6 +75,18 @@ def restore(options: argparse.Namespace) -> Report:
     """Let a hub in again."""
     with _opened(options.config) as cloud:
         return restore_hub(*cloud, options.thing)._asdict()
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """Write what holds a key, for this user alone; raises OperatorError where a file is there."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise OperatorError(
+            f"{path} cannot be written: {error.strerror}", hint="name another"
+        ) from (error)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
 
 
 @contextlib.contextmanager

@@ -115,6 +115,27 @@ def job_text(job: dict[str, Any], painter: Painter) -> str:
     return "\n".join(f"{name:<14} {value}" for name, value in facts.items())
 
 
+def settings_text(report: dict[str, Any], painter: Painter) -> str:
+    """Write what hubs are asked to set as a table, and what was not taken below it."""
+    rows = [
+        (
+            hub["thing"],
+            _pairs(hub["desired"]),
+            _pairs(hub["reported"]),
+            f"refused: {hub['refused']}"
+            if hub["refused"]
+            else "applied"
+            if hub["is_applied"]
+            else "waits for the hub",
+        )
+        for hub in report["hubs"]
+    ]
+    colours = [RED if hub["refused"] else "" if hub["is_applied"] else YELLOW
+               for hub in report["hubs"]]  # fmt: skip
+    shown = table(("HUB", "ASKED", "HOLDS", "STANDS"), rows, painter, colours)
+    return "\n".join([shown, *(painter.paint(one, RED) for one in report["faults"])])
+
+
 def report_text(report: dict[str, Any], painter: Painter) -> str:
     """Write a commissioning report's results."""
     words = {True: "passed", False: "failed", None: "not known"}
@@ -142,6 +163,10 @@ def _clock(hub: dict[str, Any]) -> str:
 
 def _details(job: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in job["status_details"].items())
+
+
+def _pairs(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items()) or "-"
 
 
 def _or_dash(value: object) -> str:

@@ -23,6 +23,7 @@ from cloud.fleet.crl import Standing, read_list
 from cloud.fleet.dispatch import Answers, Dispatcher, Handler
 from cloud.fleet.enrolment import Enrolment
 from cloud.fleet.leases import LEASE_MS, give_up_lease, take_lease
+from cloud.fleet.metrics import copy_of, render
 from cloud.fleet.revocation import Publisher
 from cloud.fleet.sessions import cut_session
 from cloud.households.revocations import all_revoked
@@ -84,6 +85,15 @@ class DeviceService:
         self._warned_at_ms: dict[str, int] = {}
         self.counts: Counter[str] = Counter()
         self.link = BrokerLink(config, NAME, subscriptions(), self.receive)
+
+    def metrics(self) -> bytes:
+        """Write the counters in Prometheus's text format; any thread may call this."""
+        return render(
+            copy_of(self.counts),
+            copy_of(self._dispatcher.counts),
+            is_leading=self.is_leading,
+            queued=self._requests.qsize(),
+        )
 
     @property
     def is_leading(self) -> bool:

@@ -11,17 +11,10 @@ from cloud.db import Database
 from cloud.fleet.authority import Authority
 from cloud.fleet.enrolment import Enrolment
 from cloud.fleet.revocation import Publisher, let_in, shut_out
+from cloud.registry.port import Excluded
 from shared.clock import Clock
 from shared.errors import HearthlinkError
 from shared.topics import check_hub, check_thing
-
-
-class Excluded(NamedTuple):
-    """A hub that was shut out; `broker` says for a person whether the broker knows."""
-
-    thing: str
-    revoked_at_ms: int
-    broker: str
 
 
 class Admitted(NamedTuple):

@@ -33,7 +33,9 @@ MAX_HUB_JOBS = 20
 Report = dict[str, Any]
 
 
-class _Cloud(NamedTuple):
+class Cloud(NamedTuple):
+    """What an action works with."""
+
     config: Config
     database: Database
     clock: SystemClock
@@ -43,7 +45,7 @@ class _Cloud(NamedTuple):
 def list_hubs(options: argparse.Namespace) -> Report:
     """List every hub; with `attention` only those that need somebody."""
     found: list[Report] = []
-    with _opened(options.config) as cloud, cloud.database.reading() as connection:
+    with opened(options.config) as cloud, cloud.database.reading() as connection:
         after = ""
         while page := hubs.list_views(connection, after, PAGE, cloud.clock.utc_ms()):
             found += [one._asdict() for one in page if one.concerns or not options.attention]
@@ -53,7 +55,7 @@ def list_hubs(options: argparse.Namespace) -> Report:
 
 def show(options: argparse.Namespace) -> Report:
     """Show one hub, what it was asked for, and whose it was."""
-    with _opened(options.config) as cloud, cloud.database.reading() as connection:
+    with opened(options.config) as cloud, cloud.database.reading() as connection:
         _, found = hubs.find_view(connection, options.thing, cloud.clock.utc_ms())
         jobs = repository.executions_of_thing(connection, options.thing, MAX_HUB_JOBS)
         tenancies = list_tenancies(connection, HUB, options.thing)
@@ -80,7 +82,7 @@ def show(options: argparse.Namespace) -> Report:
 
 def jobs(options: argparse.Namespace) -> Report:
     """List jobs, or show one, cancel it or let it go on."""
-    with _opened(options.config) as cloud:
+    with opened(options.config) as cloud:
         if not options.job:
             if options.cancel or options.resume:
                 raise OperatorError("no job is named", hint="give its name before the option")
@@ -99,7 +101,7 @@ def rollout(options: argparse.Namespace) -> Report:
     """Begin a job for hubs that are named, or for all of them."""
     if bool(options.thing) == options.all:
         raise OperatorError("which hubs is not said", hint="give --thing, repeatable, or --all")
-    with _opened(options.config) as cloud:
+    with opened(options.config) as cloud:
         expires_at_ms = cloud.clock.utc_ms() + options.days * MS_PER_DAY
         document: dict[str, Any] = {
             "operation": options.operation,
@@ -119,7 +121,7 @@ def report(options: argparse.Namespace) -> Report:
         return _verify(options)
     if not options.thing:
         raise OperatorError("no hub is named", hint="give THING, or --verify FILE")
-    with _opened(options.config) as cloud:
+    with opened(options.config) as cloud:
         seal = reports.seal_of(cloud.config)
         sealed = reports.commission(
             cloud.database, cloud.clock, seal, options.thing, options.installer
@@ -135,7 +137,7 @@ def report(options: argparse.Namespace) -> Report:
 
 def handover(options: argparse.Namespace) -> Report:
     """Give a hub to a new household."""
-    with _opened(options.config) as cloud:
+    with opened(options.config) as cloud:
         done = hand_over_hub(
             cloud.config,
             cloud.database,
@@ -177,11 +179,12 @@ def _read_file(path: Path, bytes_max: int) -> bytes:
 
 
 @contextlib.contextmanager
-def _opened(path: Path | None) -> Iterator[_Cloud]:
+def opened(path: Path | None) -> Iterator[Cloud]:
+    """Open the configured cloud for an action, and close it after."""
     clock = SystemClock()
     config = load(path)
     database = open_database(config, clock)
     try:
-        yield _Cloud(config, database, clock, open_registry(config, database, clock))
+        yield Cloud(config, database, clock, open_registry(config, database, clock))
     finally:
         database.close()

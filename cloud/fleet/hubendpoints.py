@@ -10,7 +10,8 @@ from cloud.answers import JSON, reply
 from cloud.auth import Operator
 from cloud.errors import PROBLEM_MEDIA_TYPE, RESPONSES, Problem, ProblemError
 from cloud.fleet import hubs
-from cloud.fleet.exclusion import restore_hub, revoke_hub
+from cloud.fleet.admission import open_admission
+from cloud.fleet.exclusion import restore_hub
 from cloud.fleet.handover import hand_over_hub
 from cloud.fleet.reportpage import render_page
 from cloud.fleet.reports import commission, seal_of
@@ -147,7 +148,7 @@ def revoke(thing: str, parts: Shared, _operator: Operator) -> Response:
 
     `broker` says in words whether the broker has been told.
     """
-    done = revoke_hub(parts.config, parts.database, parts.clock, thing)
+    done = open_admission(parts.config, parts.database, parts.clock).revoke(thing)
     revoked_at = format_utc(done.revoked_at_ms)
     return reply({"thing": thing, "revoked_at": revoked_at, "broker": done.broker})
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from cloud.households.repository import Hub
+from cloud.ingest import clones
 from cloud.times import format_utc
 from shared.shadows import HubHealth
 from shared.units import MS_PER_DAY, MS_PER_HOUR
@@ -43,6 +44,8 @@ class HubView(NamedTuple):
     card_life_days: int | None
     slot: str | None
     page_answers: bool | None
+    clone_seen_at: str | None
+    clone_takeovers: int
     meters: list[dict[str, Any]]
     problems: list[str]
     concerns: list[str]
@@ -66,6 +69,7 @@ def view(
     """Describe a hub; `expires_ms` is the end of its certificate where the registry knows it."""
     if expires_ms is None and health is not None:
         expires_ms = health.certificate_expires_ms
+    runs = clones.read_runs(hub.runs)
     return HubView(
         thing=hub.thing,
         household_id=hub.household_id,
@@ -81,6 +85,8 @@ def view(
         card_life_days=health.card_life_days if health else None,
         slot=health.slot if health else None,
         page_answers=health.page_answers if health else None,
+        clone_seen_at=_at(clones.told_ms(runs, now_ms) or None),
+        clone_takeovers=runs.takeovers,
         meters=[_meter(one) for one in msgspec.to_builtins(health.meters)] if health else [],
         problems=health.problems if health else [],
         concerns=concerns(hub, revoked_at_ms, health, expires_ms, now_ms),
@@ -100,12 +106,18 @@ def concerns(
     found = []
     if expires_ms is not None and expires_ms <= now_ms:
         found.append("certificate expired")
+    if clones.told_ms(clones.read_runs(hub.runs), now_ms):
+        found.append("a second hub uses this identity")
     if now_ms - hub.last_seen_ms > SILENT_MS:
         found.append(f"silent for {(now_ms - hub.last_seen_ms) // MS_PER_HOUR} h")
     if expires_ms is not None and 0 < expires_ms - now_ms < CERTIFICATE_WARNING_DAYS * MS_PER_DAY:
         found.append(f"certificate ends in {(expires_ms - now_ms) // MS_PER_DAY} days")
-    if health is None:
-        return [*found, "no health reported"]
+    return found + (["no health reported"] if health is None else _unwell(health))
+
+
+def _unwell(health: HubHealth) -> list[str]:
+    """Say what of its own health a hub should be helped with."""
+    found = []
     if health.clock_uncertainty_ms is None or health.clock_uncertainty_ms > CLOCK_LIMIT_MS:
         found.append("clock not trusted")
     if health.backlog_samples > BACKLOG_WARNING:

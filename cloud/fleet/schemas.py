@@ -26,6 +26,8 @@ HUB_EXAMPLE: dict[str, Any] = {
     "card_life_days": 4000,
     "slot": "a",
     "page_answers": True,
+    "clone_seen_at": None,
+    "clone_takeovers": 0,
     "meters": [
         {
             "meter": "E0001",
@@ -42,7 +44,8 @@ HUB_EXAMPLE: dict[str, Any] = {
 class HubEntry(BaseModel):
     """One hub: what ingest knows of it, what it says of itself, and what needs somebody.
 
-    What comes from its health shadow is null until it has reported.
+    What comes from its health shadow is null until it has reported. `clone_seen_at` is when a
+    second hub with this identity was seen, null where none was within a day.
     """
 
     thing: str
@@ -59,6 +62,8 @@ class HubEntry(BaseModel):
     card_life_days: int | None
     slot: str | None
     page_answers: bool | None
+    clone_seen_at: str | None
+    clone_takeovers: int
     meters: list[dict[str, Any]]
     problems: list[str]
     concerns: list[str]

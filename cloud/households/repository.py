@@ -24,7 +24,8 @@ class Hub(NamedTuple):
     """A hub as the cloud last knew it, with counts of what was turned away.
 
     `store_id` is the name that the store has for this hub alone, "" where it has none of its own;
-    `consent` what the hub said that it enforces.
+    `consent` what the hub said that it enforces; `runs` is
+    `cloud.ingest.clones.Runs`, written.
     """
 
     thing: str
@@ -43,6 +44,7 @@ class Hub(NamedTuple):
     store_renewals: int = 0
     store_renewed_at_ms: int = 0
     consent: str = ""
+    runs: bytes | None = None
 
 
 _HUB = [hubs.c[name] for name in Hub._fields]

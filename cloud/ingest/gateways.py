@@ -10,8 +10,9 @@ from sqlalchemy import Connection
 from cloud.answers import reply
 from cloud.auth import Caller
 from cloud.errors import RESPONSES, NotFoundError
-from cloud.households.repository import household_of, list_hubs
+from cloud.households.repository import Hub, household_of, list_hubs
 from cloud.households.revocations import list_limits, list_revocations
+from cloud.ingest import clones
 from cloud.ingest.gaps import Missing, freed
 from cloud.ingest.letters import count_dead_letters, count_unread
 from cloud.ingest.repository import Log, list_logs
@@ -68,7 +69,8 @@ class GatewayEntry(BaseModel):
 
     `consent` is what the hub says that it enforces, `consent_limit` the most the cloud lets it
     send. `messages_refused` counts what a revoked hub sent. `store_renewals` counts how often the
-    hub alone was asked to offer again all that it holds.
+    hub alone was asked to offer again all that it holds. `clone_seen_at` is when a second hub with
+    this identity was last seen, `clone_takeovers` how often the two took turns.
     """
 
     thing: str
@@ -86,6 +88,8 @@ class GatewayEntry(BaseModel):
     logs_refused: int
     messages_refused: int
     store_renewals: int
+    clone_seen_at: str | None
+    clone_takeovers: int
 
 
 class GatewayList(BaseModel):
@@ -131,6 +135,8 @@ class GatewayList(BaseModel):
                         "logs_refused": 0,
                         "messages_refused": 0,
                         "store_renewals": 0,
+                        "clone_seen_at": None,
+                        "clone_takeovers": 0,
                     }
                 ]
             }
@@ -198,6 +204,7 @@ def list_all(parts: Shared, scope: Caller) -> Response:
             "logs": [_log(log, unread) for log in logs if log.thing == hub.thing],
             "dead_letters": letters.get(hub.thing, 0),
             **{name: getattr(hub, name) for name in COUNTS},
+            **_clone(hub, parts.clock.utc_ms()),
         }
         for hub in hubs
     ]
@@ -248,6 +255,15 @@ def gaps_of(log: Log) -> list[tuple[Missing, bool]]:
         split += [(Missing(*part, one.since_ms), False) for part in intersect(span, gone)]
         split += [(Missing(*part, one.since_ms), True) for part in subtract(span, gone)]
     return split
+
+
+def _clone(hub: Hub, now_ms: int) -> dict[str, Any]:
+    runs = clones.read_runs(hub.runs)
+    seen_ms = clones.told_ms(runs, now_ms)
+    return {
+        "clone_seen_at": format_utc(seen_ms) if seen_ms else None,
+        "clone_takeovers": runs.takeovers,
+    }
 
 
 def _log(log: Log, unread: Mapping[str, int]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from cloud.households.repository import Hub, lock_hub, write_hub
 from cloud.households.revocations import find_limit, find_revocation, lift_limit
 from cloud.households.tenancies import tenancy_start_ms
-from cloud.ingest import letters, merge, repository
+from cloud.ingest import clones, letters, merge, repository
 from cloud.ingest.hublogs import HubLogs
 from cloud.ingest.intake import LATER_VERSION, Read
 from cloud.ingest.letters import DeadLetter
@@ -96,6 +96,7 @@ class HubBatch:
             agent_version=hello.agent_version[:64], consent=hello.consent[:16]
         )
         self._hello_id = hello.hello_id
+        self._note_run(hello.run_id)
         if hello.store_id == self._store_id and hello.receipt_revision > self._hub.receipt_revision:
             self._rename_store()
         lift_limit(self._connection, self._hub.thing, hello.consent_lifted)
@@ -279,6 +280,12 @@ class HubBatch:
             payload=one.message.payload,
         )
 
+    def _note_run(self, run_id: str) -> None:
+        before = clones.read_runs(self._hub.runs)
+        now = clones.note_run(before, run_id, self._now_ms)
+        if now != before:
+            self._hub = self._hub._replace(runs=clones.write_runs(now))
+
     def _greet_log(self, state: LogState) -> None:
         answer = self._logs.answer(state.log_id)
         answer.is_due = True
@@ -300,4 +307,5 @@ class HubBatch:
             cloud_time_ms=self._now_ms,
             answers=self._hello_id,
             consent=find_limit(self._connection, self._hub.thing),
+            clone_seen_ms=clones.told_ms(clones.read_runs(self._hub.runs), self._now_ms),
         )

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
 
 from cloud.db import upsert
 from cloud.jobs.execution import FAILURES, Execution
 from cloud.jobs.rollout import Plan, Progress, RolloutState, Step, progress_of
 from cloud.tables import hubs, job_executions, jobs
 from shared.jobs import JobStatus
+from shared.units import MS_PER_DAY
 
 MAX_UNTOLD = 64
 """Hubs told of at once: who asks does so every second, so that a stage of a million is paced."""
@@ -23,6 +24,9 @@ MAX_ENDED = 256
 
 MAX_ROWS = 5_000
 """Rows of one statement."""
+
+KEPT_MS = 90 * MS_PER_DAY
+"""How long it can be looked up how a job that is over ended at each hub."""
 
 PENDING = (JobStatus.QUEUED, JobStatus.IN_PROGRESS)
 
@@ -278,6 +282,22 @@ def forget_jobs(connection: Connection, thing: str, now_ms: int) -> None:
             times_out_at_ms=None,
         )
     )
+
+
+def forget_ended(connection: Connection, now_ms: int) -> int:
+    """Forget how old jobs ended at each hub; returns how many executions went.
+
+    The jobs' rows stay, so that no name is ever another job's.
+    """
+    is_over = select(jobs.c.job_id).where(
+        jobs.c.state.in_((RolloutState.COMPLETED, RolloutState.CANCELED))
+    )
+    gone = delete(job_executions).where(
+        job_executions.c.status.not_in(PENDING),
+        job_executions.c.updated_at_ms < now_ms - KEPT_MS,
+        job_executions.c.job_id.in_(is_over),
+    )
+    return int(connection.execute(gone).rowcount)
 
 
 def count_job(connection: Connection, job_id: str) -> Progress:

@@ -34,7 +34,7 @@ from cloud.jobs.execution import (
 from cloud.jobs.rollouts import Rollouts
 from shared import topics
 from shared.jobs import JobStatus
-from shared.units import MS_PER_SECOND
+from shared.units import MS_PER_HOUR, MS_PER_SECOND
 
 Publication = tuple[str, bytes]
 """A topic and a payload."""
@@ -46,12 +46,16 @@ _TOPIC = re.compile(
 )
 
 
+SWEEP_EVERY_MS = MS_PER_HOUR
+
+
 class JobDesk:
     """Answers requests about jobs; any number of processes may each have one on one database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._rollouts = Rollouts(database)
+        self._swept_ms = 0
 
     def answer(self, thing: str, topic: str, payload: bytes, now_ms: int) -> list[Publication]:
         """Answer one request; nothing where it is none, or the hub is revoked.
@@ -79,6 +83,10 @@ class JobDesk:
     def tell(self, now_ms: int) -> list[Publication]:
         """Move the rollouts on, and write the notices of what changed; call it each second."""
         self._rollouts.advance(now_ms)
+        if now_ms - self._swept_ms >= SWEEP_EVERY_MS:
+            self._swept_ms = now_ms
+            with self._database.writing() as connection:
+                repository.forget_ended(connection, now_ms)
         with self._database.reading() as connection:
             if not repository.has_untold(connection):
                 return []

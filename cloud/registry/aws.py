@@ -154,18 +154,25 @@ class AwsRegistry:
         self._iot.cancel_job(jobId=job_id, reasonCode="OPERATOR")
         return self.find_job(job_id)
 
-    def prepare(self, account: awspolicy.Account) -> None:
+    def endpoint(self) -> str:
+        """Tell where hubs reach this account's broker."""
+        found: str = self._iot.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
+        return found
+
+    def prepare(self, account: awspolicy.Account) -> list[str]:
         """Make what the account needs once: the hubs' policy and the provisioning templates.
 
-        Again changes nothing that is there.
+        Again changes nothing that is there. Returns the names of what was made.
         """
-        _make(
+        made = []
+        if _make(
             self._iot.create_policy,
             policyName=awspolicy.HUB_POLICY,
             policyDocument=json.dumps(awspolicy.hub_policy(account)),
-        )
+        ):
+            made.append(f"policy {awspolicy.HUB_POLICY}")
         for name, body in awspolicy.templates().items():
-            _make(
+            if _make(
                 self._iot.create_provisioning_template,
                 templateName=name,
                 templateBody=json.dumps(body),
@@ -175,7 +182,9 @@ class AwsRegistry:
                     "payloadVersion": awshook.PAYLOAD_VERSION,
                     "targetArn": account.hook,
                 },
-            )
+            ):
+                made.append(f"template {name}")
+        return made
 
     def make_claim(self, thing: str) -> ProvisioningClaim:
         """Make a claim for one hub (CreateProvisioningClaim, the trusted user's).
@@ -197,7 +206,12 @@ class AwsRegistry:
 
     def revoke(self, thing: str) -> int:
         """Revoke every certificate of a thing and take it off; returns how many there were."""
-        principals: list[str] = self._iot.list_thing_principals(thingName=thing)["principals"]
+        try:
+            principals = self._iot.list_thing_principals(thingName=thing)["principals"]
+        except ClientError as error:
+            if _code(error) == "ResourceNotFoundException":
+                return 0
+            raise
         for principal in principals:
             certificate_id = principal.rpartition("/")[2]
             self._iot.update_certificate(certificateId=certificate_id, newStatus="REVOKED")
@@ -276,12 +290,15 @@ def _plan_of(job: dict[str, Any]) -> Plan:
     return Plan(stages, int(words[2]), int(words[3]))
 
 
-def _make(call: Any, **request: Any) -> None:
+def _make(call: Any, **request: Any) -> bool:
+    """Make something; tell whether it was not there yet."""
     try:
         call(**request)
     except ClientError as error:
         if _code(error) != "ResourceAlreadyExistsException":
             raise
+        return False
+    return True
 
 
 def _code(error: ClientError) -> str:

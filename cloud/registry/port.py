@@ -1,7 +1,8 @@
 """The port behind which a fleet is governed: our own device service, or AWS IoT Core.
 
-Adapters: cloud/registry/selfhosted.py and cloud/registry/aws.py, held to one suite
-(tests/contracts/test_registry.py).
+Two ports, each with two adapters held to one suite: `DeviceRegistry` (cloud/registry/selfhosted.py
+and aws.py; tests/contracts/test_registry.py) and `Admission` (cloud/fleet/admission.py and
+awsadmission.py; tests/contracts/test_admission.py).
 """
 
 from collections.abc import Sequence
@@ -60,3 +61,44 @@ class DeviceRegistry(Protocol):
 
     def cancel_job(self, job_id: str) -> JobView:
         """Take back what was not begun; raises NotFoundError, ProblemError 409 once ended."""
+
+
+class Ticket(NamedTuple):
+    """A claim as a hub is given it: a `text` for QR code and fingers, or a `file` that AWS made.
+
+    `file` is secret: it holds the claim's key. `code` is the claim's short text, "" for a file.
+    """
+
+    thing: str
+    claim: str
+    expires_at_ms: int
+    code: str = ""
+    text: str = ""
+    file: bytes = b""
+
+
+class Excluded(NamedTuple):
+    """A hub that was shut out; `broker` says for a person whether the broker knows."""
+
+    thing: str
+    revoked_at_ms: int
+    broker: str
+
+
+class Admission(Protocol):
+    """Who may come in. Every call blocks, and is durable when it returns."""
+
+    def prepare(self) -> list[str]:
+        """Make what is needed once before the first hub; names what was made, nothing again.
+
+        Raises OperatorError where a setting is missing.
+        """
+
+    def offer(self, thing: str, installer: str, minutes: int) -> Ticket:
+        """Make a claim for one hub, which a thing without a name is given; raises BadInputError."""
+
+    def revoke(self, thing: str) -> Excluded:
+        """Shut a hub out, whether or not it was ever heard; again changes nothing.
+
+        Raises BadInputError for a bad name.
+        """

@@ -51,6 +51,30 @@ def reported(tmp_path: Path) -> Iterator[Reported]:
     made.hub.log.close()
 
 
+def test_page_is_asked_once_a_minute_and_its_silence_is_reported(
+    reported: Reported, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hub whose page hangs says so in its next report; one without a page knows nothing."""
+    asked: list[tuple[str, int]] = []
+    answers = [True, False]
+
+    async def page_answers(host: str, port: int) -> bool:
+        asked.append((host, port))
+        return answers[len(asked) - 1]
+
+    monkeypatch.setattr(reporting, "page_answers", page_answers)
+    asyncio.run(reported.report._ask_page())
+    reported.report.report_due()
+    reported.report.page = ("127.0.0.1", 8080)
+    for step_ms in (60_000, 90_000, 120_000):
+        reported.machine.advance_to(START_MS + step_ms)
+        asyncio.run(reported.report._ask_page())
+        reported.report.report_due()
+
+    assert len(asked) == 2
+    assert [one.page_answers for one in reported.said()] == [None, True, False]
+
+
 def test_it_reports_after_connecting_and_hourly(reported: Reported) -> None:
     """Once at once, then every hour while nothing changes."""
     assert reported.report.report_due()

@@ -2,19 +2,25 @@
 
 python -m tests.simulation --count 20000 --record docs/soak.json
 python -m tests.soak.record torture 100
+python -m tests.soak.record kills 200
 """
 
 import json
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from shared.ranges import union
+from tests.support.hub_kills import kill_identities
+from tests.support.update_kills import kill_updates
 
 RECORD = Path(__file__).parents[2] / "docs" / "soak.json"
 COMMAND = "import sys; from agent.torture.cli import run; sys.exit(run(sys.argv[1:]))"
+KILLS = "kills_of_hubs"
 TORTURE_TOTALS = (
     "faults",
     "committed",
@@ -73,12 +79,33 @@ def record_torture(faults: int) -> int:
     return done.returncode
 
 
+def record_kills(kills: int) -> int:
+    """Kill so many joinings, renewals and updates with the next seed, and add what came of it."""
+    seed, started_s = next_seed(RECORD, KILLS), time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="hearthlink-kills-") as folder:
+        joining, renewing = kill_identities(Path(folder) / "identities", kills, seed)
+        updating = kill_updates(Path(folder) / "updates", kills, seed)
+    tolls = {"joinings": joining, "renewals": renewing, "updates": updating}
+    totals = {"seconds": round(time.monotonic() - started_s)}
+    for what, toll in tolls.items():
+        totals[f"{what}_killed"] = toll.kills
+        totals[f"{what}_killed_too_late"] = toll.too_late
+    totals["hubs_lost"] = sum(toll.lost for toll in tolls.values())
+    totals["unfinished"] = sum(toll.unfinished for toll in tolls.values())
+    for fault in (fault for toll in tolls.values() for fault in toll.faults):
+        print(fault)
+    print(json.dumps(totals))
+    add_run(RECORD, KILLS, totals, [(seed, seed)])
+    return int(not all(toll.is_sound for toll in tolls.values()))
+
+
 def main(words: Sequence[str]) -> int:
     """Run what is named, and add what came of it."""
-    if list(words[:1]) != ["torture"]:
-        print(f"what is to be recorded? {' '.join(words)!r} is not known: say torture FAULTS")
+    runs = {"torture": record_torture, "kills": record_kills}
+    if len(words) != 2 or words[0] not in runs:
+        print(f"what is to be recorded? {' '.join(words)!r} is not known: say torture or kills, N")
         return 2
-    return record_torture(int(words[1]))
+    return runs[words[0]](int(words[1]))
 
 
 if __name__ == "__main__":

@@ -84,18 +84,18 @@ class SlotsAs(Slots):
         return self.runs
 
 
-def first_slot(folder: Path, version: str) -> SlotsAs:
+def first_slot(folder: Path, version: str, modules: int = 8) -> SlotsAs:
     """Make slots whose `a` holds a program of this version, current and running."""
     slots = SlotsAs(folder)
-    fill_slot(slots, "a", version)
+    fill_slot(slots, "a", version, modules)
     slots.adopt("a")
     slots.runs = "a"
     return slots
 
 
-def fill_slot(slots: Slots, name: str, version: str) -> None:
+def fill_slot(slots: Slots, name: str, version: str, modules: int = 8) -> None:
     """Write a whole program straight into a slot."""
-    packages_in(slots.folder / name / "site", version)
+    packages_in(slots.folder / name / "site", version, modules)
     content = msgspec.json.encode(manifest_of(version))
     (slots.folder / name / "slot.json").write_bytes(content)
 

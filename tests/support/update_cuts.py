@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from agent.update import starter
 from agent.update.download import part_of
@@ -38,17 +39,28 @@ class Losses:
 class Update:
     """One hub, one artefact, and the whole of each program to compare with."""
 
-    def __init__(self, folder: Path, maker: Maker, *, ends_well: bool) -> None:
-        self.slots = first_slot(folder / "slots", OLD)
-        fill_slot(self.slots, "b", OLDER)
-        archive, self.artefact = maker.make(NEW)
+    def __init__(
+        self, slots: SlotsAs, archive: Path, artefact: Artefact, keys: Path, *, ends_well: bool
+    ) -> None:
+        self.slots = slots
+        self.artefact = artefact
         self._content = archive.read_bytes()
-        self._keys = maker.keys_file()
+        self._keys = keys
         self._ends_well = ends_well
-        self.programs = [
-            content_of(self.slots.folder / "a" / "site"),
+        self.programs: list[dict[str, bytes]] = []
+
+    @classmethod
+    def made_in(cls, folder: Path, maker: Maker, *, ends_well: bool) -> Self:
+        """Make a hub with an older program and an old one, which runs."""
+        slots = first_slot(folder / "slots", OLD)
+        fill_slot(slots, "b", OLDER)
+        archive, artefact = maker.make(NEW)
+        made = cls(slots, archive, artefact, maker.keys_file(), ends_well=ends_well)
+        made.programs = [
+            content_of(slots.folder / "a" / "site"),
             content_of(maker.folder / f"packages-{NEW}"),
         ]
+        return made
 
     def live(self) -> None:
         """Do what is left of the update, from wherever the hub stands."""
@@ -91,7 +103,7 @@ def cut_everywhere(folder: Path, *, ends_well: bool, every: int = 1, modules: in
     maker = Maker(folder / "maker")
     packages_in(maker.folder / f"packages-{NEW}", NEW, modules)
     while not is_whole:
-        hub = Update(folder / f"hub-{number}", maker, ends_well=ends_well)
+        hub = Update.made_in(folder / f"hub-{number}", maker, ends_well=ends_well)
         is_whole = not _is_cut(hub.live, number, hub.slots)
         if is_whole:
             break

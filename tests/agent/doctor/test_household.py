@@ -12,6 +12,7 @@ from agent.doctor.guard import guard
 from agent.doctor.household import (
     CONSENT_WORDS,
     check_tariff,
+    judge_clone,
     judge_commit_window,
     judge_consent,
     judge_departures,
@@ -35,6 +36,17 @@ def tariff(starts_on: str) -> Tariff:
     """A flat tariff with one version."""
     version = TariffVersion("v1", dt.date.fromisoformat(starts_on), 500_000, 50, Flat(250_000))
     return Tariff("Plain", "GBP", [version])
+
+
+def test_second_hub_with_this_identity_is_a_fault_for_a_day() -> None:
+    """With when it was seen, and what to do."""
+    seen = judge_clone(START_MS, START_MS + 3_600_000)
+
+    assert seen.result is Result.FAULT
+    assert "1 h ago" in seen.finding
+    assert "wipe" in seen.fix
+    assert judge_clone(START_MS, START_MS + 25 * 3_600_000).result is Result.OK
+    assert judge_clone(0, START_MS).result is Result.OK
 
 
 def test_consent_is_told_in_words_with_who_said_so(tmp_path: Path) -> None:

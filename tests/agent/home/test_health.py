@@ -35,6 +35,20 @@ def test_hub_in_good_health() -> None:
     assert line(home_inputs(), "Cloud").text == "connected, last receipt 4 min ago"
 
 
+def test_clone_is_a_fault_for_a_day() -> None:
+    """The household reads that its card runs twice; a day after the last sign that is over."""
+    seen = home_inputs(hub=hub_state(clone_seen_ms=NOW_MS - 3_600_000))
+    over = home_inputs(hub=hub_state(clone_seen_ms=NOW_MS - 25 * 3_600_000))
+
+    clone = line(seen, "Clone")
+
+    assert (clone.condition, clone.text) == (
+        "fault",
+        "another hub uses this one's identity, seen 1 h ago",
+    )
+    assert "Clone" not in [found.name for found in view_health(over)]
+
+
 def test_silent_meter_is_a_fault_with_its_fix() -> None:
     """The household reads how long, and what to check."""
     meter = line(home_inputs(meters=[electricity_meter(age_ms=200_000)]), "Meter")

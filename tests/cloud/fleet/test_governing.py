@@ -199,6 +199,63 @@ def test_how_to_page_is_carried_out(
 
     said = {line: terminal.say(*shlex.split(line)[2:]) for line in lines}
 
-    assert len(lines) == 11
+    assert len(lines) == 16
     assert "CANCELED" in said["hearthlink fleet jobs rotate-1 --cancel"]
     assert "hub-1 at " in said["hearthlink fleet report --verify report.json"]
+
+
+def test_settings_are_asked_shown_and_cleared(terminal: Terminal) -> None:
+    """One at a time, of hubs by name or of all; what the hub has not said yet is waited for."""
+    terminal.api.connect("hub-1")
+    terminal.api.add("hub-2")
+
+    asked = terminal.ask("settings", "hub-1", "--set", "frame_interval_s=60")
+    more = terminal.ask("settings", "--all", "--set", "commit_window_s=30")
+    text = terminal.say("settings", "hub-1")
+    fewer = terminal.ask("settings", "hub-1", "hub-2", "--unset", "commit_window_s")
+    cleared = terminal.ask("settings", "--all", "--clear")
+
+    assert asked["hubs"][0]["desired"] == {"frame_interval_s": 60}
+    assert not asked["hubs"][0]["is_applied"]
+    assert [one["desired"] for one in more["hubs"]] == [
+        {"frame_interval_s": 60, "commit_window_s": 30},
+        {"commit_window_s": 30},
+    ]
+    assert "waits for the hub" in text
+    assert [one["desired"] for one in fewer["hubs"]] == [{"frame_interval_s": 60}, {}]
+    assert [one["desired"] for one in cleared["hubs"]] == [{}, {}]
+
+
+def test_settings_that_hold_or_were_refused_are_told(terminal: Terminal) -> None:
+    """By the hub's own word."""
+    terminal.api.connect("hub-1")
+    terminal.ask("settings", "hub-1", "--set", "frame_interval_s=60")
+    terminal.api.report("hub-1", "settings", {"frame_interval_s": 60, "refused": ""})
+    holds = terminal.say("settings", "hub-1")
+    terminal.api.report("hub-1", "settings", {"frame_interval_s": 5, "refused": "too slow"})
+
+    assert "applied" in holds
+    assert "refused: too slow" in terminal.say("settings", "hub-1")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["hub-1", "--all"],
+        ["hub-1", "--clear", "--set", "frame_interval_s=1"],
+        ["hub-1", "--set", "frame_interval_s"],
+        ["hub-1", "--set", "frame_interval_s=fast"],
+        ["hub-1", "--set", "frame_interval_s=0"],
+        ["hub-1", "--set", "consent=1"],
+        ["hub-9", "--set", "frame_interval_s=1"],
+    ],
+)
+def test_settings_that_will_not_do_ask_nothing(terminal: Terminal, words: list[str]) -> None:
+    """Of no hub: all is checked before the first is asked."""
+    terminal.api.connect("hub-1")
+
+    with pytest.raises(HearthlinkError):
+        run(["settings", *words, "--config", str(terminal.config)])
+
+    assert terminal.ask("settings", "hub-1")["hubs"][0]["desired"] == {}

@@ -333,3 +333,24 @@ def test_job_for_an_unknown_hub_is_refused(fleet: Fleet) -> None:
 
     with pytest.raises(ProblemError, match="no job"):
         fleet.rollouts.find("j1")
+
+
+def test_ended_executions_are_forgotten_after_90_days(fleet: Fleet) -> None:
+    """Those of a job that goes on stay, and so does the job's name."""
+    fleet.begin("old", "hub-0")
+    fleet.ask("start-next")
+    fleet.ask("old/update", status="SUCCEEDED")
+    fleet.told()
+    fleet.begin("open", "hub-0", "hub-1")
+    fleet.ask("start-next")
+    fleet.ask("open/update", status="SUCCEEDED")
+
+    fleet.now_ms += 89 * MS_PER_DAY
+    fleet.told()
+    kept = fleet.rollouts.find("old").progress.total
+    fleet.now_ms += 2 * MS_PER_DAY
+    fleet.told()
+
+    assert kept == 1
+    assert fleet.rollouts.find("old").progress.total == 0
+    assert fleet.state("old") is RolloutState.COMPLETED

@@ -1,0 +1,48 @@
+"""The device service's counters as Prometheus reads them."""
+
+import urllib.error
+import urllib.request
+from collections import Counter
+
+import pytest
+
+from cloud.fleet.metrics import ANSWERS, EVENTS, LEADING, QUEUED, copy_of, render, serving
+from tests.support.ports import free_port
+
+
+def test_counters_are_written_in_the_text_format() -> None:
+    """Each metric has its meaning and kind; what is no plain name cannot break a line."""
+    told = render(
+        {"answered": 3, 'x"}\n': 1}, {"CsrAccepted": 2}, is_leading=True, queued=4
+    ).decode()
+
+    assert f'{EVENTS}{{event="answered"}} 3' in told
+    assert f'{EVENTS}{{event="x___"}} 1' in told
+    assert f'{ANSWERS}{{answer="CsrAccepted"}} 2' in told
+    assert f"{LEADING} 1\n" in told
+    assert f"{QUEUED} 4\n" in told
+    assert told.count("# TYPE") == told.count("# HELP") == 4
+
+
+def test_counters_are_served_on_loopback_and_nothing_else_is() -> None:
+    """As they are at that moment; port 0 serves nothing."""
+    counts = Counter({"answered": 1})
+
+    with serving(
+        free_port(), lambda: render(copy_of(counts), {}, is_leading=False, queued=0)
+    ) as port:
+        first = _read(port, "/metrics")
+        counts["answered"] += 1
+        second = _read(port, "/metrics")
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            _read(port, "/")
+    with serving(0, lambda: b"") as nowhere:
+        assert nowhere == 0
+
+    assert 'event="answered"} 1' in first
+    assert 'event="answered"} 2' in second
+
+
+def _read(port: int, path: str) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+        return str(answer.read().decode())
