@@ -11,7 +11,6 @@ from http import HTTPStatus
 from typing import Annotated, NamedTuple
 
 from fastapi import Depends, HTTPException, Path, Query, Request
-from fastapi.routing import APIRoute, APIWebSocketRoute
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
@@ -250,18 +249,6 @@ def check_proof(connection: HTTPConnection, principal: Principal) -> None:
             "with an OIDC provider, sign in there again",
             code="proof-needed",
         )
-
-
-def rules_of(route: APIRoute | APIWebSocketRoute) -> list[Rule]:
-    """List what a route asks of its callers."""
-    found: list[Rule] = []
-    waiting = [route.dependant]
-    while waiting:
-        dependant = waiting.pop()
-        if isinstance(dependant.call, Rule):
-            found.append(dependant.call)
-        waiting += dependant.dependencies
-    return found
 
 
 def _check_origin(connection: HTTPConnection, gate: Gate) -> None:
