@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -204,15 +203,16 @@ WRONG = {
 }
 
 
-@pytest.fixture(name="people")
-def _people(tmp_path: Path) -> Iterator[People]:
-    people = People(tmp_path)
+@pytest.fixture(name="people", scope="module")
+def _people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
+    people = People(tmp_path_factory.mktemp("cloud"))
     people.add("owner", Role.OWNER)
     yield people
     people.database.close()
 
 
-def operations_of(people: People) -> list[Operation]:
+@pytest.fixture(name="operations", scope="module")
+def _operations(people: People) -> list[Operation]:
     """List every operation of the OpenAPI description with the rules of its route."""
     rules = {
         (method, context.path): _rules(getattr(context, "dependant", None))
@@ -234,23 +234,23 @@ def _rules(dependant: Dependant | None) -> tuple[Rule, ...]:
     return own + tuple(rule for one in dependant.dependencies for rule in _rules(one))
 
 
-def test_every_route_declares_who_may_call_it(people: People) -> None:
+def test_every_route_declares_who_may_call_it(operations: list[Operation]) -> None:
     """By a rule of cloud/auth.py; those that need no caller are few, and named here."""
-    operations = operations_of(people)
-
     assert len(operations) > 60
     assert [one for one in operations if not one.rules] == []
     assert {(one.method, one.path) for one in operations if one.asks == "anyone"} == OPEN
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_wrong_caller_is_refused_everywhere(people: People, name: str) -> None:
+def test_wrong_caller_is_refused_everywhere(
+    people: People, operations: list[Operation], name: str
+) -> None:
     """With the status that says why; what they may do they are not refused."""
     wrong = WRONG[name]
     client = wrong.make(people)
     query = {"household": wrong.query} if wrong.query else {}
 
-    for operation in operations_of(people):
+    for operation in operations:
         expected = wrong.refusal(operation)
         # What is theirs to change is not tried, it would change them; a stream would not end.
         is_tried = operation.method == "GET" and not operation.path.endswith("/live")
@@ -265,7 +265,9 @@ def test_wrong_caller_is_refused_everywhere(people: People, name: str) -> None:
             assert answer.status_code not in (401, 403), where
 
 
-def test_foreign_page_changes_nothing_with_a_cookie(people: People) -> None:
+def test_foreign_page_changes_nothing_with_a_cookie(
+    people: People, operations: list[Operation]
+) -> None:
     """403 for whatever another site's page sends along with the owner's cookie."""
     client = people.signed_in("owner")
     client.headers.pop("hearthlink-client")
@@ -277,7 +279,7 @@ def test_foreign_page_changes_nothing_with_a_cookie(people: People) -> None:
         {},
     ]
 
-    for operation in operations_of(people):
+    for operation in operations:
         if operation.is_open or operation.method == "GET":
             continue
         for headers in fields:
