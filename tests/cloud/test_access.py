@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 
 from cloud.accounts.sessions import IDLE_MS
 from cloud.auth import PROOF_HOLDS_MS, OpenRule, Rule
+from cloud.households.tenancies import _mint_token
 from cloud.roles import Role
 from shared.units import MS_PER_DAY
 from tests.support.people import OTHER_HOME, People
@@ -161,8 +161,6 @@ def _key(*scopes: str) -> Callable[[People], TestClient]:
 
 def _household_token(people: People) -> TestClient:
     with people.database.writing() as connection:
-        from cloud.households.tenancies import _mint_token
-
         return people.bearer(_mint_token(connection, "home", 0))
 
 
@@ -227,7 +225,7 @@ def _operations(people: People) -> list[Operation]:
     ]
 
 
-def _rules(dependant: Dependant | None) -> tuple[Rule, ...]:
+def _rules(dependant: Any) -> tuple[Rule, ...]:
     if dependant is None:
         return ()
     own = (dependant.call,) if isinstance(dependant.call, Rule) else ()

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from cloud.cli import run
+from shared.clock import SystemClock
 from shared.errors import BadInputError, OperatorError
-from tests.support.cloud import TOKEN, config_in
+from tests.support.cloud import TOKEN
 from tests.support.people import PASSWORD, People
 
 
@@ -32,7 +33,7 @@ def test_first_owner_is_added_and_signs_in(
     assert run(["users", "add", "Ada@Example.org", "--name", "Ada", "--operator"]) == 0
     told = capsys.readouterr().out
     people = People(tmp_path)
-    people.clock.advance_to(_now_ms())
+    people.clock.advance_to(SystemClock().utc_ms())
     chosen = people.client().post("/v1/set-up", json={"code": _code(told), "password": PASSWORD})
 
     me = people.signed_in("ada").get("/v1/me").json()
@@ -46,7 +47,6 @@ def test_adding_again_changes_the_part_and_tells_no_code(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whoever has a password keeps it."""
-    config_in(tmp_path)
     people = People(tmp_path)
     people.add("ada")
 
@@ -87,9 +87,3 @@ def test_what_cannot_be_done_is_said(arguments: list[str], error: type[Exception
     """With the fix, and nothing is written."""
     with pytest.raises(error):
         run(["users", *arguments])
-
-
-def _now_ms() -> int:
-    import time
-
-    return time.time_ns() // 1_000_000

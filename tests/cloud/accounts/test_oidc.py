@@ -1,17 +1,19 @@
 """Access tokens of an OIDC provider: of Amazon Cognito as moto plays it, and forged ones."""
 
+import hmac
 import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import boto3
+import boto3  # type: ignore[import-untyped]  # it ships no types
 import moto
 import pytest
 import requests
 from joserfc import jwt
-from joserfc.jwk import ECKey, OctKey, RSAKey
+from joserfc.jwk import ECKey, RSAKey
 
 from cloud.accounts.door import Door
 from cloud.accounts.jwks import KEYS_HOLD_MS, REFETCH_MS, KeyRing, fetch
@@ -115,7 +117,7 @@ def test_token_of_the_provider_is_taken() -> None:
         {"sub": {"$ne": ""}},
     ],
 )
-def test_token_with_a_wrong_claim_opens_nothing(claims: dict[str, object]) -> None:
+def test_token_with_a_wrong_claim_opens_nothing(claims: dict[str, Any]) -> None:
     """However well it is signed."""
     assert Scene(RSA).provider.read(_token(**claims)) is None
 
@@ -124,10 +126,11 @@ def test_token_that_is_wrongly_signed_opens_nothing() -> None:
     """By another's key, by none, by the public key as a shared secret, or altered."""
     scene = Scene(RSA)
     head, body, mark = _token().split(".")
-    public = OctKey.import_key(RSA.as_pem(private=False))
+    shared = urlsafe_b64encode(b'{"alg":"HS256","kid":"r1"}').decode().rstrip("=")
+    mac = hmac.digest(RSA.as_pem(private=False), f"{shared}.{body}".encode(), "sha256")
     forged = [
         _token(RSAKey.generate_key(2048, {"kid": "r1"})),
-        _token(public, "HS256"),
+        f"{shared}.{body}.{urlsafe_b64encode(mac).decode().rstrip('=')}",
         _token(RSA, "RS512"),
         _token(kid="r2"),
         _token(EC, "ES256", "r1"),
@@ -202,12 +205,12 @@ def test_broken_key_set_is_no_key(document: bytes) -> None:
     """Neither an error of ours, nor anything that opens."""
     ring = KeyRing(ISSUER, f"{ISSUER}/keys", DrivenClock(START_MS), lambda _url: document)
 
-    try:
-        found = ring.find("x")
-    except ProblemError as error:
-        assert error.status == 503
-    else:
-        assert found is None
+    if document.endswith(b"}]}"):
+        assert ring.find("x") is None
+        return
+    with pytest.raises(ProblemError) as raised:
+        ring.find("x")
+    assert raised.value.status == 503
 
 
 def test_description_without_keys_and_wrong_urls_are_errors() -> None:
@@ -217,7 +220,7 @@ def test_description_without_keys_and_wrong_urls_are_errors() -> None:
     with pytest.raises(ProblemError):
         ring.find("x")
     for url in ("file:///etc/passwd", "http://127.0.0.1:1/keys", "http://["):
-        with pytest.raises(OSError, match="."):
+        with pytest.raises(OSError, match=r"."):
             fetch(url)
 
 
@@ -283,8 +286,6 @@ def _fetch_from_moto(url: str) -> bytes:
 
 
 def _claims(token: str) -> dict[str, Any]:
-    import base64
-
     body = token.split(".")[1]
-    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    claims: dict[str, Any] = json.loads(urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     return claims

@@ -47,7 +47,7 @@ def test_length_does_without_composition(password: str) -> None:
 
 
 def test_leaked_password_is_found_in_a_file(tmp_path: Path) -> None:
-    """Sorted SHA-1 digests with counts, searched by halves: the first, the last, and none between."""
+    """Sorted SHA-1 digests with counts, searched by halves: all, and none between."""
     leaked = [f"leaked words number {number} of many" for number in range(200)]
     digests = sorted(hashlib.sha1(one.encode()).hexdigest().upper() for one in leaked)
     file = tmp_path / "leaked.txt"

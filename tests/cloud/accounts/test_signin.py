@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cloud.accounts import users
+from cloud.accounts.passwords import Hasher
 from cloud.accounts.sessions import IDLE_MS, LIFE_MS, SESSIONS_MAX
 from cloud.accounts.totp import STEP_MS, code_at
 from cloud.auth import PROOF_HOLDS_MS
@@ -275,8 +276,6 @@ def test_set_up_codes_cannot_be_guessed_fast_and_are_over_in_a_day(people: Peopl
 
 def test_password_hashed_more_cheaply_is_hashed_anew(people: People) -> None:
     """When its person signs in, without their noticing."""
-    from cloud.accounts.passwords import Hasher
-
     people.app.state.sign_in.hasher = Hasher(time_cost=2, memory_kib=16)
 
     people.signed_in("ada")

@@ -11,7 +11,7 @@ from cloud.roles import Role
 from cloud.times import format_utc
 from shared.frames import encode_frame
 from shared.units import MS_PER_DAY, MS_PER_HOUR
-from tests.support.cloud import METER, START_MS, frame_at, samples_of
+from tests.support.cloud import LOG_ID, METER, START_MS, frame_at, samples_of
 from tests.support.people import PASSWORD, People
 
 SECOND_LOG = bytes(reversed(range(16)))
@@ -56,11 +56,9 @@ def test_next_family_sees_its_own_days_and_not_the_last_ones(tmp_path: Path) -> 
     }
 
 
-def _send(
-    people: People, service: IngestService, start_ms: int, log_id: bytes | None = None
-) -> None:
+def _send(people: People, service: IngestService, start_ms: int, log_id: bytes = LOG_ID) -> None:
     samples = samples_of(1, HOUR_ROWS, start_ms=start_ms)
-    frame = frame_at(samples, **({} if log_id is None else {"log_id": log_id}))
+    frame = frame_at(samples, log_id=log_id)
     service.ingest([Message("hub-1", encode_frame(frame), people.clock.utc_ms())])
 
 
