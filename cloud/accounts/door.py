@@ -4,6 +4,7 @@ One read for each request; a session's or key's last use is written now and then
 """
 
 import hmac
+from dataclasses import replace
 
 from sqlalchemy import Connection, bindparam, select
 
@@ -64,7 +65,7 @@ class Door:
         if now_ms - session.seen_at_ms >= TOUCH_MS:
             with self._database.writing() as connection:
                 touch(connection, session.session_id, now_ms)
-        return Principal(**{**vars(principal), "session_id": session.session_id})
+        return replace(principal, session_id=session.session_id)
 
     def _of_key(self, token: str) -> Principal | None:
         now_ms = self._clock.utc_ms()

@@ -11,7 +11,7 @@ from cloud.accounts.signin import Proof, SignIn
 from cloud.accounts.users import read_email
 from cloud.answers import reply
 from cloud.auth import ANYONE, PROOF_HOLDS_MS, Gate, Person, address_of, gate_of
-from cloud.errors import RESPONSES, NotFoundError, Problem, ProblemError
+from cloud.errors import PROBLEM_MEDIA_TYPE, RESPONSES, NotFoundError, Problem, ProblemError
 from cloud.origins import is_foreign
 from cloud.parts import Shared
 from cloud.roles import Kind, Principal
@@ -25,7 +25,7 @@ DEVICE_S = 400 * MS_PER_DAY // MS_PER_SECOND
 CURRENT = "current"
 REFUSALS: dict[int | str, dict[str, Any]] = {
     **RESPONSES,
-    **{status: {"model": Problem} for status in (403, 409, 429, 503)},
+    **{status: {"model": Problem, "content": {PROBLEM_MEDIA_TYPE: {}}} for status in (409, 503)},
 }
 
 router = APIRouter(prefix="/v1", tags=["account"], responses=REFUSALS)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from cloud.db import upsert
-from cloud.peopletables import known_devices, sessions
+from cloud.peopletables import invitations, known_devices, sessions, set_up_codes
 from cloud.secrets import digest_of, mint_id, mint_token
 from shared.units import MS_PER_HOUR, MS_PER_MINUTE
 
@@ -105,6 +105,12 @@ def end_session(connection: Connection, user_id: str, session_id: str) -> bool:
 def end_all(connection: Connection, user_id: str) -> None:
     """End every session of a person."""
     connection.execute(delete(sessions).where(sessions.c.user_id == user_id))
+
+
+def end_everybodys(connection: Connection) -> None:
+    """End every session and take every code that works once: a copy put back has used ones too."""
+    for table in (sessions, set_up_codes, invitations):
+        connection.execute(delete(table))
 
 
 def know_device(connection: Connection, user_id: str, token: str, now_ms: int) -> str:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from fastapi import WebSocket
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from cloud.accounts.sessions import IDLE_MS
-from cloud.auth import PROOF_HOLDS_MS, OpenRule, Rule
+from cloud.auth import PROOF_HOLDS_MS, Caller, OpenRule, Rule
 from cloud.households.tenancies import _mint_token
 from cloud.roles import Role
 from shared.units import MS_PER_DAY
@@ -285,3 +287,27 @@ def test_foreign_page_changes_nothing_with_a_cookie(
             answer = client.request(operation.method, path, headers=headers)
             assert answer.status_code == 403, (operation, headers)
             assert answer.json()["code"] == "foreign-origin"
+
+
+def test_stream_of_sockets_is_refused_to_a_foreign_page(people: People) -> None:
+    """A browser sends cookies with another site's WebSocket: Origin decides there as well."""
+
+    @people.app.websocket("/v1/test-socket")
+    async def _echo(socket: WebSocket, scope: Caller) -> None:
+        await socket.accept()
+        await socket.send_text(scope.only)
+        await socket.close()
+
+    owner = people.signed_in("owner")
+
+    with owner.websocket_connect("/v1/test-socket") as socket:
+        assert socket.receive_text() == "home"
+    for client, headers in (
+        (owner, {"Origin": "https://evil.example"}),
+        (people.client(), {}),
+    ):
+        with (
+            pytest.raises(WebSocketDisconnect),
+            client.websocket_connect("/v1/test-socket", headers=headers),
+        ):
+            pass

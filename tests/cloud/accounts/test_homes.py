@@ -243,7 +243,8 @@ def test_key_may_let_nobody_in(people: People) -> None:
     for scope in ("household:manage", "fleet", "all"):
         body = {"name": "x", "scopes": [scope]}
         assert ada.post("/v1/api-keys", json=body).status_code == 422
-    for change in ({"scopes": []}, {"days": 9_999}):
+    changes: list[dict[str, object]] = [{"scopes": []}, {"days": 9_999}]
+    for change in changes:
         wrong = {"name": "x", "scopes": ["household:read"], **change}
         assert ada.post("/v1/api-keys", json=wrong).status_code == 422
 

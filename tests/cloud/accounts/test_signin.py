@@ -10,6 +10,7 @@ from cloud.accounts.passwords import Hasher
 from cloud.accounts.sessions import IDLE_MS, LIFE_MS, SESSIONS_MAX
 from cloud.accounts.totp import STEP_MS, code_at
 from cloud.auth import PROOF_HOLDS_MS
+from cloud.backup import renew
 from cloud.roles import Role
 from shared.units import MS_PER_HOUR, MS_PER_MINUTE
 from tests.support.people import PASSWORD, People
@@ -346,3 +347,16 @@ def test_name_is_changed(people: People) -> None:
     assert client.put("/v1/me/name", json={"name": " Countess "}).status_code == 204
 
     assert client.get("/v1/me").json()["name"] == "Countess"
+
+
+def test_restored_database_opens_no_session_of_before(people: People) -> None:
+    """Nor a code that may have been used since: the copy does not know."""
+    client = people.signed_in("ada")
+    code = client.post("/v1/households/home/invitations", json={"role": "owner"}).json()["code"]
+
+    renew(people.database, people.clock)
+
+    assert client.get("/v1/me").status_code == 401
+    people.add("bob")
+    bob = people.signed_in("bob")
+    assert bob.post("/v1/invitations/acceptance", json={"code": code}).status_code == 404
