@@ -19,7 +19,6 @@ from cloud.accounts.jwks import KeyRing, fetch
 from cloud.accounts.oidc import Provider
 from cloud.accounts.passwords import Hasher, Policy
 from cloud.accounts.signin import SignIn
-from cloud.auth import Gate, pace_of
 from cloud.bootstrap import open_database, open_registry
 from cloud.config import Config
 from cloud.costs import comparison, prepayment, preview
@@ -29,6 +28,7 @@ from cloud.fleet import endpoints as claims
 from cloud.fleet import hubendpoints as fleet
 from cloud.fleet import jobendpoints as jobs
 from cloud.fleet.desk import ClaimDesk
+from cloud.gate import Gate, pace_of
 from cloud.households.repository import household_of
 from cloud.households.revocations import may_be_live
 from cloud.hubauth import HubGate

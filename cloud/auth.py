@@ -5,17 +5,14 @@ who a caller is, is `cloud/accounts/door.py`'s; this module decides what they ma
 401 for nobody, 403 for what somebody may not do, 404 for a household that is not theirs.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
-from fastapi import Depends, HTTPException, Path, Query, Request
-from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, HTTPException, Path, Query
 from starlette.requests import HTTPConnection
 
-from cloud.buckets import Buckets
 from cloud.errors import NotFoundError, ProblemError
+from cloud.gate import Credentials, Gate, credentials_of, gate_of
 from cloud.households.repository import DEFAULT_HOUSEHOLD
 from cloud.origins import CLIENT_FIELD, is_own
 from cloud.parts import Parts
@@ -23,85 +20,12 @@ from cloud.roles import Permission, Principal
 from cloud.scope import Scope
 from shared.units import MS_PER_MINUTE, MS_PER_SECOND
 
-MAX_TOKEN_CHARS = 4_096
-"""A longer one is nobody's, and is not looked for; a provider's token has 1 to 2 thousand."""
-
 PROOF_HOLDS_MS = 5 * MS_PER_MINUTE
 """So long after a password (and code) a session may do what a stranger at the screen must not."""
-
-BURST_S = 5
-"""A caller may ask at once for what the pace allows in so many seconds: an app that opens."""
 
 MAX_LISTED_HOMES = 20
 HOUSEHOLD_CHARS = 32
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-
-HOST_COOKIE = "__Host-hearthlink"
-PLAIN_COOKIE = "hearthlink"
-"""The session's cookie; where HTTPS is spoken a browser takes the first from this host alone."""
-
-_bearer = HTTPBearer(
-    auto_error=False,
-    description="The `api_token` of the configuration, a household's token, an API key (`hl_…`), "
-    "or an access token of the configured OIDC provider.",
-)
-_cookie = APIKeyCookie(
-    name=PLAIN_COOKIE,
-    scheme_name="Session",
-    auto_error=False,
-    description=f"The session of POST /v1/sessions; `{HOST_COOKIE}` over HTTPS. Requests that "
-    f"change something are taken from our own pages, or with the field `{CLIENT_FIELD}`.",
-)
-
-
-class Credentials(NamedTuple):
-    """What a request showed; "" for what it did not."""
-
-    bearer: str
-    session: str
-
-
-@dataclass(frozen=True)
-class Gate:
-    """What the composition root gives this module: who shows what, and how often they may."""
-
-    identify: Callable[[Credentials], Principal | None]
-    pace: Buckets
-    is_https: bool
-    public_url: str
-
-    @property
-    def cookie(self) -> str:
-        """Name the session's cookie."""
-        return HOST_COOKIE if self.is_https else PLAIN_COOKIE
-
-
-def pace_of(requests_per_s_max: int) -> Buckets:
-    """Make the pace that every caller but the operator's own token is held to; 0 is none."""
-    if not requests_per_s_max:
-        return Buckets(0, 0)
-    return Buckets(requests_per_s_max * BURST_S, MS_PER_SECOND // requests_per_s_max)
-
-
-def gate_of(connection: HTTPConnection) -> Gate:
-    """Find the gate of the application that serves a request."""
-    gate: Gate = connection.app.state.gate
-    return gate
-
-
-def credentials_of(
-    connection: HTTPConnection,
-    shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-    _session: Annotated[str | None, Depends(_cookie)],
-) -> Credentials:
-    """Read what a request shows; whoever shows a bearer token is not known by a cookie too."""
-    bearer = shown.credentials if shown is not None else ""
-    session = "" if bearer else connection.cookies.get(gate_of(connection).cookie, "")
-    return Credentials(
-        bearer if len(bearer) <= MAX_TOKEN_CHARS else "",
-        session if len(session) <= MAX_TOKEN_CHARS else "",
-    )
-
 
 Shown = Annotated[Credentials, Depends(credentials_of)]
 HouseholdChoice = Annotated[
@@ -341,8 +265,3 @@ ProvedPerson = Annotated[Principal, Depends(CallerRule(is_person=True, is_proved
 ANYONE = Depends(OpenRule("anyone"))
 HUB = Depends(OpenRule("a hub, by its signature"))
 """For the `dependencies` of routes that know their callers otherwise, or not at all."""
-
-
-def address_of(request: Request) -> str:
-    """Name the address a request came from, as the server or the proxy before it says."""
-    return request.client.host if request.client is not None else ""

@@ -12,8 +12,8 @@ from cloud.accounts import keys
 from cloud.accounts.oidc import Access, Provider
 from cloud.accounts.sessions import COLUMNS, TOUCH_MS, Session, lasts, session_digest, touch
 from cloud.accounts.users import find_user, provided_id, put_provided
-from cloud.auth import Credentials
 from cloud.db import Database
+from cloud.gate import Credentials
 from cloud.households.members import list_homes
 from cloud.households.repository import DEFAULT_HOUSEHOLD
 from cloud.households.tenancies import household_by_token

@@ -10,8 +10,9 @@ from cloud.accounts.sessions import LIFE_MS, Session
 from cloud.accounts.signin import Proof, SignIn
 from cloud.accounts.users import read_email
 from cloud.answers import reply
-from cloud.auth import ANYONE, PROOF_HOLDS_MS, Gate, Person, address_of, gate_of
+from cloud.auth import ANYONE, PROOF_HOLDS_MS, Person
 from cloud.errors import PROBLEM_MEDIA_TYPE, RESPONSES, NotFoundError, Problem, ProblemError
+from cloud.gate import Gate, address_of, gate_of
 from cloud.origins import is_foreign
 from cloud.parts import Shared
 from cloud.roles import Kind, Principal

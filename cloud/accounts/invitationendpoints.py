@@ -16,8 +16,9 @@ from cloud.accounts.homeschemas import (
 )
 from cloud.accounts.schemas import HomeEntry
 from cloud.answers import reply
-from cloud.auth import ANYONE, HomeOwner, Known, Person, ProvedHomeOwner, address_of
+from cloud.auth import ANYONE, HomeOwner, Known, Person, ProvedHomeOwner
 from cloud.errors import ProblemError
+from cloud.gate import address_of
 from cloud.households import invitations as kept
 from cloud.households.invitations import Invitation
 from cloud.households.members import add_member, list_homes

@@ -56,6 +56,24 @@ def test_next_family_sees_its_own_days_and_not_the_last_ones(tmp_path: Path) -> 
     }
 
 
+def test_hub_goes_to_a_household_that_somebody_made(tmp_path: Path) -> None:
+    """No token is made: its people are in; one that there is not, or has the hub, is refused."""
+    people = People(tmp_path)
+    people.add("bob")
+    bob = people.signed_in("bob")
+    _send(people, IngestService(people.database, people.clock, Rules()), START_MS)
+    cottage = bob.post("/v1/households", json={"name": "The cottage"}).json()["household"]
+
+    answers = [
+        people.operator.post("/v1/fleet/hubs/hub-1/handover", json={"household_id": one})
+        for one in (cottage, cottage, "nowhere", "")
+    ]
+
+    assert [one.status_code for one in answers] == [200, 400, 404, 422]
+    assert (answers[0].json()["household"], answers[0].json()["token"]) == ("The cottage", "")
+    assert [one["thing"] for one in bob.get("/v1/gateways").json()["gateways"]] == ["hub-1"]
+
+
 def _send(people: People, service: IngestService, start_ms: int, log_id: bytes = LOG_ID) -> None:
     samples = samples_of(1, HOUR_ROWS, start_ms=start_ms)
     frame = frame_at(samples, log_id=log_id)
