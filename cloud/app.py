@@ -12,6 +12,13 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from cloud import errors, health
+from cloud.accounts import endpoints as accounts
+from cloud.accounts import homes, invitationendpoints, keyendpoints, me
+from cloud.accounts.door import Door
+from cloud.accounts.jwks import KeyRing, fetch
+from cloud.accounts.oidc import Provider
+from cloud.accounts.passwords import Hasher, Policy
+from cloud.accounts.signin import SignIn
 from cloud.bootstrap import open_database, open_registry
 from cloud.config import Config
 from cloud.costs import comparison, prepayment, preview
@@ -22,6 +29,7 @@ from cloud.fleet import hubendpoints as fleet
 from cloud.fleet import installer
 from cloud.fleet import jobendpoints as jobs
 from cloud.fleet.desk import ClaimDesk
+from cloud.gate import Gate, pace_of
 from cloud.households.repository import household_of
 from cloud.households.revocations import may_be_live
 from cloud.hubauth import HubGate
@@ -45,7 +53,7 @@ Energy is in whole milliwatt-hours (1 kWh is 1,000,000), money in millionths of 
 in UTC. Intervals are `[start, end)`. Every error is a problem document (RFC 9457)."""
 
 
-def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
+def create_app(config: Config, clock: Clock | None = None, hasher: Hasher | None = None) -> FastAPI:
     """Build the API; its database is open at once, its broker connection while it serves."""
     clock = clock or SystemClock()
     database = open_database(config, clock)
@@ -72,6 +80,9 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
         is_connected=lambda: link is not None and link.is_connected,
         registry=open_registry(config, database, clock),
     )
+    app.state.gate = _gate(config, database, clock)
+    policy = Policy(config.breached_passwords_file)
+    app.state.sign_in = SignIn(database, clock, hasher or Hasher(), policy)
     desk = ClaimDesk(config, database, clock) if config.fleet_dir else None
     app.state.claim_desk = desk
     app.state.installer_gate = installer.InstallerGate()
@@ -79,7 +90,8 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
     errors.install(app)
     readings = (health, gateways, consent, meters, dead_letters)
     money = (costs, preview, comparison, prepayment, tariffs, catalogue)
-    for feature in (*readings, *money, hubs, claims, installer, fleet, jobs):
+    people = (accounts, me, homes, invitationendpoints, keyendpoints)
+    for feature in (*readings, *money, *people, hubs, claims, installer, fleet, jobs):
         app.include_router(feature.router)
     return app
 
@@ -96,6 +108,22 @@ async def _serving(app: FastAPI, link: BrokerLink | None) -> AsyncIterator[None]
         if link is not None:
             link.stop()
         parts.database.close()
+
+
+def _gate(config: Config, database: Database, clock: Clock) -> Gate:
+    """Build what tells callers apart."""
+    provider = None
+    if config.oidc_issuer:
+        clients = frozenset(filter(None, map(str.strip, config.oidc_client_ids.split(","))))
+        keys = KeyRing(config.oidc_issuer, config.oidc_jwks_url, clock, fetch)
+        provider = Provider(config.oidc_issuer, clients, config.oidc_audience, keys, clock)
+    door = Door(database, clock, config.api_token, provider)
+    return Gate(
+        door.identify,
+        pace_of(config.requests_per_s_max),
+        is_https=bool(config.api_cert) or config.public_url.startswith("https://"),
+        public_url=config.public_url,
+    )
 
 
 def _hub_door(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from sqlalchemy.engine import URL
 
+from cloud.accounts.sessions import end_everybodys
 from cloud.config import Config
 from cloud.db import Database, check_file, knows_schema
 from cloud.ingest.repository import renew_store
@@ -62,8 +63,12 @@ def restore(config: Config, source: Path, clock: Clock) -> Restored:
 
 
 def renew(database: Database, clock: Clock) -> str:
-    """Give the store another name; needed after its database was put back by other means."""
+    """Give the store another name; needed after its database was put back by other means.
+
+    People sign in again: a copy has sessions that ended since, and codes that were used.
+    """
     with database.writing() as connection:
+        end_everybodys(connection)
         return renew_store(connection, clock.utc_ms())
 
 

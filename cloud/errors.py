@@ -116,6 +116,6 @@ def install(app: FastAPI) -> None:
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "content": {PROBLEM_MEDIA_TYPE: {}}}
-    for status in (400, 401, 404, 422)
+    for status in (400, 401, 403, 404, 422, 429)
 }
 """The error responses that every guarded path documents."""

@@ -24,6 +24,10 @@ class KnownStore:
         if of_store == self.store_id and number.isdecimal():
             self.revision = int(number)
 
+    def is_newest(self, receipt: Receipt) -> bool:
+        """Tell whether a receipt is of this store, and higher than all taken from it."""
+        return receipt.store_id == self.store_id and receipt.revision > self.revision
+
     def is_put_back(self, receipt: Receipt) -> bool:
         """Tell whether a receipt shows that its store has forgotten receipts it gave.
 

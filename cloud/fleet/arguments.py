@@ -45,10 +45,13 @@ def add_actions(actions: Actions, add: Add) -> None:
     _add_settings(actions, add)
     _add_rollout(actions, add)
     _add_report(actions, add)
-    handover = add(actions, "handover", "give a hub to a new household, from now on")
+    handover = add(actions, "handover", "give a hub to another household, from now on")
     handover.add_argument("thing", metavar="THING", help="the hub's name")
     handover.add_argument(
-        "--household", required=True, metavar="NAME", help="what the new household is called"
+        "--household", default="", metavar="NAME", help="what a new household is called"
+    )
+    handover.add_argument(
+        "--household-id", default="", metavar="ID", help="or one that is there already, by its id"
     )
     handover.add_argument(
         "--zone",

@@ -136,7 +136,7 @@ def report(options: argparse.Namespace) -> Report:
 
 
 def handover(options: argparse.Namespace) -> Report:
-    """Give a hub to a new household."""
+    """Give a hub to another household."""
     with opened(options.config) as cloud:
         done = hand_over_hub(
             cloud.config,
@@ -145,6 +145,7 @@ def handover(options: argparse.Namespace) -> Report:
             options.thing,
             options.household,
             options.zone,
+            options.household_id,
         )
     return {
         "thing": done.thing,

@@ -16,9 +16,15 @@ from shared.clock import Clock
 
 
 def hand_over_hub(
-    config: Config, database: Database, clock: Clock, thing: str, name: str, zone: str
+    config: Config,
+    database: Database,
+    clock: Clock,
+    thing: str,
+    name: str,
+    zone: str,
+    household_id: str = "",
 ) -> Handover:
-    """Give a hub to a new household from now on; raises as `hand_over`, and for a bad zone.
+    """Give a hub to another household from now on; raises as `hand_over`, and for a bad zone.
 
     Its shadows are emptied, what it was asked for is cancelled, and its consent begins anew. Its
     certificates and open claims are over: it joins anew by a claim, with a key that is nobody's.
@@ -27,7 +33,7 @@ def hand_over_hub(
     enrolment = enrolment_of(config, clock)
     now_ms = clock.utc_ms()
     with database.writing() as connection:
-        _, handover = hand_over(connection, thing, name, zone, now_ms)
+        _, handover = hand_over(connection, thing, name, zone, now_ms, household_id)
         forget_jobs(connection, thing, now_ms)
         forget_shadows(connection, thing)
         end_claims(connection, thing, now_ms)

@@ -119,16 +119,25 @@ def get_report(
 
 
 @router.post(
-    "/{thing}/handover", response_model=HandoverEntry, summary="Give a hub to a new household"
+    "/{thing}/handover", response_model=HandoverEntry, summary="Give a hub to another household"
 )
 def hand_over(thing: str, wanted: HandoverRequest, parts: Shared, _operator: Operator) -> Response:
     """Begin a new tenancy now: nothing stored before is the new household's to see.
+
+    `household` names a new household; `household_id` is of one that is there, whose people see the
+    hub at once.
 
     Run `hearthlink wipe` on the hub first: what it has not sent by now is refused afterwards. Its
     certificates are over with it, and it joins anew by a claim.
     """
     done = hand_over_hub(
-        parts.config, parts.database, parts.clock, thing, wanted.household, wanted.zone
+        parts.config,
+        parts.database,
+        parts.clock,
+        thing,
+        wanted.household,
+        wanted.zone,
+        wanted.household_id,
     )
     return reply(
         {

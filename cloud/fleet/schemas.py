@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cloud.households.tenancies import MAX_NAME_CHARS
 
@@ -105,19 +105,29 @@ class SettingsEntry(BaseModel):
 
 
 class HandoverRequest(BaseModel):
-    """The household that a hub goes to."""
+    """The household that a hub goes to: a new one by its name, or one there is by its id."""
 
-    household: str = Field(max_length=MAX_NAME_CHARS)
+    household: str = Field("", max_length=MAX_NAME_CHARS)
     zone: str = "Europe/London"
+    household_id: str = Field("", max_length=32)
 
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={"example": {"household": "Flat 2", "zone": "Europe/London"}},
     )
 
+    @model_validator(mode="after")
+    def _check_named(self) -> "HandoverRequest":
+        if not (self.household or self.household_id):
+            raise ValueError("name a new household, or give the household_id of one there is")
+        return self
+
 
 class HandoverEntry(BaseModel):
-    """A change of tenancy; `token` opens the new household's readings, and is told only here."""
+    """A change of tenancy; `token` opens a new household's readings, and is told only here.
+
+    It is "" for a household that was there before: its people are in already.
+    """
 
     thing: str
     household_id: str

@@ -22,7 +22,15 @@ from cloud.households.repository import (
     write_hub,
 )
 from cloud.scope import Scope
-from cloud.tables import consent_limits, household_tokens, households, logs, meters, tenancies
+from cloud.tables import (
+    consent_limits,
+    household_tokens,
+    households,
+    hubs,
+    logs,
+    meters,
+    tenancies,
+)
 from shared.errors import BadInputError
 
 HUB, METER = "hub", "meter"
@@ -51,7 +59,10 @@ class Tenancy(NamedTuple):
 
 
 class Handover(NamedTuple):
-    """A change of tenancy; `token` opens the new household's part of the API and is told once."""
+    """A change of tenancy; `token` opens a new household's part of the API and is told once.
+
+    "" where the household was there before.
+    """
 
     thing: str
     household: Household
@@ -64,29 +75,35 @@ _TENANCY = [tenancies.c[name] for name in Tenancy._fields]
 
 
 def hand_over(
-    connection: Connection, thing: str, name: str, zone: str, now_ms: int
+    connection: Connection,
+    thing: str,
+    name: str,
+    zone: str,
+    now_ms: int,
+    household_id: str = "",
 ) -> tuple[Hub, Handover]:
-    """Give a hub, and the meters that it alone reads, to a new household from now on.
+    """Give a hub, and the meters that it alone reads, to another household from now on.
 
-    What the cloud has of the old one stays the old one's. Returns the hub as it is now. Raises
-    NotFoundError for a hub that was never heard of, BadInputError for a household without a name.
+    To a new one by `name`, or to one there is by `household_id`, whose people are in already: then
+    no token is made. What the cloud has of the old one stays the old one's. Returns the hub as it
+    is now. Raises NotFoundError for a hub that was never heard of or a household that there is
+    not, BadInputError for a household without a name or one that has the hub.
     """
-    if not 0 < len(name.strip()) <= MAX_NAME_CHARS:
-        raise BadInputError(
-            f"household of {len(name)} characters", hint=f"name it in 1 to {MAX_NAME_CHARS}"
-        )
     if household_of(connection, thing) is None:
         raise NotFoundError(f"no hub {thing!r}", hint="'hearthlink fleet list' names them")
     hub = lock_hub(connection, thing, now_ms)
-    household = Household(secrets.token_hex(16), name.strip(), zone)
-    put_household(connection, household)
+    if household_id:
+        household = _present(connection, household_id, hub)
+    else:
+        household = _named(name, zone)
+        put_household(connection, household)
     moved = _meters_of(connection, hub)
     for kind, one in [(HUB, thing), *((METER, meter) for meter in moved)]:
         _move(connection, kind, one, hub.household_id, household.household_id, now_ms)
     connection.execute(delete(consent_limits).where(consent_limits.c.thing == thing))
     moved_hub = hub._replace(household_id=household.household_id, consent="")
     write_hub(connection, moved_hub)
-    token = _mint_token(connection, household.household_id, now_ms)
+    token = "" if household_id else _mint_token(connection, household.household_id, now_ms)
     return moved_hub, Handover(thing, household, now_ms, moved, token)
 
 
@@ -105,6 +122,26 @@ def list_tenancies(connection: Connection, kind: str, name: str) -> list[Tenancy
     return [Tenancy(*row) for row in connection.execute(query)]
 
 
+def tenancies_of(connection: Connection, scope: Scope) -> list[Tenancy]:
+    """List what was and is a household's: hubs first, by name and time.
+
+    What never was another's has no row yet: it has been the household's since 0.
+    """
+    kept = [
+        Tenancy(*row)
+        for row in connection.execute(select(*_TENANCY).where(within(tenancies, scope)))
+    ]
+    dated = {(one.kind, one.name) for one in kept if one.ended_at_ms is None}
+    for kind, table, column in ((HUB, hubs, hubs.c.thing), (METER, meters, meters.c.meter)):
+        query = select(table.c.household_id, column).where(within(table, scope))
+        kept += [
+            Tenancy(household_id, kind, name, 0, None)
+            for household_id, name in connection.execute(query)
+            if (kind, name) not in dated and not _was_given_away(kept, kind, name)
+        ]
+    return sorted(kept, key=lambda one: (one.kind, one.name, one.started_at_ms))
+
+
 def find_household(connection: Connection, household_id: str) -> Household | None:
     """Read a household."""
     query = select(households.c.household_id, households.c.name, households.c.zone)
@@ -119,6 +156,30 @@ def household_by_token(connection: Connection, token: str) -> str | None:
     )
     found: str | None = connection.execute(query).scalar_one_or_none()
     return found
+
+
+def _named(name: str, zone: str) -> Household:
+    if not 0 < len(name.strip()) <= MAX_NAME_CHARS:
+        raise BadInputError(
+            f"household of {len(name)} characters", hint=f"name it in 1 to {MAX_NAME_CHARS}"
+        )
+    return Household(secrets.token_hex(16), name.strip(), zone)
+
+
+def _present(connection: Connection, household_id: str, hub: Hub) -> Household:
+    household = find_household(connection, household_id)
+    if household is None:
+        raise NotFoundError(
+            f"no household {household_id!r}", hint="GET /v1/households tells its people its id"
+        )
+    if household_id == hub.household_id:
+        raise BadInputError(f"hub {hub.thing!r} is household {household_id!r}'s already")
+    return household
+
+
+def _was_given_away(kept: list[Tenancy], kind: str, name: str) -> bool:
+    """Tell whether a thing is another's by now: rows of a meter stay where they were read."""
+    return any((one.kind, one.name) == (kind, name) and one.ended_at_ms is not None for one in kept)
 
 
 def _meters_of(connection: Connection, hub: Hub) -> list[str]:

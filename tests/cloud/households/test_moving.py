@@ -1,0 +1,88 @@
+"""Moving home: each family sees its own days of the same meter, and nothing of the other's."""
+
+from pathlib import Path
+
+from fastapi.testclient import TestClient
+
+from cloud.ingest.hubbatch import Rules
+from cloud.ingest.intake import Message
+from cloud.ingest.service import IngestService
+from cloud.roles import Role
+from cloud.times import format_utc
+from shared.frames import encode_frame
+from shared.units import MS_PER_DAY, MS_PER_HOUR
+from tests.support.cloud import LOG_ID, METER, START_MS, frame_at, samples_of
+from tests.support.people import PASSWORD, People
+
+SECOND_LOG = bytes(reversed(range(16)))
+HOUR_ROWS = 360
+
+
+def test_next_family_sees_its_own_days_and_not_the_last_ones(tmp_path: Path) -> None:
+    """And the last one goes on seeing theirs, up to the day they left."""
+    people = People(tmp_path)
+    people.add("ada", Role.OWNER)
+    service = IngestService(people.database, people.clock, Rules())
+    ada = people.signed_in("ada")
+    people.wait(MS_PER_HOUR)
+    _send(people, service, START_MS)
+
+    handed = people.operator.post("/v1/fleet/hubs/hub-1/handover", json={"household": "Next"})
+    token = people.bearer(handed.json()["token"])
+    home = handed.json()["household_id"]
+    code = token.post(f"/v1/households/{home}/invitations", json={"role": "owner"}).json()["code"]
+    body = {"code": code, "email": "eve@example.org", "name": "Eve", "password": PASSWORD}
+    assert people.client().post("/v1/users", json=body).status_code == 201
+    people.wait(MS_PER_DAY)
+    moved_ms = people.clock.utc_ms()
+    people.wait(MS_PER_HOUR)
+    _send(people, service, moved_ms, SECOND_LOG)
+    ada, eve = people.signed_in("ada"), people.signed_in("eve")
+
+    assert _sees(ada, START_MS)
+    assert not _sees(ada, moved_ms)
+    assert _sees(eve, moved_ms)
+    assert not _sees(eve, START_MS)
+    assert [one["thing"] for one in eve.get("/v1/gateways").json()["gateways"]] == ["hub-1"]
+    assert ada.get("/v1/gateways").json()["gateways"] == []
+    left = ada.get("/v1/households/home/tenancies").json()["tenancies"]
+    came = eve.get(f"/v1/households/{home}/tenancies").json()["tenancies"]
+    assert [(one["kind"], one["name"]) for one in left] == [("hub", "hub-1"), ("meter", METER)]
+    assert {(one["started_at"], one["ended_at"]) for one in left} == {
+        (None, format_utc(START_MS + MS_PER_HOUR))
+    }
+    assert {(one["started_at"], one["ended_at"]) for one in came} == {
+        (format_utc(START_MS + MS_PER_HOUR), None)
+    }
+
+
+def test_hub_goes_to_a_household_that_somebody_made(tmp_path: Path) -> None:
+    """No token is made: its people are in; one that there is not, or has the hub, is refused."""
+    people = People(tmp_path)
+    people.add("bob")
+    bob = people.signed_in("bob")
+    _send(people, IngestService(people.database, people.clock, Rules()), START_MS)
+    cottage = bob.post("/v1/households", json={"name": "The cottage"}).json()["household"]
+
+    answers = [
+        people.operator.post("/v1/fleet/hubs/hub-1/handover", json={"household_id": one})
+        for one in (cottage, cottage, "nowhere", "")
+    ]
+
+    assert [one.status_code for one in answers] == [200, 400, 404, 422]
+    assert (answers[0].json()["household"], answers[0].json()["token"]) == ("The cottage", "")
+    assert [one["thing"] for one in bob.get("/v1/gateways").json()["gateways"]] == ["hub-1"]
+
+
+def _send(people: People, service: IngestService, start_ms: int, log_id: bytes = LOG_ID) -> None:
+    samples = samples_of(1, HOUR_ROWS, start_ms=start_ms)
+    frame = frame_at(samples, log_id=log_id)
+    service.ingest([Message("hub-1", encode_frame(frame), people.clock.utc_ms())])
+
+
+def _sees(client: TestClient, start_ms: int) -> bool:
+    """Tell whether a caller sees anything that was read in the hour from a time."""
+    query = {"at": format_utc(start_ms + MS_PER_HOUR)}
+    answer = client.get(f"/v1/meters/{METER}/registers", params=query)
+    assert answer.status_code in (200, 404), answer.text
+    return answer.status_code == 200 and answer.json()["taken_at"] >= format_utc(start_ms)
