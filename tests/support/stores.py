@@ -1,0 +1,38 @@
+"""Where the clouds that tests make keep their rows: SQLite in their folder, unless chosen."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+STORES = ("sqlite", "postgresql")
+_by_folder: dict[Path, str] = {}
+_chosen: list[str] = ["sqlite"]
+
+
+@contextmanager
+def kept_on(store: str) -> Iterator[None]:
+    """Until the block ends, clouds that tests make in a folder have their store there."""
+    _chosen.append(store)
+    try:
+        yield
+    finally:
+        _chosen.pop()
+        if store == "postgresql" and _by_folder:
+            from tests.support.postgres import session_server  # noqa: PLC0415  # as below
+
+            for name in _by_folder.values():
+                session_server().drop(name)
+            _by_folder.clear()
+
+
+def url_for(folder: Path) -> str:
+    """Name the store of a folder: "" is SQLite in it; else a database that stays the folder's."""
+    if _chosen[-1] == "sqlite":
+        return ""
+    # Its driver is no part of an installation that needs none.
+    from tests.support.postgres import session_server  # noqa: PLC0415
+
+    place = Path(folder).resolve()
+    if place not in _by_folder:
+        _by_folder[place] = session_server().migrated_database()
+    return session_server().url(_by_folder[place])
