@@ -71,7 +71,12 @@ def household_role(connection: Connection) -> str:
 
 
 def narrow(connection: Connection, role: str, scope: Scope) -> None:
-    """Let the rest of the transaction see and write the rows of these households alone."""
+    """Let the rest of the transaction see and write the rows of these households alone.
+
+    Raises ValueError for an id with a comma, which would name two.
+    """
+    if any("," in one for one in scope.household_ids):
+        raise ValueError(f"a comma in one of {sorted(scope.household_ids)}")
     ids = ",".join(sorted(scope.household_ids))
     connection.execute(_NARROW, {"role": role, "ids": ids})
 
