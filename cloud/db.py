@@ -59,6 +59,7 @@ class Database:
         if self.dialect == "sqlite":
             sqlitefile.prepare(self.engine)
         else:
+            postgres.prepare(self.engine)
             # One view for all of a transaction's questions, as SQLite gives it by itself.
             self._reading = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 

@@ -6,7 +6,9 @@ token is. What is done for a household is done under the role, after the househo
 where none are named there are no rows.
 """
 
-from sqlalchemy import Connection, text
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import ProgrammingError
 
 from cloud.scope import Scope
@@ -16,6 +18,12 @@ OLDEST_SERVER = (15, 0)
 
 MIGRATION_LOCK = 0x48_4C_49_4E_4B
 """Any number of our own: the advisory lock around migrations."""
+
+LOCK_WAIT_MS = 30_000
+"""As long as on SQLite; whoever waits longer is told so, and tries again."""
+
+IDLE_MS = 60_000
+"""A process that was frozen within its transaction holds a hub's row no longer than this."""
 
 SETTING = "hearthlink.households"
 """The transaction's setting that lists the households it is for, with commas between."""
@@ -45,6 +53,17 @@ _NARROW = text(
 _OWN_ROWS = f"household_id = ANY (string_to_array(current_setting('{SETTING}', true), ','))"
 
 
+def prepare(engine: Engine) -> None:
+    """Have no connection wait, or be waited for, without end."""
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: object) -> None:
+        was_autocommit, connection.autocommit = connection.autocommit, True
+        connection.execute(f"SET lock_timeout = {LOCK_WAIT_MS}")
+        connection.execute(f"SET idle_in_transaction_session_timeout = {IDLE_MS}")
+        connection.autocommit = was_autocommit
+
+
 def lock_migrations(connection: Connection) -> None:
     """Wait until no other process migrates; raises OperatorError where the server is too old."""
     version = connection.dialect.server_version_info or (0,)
@@ -53,6 +72,8 @@ def lock_migrations(connection: Connection) -> None:
             f"PostgreSQL {'.'.join(map(str, version))} is too old",
             hint=f"use PostgreSQL {OLDEST_SERVER[0]} or later",
         )
+    # Another may be at a long one.
+    connection.execute(text("SET LOCAL lock_timeout = 0"))
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
 
 

@@ -81,6 +81,12 @@ class PostgresServer:
         with psycopg.connect(self.conninfo(database), autocommit=True) as connection:
             connection.execute(statement.encode())
 
+    def is_idle(self, name: str) -> bool:
+        """Tell whether nobody is within a transaction in a database."""
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND state <> 'idle'"
+        with psycopg.connect(self.conninfo()) as connection:
+            return connection.execute(query, [name]).fetchone() == (0,)
+
     def stop(self) -> None:
         """Stop the server at once and remove its files."""
         self._process.terminate()

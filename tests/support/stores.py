@@ -1,5 +1,6 @@
 """Where the clouds that tests make keep their rows: SQLite in their folder, unless chosen."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 STORES = ("sqlite", "postgresql")
 _by_folder: dict[Path, str] = {}
 _chosen: list[str] = ["sqlite"]
+_making = threading.Lock()
 
 
 @contextmanager
@@ -33,6 +35,14 @@ def url_for(folder: Path) -> str:
     from tests.support.postgres import session_server  # noqa: PLC0415
 
     place = Path(folder).resolve()
-    if place not in _by_folder:
-        _by_folder[place] = session_server().migrated_database()
+    with _making:
+        if place not in _by_folder:
+            _by_folder[place] = session_server().migrated_database()
     return session_server().url(_by_folder[place])
+
+
+def is_idle(folder: Path) -> bool:
+    """Tell whether nobody is within a transaction in the folder's database on PostgreSQL."""
+    from tests.support.postgres import session_server  # noqa: PLC0415  # as above
+
+    return session_server().is_idle(_by_folder[Path(folder).resolve()])
