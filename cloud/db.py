@@ -7,6 +7,7 @@ transaction: `reading()` or `writing()`.
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,16 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, create_engine, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    bindparam,
+    case,
+    create_engine,
+    or_,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
@@ -33,7 +43,11 @@ POOL_OVERFLOW = 32
 _MIGRATING = threading.Lock()
 """Alembic keeps what it works on in module globals: one thread of a process at a time."""
 
+UNHEARD_S_MAX = 1.0
+"""A busy worker need not ask before each batch whether the server is there."""
+
 _PING = text("SELECT 1")
+_HEARD_S = "hearthlink_heard_s"
 
 
 class Database:
@@ -107,11 +121,18 @@ class Database:
         if self.dialect != "postgresql":
             return
         if scope is None:
-            connection.execute(_PING)
+            self._check_alive(connection)
             return
         if self._role is None:
             self._role = postgres.household_role(connection)
         postgres.narrow(connection, self._role, scope)
+
+    def _check_alive(self, connection: Connection) -> None:
+        """Ask a server that this connection has not heard for a while whether it is there."""
+        now_s = time.monotonic()
+        if now_s - connection.info.get(_HEARD_S, 0.0) > UNHEARD_S_MAX:
+            connection.execute(_PING)
+        connection.info[_HEARD_S] = now_s
 
     def migrate(self) -> None:
         """Bring the schema to the newest revision; several processes may do so at once.
@@ -180,25 +201,53 @@ def upsert(
     *,
     keys: Sequence[str],
     replace: Sequence[str] = (),
+    least: Sequence[str] = (),
+    greatest: Sequence[str] = (),
 ) -> None:
-    """Insert rows; one that is there with the same `keys` gets its `replace` columns replaced."""
+    """Insert rows; one that is there with the same `keys` gets its `replace` columns replaced.
+
+    Of its `least` and `greatest` columns the lesser or greater of both values stays; NULL is none.
+    """
     if rows:
-        statement = _upsert(connection.dialect.name, table, tuple(keys), tuple(replace))
+        kinds = (tuple(replace), tuple(least), tuple(greatest))
+        statement = _upsert(connection.dialect.name, table, tuple(keys), *kinds)
         connection.execute(statement, [dict(row) for row in rows])
 
 
 @cache
 def _upsert(
-    dialect: str, table: Table, keys: tuple[str, ...], replace: tuple[str, ...]
+    dialect: str,
+    table: Table,
+    keys: tuple[str, ...],
+    replace: tuple[str, ...],
+    least: tuple[str, ...],
+    greatest: tuple[str, ...],
 ) -> sqlite.Insert | postgresql.Insert:
     """Build the statement once: building it takes longer than the database takes over it."""
     insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
     statement = insert(table)
-    if not replace:
+    new = statement.excluded
+    values: dict[str, ColumnElement[Any]] = {name: new[name] for name in replace}
+    for name in least:
+        is_new = or_(table.c[name].is_(None), new[name] < table.c[name])
+        values[name] = case((is_new, new[name]), else_=table.c[name])
+    for name in greatest:
+        is_new = or_(table.c[name].is_(None), new[name] > table.c[name])
+        values[name] = case((is_new, new[name]), else_=table.c[name])
+    if not values:
         return statement.on_conflict_do_nothing(index_elements=keys)
-    return statement.on_conflict_do_update(
-        index_elements=keys, set_={name: statement.excluded[name] for name in replace}
-    )
+    return statement.on_conflict_do_update(index_elements=keys, set_=values)
+
+
+def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert many rows with the same columns, in PostgreSQL by COPY.
+
+    COPY is not for a household's transaction: security by row does not know it.
+    """
+    if rows and connection.dialect.name == "postgresql":
+        postgres.copy_rows(connection, table, rows)
+    elif rows:
+        connection.execute(table.insert(), [dict(row) for row in rows])
 
 
 def owned(table: Table) -> ColumnElement[bool]:

@@ -6,9 +6,20 @@ token is. What is done for a household is done under the role, after the househo
 where none are named there are no rows.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    event,
+    text,
+)
 from sqlalchemy.exc import ProgrammingError
 
 from cloud.scope import Scope
@@ -49,6 +60,14 @@ _ROLE = text(
 _NARROW = text(
     "SELECT set_config('role', :role, true), set_config('hearthlink.households', :ids, true)"
 )
+_TYPES: dict[type, str] = {
+    BigInteger: "int8",
+    Integer: "int4",
+    LargeBinary: "bytea",
+    String: "varchar",
+}
+"""The column types that COPY writes."""
+
 # A setting that was never made is NULL, one whose transaction is over is '': both list nobody.
 _OWN_ROWS = f"household_id = ANY (string_to_array(current_setting('{SETTING}', true), ','))"
 
@@ -100,6 +119,18 @@ def narrow(connection: Connection, role: str, scope: Scope) -> None:
         raise ValueError(f"a comma in one of {sorted(scope.household_ids)}")
     ids = ",".join(sorted(scope.household_ids))
     connection.execute(_NARROW, {"role": role, "ids": ids})
+
+
+def copy_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write rows with the same columns by COPY."""
+    names = list(rows[0])
+    listed = ", ".join(_quoted(connection, name) for name in names)
+    statement = f"COPY {_quoted(connection, table.name)} ({listed}) FROM STDIN (FORMAT BINARY)"
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types([_TYPES[type(table.c[name].type)] for name in names])
+        for row in rows:
+            copy.write_row([row[name] for name in names])
 
 
 def household_tables(connection: Connection) -> list[str]:

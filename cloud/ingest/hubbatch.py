@@ -63,6 +63,7 @@ class HubBatch:
         self._merger = Merger(SqlReadingStore(connection), self._scope, thing, self._horizon_ms)
         self._logs = HubLogs(connection, self._hub, now_ms)
         self._mediums: dict[str, str] = {}
+        self._known_mediums: dict[str, str] = {}
         self._hello_id = ""
 
     def take(self, read: Sequence[Read]) -> None:
@@ -78,7 +79,7 @@ class HubBatch:
             else:
                 if one.frame is not None:
                     accepted.append((one, one.frame, log))
-        repository.lock_meters(self._connection, self._scope, [f.meter for _, f, _ in accepted])
+        self._lock([frame.meter for _, frame, _ in accepted])
         for one, frame, log in accepted:
             try:
                 self._merge(one, frame, log)
@@ -124,7 +125,7 @@ class HubBatch:
         try:
             log = self._admit(one)
             if one.frame is not None:
-                repository.lock_meters(self._connection, self._scope, [one.frame.meter])
+                self._lock([one.frame.meter])
                 self._merge(one, one.frame, log)
         except FrameError as error:
             if was_stored and error.code != LATER_VERSION and one.envelope is not None:
@@ -137,7 +138,8 @@ class HubBatch:
         """Write everything back and return the receipts; the caller commits, then publishes."""
         self._merger.finish()
         for meter, medium in self._mediums.items():
-            repository.set_medium(self._connection, self._scope, meter, medium)
+            if not self._known_mediums.get(meter):
+                repository.set_medium(self._connection, self._scope, meter, medium)
         self._logs.close_gaps(self._merger.declared)
         receipts = [
             self._receipt(log_id, answer)
@@ -148,6 +150,9 @@ class HubBatch:
         self._hub = self._hub._replace(logs_refused=logs_refused)
         write_hub(self._connection, self._hub)
         return receipts
+
+    def _lock(self, names: Sequence[str]) -> None:
+        self._known_mediums |= repository.lock_meters(self._connection, self._scope, names)
 
     def _is_refused(self, message_count: int) -> bool:
         """Count the messages of a revoked hub; note any other as heard."""

@@ -61,7 +61,7 @@ _STORE_ID = select(store.c.store_id).where(store.c.id == 1)
 _READ = select(*_LOG).where(logs.c.log_id == bindparam("of_log"))
 _WRITE = update(logs).where(logs.c.log_id == bindparam("of_log"))
 _LOCK_METER = (
-    select(meters.c.meter)
+    select(meters.c.medium)
     .where(meters.c.household_id == bindparam("household"), meters.c.meter == bindparam("of_meter"))
     .with_for_update()
 )
@@ -148,18 +148,22 @@ def logs_with_holes(connection: Connection, now_ms: int, limit: int) -> list[tup
     return [(row.thing, row.log_id) for row in connection.execute(query)]
 
 
-def lock_meters(connection: Connection, scope: Scope, names: Iterable[str]) -> None:
-    """Take the row locks of meters, in order: two hubs may read one meter at the same time."""
+def lock_meters(connection: Connection, scope: Scope, names: Iterable[str]) -> dict[str, str]:
+    """Take the row locks of meters, in order: two hubs may read one meter at the same time.
+
+    Returns what each measures, "" where that is not known yet.
+    """
+    mediums: dict[str, str] = {}
     owner = {"household_id": scope.only, "medium": "", "longest_frame_ms": 0}
-    ordered = sorted(set(names))
-    upsert(
-        connection,
-        meters,
-        [{**owner, "meter": meter} for meter in ordered],
-        keys=("household_id", "meter"),
-    )
-    for meter in ordered:
-        connection.execute(_LOCK_METER, {"household": scope.only, "of_meter": meter}).one()
+    for meter in sorted(set(names)):
+        of_meter = {"household": scope.only, "of_meter": meter}
+        medium = connection.execute(_LOCK_METER, of_meter).scalar_one_or_none()
+        if medium is None:
+            keys = ("household_id", "meter")
+            upsert(connection, meters, [{**owner, "meter": meter}], keys=keys)
+            medium = connection.execute(_LOCK_METER, of_meter).scalar_one()
+        mediums[meter] = str(medium)
+    return mediums
 
 
 def set_medium(connection: Connection, scope: Scope, meter: str, medium: str) -> None:

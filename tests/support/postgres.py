@@ -72,6 +72,17 @@ class PostgresServer:
         self.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} OWNER {OWNER}")
         return name
 
+    def copy_of(self, name: str) -> str:
+        """Copy a database that nobody is connected to, and give the copy's name."""
+        copy = f"copy_{next(self._numbers)}"
+        self.execute(f"CREATE DATABASE {copy} TEMPLATE {name} OWNER {OWNER}")
+        return copy
+
+    def rename(self, name: str, new: str) -> None:
+        """Put a database in the place of another."""
+        self.drop(new)
+        self.execute(f"ALTER DATABASE {name} RENAME TO {new}")
+
     def drop(self, name: str) -> None:
         """Remove a database, whoever is still connected to it."""
         self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
