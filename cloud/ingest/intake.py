@@ -96,8 +96,8 @@ def _check_counters(frame: Frame) -> None:
     for column in frame.columns:
         if column.register not in COUNTERS:
             continue
-        values = column.values
-        # Hardly a frame lacks a value of a register, and without it the least is found fast.
-        known = values if None not in values else [one for one in values if one is not None]
-        if min(known, default=0) < 0:  # type: ignore[type-var]  # None is in neither
+        # Hardly a frame lacks a value of a register, and without that the least is found fast.
+        has_all = None not in column.values
+        known = column.values if has_all else [v for v in column.values if v is not None]
+        if min(known, default=0) < 0:  # type: ignore[operator,type-var]  # None is in neither
             raise FrameError("bad-value", f"{column.register}: below zero")

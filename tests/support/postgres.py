@@ -38,14 +38,14 @@ class PostgresServer:
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         self._programs = programs()
-        self._folder = Path(tempfile.mkdtemp(prefix="hearthlink-postgres-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="hearthlink-postgres-"))
         # It refuses to run as root; any account will do that owns nothing else.
         self._account = {"user": "nobody", "extra_groups": []} if os.geteuid() == 0 else {}
         if self._account:
-            shutil.chown(self._folder, "nobody")
+            shutil.chown(self.folder, "nobody")
         self._numbers = count(1)
         self._run(
-            *("initdb", "-D", str(self._folder / "store"), "-U", "postgres", "--auth=trust"),
+            *("initdb", "-D", str(self.folder / "store"), "-U", "postgres", "--auth=trust"),
             *("--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"),
         )
         self._process = self._start(settings)
@@ -53,11 +53,11 @@ class PostgresServer:
 
     def url(self, database: str, login: str = OWNER) -> str:
         """Name a database as the cloud's configuration does."""
-        return f"postgresql://{login}@/{database}?host={self._folder}"
+        return f"postgresql://{login}@/{database}?host={self.folder}"
 
     def conninfo(self, database: str = "postgres", login: str = "postgres") -> str:
         """Name a database as libpq does."""
-        return f"host={self._folder} user={login} dbname={database}"
+        return f"host={self.folder} user={login} dbname={database}"
 
     def empty_database(self) -> str:
         """Make a database with nothing in it, and give its name."""
@@ -106,7 +106,7 @@ class PostgresServer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     @cache  # noqa: B019  # a server lives as long as its process
     def _make_template(self) -> None:
@@ -116,15 +116,15 @@ class PostgresServer:
         database.close()
 
     def _start(self, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        said = {"listen_addresses": "", "unix_socket_directories": str(self._folder), **settings}
+        said = {"listen_addresses": "", "unix_socket_directories": str(self.folder), **settings}
         words = [word for key, value in said.items() for word in ("-c", f"{key}={value}")]
         # Killed with the test's process, which may have no chance to stop it.
         command = ["setpriv", "--pdeathsig", "KILL", str(self._programs / "postgres")]
-        process = subprocess.Popen(
-            [*command, "-D", str(self._folder / "store"), *words],
-            cwd=self._folder,
+        process: subprocess.Popen[bytes] = subprocess.Popen(
+            [*command, "-D", str(self.folder / "store"), *words],
+            cwd=self.folder,
             stdout=subprocess.DEVNULL,
-            stderr=(self._folder / "server.log").open("wb"),
+            stderr=(self.folder / "server.log").open("wb"),
             **self._account,  # type: ignore[call-overload]  # an account and its groups
         )
         deadline = time.monotonic() + START_S_MAX
@@ -132,7 +132,7 @@ class PostgresServer:
             try:
                 psycopg.connect(self.conninfo()).close()
             except psycopg.OperationalError:
-                said_so = (self._folder / "server.log").read_text()
+                said_so = (self.folder / "server.log").read_text()
                 assert process.poll() is None, said_so
                 assert time.monotonic() < deadline, said_so
                 time.sleep(0.02)
@@ -142,7 +142,7 @@ class PostgresServer:
     def _run(self, program: str, *words: str) -> None:
         done = subprocess.run(
             [self._programs / program, *words],
-            cwd=self._folder,
+            cwd=self.folder,
             capture_output=True,
             text=True,
             check=False,
