@@ -12,8 +12,9 @@ from sqlalchemy.engine import URL
 
 from cloud.accounts.sessions import end_everybodys
 from cloud.config import Config
-from cloud.db import Database, check_file, knows_schema
+from cloud.db import Database, knows_schema
 from cloud.ingest.repository import renew_store
+from cloud.sqlitefile import check_file
 from shared.clock import Clock
 from shared.errors import OperatorError
 

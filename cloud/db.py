@@ -1,11 +1,11 @@
 """The database: engine, transactions, and the few things dialects do differently.
 
-The only module that commits, and the only one that may say anything about one dialect. Every
-request or batch is one transaction: `reading()` or `writing()`.
+The only module that commits. What only one dialect does stands in `cloud.sqlitefile` and
+`cloud.postgres`, which nothing but this and the migrations may use. Every request or batch is one
+transaction: `reading()` or `writing()`.
 """
 
 import contextlib
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,66 +20,78 @@ from alembic.util import CommandError
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Engine,
     Table,
     bindparam,
+    case,
     create_engine,
-    event,
+    or_,
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
+from cloud import postgres, sqlitefile
 from cloud.scope import Scope
+from cloud.sqlitefile import WRITES, copy_file
 from shared.errors import OperatorError
-
-BUSY_TIMEOUT_MS = 30_000
-"""Workers side by side take turns as SQLite's one writer; a batch holds it for milliseconds."""
 
 POOL_SIZE = 8
 POOL_OVERFLOW = 32
 """Together what the API's thread pool can ask for at once (40 threads)."""
 
-MIGRATION_LOCK = 0x48_4C_49_4E_4B
-"""Any number of our own: PostgreSQL's advisory lock around migrations."""
-
-WAL_TRIES = 100
-WAL_RETRY_S = 0.05
-"""Together five seconds: processes that open one new file do not wait for each other here."""
-
 _MIGRATING = threading.Lock()
 """Alembic keeps what it works on in module globals: one thread of a process at a time."""
 
-_WRITES = "hearthlink_writes"
+UNHEARD_S_MAX = 1.0
+"""A busy worker need not ask before each batch whether the server is there."""
+
+_PING = text("SELECT 1")
+_HEARD_S = "hearthlink_heard_s"
 
 
 class Database:
-    """One database by URL; safe to use from many threads and from several processes."""
+    """One database by URL; safe to use from many threads and from several processes.
+
+    Raises OperatorError where its driver is not installed.
+    """
 
     def __init__(self, url: str) -> None:
         parsed = make_url(url)
         self.dialect = parsed.get_backend_name()
         if self.dialect == "sqlite" and parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        self.engine = create_engine(
-            parsed, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, pool_pre_ping=False
-        )
+        try:
+            self.engine = create_engine(parsed, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW)
+        except ModuleNotFoundError as error:
+            raise OperatorError(
+                f"a {self.dialect} database needs the package {error.name}",
+                hint="pip install 'hearthlink[cloud,postgresql]'",
+            ) from error
+        self._reading: dict[str, Any] = {}
+        self._role: str | None = None
         if self.dialect == "sqlite":
-            _prepare_sqlite(self.engine)
+            sqlitefile.prepare(self.engine)
+        else:
+            postgres.prepare(self.engine)
+            # One view for all of a transaction's questions, as SQLite gives it by itself.
+            self._reading = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
     @contextlib.contextmanager
     def reading(self, scope: Scope | None = None) -> Iterator[Connection]:
         """A transaction that only reads: one consistent view, in PostgreSQL of the scope's rows."""
-        with self.engine.connect() as connection:
-            self._narrow(connection, scope)
+        with self._begun(self._reading, scope) as connection:
             yield connection
             connection.rollback()
 
     @contextlib.contextmanager
     def writing(self, scope: Scope | None = None) -> Iterator[Connection]:
-        """A transaction that writes: committed when the block ends, rolled back where it raises."""
-        with self.engine.connect().execution_options(**{_WRITES: True}) as connection:
-            self._narrow(connection, scope)
+        """A transaction that writes: committed when the block ends, rolled back where it raises.
+
+        In PostgreSQL each question sees what is committed by then: whoever reads in order to write
+        takes the row's lock first (`with_for_update`), and locks hubs before meters, each by name.
+        """
+        with self._begun({WRITES: True}, scope) as connection:
             yield connection
             try:
                 connection.commit()
@@ -89,13 +101,38 @@ class Database:
                 connection.invalidate()
                 raise
 
+    def _begun(self, options: Mapping[str, Any], scope: Scope | None) -> Connection:
+        """Take a connection whose server answers; what the pool holds may be of one long gone."""
+        for is_last in (False, True):
+            connection = self.engine.connect().execution_options(**options)
+            try:
+                self._narrow(connection, scope)
+            except BaseException as error:
+                connection.close()
+                is_gone = isinstance(error, DBAPIError) and error.connection_invalidated
+                if is_last or not is_gone:
+                    raise
+            else:
+                break
+        return connection
+
     def _narrow(self, connection: Connection, scope: Scope | None) -> None:
         """Tell PostgreSQL whose rows the transaction is about, for row-level security."""
-        if scope is not None and self.dialect == "postgresql":
-            connection.execute(
-                text("SELECT set_config('hearthlink.households', :ids, true)"),
-                {"ids": ",".join(sorted(scope.household_ids))},
-            )
+        if self.dialect != "postgresql":
+            return
+        if scope is None:
+            self._check_alive(connection)
+            return
+        if self._role is None:
+            self._role = postgres.household_role(connection)
+        postgres.narrow(connection, self._role, scope)
+
+    def _check_alive(self, connection: Connection) -> None:
+        """Ask a server that this connection has not heard for a while whether it is there."""
+        now_s = time.monotonic()
+        if now_s - connection.info.get(_HEARD_S, 0.0) > UNHEARD_S_MAX:
+            connection.execute(_PING)
+        connection.info[_HEARD_S] = now_s
 
     def migrate(self) -> None:
         """Bring the schema to the newest revision; several processes may do so at once.
@@ -104,9 +141,7 @@ class Database:
         """
         with _MIGRATING, self.writing() as connection:
             if self.dialect == "postgresql":
-                connection.execute(
-                    text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK}
-                )
+                postgres.lock_migrations(connection)
             settings = _migrations()
             settings.attributes["connection"] = connection
             try:
@@ -122,7 +157,7 @@ class Database:
 
         Raises OperatorError for a database server, which has its own tools for that.
         """
-        _copy(self._file(), target)
+        copy_file(self._file(), target)
 
     def replace_with(self, source: Path) -> None:
         """Put another file's content in the place of this database's, in one transaction.
@@ -131,7 +166,7 @@ class Database:
         """
         target = self._file()
         self.engine.dispose()
-        _copy(source, target)
+        copy_file(source, target)
 
     def _file(self) -> Path:
         name = self.engine.url.database
@@ -147,25 +182,6 @@ class Database:
         self.engine.dispose()
 
 
-def check_file(path: Path) -> str:
-    """Check every page of an SQLite file and return the schema it was written by.
-
-    Raises OperatorError where it is damaged, or no database of the cloud's.
-    """
-    try:
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as opened:
-            found = opened.execute("PRAGMA integrity_check").fetchone()[0]
-            schema = opened.execute("SELECT version_num FROM alembic_version").fetchone()
-            opened.execute("SELECT store_id FROM store").fetchone()
-    except sqlite3.Error as error:
-        raise OperatorError(
-            f"{path} is no backup of this cloud: {error}", hint="give a file of 'cloud backup'"
-        ) from error
-    if found != "ok" or schema is None:
-        raise OperatorError(f"{path} is damaged: {found}", hint="take an older backup")
-    return str(schema[0])
-
-
 def knows_schema(schema: str) -> bool:
     """Tell whether this program has a database's schema among its migrations."""
     scripts = ScriptDirectory.from_config(_migrations())
@@ -178,41 +194,6 @@ def _migrations() -> AlembicConfig:
     return settings
 
 
-def _copy(source: Path, target: Path) -> None:
-    with (
-        contextlib.closing(sqlite3.connect(source, timeout=BUSY_TIMEOUT_MS / 1_000)) as old,
-        contextlib.closing(sqlite3.connect(target, timeout=BUSY_TIMEOUT_MS / 1_000)) as new,
-    ):
-        new.execute("PRAGMA synchronous = FULL")
-        old.backup(new)
-
-
-def _prepare_sqlite(engine: Engine) -> None:
-    @event.listens_for(engine, "connect")
-    def _connect(connection: Any, _record: object) -> None:
-        # The driver's own implicit BEGIN cannot be made IMMEDIATE; ours below is explicit.
-        connection.isolation_level = None
-        for pragma in (f"busy_timeout = {BUSY_TIMEOUT_MS}", "synchronous = FULL"):
-            connection.execute(f"PRAGMA {pragma}")
-        _enter_wal(connection)
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        # A writer that began as a reader fails at once when another wrote in between.
-        writes = connection.get_execution_options().get(_WRITES)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _enter_wal(connection: sqlite3.Connection) -> None:
-    """Change a new file to write-ahead logging, which fails at once while another does so."""
-    for _ in range(WAL_TRIES):
-        with contextlib.suppress(sqlite3.OperationalError):
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        time.sleep(WAL_RETRY_S)
-    connection.execute("PRAGMA journal_mode = WAL")
-
-
 def upsert(
     connection: Connection,
     table: Table,
@@ -220,25 +201,53 @@ def upsert(
     *,
     keys: Sequence[str],
     replace: Sequence[str] = (),
+    least: Sequence[str] = (),
+    greatest: Sequence[str] = (),
 ) -> None:
-    """Insert rows; one that is there with the same `keys` gets its `replace` columns replaced."""
+    """Insert rows; one that is there with the same `keys` gets its `replace` columns replaced.
+
+    Of its `least` and `greatest` columns the lesser or greater of both values stays; NULL is none.
+    """
     if rows:
-        statement = _upsert(connection.dialect.name, table, tuple(keys), tuple(replace))
+        kinds = (tuple(replace), tuple(least), tuple(greatest))
+        statement = _upsert(connection.dialect.name, table, tuple(keys), *kinds)
         connection.execute(statement, [dict(row) for row in rows])
 
 
 @cache
 def _upsert(
-    dialect: str, table: Table, keys: tuple[str, ...], replace: tuple[str, ...]
+    dialect: str,
+    table: Table,
+    keys: tuple[str, ...],
+    replace: tuple[str, ...],
+    least: tuple[str, ...],
+    greatest: tuple[str, ...],
 ) -> sqlite.Insert | postgresql.Insert:
     """Build the statement once: building it takes longer than the database takes over it."""
     insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
     statement = insert(table)
-    if not replace:
+    new = statement.excluded
+    values: dict[str, ColumnElement[Any]] = {name: new[name] for name in replace}
+    for name in least:
+        is_new = or_(table.c[name].is_(None), new[name] < table.c[name])
+        values[name] = case((is_new, new[name]), else_=table.c[name])
+    for name in greatest:
+        is_new = or_(table.c[name].is_(None), new[name] > table.c[name])
+        values[name] = case((is_new, new[name]), else_=table.c[name])
+    if not values:
         return statement.on_conflict_do_nothing(index_elements=keys)
-    return statement.on_conflict_do_update(
-        index_elements=keys, set_={name: statement.excluded[name] for name in replace}
-    )
+    return statement.on_conflict_do_update(index_elements=keys, set_=values)
+
+
+def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert many rows with the same columns, in PostgreSQL by COPY.
+
+    COPY is not for a household's transaction: security by row does not know it.
+    """
+    if rows and connection.dialect.name == "postgresql":
+        postgres.copy_rows(connection, table, rows)
+    elif rows:
+        connection.execute(table.insert(), [dict(row) for row in rows])
 
 
 def owned(table: Table) -> ColumnElement[bool]:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes sure that programs from the system are there, by apt where they are absent, and says so.
-#   setup.sh mosquitto chromium   those programs (and libatomic, a library)
+#   setup.sh mosquitto postgresql   those programs (and libatomic, a library)
 #   setup.sh python [PATH]        a Python that can make virtual environments; prints its path
 set -euo pipefail
 
@@ -21,8 +21,17 @@ install_packages() {
     fi
     echo "setup: $* absent; installing with ${root[*]:+sudo }apt-get" >&2
     "${root[@]}" apt-get update -qq >&2
+    case " $* " in *" postgresql "*) forgo_cluster "${root[@]}" ;; esac
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# Debian's package would make a database cluster and start it; the tests start servers of their own.
+forgo_cluster() {
+    [ ! -e /etc/postgresql-common/createcluster.conf ] || return 0
+    "$@" mkdir -p /etc/postgresql-common/createcluster.d
+    echo 'create_main_cluster = false' |
+        "$@" tee /etc/postgresql-common/createcluster.d/hearthlink.conf >/dev/null
 }
 
 check_python() {
@@ -46,6 +55,9 @@ for program in "$@"; do
     mosquitto) command -v mosquitto >/dev/null || missing+=(mosquitto) ;;
     # A PKCS#11 token in software, for the tests of keys in a token.
     softhsm) command -v softhsm2-util >/dev/null || missing+=(softhsm2) ;;
+    # A PostgreSQL server's programs, which Debian keeps off the PATH.
+    postgresql) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
+        command -v initdb >/dev/null || missing+=(postgresql) ;;
     chromium) command -v chromium >/dev/null || missing+=(chromium) ;;
     # The driver that steers the browser in tests is linked against it.
     libatomic) ldconfig -p | grep -q 'libatomic\.so\.1 ' || missing+=(libatomic1) ;;

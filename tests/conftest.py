@@ -1,11 +1,39 @@
-"""How tests are judged, timed and dealt out: the same for every one."""
+"""How tests are judged, timed and dealt out, and where their clouds keep rows.
+
+`pytest --store postgresql` runs every test of the cloud on PostgreSQL; without it those that ask
+for `either_store` run on both.
+"""
+
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import is_hypothesis_test, settings
 
+from tests.support.stores import STORES, kept_on
+
 # By what comes out, never by how long it took.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run choose the store."""
+    parser.addoption("--store", choices=STORES, help="where every test's cloud keeps its rows")
+
+
+@pytest.fixture(params=STORES)
+def either_store(request: pytest.FixtureRequest) -> str:
+    """Run the test on SQLite and on PostgreSQL; gives which."""
+    return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def _store_of_clouds(request: pytest.FixtureRequest) -> Iterator[None]:
+    store = request.config.getoption("--store") or "sqlite"
+    if "either_store" in request.fixturenames:
+        store = request.getfixturevalue("either_store")
+    with kept_on(store):
+        yield
 
 
 @pytest.hookimpl(trylast=True)

@@ -67,7 +67,7 @@ def compare(
     start_ms, end_ms = _period(parts, start, to)
     slots = start_ms // SLOT_MS, end_ms // SLOT_MS
     today = local_date(parts.clock.utc_ms(), parts.zone)
-    with parts.database.reading() as connection:
+    with parts.database.reading(scope) as connection:
         supply = read_supply(connection, scope, meter, (start_ms, end_ms), parts.zone)
         offers = _offers(connection, supply, flow, slots)
     chosen = {

@@ -38,7 +38,7 @@ def cost(meter: str, parts: Shared, scope: Caller, start: From, to: To) -> Respo
     taken off where an agreement pays for it.
     """
     start_ms, end_ms = on_half_hours(*period(parts, start, to))
-    with parts.database.reading() as connection:
+    with parts.database.reading(scope) as connection:
         supply = read_supply(connection, scope, meter, (start_ms, end_ms), parts.zone)
     slots = start_ms // SLOT_MS, end_ms // SLOT_MS
     held = [one for one in supply.agreed if _holds(one, supply, slots)]
@@ -75,7 +75,7 @@ def costs(
     span = intervals[0].start_ms, intervals[-1].end_ms
     if span[1] - span[0] > MAX_SERIES_DAYS * MS_PER_DAY:
         raise BadInputError(f"more than {MAX_SERIES_DAYS} days", hint="ask for a shorter period")
-    with parts.database.reading() as connection:
+    with parts.database.reading(scope) as connection:
         supply = read_supply(connection, scope, meter, span, parts.zone)
     entries = [_interval(supply, one) for one in intervals]
     return reply(

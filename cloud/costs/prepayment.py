@@ -51,7 +51,7 @@ def put(
     """Keep a top-up under the caller's own id; the same id again puts it in place of the first."""
     paid_at_ms = parse_instant(body.at, "at", parts.zone)
     top_up = TopUp(top_up_id, paid_at_ms, body.amount_millionths)
-    with parts.database.writing() as connection:
+    with parts.database.writing(scope) as connection:
         put_top_up(connection, scope, meter, top_up)
     return reply(
         {
@@ -69,7 +69,7 @@ def account(meter: str, parts: Shared, scope: Caller) -> Response:
     """Run the account of the agreement that holds today, from its opening balance until today."""
     zone = parts.zone
     today = local_date(parts.clock.utc_ms(), zone)
-    with parts.database.reading() as connection:
+    with parts.database.reading(scope) as connection:
         agreement = _prepaid(read_agreements(connection, scope, meter), today)
         if agreement is None or agreement.prepayment is None:
             raise NotFoundError(

@@ -51,7 +51,7 @@ def preview(meter: str, parts: Shared, scope: Caller, start: From, to: To) -> Re
     if end_ms > now_ms + MAX_COST_DAYS * MS_PER_DAY:
         raise BadInputError(f"to = {to!r} is over {MAX_COST_DAYS} days ahead", hint="ask for less")
     since_ms = min(start_ms, (now_ms - HISTORY_MS) // SLOT_MS * SLOT_MS)
-    with parts.database.reading() as connection:
+    with parts.database.reading(scope) as connection:
         supply = read_supply(connection, scope, meter, (since_ms, end_ms), parts.zone)
     slots = start_ms // SLOT_MS, end_ms // SLOT_MS
     as_of = max(_known_until(supply, now_ms), slots[0])

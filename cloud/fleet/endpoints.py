@@ -185,7 +185,7 @@ def list_claims(
 ) -> Response:
     """List the claims of the last 90 days."""
     now_ms = parts.clock.utc_ms()
-    with parts.database.reading() as connection:
+    with parts.database.reading(scope) as connection:
         rows = claims_of(connection, scope, limit)
     return reply({"claims": [entry_of(row, now_ms) for row in rows]})
 

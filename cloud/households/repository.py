@@ -65,6 +65,12 @@ def put_household(connection: Connection, household: Household) -> None:
     )
 
 
+def lock_household(connection: Connection, scope: Scope) -> None:
+    """Take a household's row lock: what is numbered within it is numbered one after the other."""
+    query = select(households.c.household_id).where(within(households, scope))
+    connection.execute(query.with_for_update())
+
+
 def lock_hub(connection: Connection, thing: str, now_ms: int) -> Hub:
     """Take the hub's row lock for this transaction; a hub not seen before joins the household."""
     new = Hub(thing, DEFAULT_HOUSEHOLD, "", now_ms, False, "", 0, 0, 0, 0)

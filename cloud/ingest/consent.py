@@ -55,7 +55,7 @@ class Consent(BaseModel):
 @router.get("/{thing}/consent", response_model=Consent, summary="The detail a hub may send")
 def get(thing: str, parts: Shared, scope: Caller) -> Response:
     """Give the granularity that the hub said it enforces, and the limit set here."""
-    with parts.database.reading() as connection:
+    with parts.database.reading(scope) as connection:
         return reply(_read(connection, scope, thing))
 
 
@@ -66,7 +66,7 @@ def put(thing: str, choice: ConsentChoice, parts: Shared, scope: Caller) -> Resp
     A limit can be narrowed here, never widened: the household does that at the hub, which says so
     in its next hello, and the limit is gone.
     """
-    with parts.database.writing() as connection:
+    with parts.database.writing(scope) as connection:
         check_hub(connection, scope, thing)
         limit_consent(connection, thing, choice.granularity, parts.clock.utc_ms())
         answer = _read(connection, scope, thing)

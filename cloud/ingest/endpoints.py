@@ -70,7 +70,7 @@ def list_all(
     parts: Shared, scope: HubReader, limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 100
 ) -> Response:
     """List what was set aside, with the code its hub was told and the reason in words."""
-    with parts.database.reading() as connection:
+    with parts.database.reading(scope) as connection:
         letters = list_dead_letters(connection, scope, limit)
     for letter in letters:
         letter["received_at"] = format_utc(int(str(letter.pop("received_at_ms"))))

@@ -183,7 +183,7 @@ class GapList(BaseModel):
 @router.get("", response_model=GatewayList, summary="The hubs of the household")
 def list_all(parts: Shared, scope: HubReader) -> Response:
     """List each hub with what is stored and what is missing of each of its logs."""
-    with parts.database.reading() as connection:
+    with parts.database.reading(scope) as connection:
         hubs = list_hubs(connection, scope)
         logs = list_logs(connection, scope)
         letters = count_dead_letters(connection, scope)
@@ -218,7 +218,7 @@ def list_gaps(thing: str, parts: Shared, scope: HubReader) -> Response:
     A range leaves the list once it is stored, or declared withheld, thinned, damaged or untimed.
     One that the hub no longer holds stays: it will not come.
     """
-    with parts.database.reading() as connection:
+    with parts.database.reading(scope) as connection:
         check_hub(connection, scope, thing)
         logs = list_logs(connection, scope, thing)
     entries = sorted(

@@ -86,10 +86,7 @@ class Merger:
             self._keep(frame, payload, received_at_ms)
             self._join(frame)
             return Verdict.STORED, ""
-        self._flush()
-        held = self._store.frames_of_log(
-            self._scope, frame.log_id.hex(), frame.first_seq, frame.last_seq
-        )
+        held = self._held(frame)
         digest = digest_of(payload)
         place = (frame.first_seq, frame.last_seq, frame.revision, digest)
         if any((o.first_seq, o.last_seq, o.revision, o.digest) == place for o in held):
@@ -171,6 +168,16 @@ class Merger:
         for column in merge.counters_of(frame):
             key = RunKey(column.register, column.run)
             runs[key] = max(runs.get(key, 0), column.modulus)
+
+    def _held(self, frame: Frame) -> list[StoredFrame]:
+        """List what shares a place with a frame: stored, or of this batch and not yet written."""
+        log_id, first, last = frame.log_id.hex(), frame.first_seq, frame.last_seq
+        held = self._store.frames_of_log(self._scope, log_id, first, last)
+        return held + [
+            one
+            for one in self._pending
+            if one.log_id == log_id and one.first_seq <= last and first <= one.last_seq
+        ]
 
     def _flush(self) -> None:
         self._store.add_frames(self._scope, self._pending)

@@ -48,30 +48,47 @@ def _prune_frames(connection: Connection, before_ms: int) -> int:
         .limit(MAX_PRUNED)
     )
     rows = connection.execute(query).all()
-    for (household_id, meter), count in sorted(Counter((row[1], row[2]) for row in rows).items()):
+    for household_id, meter in sorted({(row.household_id, row.meter) for row in rows}):
+        of_meter = and_(meters.c.household_id == household_id, meters.c.meter == meter)
+        connection.execute(select(meters.c.meter).where(of_meter).with_for_update())
+    # What another deleted while this one waited for the locks is not counted again.
+    gone = (
+        delete(frames)
+        .where(frames.c.frame_id.in_([row.frame_id for row in rows]))
+        .returning(frames.c.household_id, frames.c.meter)
+    )
+    counts = Counter((row.household_id, row.meter) for row in connection.execute(gone))
+    for (household_id, meter), count in counts.items():
         connection.execute(
             update(meters)
             .where(meters.c.household_id == household_id, meters.c.meter == meter)
             .values(frames_pruned=meters.c.frames_pruned + count)
         )
-    gone = delete(frames).where(frames.c.frame_id.in_([row.frame_id for row in rows]))
-    return connection.execute(gone).rowcount
+    return counts.total()
 
 
 def _expire_letters(connection: Connection, before_ms: int) -> int:
+    is_old = and_(dead_letters.c.received_at_ms < before_ms, dead_letters.c.code != LATER_VERSION)
     query = (
         select(dead_letters.c.dead_letter_id, dead_letters.c.thing)
-        .where(dead_letters.c.received_at_ms < before_ms, dead_letters.c.code != LATER_VERSION)
+        .where(is_old)
         .order_by(dead_letters.c.received_at_ms)
         .limit(MAX_PRUNED)
     )
     rows = connection.execute(query).all()
-    for thing, count in sorted(Counter(row.thing for row in rows).items()):
+    for thing in sorted({row.thing for row in rows}):
+        connection.execute(select(hubs.c.thing).where(hubs.c.thing == thing).with_for_update())
+    # One that came again meanwhile is not old any more.
+    gone = (
+        delete(dead_letters)
+        .where(dead_letters.c.dead_letter_id.in_([row.dead_letter_id for row in rows]), is_old)
+        .returning(dead_letters.c.thing)
+    )
+    counts = Counter(connection.execute(gone).scalars())
+    for thing, count in counts.items():
         connection.execute(
             update(hubs)
             .where(hubs.c.thing == thing)
             .values(dead_letters_expired=hubs.c.dead_letters_expired + count)
         )
-    ids = [row.dead_letter_id for row in rows]
-    gone = delete(dead_letters).where(dead_letters.c.dead_letter_id.in_(ids))
-    return connection.execute(gone).rowcount
+    return counts.total()

@@ -151,17 +151,18 @@ def logs_with_holes(connection: Connection, now_ms: int, limit: int) -> list[tup
 def lock_meters(connection: Connection, scope: Scope, names: Iterable[str]) -> dict[str, str]:
     """Take the row locks of meters, in order: two hubs may read one meter at the same time.
 
-    Returns the medium of each as it is known; "" for one not seen before.
+    Returns what each measures, "" where that is not known yet.
     """
-    mediums = {}
-    new = {"household_id": scope.only, "medium": "", "longest_frame_ms": 0}
+    mediums: dict[str, str] = {}
+    owner = {"household_id": scope.only, "medium": "", "longest_frame_ms": 0}
     for meter in sorted(set(names)):
-        named = {"household": scope.only, "of_meter": meter}
-        row = connection.execute(_LOCK_METER, named).one_or_none()
-        if row is None:
-            upsert(connection, meters, [{**new, "meter": meter}], keys=("household_id", "meter"))
-            row = connection.execute(_LOCK_METER, named).one()
-        mediums[meter] = row.medium
+        of_meter = {"household": scope.only, "of_meter": meter}
+        medium = connection.execute(_LOCK_METER, of_meter).scalar_one_or_none()
+        if medium is None:
+            keys = ("household_id", "meter")
+            upsert(connection, meters, [{**owner, "meter": meter}], keys=keys)
+            medium = connection.execute(_LOCK_METER, of_meter).scalar_one()
+        mediums[meter] = str(medium)
     return mediums
 
 

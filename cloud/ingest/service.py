@@ -138,7 +138,7 @@ class IngestService:
 
         At most `MAX_REPLAYED` a call. One that still cannot be merged stays, with today's reason.
         """
-        with self._database.reading() as connection:
+        with self._database.reading(scope) as connection:
             kept = find_letters(connection, ids=ids, scope=scope, after=after, limit=MAX_REPLAYED)
         return [self._replay(one) for one in kept]
 

@@ -43,7 +43,7 @@ router = APIRouter(prefix="/v1/meters", tags=["meters"], responses=RESPONSES)
 @router.get("", response_model=MeterList, summary="The meters of the household")
 def list_all(parts: Shared, scope: Caller) -> Response:
     """List every meter that has said anything."""
-    with parts.database.reading() as connection:
+    with parts.database.reading(scope) as connection:
         found = list_meters(connection, scope)
     entries = [
         {
@@ -69,7 +69,7 @@ def registers(
 ) -> Response:
     """Give the last sample taken at or before `at`, exactly as the meter said it."""
     at_ms = parts.clock.utc_ms() if at is None else parse_instant(at, "at", parts.zone)
-    with parts.database.reading() as connection:
+    with parts.database.reading(scope) as connection:
         medium = medium_of_meter(connection, scope, meter)
         found = sample_at(SqlReadingStore(connection), scope, meter, at_ms)
     if medium is None:
@@ -106,7 +106,7 @@ def usage(
     """
     start_ms, end_ms = period(parts, start, to)
     intervals = intervals_between(start_ms, end_ms, resolution, parts.zone, MAX_INTERVALS)
-    with parts.database.reading() as connection:
+    with parts.database.reading(scope) as connection:
         medium = medium_of_meter(connection, scope, meter)
         if medium is None:
             raise unknown_meter(meter)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, select
 
 from cloud import tables
-from cloud.db import owned, upsert, within
+from cloud.db import insert_many, owned, upsert, within
 from cloud.readings.store import Change, RunKey, StoredFrame
 from cloud.scope import Scope
 from shared.meterdays import SlotEdges, pack_day, unpack_day
@@ -41,12 +41,6 @@ _FRAMES_OF_LOG = select(*_FRAME_COLUMNS).where(
     _frames.c.first_seq <= bindparam("last"),
 )
 _OF_METER = and_(owned(_meters), _meters.c.meter == bindparam("of_meter"))
-_READ_SPAN = (
-    select(_meters.c.first_taken_at_ms, _meters.c.last_taken_at_ms, _meters.c.longest_frame_ms)
-    .where(_OF_METER)
-    .with_for_update()
-)
-_WRITE_SPAN = update(_meters).where(_OF_METER)
 _LONGEST = select(func.coalesce(func.max(_meters.c.longest_frame_ms), 0)).where(_OF_METER)
 _FRAMES_OF_METER = (
     select(*_FRAME_COLUMNS)
@@ -76,9 +70,8 @@ class SqlReadingStore:
         if not frames:
             return
         household_id = scope.only
-        self._connection.execute(
-            _frames.insert(), [{"household_id": household_id, **one._asdict()} for one in frames]
-        )
+        rows = [{"household_id": household_id, **one._asdict()} for one in frames]
+        insert_many(self._connection, _frames, rows)
         for meter in sorted({one.meter for one in frames}):
             self._extend(household_id, meter, [one for one in frames if one.meter == meter])
 
@@ -160,27 +153,22 @@ class SqlReadingStore:
             for one in frames
             if one.first_taken_at_ms is not None and one.last_taken_at_ms is not None
         ]
-        of_meter = {"households": [household_id], "of_meter": meter}
-        row = self._connection.execute(_READ_SPAN, of_meter).one_or_none()
-        if row is None:
-            new = {"household_id": household_id, "meter": meter}
-            upsert(
-                self._connection,
-                _meters,
-                [{**new, "medium": "", "longest_frame_ms": 0}],
-                keys=("household_id", "meter"),
-            )
-            row = self._connection.execute(_READ_SPAN, of_meter).one()
-        if not timed:
-            return
-        first, last = min(start for start, _ in timed), max(end for _, end in timed)
-        longest = max(end - start for start, end in timed)
-        span = {
-            "first_taken_at_ms": min(first, row[0] if row[0] is not None else first),
-            "last_taken_at_ms": max(last, row[1] if row[1] is not None else last),
-            "longest_frame_ms": max(longest, row[2]),
+        row = {
+            "household_id": household_id,
+            "meter": meter,
+            "medium": "",
+            "first_taken_at_ms": min((start for start, _ in timed), default=None),
+            "last_taken_at_ms": max((end for _, end in timed), default=None),
+            "longest_frame_ms": max((end - start for start, end in timed), default=0),
         }
-        self._connection.execute(_WRITE_SPAN, {**of_meter, **span})
+        upsert(
+            self._connection,
+            _meters,
+            [row],
+            keys=("household_id", "meter"),
+            least=("first_taken_at_ms",),
+            greatest=("last_taken_at_ms", "longest_frame_ms"),
+        )
 
 
 def _owners(scope: Scope) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from cloud.db import upsert, within
+from cloud.households.repository import lock_household
 from cloud.scope import Scope
 from cloud.tables import agreements, top_ups
 from cloud.tariffs.catalogue import priced_offers, read_offers
@@ -38,6 +39,7 @@ def put_agreements(
     connection: Connection, scope: Scope, meter: str, kept: list[Agreement], now_ms: int
 ) -> None:
     """Put agreements in place of what the meter had."""
+    lock_household(connection, scope)
     newest = connection.execute(
         select(func.max(agreements.c.revision)).where(within(agreements, scope))
     ).scalar_one()

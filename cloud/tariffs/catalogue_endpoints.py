@@ -35,7 +35,7 @@ Code = Annotated[
 @router.get("", summary="The catalogue of tariffs")
 def list_all(
     parts: Shared,
-    _scope: Caller,
+    scope: Caller,
     medium: Annotated[Medium, Query(description="What is priced")] = Medium.ELECTRICITY,
     flow: Annotated[Flow, Query(description="What is bought, or what is exported")] = Flow.IMPORT,
     region: Annotated[str, Query(description="Letter of the region; all if left out")] = "",
@@ -45,18 +45,18 @@ def list_all(
     wanted = region_of_mpan(mpan) if mpan else region
     if wanted and wanted not in REGIONS:
         raise BadInputError(f"region = {region!r}", hint=f"use one of {', '.join(REGIONS)}")
-    with parts.database.reading() as connection:
+    with parts.database.reading(scope) as connection:
         found = list_offers(connection, medium, flow)
     return reply({"tariffs": [_entry(one) for one in found if is_for(one.offer, wanted, "")]})
 
 
 @router.get("/{code}", summary="A tariff of the catalogue")
-def get(code: Code, parts: Shared, _scope: Caller) -> Response:
+def get(code: Code, parts: Shared, scope: Caller) -> Response:
     """Give an offer whole: versions with prices in millionths of the currency, without VAT.
 
     Half-hourly prices are at `/rates`; here their list is empty.
     """
-    with parts.database.reading() as connection:
+    with parts.database.reading(scope) as connection:
         kept = read_offers(connection, [code]).get(code)
     if kept is None:
         raise _unknown(code)
@@ -64,13 +64,13 @@ def get(code: Code, parts: Shared, _scope: Caller) -> Response:
 
 
 @router.get("/{code}/rates", summary="Half-hourly prices of a tariff")
-def rates(code: Code, parts: Shared, _scope: Caller, start: From, to: To) -> Response:
+def rates(code: Code, parts: Shared, scope: Caller, start: From, to: To) -> Response:
     """Give the price of each half hour of `[from, to)` without VAT; null where none is known."""
     start_ms, end_ms = period(parts, start, to)
     if end_ms - start_ms > MAX_RATE_DAYS * MS_PER_DAY:
         raise BadInputError(f"more than {MAX_RATE_DAYS} days", hint="ask for a shorter period")
     slots = start_ms // SLOT_MS, -(-end_ms // SLOT_MS)
-    with parts.database.reading() as connection:
+    with parts.database.reading(scope) as connection:
         if code not in read_offers(connection, [code]):
             raise _unknown(code)
         held = prices_between(connection, code, slots)

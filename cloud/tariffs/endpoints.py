@@ -95,7 +95,7 @@ async def put(meter: str, request: Request, parts: Shared, scope: Caller) -> Res
 @router.get("/{meter}/tariff", summary="The tariff of a meter")
 def get(meter: str, parts: Shared, scope: Caller) -> Response:
     """Give the tariff as it was set, its versions in order of date."""
-    with parts.database.reading() as connection:
+    with parts.database.reading(scope) as connection:
         kept = read_tariff(connection, scope, meter)
     if kept is None:
         raise no_tariff(meter)
@@ -115,7 +115,7 @@ async def _read_body(request: Request) -> bytes:
 def _put(parts: Parts, scope: Scope, meter: str, tariff: Tariff) -> None:
     """Keep the tariff, then tell the hubs; a tariff that could not reach them is refused."""
     now_ms = parts.clock.utc_ms()
-    with parts.database.writing() as connection:
+    with parts.database.writing(scope) as connection:
         kept = put_tariff(connection, scope, meter, tariff, now_ms)
         _check_fits([kept])
         of_hubs = _of_hubs(connection, scope, meter, now_ms)
@@ -179,7 +179,7 @@ async def put_all(meter: str, request: Request, parts: Shared, scope: Caller) ->
 @router.get("/{meter}/agreements", summary="The agreements of a meter")
 def get_all(meter: str, parts: Shared, scope: Caller) -> Response:
     """List the agreements in order of flow and first day; an empty list where there is none."""
-    with parts.database.reading() as connection:
+    with parts.database.reading(scope) as connection:
         return Response(
             msgspec.json.encode(read_agreements(connection, scope, meter)), media_type=JSON
         )
@@ -188,7 +188,7 @@ def get_all(meter: str, parts: Shared, scope: Caller) -> Response:
 def _put_agreements(parts: Parts, scope: Scope, meter: str, agreements: list[Agreement]) -> None:
     """Keep agreements whose tariffs are known, then tell the hubs what holds now."""
     now_ms = parts.clock.utc_ms()
-    with parts.database.writing() as connection:
+    with parts.database.writing(scope) as connection:
         codes = {one.tariff_code for one in agreements if one.tariff_code}
         known = read_offers(connection, codes)
         faults = [

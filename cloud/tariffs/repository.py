@@ -3,6 +3,7 @@
 from sqlalchemy import Connection, func, select
 
 from cloud.db import upsert, within
+from cloud.households.repository import lock_household
 from cloud.scope import Scope
 from cloud.tables import logs, tariffs
 from cloud.tariffs.shadow import KeptTariff
@@ -22,6 +23,7 @@ def put_tariff(
     connection: Connection, scope: Scope, meter: str, tariff: Tariff, now_ms: int
 ) -> KeptTariff:
     """Put a meter's tariff in place of what it had."""
+    lock_household(connection, scope)
     newest = connection.execute(
         select(func.max(tariffs.c.revision)).where(within(tariffs, scope))
     ).scalar_one()

@@ -11,6 +11,7 @@ from cloud.readings.store import Change, ReadingStore, RunKey, StoredFrame
 from cloud.scope import Scope
 from shared.meterdays import Edges
 from tests.support.cloud import LOG_ID, METER, START_MS, MemoryReadingStore, database_in
+from tests.support.stores import STORES, kept_on
 
 HOME, OTHER = Scope.of("home"), Scope.of("other")
 KEY = RunKey("import_mwh", "")
@@ -18,15 +19,16 @@ DAY = START_MS // 86_400_000
 FIRST_SLOT = DAY * 48
 
 
-@pytest.fixture(name="store", params=["memory", "sql"])
+@pytest.fixture(name="store", params=["memory", *STORES])
 def _store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ReadingStore]:
     if request.param == "memory":
         yield MemoryReadingStore()
         return
-    database = database_in(tmp_path)
-    with database.writing() as connection:
-        yield SqlReadingStore(connection)
-    database.close()
+    with kept_on(request.param):
+        database = database_in(tmp_path)
+        with database.writing() as connection:
+            yield SqlReadingStore(connection)
+        database.close()
 
 
 def _frame(first: int, last: int, start_ms: int | None, end_ms: int | None) -> StoredFrame:

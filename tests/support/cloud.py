@@ -12,6 +12,7 @@ from shared.clock import DrivenClock
 from shared.frames import Frame, encode_frame, frame_of
 from shared.meterdays import SlotEdges
 from shared.readings import StampedSample
+from tests.support.stores import url_for
 
 TOKEN = "token-of-the-tests-only"
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
@@ -22,14 +23,19 @@ START_MS = 1_772_323_200_000
 
 
 def config_in(directory: Path, **overrides: object) -> Config:
-    """Load a configuration whose database lies in `directory`."""
-    settings: dict[str, object] = {"state_dir": directory, "api_token": TOKEN, **overrides}
+    """Load a configuration whose database lies in `directory`, or on PostgreSQL where chosen."""
+    settings: dict[str, object] = {
+        "state_dir": directory,
+        "database_url": url_for(directory),
+        "api_token": TOKEN,
+        **overrides,
+    }
     environment = {f"HEARTHLINK_CLOUD_{key.upper()}": str(value) for key, value in settings.items()}
     return load(None, environment=environment)
 
 
 def database_in(directory: Path, now_ms: int = START_MS) -> Database:
-    """Open a migrated SQLite database in `directory`."""
+    """Open a migrated database in `directory`, or on PostgreSQL where chosen."""
     return open_database(config_in(directory), DrivenClock(now_ms))
 
 

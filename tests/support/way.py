@@ -20,6 +20,7 @@ from agent.uplink.kinds import UplinkKind
 from shared.ranges import subtract
 from tests.support.mosquitto import Broker
 from tests.support.ports import free_port
+from tests.support.stores import is_idle, url_for
 
 TOKEN = "token-of-the-system-tests"
 COMMAND = str(Path(sys.executable).with_name("hearthlink"))
@@ -127,6 +128,7 @@ class Way:
         credentials = self.broker.service(service)
         settings: dict[str, object] = {
             "state_dir": self.folder / "cloud",
+            "database_url": url_for(self.folder),
             "api_port": self.api_port,
             "api_token": TOKEN,
             "broker_host": self.broker.host,
@@ -189,8 +191,8 @@ class Way:
     def pause_worker(self, name: str) -> None:
         """Freeze an ingest worker (SIGSTOP): its connection stays, its queue fills.
 
-        SQLite has one writer: a worker frozen within its transaction would hold up the others until
-        it is killed, so it is let go and frozen again until it is between two.
+        A worker frozen within its transaction would hold up others until it is killed, so it is let
+        go and frozen again until it is between two.
         """
         process = self._processes[name]
         deadline = time.monotonic() + PATIENCE_S
@@ -202,6 +204,8 @@ class Way:
             process.send_signal(signal.SIGSTOP)
 
     def _can_write(self) -> bool:
+        if url_for(self.folder):
+            return is_idle(self.folder)
         path = self.folder / "cloud" / "cloud.db"
         database = sqlite3.connect(path, timeout=2.0, isolation_level=None)
         try:

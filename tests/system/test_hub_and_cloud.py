@@ -6,7 +6,6 @@ import pytest
 
 from agent.uplink.port import Channel
 from agent.uplink.session import HELLO_PAUSE_MS
-from cloud.backup import back_up
 from cloud.households.revocations import find_limit, limit_consent, readmit, revoke
 from cloud.ingest.intake import Message
 from cloud.ingest.repository import renew_store
@@ -18,6 +17,9 @@ from shared.protocol import ConsentLimit, encode_message
 from shared.units import MS_PER_HOUR
 from tests.support.ingest import HOME, THING, Cloud
 from tests.support.sessions import Scene
+from tests.support.stores import put_back, save
+
+pytestmark = pytest.mark.usefixtures("either_store")
 
 INTERVAL_MS = 300_000
 
@@ -99,10 +101,10 @@ def test_a_cloud_put_back_by_copying_its_file_gets_everything_again(
     pair: Pair, tmp_path: Path
 ) -> None:
     """The hub stays connected; the next receipt gives the copy away, and a hello follows."""
-    back_up(pair.cloud.database, tmp_path / "old.db")
+    save(pair.cloud.database, tmp_path / "old.db")
     for _ in range(4):
         pair.log(10)
-    pair.cloud.database.replace_with(tmp_path / "old.db")
+    put_back(pair.cloud.database, tmp_path / "old.db")
     forgotten = pair.stored_seqs()
 
     pair.log(10)
@@ -119,10 +121,10 @@ def test_a_cloud_put_back_by_copying_its_file_gets_everything_again(
 
 def test_a_hub_that_was_away_meanwhile_says_so_when_it_connects(pair: Pair, tmp_path: Path) -> None:
     """Nothing has to arrive first: its hello names the newest receipt."""
-    back_up(pair.cloud.database, tmp_path / "old.db")
+    save(pair.cloud.database, tmp_path / "old.db")
     pair.log(10)
     pair.hub.uplink.lose()
-    pair.cloud.database.replace_with(tmp_path / "old.db")
+    put_back(pair.cloud.database, tmp_path / "old.db")
 
     pair.connect()
     pair.wait(INTERVAL_MS)

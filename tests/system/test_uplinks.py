@@ -51,8 +51,14 @@ def start_cloud(way: Way) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [UplinkKind.AWS, UplinkKind.HTTPS])
-def test_a_cloud_that_is_killed_gets_everything_once(tmp_path: Path, kind: UplinkKind) -> None:
+@pytest.mark.parametrize(
+    ("kind", "either_store"),
+    [(UplinkKind.AWS, "sqlite"), (UplinkKind.HTTPS, "postgresql")],
+    indirect=["either_store"],
+)
+def test_a_cloud_that_is_killed_gets_everything_once(
+    tmp_path: Path, kind: UplinkKind, either_store: str
+) -> None:
     """Every sample the meter gave is stored once, with its values, after two kills mid-backlog."""
     said = write_capture(tmp_path / "telegrams.p1")
     with Way(tmp_path, kind=kind) as way:

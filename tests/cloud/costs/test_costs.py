@@ -12,6 +12,8 @@ from shared.units import MS_PER_DAY
 from tests.support.cloud import METER, START_MS
 from tests.support.cost_stage import KWH, CostStage, flat_offer, rates_page, version
 
+pytestmark = pytest.mark.usefixtures("either_store")
+
 DAY = {"start": "2026-03-01", "to": "2026-03-02"}
 AGILE = "E-1R-AGILE-24-10-01-C"
 

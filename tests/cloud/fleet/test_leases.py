@@ -9,6 +9,8 @@ from cloud.db import Database
 from cloud.fleet.leases import LEASE_MS, MAX_AHEAD_MS, give_up_lease, take_lease
 from tests.support.cloud import START_MS, database_in
 
+pytestmark = pytest.mark.usefixtures("either_store")
+
 
 @pytest.fixture(name="database")
 def _database(tmp_path: Path) -> Iterator[Database]:

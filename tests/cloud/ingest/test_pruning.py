@@ -15,6 +15,8 @@ from shared.units import MS_PER_DAY
 from tests.support.cloud import LOG_ID, METER, START_MS, payload_of, samples_of
 from tests.support.ingest import NOW_MS, Cloud
 
+pytestmark = pytest.mark.usefixtures("either_store")
+
 LATER_MS = NOW_MS + FRAMES_KEPT_MS + 1
 
 

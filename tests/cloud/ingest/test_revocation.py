@@ -10,6 +10,8 @@ from shared.protocol import Status, encode_message
 from tests.support.cloud import payload_of, samples_of
 from tests.support.ingest import NOW_MS, THING, Cloud
 
+pytestmark = pytest.mark.usefixtures("either_store")
+
 
 @pytest.fixture(name="cloud")
 def _cloud(tmp_path: Path) -> Cloud:

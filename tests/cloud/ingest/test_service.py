@@ -24,6 +24,8 @@ from tests.support.cloud import (
 )
 from tests.support.ingest import HOME, NOW_MS, Cloud
 
+pytestmark = pytest.mark.usefixtures("either_store")
+
 
 @pytest.fixture(name="cloud")
 def _cloud(tmp_path: Path) -> Cloud:

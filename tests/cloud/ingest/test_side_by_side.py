@@ -4,6 +4,7 @@ import random
 import threading
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
 from cloud.ingest import repository
@@ -16,6 +17,8 @@ from shared.frames import encode_frame
 from shared.meterdays import SlotEdges, edges_of, split_by_day, unpack_day
 from shared.units import MS_PER_MINUTE
 from tests.support.cloud import LOG_ID, START_MS, database_in, frame_at, samples_of
+
+pytestmark = pytest.mark.usefixtures("either_store")
 
 SAMPLES = 600
 EVERY_MS = 5 * MS_PER_MINUTE

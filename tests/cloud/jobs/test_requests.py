@@ -19,6 +19,8 @@ from shared.errors import BadInputError
 from shared.units import MS_PER_DAY, MS_PER_MINUTE
 from tests.support.cloud import START_MS, database_in
 
+pytestmark = pytest.mark.usefixtures("either_store")
+
 DOCUMENT = {"operation": "restart", "expires_at_ms": START_MS + MS_PER_DAY}
 ALL = Plan(stages=(100,))
 

@@ -13,6 +13,8 @@ from cloud.shadows.repository import MAX_SHADOWS_PER_THING, forget_shadows
 from cloud.shadows.requests import ShadowDesk
 from tests.support.cloud import START_MS, database_in
 
+pytestmark = pytest.mark.usefixtures("either_store")
+
 BASE = "$aws/things/hub-1/shadow/name/health"
 NOW_S = START_MS // 1_000
 

@@ -1,0 +1,200 @@
+"""What only PostgreSQL does: its lock around migrations, and row-level security. Commits nothing.
+
+A database has one role of its own that security by row binds. The cloud's processes log in as the
+owner of the tables, whom it does not bind, for what is no household's: ingest, the fleet, who a
+token is. What is done for a household is done under the role, after the households have been named;
+where none are named there are no rows.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    event,
+    text,
+)
+from sqlalchemy.exc import ProgrammingError
+
+from cloud.scope import Scope
+from shared.errors import OperatorError
+
+OLDEST_SERVER = (15, 0)
+
+MIGRATION_LOCK = 0x48_4C_49_4E_4B
+"""Any number of our own: the advisory lock around migrations."""
+
+LOCK_WAIT_MS = 30_000
+"""As long as on SQLite; whoever waits longer is told so, and tries again."""
+
+IDLE_MS = 60_000
+"""A process that was frozen within its transaction holds a hub's row no longer than this."""
+
+SETTING = "hearthlink.households"
+"""The transaction's setting that lists the households it is for, with commas between."""
+
+POLICY = "of_household"
+OPEN_TABLES = ("catalogue", "catalogue_rates")
+"""What a household may read besides its own rows: what anyone may."""
+
+_ROLE_SUFFIX = "_household"
+_MAX_NAME_BYTES = 63
+
+_TABLES = text(
+    "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+    " WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')"
+    " AND NOT c.relispartition AND a.attname = 'household_id' AND NOT a.attisdropped"
+    " ORDER BY c.relname"
+)
+_ROLE = text(
+    "SELECT DISTINCT r.rolname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid"
+    " JOIN pg_roles r ON r.oid = ANY (p.polroles)"
+    " WHERE c.relnamespace = current_schema()::regnamespace AND p.polname = :policy"
+)
+_NARROW = text(
+    "SELECT set_config('role', :role, true), set_config('hearthlink.households', :ids, true)"
+)
+_TYPES: dict[type, str] = {
+    BigInteger: "int8",
+    Integer: "int4",
+    LargeBinary: "bytea",
+    String: "varchar",
+}
+"""The column types that COPY writes."""
+
+# A setting that was never made is NULL, one whose transaction is over is '': both list nobody.
+_OWN_ROWS = f"household_id = ANY (string_to_array(current_setting('{SETTING}', true), ','))"
+
+
+def prepare(engine: Engine) -> None:
+    """Have no connection wait, or be waited for, without end."""
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: object) -> None:
+        was_autocommit, connection.autocommit = connection.autocommit, True
+        connection.execute(f"SET lock_timeout = {LOCK_WAIT_MS}")
+        connection.execute(f"SET idle_in_transaction_session_timeout = {IDLE_MS}")
+        connection.autocommit = was_autocommit
+
+
+def lock_migrations(connection: Connection) -> None:
+    """Wait until no other process migrates; raises OperatorError where the server is too old."""
+    version = connection.dialect.server_version_info or (0,)
+    if version < OLDEST_SERVER:
+        raise OperatorError(
+            f"PostgreSQL {'.'.join(map(str, version))} is too old",
+            hint=f"use PostgreSQL {OLDEST_SERVER[0]} or later",
+        )
+    # Another may be at a long one.
+    connection.execute(text("SET LOCAL lock_timeout = 0"))
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+
+
+def household_role(connection: Connection) -> str:
+    """Find the role that this database's policies bind; raises OperatorError where none is.
+
+    By the policies, not by name: a dump put back into a database of another name keeps its role.
+    """
+    roles = connection.execute(_ROLE, {"policy": POLICY}).scalars().all()
+    if len(roles) != 1:
+        raise OperatorError(
+            f"the policies of this database bind {len(roles)} roles, not one",
+            hint="run 'hearthlink cloud migrate', as the owner of the tables",
+        )
+    return str(roles[0])
+
+
+def narrow(connection: Connection, role: str, scope: Scope) -> None:
+    """Let the rest of the transaction see and write the rows of these households alone.
+
+    Raises ValueError for an id with a comma, which would name two.
+    """
+    if any("," in one for one in scope.household_ids):
+        raise ValueError(f"a comma in one of {sorted(scope.household_ids)}")
+    ids = ",".join(sorted(scope.household_ids))
+    connection.execute(_NARROW, {"role": role, "ids": ids})
+
+
+def copy_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write rows with the same columns by COPY."""
+    names = list(rows[0])
+    listed = ", ".join(_quoted(connection, name) for name in names)
+    statement = f"COPY {_quoted(connection, table.name)} ({listed}) FROM STDIN (FORMAT BINARY)"
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types([_TYPES[type(table.c[name].type)] for name in names])
+        for row in rows:
+            copy.write_row([row[name] for name in names])
+
+
+def household_tables(connection: Connection) -> list[str]:
+    """List the tables whose rows say which household they belong to."""
+    return list(connection.execute(_TABLES).scalars())
+
+
+def secure_tables(connection: Connection) -> None:
+    """Put every table with a `household_id` under security by row; what is so already stays.
+
+    A migration that makes such a table calls this last. Raises OperatorError where the role is
+    missing and may not be made.
+    """
+    role = _quoted(connection, _made_role(connection))
+    schema = _quoted(connection, connection.execute(text("SELECT current_schema()")).scalar_one())
+    connection.execute(text(f"GRANT USAGE ON SCHEMA {schema} TO {role}"))
+    connection.execute(text(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}"))
+    for name in OPEN_TABLES:
+        connection.execute(text(f"GRANT SELECT ON {_quoted(connection, name)} TO {role}"))
+    for name in household_tables(connection):
+        table = _quoted(connection, name)
+        connection.execute(text(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {role}"))
+        connection.execute(text(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"))
+        connection.execute(text(f"DROP POLICY IF EXISTS {POLICY} ON {table}"))
+        connection.execute(text(f"CREATE POLICY {POLICY} ON {table} TO {role} USING ({_OWN_ROWS})"))
+
+
+def release_tables(connection: Connection) -> None:
+    """Take the policies and the role's rights away again; the role itself stays."""
+    role = _quoted(connection, household_role(connection))
+    for name in household_tables(connection):
+        table = _quoted(connection, name)
+        connection.execute(text(f"DROP POLICY IF EXISTS {POLICY} ON {table}"))
+        connection.execute(text(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY"))
+        connection.execute(text(f"REVOKE ALL ON {table} FROM {role}"))
+    for name in OPEN_TABLES:
+        connection.execute(text(f"REVOKE ALL ON {_quoted(connection, name)} FROM {role}"))
+
+
+def _made_role(connection: Connection) -> str:
+    """Name the database's role, making it where it is missing, as one the login may become.
+
+    Each database has its own: with one for all, the owner of one could read another's households.
+    """
+    known = connection.execute(_ROLE, {"policy": POLICY}).scalar_one_or_none()
+    database = str(connection.execute(text("SELECT current_database()")).scalar_one())
+    name = str(known or database[: _MAX_NAME_BYTES - len(_ROLE_SUFFIX)] + _ROLE_SUFFIX)
+    role = _quoted(connection, name)
+    try:
+        if not connection.execute(
+            text("SELECT count(*) FROM pg_roles WHERE rolname = :name"), {"name": name}
+        ).scalar_one():
+            connection.execute(text(f"CREATE ROLE {role} NOLOGIN"))
+        if not connection.execute(
+            text("SELECT pg_has_role(current_user, :name, 'MEMBER')"), {"name": name}
+        ).scalar_one():
+            connection.execute(text(f"GRANT {role} TO CURRENT_USER"))
+    except ProgrammingError as error:
+        raise OperatorError(
+            f"the role {name!r} is missing or not granted to this login: {error.orig}",
+            hint=f"as a superuser: CREATE ROLE {role} NOLOGIN; GRANT {role} TO the login",
+        ) from error
+    return name
+
+
+def _quoted(connection: Connection, name: str) -> str:
+    return connection.dialect.identifier_preparer.quote_identifier(name)
