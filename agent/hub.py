@@ -17,8 +17,8 @@ from agent.heard import Heard, Moment
 from agent.history import History
 from agent.intake import Committed, Intake
 from agent.latest import Latest, follow
-from agent.liveness import Liveness
 from agent.livedemand import DemandWatch
+from agent.liveness import Liveness
 from agent.log import Log
 from agent.meters import MeterConfig
 from agent.pace import Pace

@@ -28,10 +28,12 @@ from cloud.ingest import consent, gateways, hubs
 from cloud.ingest import endpoints as dead_letters
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.service import IngestService
-from cloud.live import LiveFeed
+from cloud.live.demands import Demands
+from cloud.live.feed import LiveFeed
 from cloud.mqtt import BrokerLink, Subscription
 from cloud.parts import Parts
 from cloud.readings import endpoints as meters
+from cloud.streams import endpoints as streams
 from cloud.tariffs import catalogue_endpoints as catalogue
 from cloud.tariffs import endpoints as tariffs
 from shared import topics
@@ -48,7 +50,9 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
     """Build the API; its database is open at once, its broker connection while it serves."""
     clock = clock or SystemClock()
     database = open_database(config, clock)
-    feed = LiveFeed(lambda thing: _household_of(database, thing))
+    registry = open_registry(config, database, clock)
+    feed = LiveFeed(lambda thing: _household_of(database, thing), clock=clock)
+    demands = Demands(feed, database, registry, clock)
     link = None
     if config.broker_host:
         live = Subscription(topics.live(topics.ANY_THING), topics.LIVE_QOS)
@@ -59,7 +63,7 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
         version=_version(),
         description=DESCRIPTION,
         redoc_url=None,
-        lifespan=lambda app: _serving(app, link),
+        lifespan=lambda app: _serving(app, link, demands),
     )
     app.state.parts = Parts(
         config=config,
@@ -69,13 +73,13 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
         live=feed,
         publish=link.publish if link else None,
         is_connected=lambda: link is not None and link.is_connected,
-        registry=open_registry(config, database, clock),
+        registry=registry,
     )
     desk = ClaimDesk(config, database, clock) if config.fleet_dir else None
     app.state.claim_desk = desk
     app.state.hub_door = _hub_door(config, database, clock, desk)
     errors.install(app)
-    readings = (health, gateways, consent, meters, dead_letters)
+    readings = (health, gateways, consent, meters, streams, dead_letters)
     money = (costs, preview, comparison, prepayment, tariffs, catalogue)
     for feature in (*readings, *money, hubs, claims, fleet, jobs):
         app.include_router(feature.router)
@@ -83,14 +87,17 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
 
 
 @asynccontextmanager
-async def _serving(app: FastAPI, link: BrokerLink | None) -> AsyncIterator[None]:
+async def _serving(app: FastAPI, link: BrokerLink | None, demands: Demands) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
     parts.live.attach(asyncio.get_running_loop())
     if link is not None:
         link.start()
+    asking = asyncio.create_task(demands.run(), name="live demands")
     try:
         yield
     finally:
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
         if link is not None:
             link.stop()
         parts.database.close()
