@@ -4,15 +4,18 @@ Nothing else makes a database or a broker connection for the API, and nothing ha
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from cloud import errors, health
 from cloud.bootstrap import open_database, open_registry
+from cloud.changes import endpoints as changes
+from cloud.changes.waiting import ChangeWatch
 from cloud.config import Config
 from cloud.costs import comparison, prepayment, preview
 from cloud.costs import endpoints as costs
@@ -40,6 +43,9 @@ from shared import topics
 from shared.calendar import check_zone
 from shared.clock import Clock, SystemClock
 
+Task = Callable[[], Coroutine[Any, Any, None]]
+"""What runs for as long as the application serves."""
+
 DESCRIPTION = """What a household's meters displayed, what was used, and what it cost.
 
 Energy is in whole milliwatt-hours (1 kWh is 1,000,000), money in millionths of the currency, time
@@ -53,6 +59,7 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
     registry = open_registry(config, database, clock)
     feed = LiveFeed(lambda thing: _household_of(database, thing), clock=clock)
     demands = Demands(feed, database, registry, clock)
+    watch = ChangeWatch(database)
     link = None
     if config.broker_host:
         live = Subscription(topics.live(topics.ANY_THING), topics.LIVE_QOS)
@@ -63,7 +70,7 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
         version=_version(),
         description=DESCRIPTION,
         redoc_url=None,
-        lifespan=lambda app: _serving(app, link, demands),
+        lifespan=lambda app: _serving(app, link, [demands.run, watch.run]),
     )
     app.state.parts = Parts(
         config=config,
@@ -77,9 +84,10 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
     )
     desk = ClaimDesk(config, database, clock) if config.fleet_dir else None
     app.state.claim_desk = desk
+    app.state.change_watch = watch
     app.state.hub_door = _hub_door(config, database, clock, desk)
     errors.install(app)
-    readings = (health, gateways, consent, meters, streams, dead_letters)
+    readings = (health, gateways, consent, meters, streams, changes, dead_letters)
     money = (costs, preview, comparison, prepayment, tariffs, catalogue)
     for feature in (*readings, *money, hubs, claims, fleet, jobs):
         app.include_router(feature.router)
@@ -87,17 +95,20 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
 
 
 @asynccontextmanager
-async def _serving(app: FastAPI, link: BrokerLink | None, demands: Demands) -> AsyncIterator[None]:
+async def _serving(
+    app: FastAPI, link: BrokerLink | None, tasks: Sequence[Task]
+) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
     parts.live.attach(asyncio.get_running_loop())
     if link is not None:
         link.start()
-    asking = asyncio.create_task(demands.run(), name="live demands")
+    running = [asyncio.create_task(run(), name=run.__qualname__) for run in tasks]
     try:
         yield
     finally:
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
+        for one in running:
+            one.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         if link is not None:
             link.stop()
         parts.database.close()

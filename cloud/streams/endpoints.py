@@ -52,7 +52,7 @@ After = Annotated[
 @router.get(
     "/{meter}/live",
     summary="Live power, as server-sent events",
-    response_class=EventStream,
+    response_class=Response,
     responses={
         200: {
             "description": "Events `watching` (which hubs were asked, and `is_complete`) and "
