@@ -24,6 +24,7 @@ from cloud.fleet import endpoints as claims
 from cloud.fleet import hubendpoints as fleet
 from cloud.fleet import jobendpoints as jobs
 from cloud.fleet.desk import ClaimDesk
+from cloud.gaps import endpoints as gaps
 from cloud.households.repository import household_of
 from cloud.households.revocations import may_be_live
 from cloud.hubauth import HubGate
@@ -87,7 +88,7 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
     app.state.change_watch = watch
     app.state.hub_door = _hub_door(config, database, clock, desk)
     errors.install(app)
-    readings = (health, gateways, consent, meters, streams, changes, dead_letters)
+    readings = (health, gateways, consent, meters, streams, changes, gaps, dead_letters)
     money = (costs, preview, comparison, prepayment, tariffs, catalogue)
     for feature in (*readings, *money, hubs, claims, fleet, jobs):
         app.include_router(feature.router)

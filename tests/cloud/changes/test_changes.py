@@ -329,9 +329,13 @@ def test_what_fails_is_not_noted(api: Api) -> None:
     """A change is noted in the transaction that makes it, or not at all."""
     cursor = api.get()["next"]
 
-    with pytest.raises(RuntimeError), api.database.writing() as connection:
-        note_changes(connection, "home", [Change(ChangeKind.COST, METER)], NOW_MS)
-        raise RuntimeError
+    def fail() -> None:
+        with api.database.writing() as connection:
+            note_changes(connection, "home", [Change(ChangeKind.COST, METER)], NOW_MS)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
 
     assert api.changed(cursor) == []
 

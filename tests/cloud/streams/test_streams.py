@@ -94,8 +94,9 @@ class Serving:
 
     def socket(self, query: str = "", **options: Any) -> ClientConnection:
         """Open a WebSocket with the token in a header, unless the options say otherwise."""
-        chosen = {"additional_headers": HEADERS, "open_timeout": WAIT_S, **options}
-        return connect(f"ws://127.0.0.1:{self.port}{PATH}{query}", **chosen)
+        chosen: Any = {"additional_headers": HEADERS, "open_timeout": WAIT_S, **options}
+        socket: ClientConnection = connect(f"ws://127.0.0.1:{self.port}{PATH}{query}", **chosen)
+        return socket
 
 
 @pytest.fixture(name="api", scope="module")
