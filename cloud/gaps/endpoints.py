@@ -49,9 +49,9 @@ def gaps(meter: Meter, parts: Shared, scope: Caller, start: From, to: To) -> Res
     with parts.database.reading(scope) as connection:
         if medium_of_meter(connection, scope, meter) is None:
             raise unknown_meter(meter)
-        holes = gaps_between(connection, scope, meter, (start_ms, end_ms), now_ms)
-        listed = explained(connection, scope, meter, holes[:MAX_GAPS], now_ms)
-    rest = holes[MAX_GAPS:]
+        blanks = gaps_between(connection, scope, meter, (start_ms, end_ms), now_ms)
+        listed = explained(connection, scope, meter, blanks[:MAX_GAPS], now_ms)
+    rest = blanks[MAX_GAPS:]
     return reply(
         {
             "meter": meter,
@@ -119,13 +119,13 @@ def _place(before: str) -> tuple[int, int] | None:
 
 
 def _gap(one: Explained) -> dict[str, Any]:
-    hole = one.hole
-    is_known = hole.last_ms is not None and hole.next_ms is not None
+    blank = one.blank
+    is_known = blank.last_ms is not None and blank.next_ms is not None
     return {
-        "start": format_utc(hole.start_ms),
-        "end": format_utc(hole.end_ms),
-        "last_reading": _time(hole.last_ms),
-        "next_reading": _time(hole.next_ms),
+        "start": format_utc(blank.start_ms),
+        "end": format_utc(blank.end_ms),
+        "last_reading": _time(blank.last_ms),
+        "next_reading": _time(blank.next_ms),
         "quality": "estimated" if is_known else "missing",
         "reasons": [
             {

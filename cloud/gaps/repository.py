@@ -21,7 +21,7 @@ from shared.frames import Frame, GapKind, decode_frame
 from shared.units import EARLIEST_PLAUSIBLE_MS, LATEST_PLAUSIBLE_MS
 
 MAX_FRAMES = 64
-"""Frames read for one hole of one log: a hole holds few, unless much was withheld piecemeal."""
+"""Frames read for one blank of one log: a blank holds few, unless much was withheld piecemeal."""
 
 
 class Correction(NamedTuple):

@@ -1,10 +1,10 @@
-"""Puts a meter's gaps together: its holes, and why each hub that read it has no reading there."""
+"""Puts a meter's gaps together: its blanks, and why each hub that read it has no reading there."""
 
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from cloud.gaps.holes import Hole, find_holes, joined
+from cloud.gaps.blanks import Blank, find_blanks, joined
 from cloud.gaps.reasons import Found, Reason, explain
 from cloud.gaps.repository import between, gateways_of
 from cloud.ingest.repository import list_logs
@@ -15,16 +15,16 @@ from shared.units import SLOT_MS
 
 
 class Explained(NamedTuple):
-    """A hole and, by hub, why; a reason of no hub has ""."""
+    """A blank and, by hub, why; a reason of no hub has ""."""
 
-    hole: Hole
+    blank: Blank
     reasons: list[tuple[str, Found]]
 
 
 def gaps_between(
     connection: Connection, scope: Scope, meter: str, period: tuple[int, int], now_ms: int
-) -> list[Hole]:
-    """List a meter's holes in `[start, end)` in order."""
+) -> list[Blank]:
+    """List a meter's blanks in `[start, end)` in order."""
     store = SqlReadingStore(connection)
     first_day = utc_day_of_slot(period[0] // SLOT_MS)
     last_day = utc_day_of_slot(max(period[1] - 1, period[0]) // SLOT_MS)
@@ -33,24 +33,24 @@ def gaps_between(
         for key in store.runs(scope, meter)
         if (days := store.days(scope, meter, key, first_day, last_day))
     ]
-    return find_holes(joined(runs), *period, now_ms)
+    return find_blanks(joined(runs), *period, now_ms)
 
 
 def explained(
-    connection: Connection, scope: Scope, meter: str, holes: list[Hole], now_ms: int
+    connection: Connection, scope: Scope, meter: str, blanks: list[Blank], now_ms: int
 ) -> list[Explained]:
-    """Say of each hole why, by each log of the meter."""
+    """Say of each blank why, by each log of the meter."""
     logs = [one for one in list_logs(connection, scope) if one.meter == meter]
     gateways = gateways_of(connection, scope)
     answers = []
-    for hole in holes:
+    for blank in blanks:
         found: list[tuple[str, Found]] = []
         for log in logs:
-            lies = between(connection, scope, log, hole.last_ms, hole.next_ms)
+            lies = between(connection, scope, log, blank.last_ms, blank.next_ms)
             if log.thing in gateways:
-                told = explain(lies, gateways[log.thing], hole.last_ms, now_ms)
+                told = explain(lies, gateways[log.thing], blank.last_ms, now_ms)
                 found += [(log.thing, one) for one in told]
-        answers.append(Explained(hole, _telling(found)))
+        answers.append(Explained(blank, _telling(found)))
     return answers
 
 

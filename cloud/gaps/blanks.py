@@ -8,7 +8,7 @@ from shared.calendar import slot_of_sample, slot_start_ms
 from shared.meterdays import EDGE_TOLERANCE_MS, Edges, SlotEdges
 
 
-class Hole(NamedTuple):
+class Blank(NamedTuple):
     """A time without a reading that lasts past what a boundary may be missed by.
 
     `last_ms` is the last reading before it, None before a meter's first; `next_ms` the first after
@@ -36,15 +36,15 @@ def joined(runs: Iterable[SlotEdges]) -> SlotEdges:
     return known
 
 
-def find_holes(known: Mapping[int, Edges], start_ms: int, end_ms: int, now_ms: int) -> list[Hole]:
-    """List the holes that overlap `[start_ms, end_ms)`, in order; none is past now.
+def find_blanks(known: Mapping[int, Edges], start_ms: int, end_ms: int, now_ms: int) -> list[Blank]:
+    """List the blanks that overlap `[start_ms, end_ms)`, in order; none is past now.
 
     `known` holds at least the next known slot on either side of the period, where there is one.
     """
     end_ms = min(end_ms, now_ms)
     slots = sorted(known)
     if not slots:
-        return [Hole(None, None, start_ms, end_ms)] if start_ms < end_ms else []
+        return [Blank(None, None, start_ms, end_ms)] if start_ms < end_ms else []
     found = [_before_first(known[slots[0]].opening_at_ms, start_ms)]
     found += [
         _between(known[one].closing_at_ms, known[other].opening_at_ms)
@@ -56,12 +56,12 @@ def find_holes(known: Mapping[int, Edges], start_ms: int, end_ms: int, now_ms: i
     ]
 
 
-def _before_first(first_ms: int, start_ms: int) -> Hole | None:
+def _before_first(first_ms: int, start_ms: int) -> Blank | None:
     opens_ms = slot_start_ms(slot_of_sample(first_ms))
-    return Hole(None, first_ms, start_ms, opens_ms) if start_ms < opens_ms else None
+    return Blank(None, first_ms, start_ms, opens_ms) if start_ms < opens_ms else None
 
 
-def _between(last_ms: int, next_ms: int) -> Hole | None:
+def _between(last_ms: int, next_ms: int) -> Blank | None:
     """Span the half hours over which usage is spread, as `shared.meterdays.usage_of_run` does."""
     last = slot_of_sample(next_ms)
     if next_ms - slot_start_ms(last) <= EDGE_TOLERANCE_MS:
@@ -69,12 +69,12 @@ def _between(last_ms: int, next_ms: int) -> Hole | None:
         last -= 1
     first = _first_uncertain(last_ms)
     # What one half hour used alone is known exactly.
-    return _hole(last_ms, next_ms, first, last) if first < last else None
+    return _blank(last_ms, next_ms, first, last) if first < last else None
 
 
-def _after_last(last_ms: int, now_ms: int) -> Hole | None:
+def _after_last(last_ms: int, now_ms: int) -> Blank | None:
     first, last = _first_uncertain(last_ms), slot_of_sample(now_ms + 1) - 1
-    return _hole(last_ms, None, first, last) if first <= last else None
+    return _blank(last_ms, None, first, last) if first <= last else None
 
 
 def _first_uncertain(last_ms: int) -> int:
@@ -82,5 +82,5 @@ def _first_uncertain(last_ms: int) -> int:
     return first + (slot_start_ms(first + 1) - last_ms <= EDGE_TOLERANCE_MS)
 
 
-def _hole(last_ms: int, next_ms: int | None, first: int, last: int) -> Hole:
-    return Hole(last_ms, next_ms, slot_start_ms(first), slot_start_ms(last + 1))
+def _blank(last_ms: int, next_ms: int | None, first: int, last: int) -> Blank:
+    return Blank(last_ms, next_ms, slot_start_ms(first), slot_start_ms(last + 1))
