@@ -74,6 +74,7 @@ class Governance:
     def attach(self, junction: Junction) -> None:
         """Take orders over this connection."""
         self.remote.attach(junction)
+        self._hub.live_demand.attach(junction)
         self._desk.attach(junction)
 
     def start(self, group: asyncio.TaskGroup) -> "list[asyncio.Task[None]]":

@@ -17,6 +17,7 @@ from agent.heard import Heard, Moment
 from agent.history import History
 from agent.intake import Committed, Intake
 from agent.latest import Latest, follow
+from agent.livedemand import DemandWatch
 from agent.liveness import Liveness
 from agent.log import Log
 from agent.meters import MeterConfig
@@ -74,7 +75,6 @@ def _pace_of(config: Config) -> Pace:
         config.uplink_frame_interval_s,
         config.uplink_backlog_frames_per_s,
         config.log_commit_window_s,
-        config.uplink_live,
     )
 
 
@@ -133,6 +133,7 @@ class Hub:
         self.latest: dict[str, Latest] = {}
         self.protocols: dict[str, str] = {}
         self.tariffs = TariffShelf(log, config.tariff_electricity_file, config.tariff_gas_file)
+        self.live_demand = DemandWatch(self.machine.monotonic_ms)
         self._live_sent_ms: dict[str, int] = {}
         self._meter_tells_time = False
         self.slot = ""
@@ -367,7 +368,8 @@ class Hub:
     def _note_heard(self, heard: Heard) -> None:
         sample, now_ms = heard.sample, self.machine.monotonic_ms()
         self.latest[sample.meter] = follow(self.latest.get(sample.meter), heard, now_ms)
-        may_send = self.pace.may_send_live(self.utc_ms()) and self.consent.now is Granularity.LIVE
+        is_wanted = self.config.uplink_live or self.live_demand.is_wanted()
+        may_send = is_wanted and self.consent.now is Granularity.LIVE
         sent_ms = self._live_sent_ms.get(sample.meter, -LIVE_INTERVAL_MS)
         if self.uplink is not None and may_send and now_ms - sent_ms >= LIVE_INTERVAL_MS:
             live = Live(sample.meter, sample.medium, heard.at_ms, sample.registers)

@@ -10,13 +10,11 @@ from shared.shadows import RemoteSettings
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What holds now; live samples leave until `live_until_ms`, or as the file has it for None."""
+    """What holds now."""
 
     frame_interval_s: float
     backlog_frames_per_s: float
     commit_window_s: float
-    is_live: bool
-    live_until_ms: int | None = None
 
     def with_remote(self, asked: RemoteSettings) -> "Pace":
         """Return the pace of the file with what the cloud set instead."""
@@ -24,13 +22,7 @@ class Pace:
             _or(asked.frame_interval_s, self.frame_interval_s),
             _or(asked.backlog_frames_per_s, self.backlog_frames_per_s),
             _or(asked.commit_window_s, self.commit_window_s),
-            self.is_live,
-            asked.live_until_ms,
         )
-
-    def may_send_live(self, now_ms: int) -> bool:
-        """Tell whether live samples may leave now, as far as the pace is asked."""
-        return self.is_live if self.live_until_ms is None else now_ms < self.live_until_ms
 
 
 def _or(asked: float | None, own: float) -> float:

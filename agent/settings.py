@@ -261,7 +261,12 @@ SETTINGS: tuple[Setting, ...] = (
         "a random pause up to this before the first hello",
         seconds(0, 3600),
     ),
-    Setting("uplink.live", False, "publish live samples (needs granularity live)", yes_or_no),
+    Setting(
+        "uplink.live",
+        False,
+        "publish live samples always, not only while the cloud asks (needs granularity live)",
+        yes_or_no,
+    ),
     Setting(
         "identity.key_store",
         "file",

@@ -4,9 +4,10 @@ Nothing else makes a database or a broker connection for the API, and nothing ha
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -20,6 +21,8 @@ from cloud.accounts.oidc import Provider
 from cloud.accounts.passwords import Hasher, Policy
 from cloud.accounts.signin import SignIn
 from cloud.bootstrap import open_database, open_registry
+from cloud.changes import endpoints as changes
+from cloud.changes.waiting import ChangeWatch
 from cloud.config import Config
 from cloud.costs import comparison, prepayment, preview
 from cloud.costs import endpoints as costs
@@ -30,6 +33,7 @@ from cloud.fleet import installer
 from cloud.fleet import jobendpoints as jobs
 from cloud.fleet.desk import ClaimDesk
 from cloud.gate import Gate, pace_of
+from cloud.gaps import endpoints as gaps
 from cloud.households.repository import household_of
 from cloud.households.revocations import may_be_live
 from cloud.hubauth import HubGate
@@ -37,15 +41,20 @@ from cloud.ingest import consent, gateways, hubs
 from cloud.ingest import endpoints as dead_letters
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.service import IngestService
-from cloud.live import LiveFeed
+from cloud.live.demands import Demands
+from cloud.live.feed import LiveFeed
 from cloud.mqtt import BrokerLink, Subscription
 from cloud.parts import Parts
 from cloud.readings import endpoints as meters
+from cloud.streams import endpoints as streams
 from cloud.tariffs import catalogue_endpoints as catalogue
 from cloud.tariffs import endpoints as tariffs
 from shared import topics
 from shared.calendar import check_zone
 from shared.clock import Clock, SystemClock
+
+Task = Callable[[], Coroutine[Any, Any, None]]
+"""What runs for as long as the application serves."""
 
 DESCRIPTION = """What a household's meters displayed, what was used, and what it cost.
 
@@ -57,7 +66,10 @@ def create_app(config: Config, clock: Clock | None = None, hasher: Hasher | None
     """Build the API; its database is open at once, its broker connection while it serves."""
     clock = clock or SystemClock()
     database = open_database(config, clock)
-    feed = LiveFeed(lambda thing: _household_of(database, thing))
+    registry = open_registry(config, database, clock)
+    feed = LiveFeed(lambda thing: _household_of(database, thing), clock=clock)
+    demands = Demands(feed, database, registry, clock)
+    watch = ChangeWatch(database)
     link = None
     if config.broker_host:
         live = Subscription(topics.live(topics.ANY_THING), topics.LIVE_QOS)
@@ -68,7 +80,7 @@ def create_app(config: Config, clock: Clock | None = None, hasher: Hasher | None
         version=_version(),
         description=DESCRIPTION,
         redoc_url=None,
-        lifespan=lambda app: _serving(app, link),
+        lifespan=lambda app: _serving(app, link, [demands.run, watch.run]),
     )
     app.state.parts = Parts(
         config=config,
@@ -78,7 +90,7 @@ def create_app(config: Config, clock: Clock | None = None, hasher: Hasher | None
         live=feed,
         publish=link.publish if link else None,
         is_connected=lambda: link is not None and link.is_connected,
-        registry=open_registry(config, database, clock),
+        registry=registry,
     )
     app.state.gate = _gate(config, database, clock)
     policy = Policy(config.breached_passwords_file)
@@ -86,9 +98,10 @@ def create_app(config: Config, clock: Clock | None = None, hasher: Hasher | None
     desk = ClaimDesk(config, database, clock) if config.fleet_dir else None
     app.state.claim_desk = desk
     app.state.installer_gate = installer.InstallerGate()
+    app.state.change_watch = watch
     app.state.hub_door = _hub_door(config, database, clock, desk)
     errors.install(app)
-    readings = (health, gateways, consent, meters, dead_letters)
+    readings = (health, gateways, consent, meters, streams, changes, gaps, dead_letters)
     money = (costs, preview, comparison, prepayment, tariffs, catalogue)
     people = (accounts, me, homes, invitationendpoints, keyendpoints)
     for feature in (*readings, *money, *people, hubs, claims, installer, fleet, jobs):
@@ -97,14 +110,20 @@ def create_app(config: Config, clock: Clock | None = None, hasher: Hasher | None
 
 
 @asynccontextmanager
-async def _serving(app: FastAPI, link: BrokerLink | None) -> AsyncIterator[None]:
+async def _serving(
+    app: FastAPI, link: BrokerLink | None, tasks: Sequence[Task]
+) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
     parts.live.attach(asyncio.get_running_loop())
     if link is not None:
         link.start()
+    running = [asyncio.create_task(run(), name=run.__qualname__) for run in tasks]
     try:
         yield
     finally:
+        for one in running:
+            one.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         if link is not None:
             link.stop()
         parts.database.close()

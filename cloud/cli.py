@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import gc
 import logging
+import resource
 import signal
 import socket
 import sys
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 SHUTDOWN_S = 3
 """How long open requests may take to end once asked."""
 
+MAX_FILES = 16_384
+"""More than `cloud.live.feed.MAX_VIEWERS` connections, and what else is open."""
+
+MAX_SOCKET_MESSAGE_BYTES = 4 * 1024
+"""A client has nothing to say over a WebSocket."""
 
 KEEP_ALIVE_S = 75
 """A connection idle for so long is closed; within it a hub's next request saves a handshake."""
@@ -156,6 +162,7 @@ def _api(config: Config) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _signal, _frame: None)
     listener = _listen(config.api_host, config.api_port)
+    _raise_file_limit()
     app = create_app(config)
 
     class Server(uvicorn.Server):
@@ -172,6 +179,9 @@ def _api(config: Config) -> int:
             access_log=False,
             timeout_graceful_shutdown=SHUTDOWN_S,
             timeout_keep_alive=KEEP_ALIVE_S,
+            # Samples are of some hundred bytes: what deflating one keeps in memory is far more.
+            ws_per_message_deflate=False,
+            ws_max_size=MAX_SOCKET_MESSAGE_BYTES,
             ssl_certfile=config.api_cert or None,
             ssl_keyfile=config.api_key or None,
         )
@@ -181,6 +191,14 @@ def _api(config: Config) -> int:
     gc.freeze()
     server.run(sockets=[listener])
     return 0 if server.started else 1
+
+
+def _raise_file_limit() -> None:
+    """Allow as many connections as the system lets this process have: each viewer holds one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 
 from cloud.config import Config
 from cloud.db import Database
-from cloud.live import LiveFeed
+from cloud.live.feed import LiveFeed
 from cloud.registry.port import DeviceRegistry
 from shared.clock import Clock
 

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from cloud import (
@@ -132,6 +133,15 @@ frames = Table(
     Column("payload", LargeBinary, nullable=False),
     Index("frames_by_log", "log_id", "last_seq", "first_seq"),
     Index("frames_by_age", "received_at_ms"),
+    Index(
+        "frames_by_correction",
+        "household_id",
+        "meter",
+        "received_at_ms",
+        "frame_id",
+        sqlite_where=text("revision > 0"),
+        postgresql_where=text("revision > 0"),
+    ),
     Index("frames_by_meter", "household_id", "meter", "last_taken_at_ms", "first_taken_at_ms"),
 )
 
@@ -349,3 +359,37 @@ leases = Table(
     Column("holder", String(64), nullable=False),
     Column("expires_at_ms", BigInteger, nullable=False),
 )
+
+live_demands = Table(
+    "live_demands",
+    metadata,
+    Column("thing", String(64), primary_key=True),
+    Column("holder", String(96), primary_key=True),
+    Column("household_id", String(32), nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+)
+"""Until when each process of the API wants live samples of a hub, for each meter watched there."""
+
+change_counters = Table(
+    "change_counters",
+    metadata,
+    Column("household_id", String(32), primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("expired_revision", BigInteger, nullable=False),
+)
+"""How far a household's changes have come; its row is the last lock that a transaction takes."""
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("household_id", String(32), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("subject", String(64), primary_key=True),
+    Column("local_day", Integer, primary_key=True, autoincrement=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("changed_at_ms", BigInteger, nullable=False),
+    Index("changes_by_revision", "household_id", "revision"),
+    Index("changes_by_age", "changed_at_ms"),
+)
+"""What has changed of a household, each thing once with its newest revision."""

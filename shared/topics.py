@@ -1,9 +1,9 @@
 """Every MQTT topic, spelled here and nowhere else (docs/reference/topics.md is made from it).
 
 Device to cloud: `hearthlink/v1/<thing>/frames|live|hello|status`; cloud to device:
-`hearthlink/v1/<thing>/receipts`. Shadows (the tariff, settings, health), provisioning and jobs have
-AWS IoT's own topics, which Mosquitto carries as they are. Identity is the thing in the topic, held
-true by the broker's access list, never a field of a payload.
+`hearthlink/v1/<thing>/receipts`. Shadows (tariff, settings, health, live), provisioning and jobs
+have AWS IoT's own topics, which Mosquitto carries as they are. Identity is the thing in the topic,
+held true by the broker's access list, never a field of a payload.
 """
 
 import re
@@ -23,6 +23,10 @@ CLAIM_PREFIX = "claim-"
 TARIFF_SHADOW = "tariff"
 SETTINGS_SHADOW = "settings"
 HEALTH_SHADOW = "health"
+LIVE_SHADOW = "live"
+
+ANY_SHADOW = "+"
+"""Stands for every named shadow in a subscription filter."""
 
 CREATE_FROM_CSR = "$aws/certificates/create-from-csr/json"
 """Where a certificate is asked for (AWS IoT fleet provisioning)."""

@@ -71,7 +71,6 @@ def write_hub_files(
             "frame_interval_s": 5,
             "backlog_frames_per_s": 100,
             "start_delay_s": 0,
-            "live": True,
         },
         "provision": {"claim_file": str(state / CLAIM_NAME)},
         "page": {"port": page_port},

@@ -30,6 +30,7 @@ class Lanes:
         self._thing = topics.check_thing(thing)
         self._jobs = topics.jobs_branch(thing).removesuffix("#")
         tariff, settings = topics.TARIFF_SHADOW, topics.SETTINGS_SHADOW
+        live = topics.LIVE_SHADOW
         self._sent: Mapping[Channel, str] = {
             Channel.FRAMES: topics.frames(thing, frames_prefix),
             Channel.LIVE: topics.live(thing),
@@ -38,6 +39,7 @@ class Lanes:
             Channel.HEALTH_UPDATE: topics.shadow_update(thing, topics.HEALTH_SHADOW),
             Channel.SETTINGS_GET: topics.shadow_get(thing, settings),
             Channel.SETTINGS_UPDATE: topics.shadow_update(thing, settings),
+            Channel.LIVE_GET: topics.shadow_get(thing, live),
             Channel.JOB_NEXT: topics.job_start_next(thing),
         }
         self._heard: Mapping[str, Channel] = {
@@ -46,14 +48,24 @@ class Lanes:
             topics.shadow_delta(thing, tariff): Channel.TARIFF,
             topics.shadow_get_accepted(thing, settings): Channel.SETTINGS,
             topics.shadow_delta(thing, settings): Channel.SETTINGS_DELTA,
+            topics.shadow_get_accepted(thing, live): Channel.LIVE_DEMAND,
+            topics.shadow_delta(thing, live): Channel.LIVE_DEMAND,
             topics.jobs_notify_next(thing): Channel.JOB_NOTICE,
         }
 
     @property
     def filters(self) -> list[str]:
-        """What a hub subscribes to: eight, which is what AWS IoT takes in one request."""
-        answers = (topics.job_start_next(self._thing), topics.job_update(self._thing, ANY_JOB))
-        return [*self._heard, *(f"{topic}/+" for topic in answers)]
+        """What a hub subscribes to: six, of the eight that AWS IoT takes in one request."""
+        thing = self._thing
+        answers = (topics.job_start_next(thing), topics.job_update(thing, ANY_JOB))
+        return [
+            topics.receipts(thing),
+            # All named shadows at once, those nobody listens to here too: they are small and rare.
+            topics.shadow_get_accepted(thing, topics.ANY_SHADOW),
+            topics.shadow_delta(thing, topics.ANY_SHADOW),
+            topics.jobs_notify_next(thing),
+            *(f"{topic}/+" for topic in answers),
+        ]
 
     def topic(self, channel: Channel, subject: str = "") -> str:
         """Name the topic of what a hub publishes; `subject` is the job of a JOB_UPDATE."""

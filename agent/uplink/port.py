@@ -21,6 +21,8 @@ class Channel(enum.StrEnum):
     SETTINGS_UPDATE = "settings-update"
     SETTINGS = "settings"
     SETTINGS_DELTA = "settings-delta"
+    LIVE_GET = "live-get"
+    LIVE_DEMAND = "live-demand"
     JOB_NEXT = "job-next"
     JOB_UPDATE = "job-update"
     JOB_NOTICE = "job-notice"
@@ -65,15 +67,9 @@ class Uplink(Protocol):
     def publish(self, channel: Channel, payload: bytes, subject: str = "") -> bool:
         """Hand a message over without blocking; False where there is no connection to take it.
 
-        <<<<<<< HEAD
-        `subject` names the job that JOB_UPDATE is about. False too for a channel that this
-        transport does not carry: over HTTPS there are no shadows but the tariff, and no jobs.
-        Before a hello goes the hub's status: who began to listen meanwhile learns it is online.
-        =======
         Before a hello goes the hub's status: who began to listen meanwhile learns it is online.
         `subject` names the job that JOB_UPDATE is about. False too for a channel that this
         transport does not carry: over HTTPS there are no shadows but the tariff, and no jobs.
-        >>>>>>> ident5
         """
 
     def recall(self) -> bool:

@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 
 from cloud.answers import reply
 from cloud.auth import Caller
+from cloud.changes.kinds import Change, ChangeKind
+from cloud.changes.repository import note_changes
 from cloud.costs.endpoints import MAX_COST_DAYS
 from cloud.costs.schemas import PrepaymentReport
 from cloud.costs.supply import bill, read_supply
@@ -53,6 +55,8 @@ def put(
     top_up = TopUp(top_up_id, paid_at_ms, body.amount_millionths)
     with parts.database.writing(scope) as connection:
         put_top_up(connection, scope, meter, top_up)
+        changed = [Change(ChangeKind.AGREEMENTS, meter)]
+        note_changes(connection, scope.only, changed, parts.clock.utc_ms())
     return reply(
         {
             "top_up_id": top_up_id,

@@ -6,12 +6,17 @@ What `hearthlink fleet revoke` and `restore` do, and the API alike.
 from pathlib import Path
 from typing import NamedTuple
 
+from sqlalchemy import Connection
+
+from cloud.changes.kinds import Change, ChangeKind
+from cloud.changes.repository import note_changes
 from cloud.config import Config
 from cloud.db import Database
 from cloud.fleet.authority import Authority
 from cloud.fleet.enrolment import Enrolment
 from cloud.fleet.revocation import Publisher, let_in, shut_out
 from cloud.registry.port import Excluded
+from cloud.households.repository import household_of
 from shared.clock import Clock
 from shared.errors import HearthlinkError
 from shared.topics import check_hub, check_thing
@@ -34,6 +39,7 @@ def revoke_hub(config: Config, database: Database, clock: Clock, thing: str) -> 
     enrolment = enrolment_of(config, clock)
     with database.writing() as connection:
         revocation = shut_out(connection, thing, clock.utc_ms(), enrolment)
+        _note(connection, thing, clock.utc_ms())
     return Excluded(thing, revocation.revoked_at_ms, _tell_broker(config, database, clock))
 
 
@@ -42,7 +48,14 @@ def restore_hub(config: Config, database: Database, clock: Clock, thing: str) ->
     check_hub(thing)
     with database.writing() as connection:
         was_revoked = let_in(connection, thing, clock.utc_ms())
+        _note(connection, thing, clock.utc_ms())
     return Admitted(thing, was_revoked, _tell_broker(config, database, clock))
+
+
+def _note(connection: Connection, thing: str, now_ms: int) -> None:
+    household_id = household_of(connection, thing)
+    if household_id is not None:
+        note_changes(connection, household_id, [Change(ChangeKind.GATEWAY, thing)], now_ms)
 
 
 def enrolment_of(config: Config, clock: Clock) -> Enrolment | None:

@@ -9,8 +9,8 @@ from shared.errors import BadInputError
 from shared.shadows import RemoteSettings, SettingsReport, decode_settings
 
 LIMITS = (
-    "frame_interval_s is 1 to 3600, backlog_frames_per_s 0.1 to 100, commit_window_s 0 to 300, "
-    "live_until_ms a time in milliseconds; leave out what the hub's own file is to decide"
+    "frame_interval_s is 1 to 3600, backlog_frames_per_s 0.1 to 100, commit_window_s 0 to 300; "
+    "leave out what the hub's own file is to decide"
 )
 
 

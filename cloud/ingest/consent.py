@@ -11,6 +11,8 @@ from sqlalchemy import Connection
 
 from cloud.answers import reply
 from cloud.auth import Caller
+from cloud.changes.kinds import Change, ChangeKind
+from cloud.changes.repository import note_changes
 from cloud.errors import RESPONSES
 from cloud.households.repository import list_hubs
 from cloud.households.revocations import find_limit, limit_consent
@@ -68,7 +70,11 @@ def put(thing: str, choice: ConsentChoice, parts: Shared, scope: Caller) -> Resp
     """
     with parts.database.writing(scope) as connection:
         check_hub(connection, scope, thing)
-        limit_consent(connection, thing, choice.granularity, parts.clock.utc_ms())
+        now_ms = parts.clock.utc_ms()
+        before = find_limit(connection, thing)
+        if limit_consent(connection, thing, choice.granularity, now_ms) != before:
+            changed = [Change(ChangeKind.CONSENT, thing)]
+            note_changes(connection, scope.only, changed, now_ms)
         answer = _read(connection, scope, thing)
     _tell(parts, thing)
     return reply(answer)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from cloud.changes.kinds import Change, ChangeKind
+from cloud.changes.repository import note_usage
 from cloud.households.repository import Hub, lock_hub, write_hub
 from cloud.households.revocations import find_limit, find_revocation, lift_limit
 from cloud.households.tenancies import tenancy_start_ms
@@ -65,6 +67,7 @@ class HubBatch:
         self._known_mediums: dict[str, str] = {}
         self._mediums: dict[str, str] = {}
         self._hello_id = ""
+        self._noted: list[Change] = []
 
     def take(self, read: Sequence[Read]) -> None:
         """Merge frames; set aside, with its reason, what cannot be."""
@@ -92,6 +95,7 @@ class HubBatch:
         """Note what the hub says it holds; every log it lists is answered, or the hub itself."""
         if self._is_refused(1):
             return
+        before = (self._hub.consent, find_limit(self._connection, self._hub.thing))
         self._hub = self._hub._replace(
             agent_version=hello.agent_version[:64], consent=hello.consent[:16]
         )
@@ -100,6 +104,8 @@ class HubBatch:
         if hello.store_id == self._store_id and hello.receipt_revision > self._hub.receipt_revision:
             self._rename_store()
         lift_limit(self._connection, self._hub.thing, hello.consent_lifted)
+        if before != (self._hub.consent, find_limit(self._connection, self._hub.thing)):
+            self._noted.append(Change(ChangeKind.CONSENT, self._hub.thing))
         for state in hello.logs:
             self._greet_log(state)
         if not hello.logs:
@@ -139,8 +145,10 @@ class HubBatch:
         """Write everything back and return the receipts; the caller commits, then publishes."""
         self._merger.finish()
         for meter, medium in self._mediums.items():
-            if medium != self._known_mediums.get(meter):
-                repository.set_medium(self._connection, self._scope, meter, medium)
+            if medium == self._known_mediums.get(meter):
+                continue
+            if repository.set_medium(self._connection, self._scope, meter, medium):
+                self._noted.append(Change(ChangeKind.METER, meter))
         self._logs.close_gaps(self._merger.declared)
         receipts = [
             self._receipt(log_id, answer)
@@ -150,6 +158,13 @@ class HubBatch:
         logs_refused = self._hub.logs_refused + self._logs.refused
         self._hub = self._hub._replace(logs_refused=logs_refused)
         write_hub(self._connection, self._hub)
+        note_usage(
+            self._connection,
+            self._scope.only,
+            self._merger.changed,
+            self._now_ms,
+            self._noted,
+        )
         return receipts
 
     def _lock(self, names: Sequence[str]) -> None:

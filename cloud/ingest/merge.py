@@ -4,6 +4,7 @@ The truth is the union of samples by (log, sequence), as `readings.revisions` sa
 count. Everything here gives the same result for any order, split and repetition of frames.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -248,3 +249,25 @@ def join_days(known: dict[int, SlotEdges], edges: SlotEdges) -> None:
     for utc_day in days_of(edges):
         in_day = {slot: one for slot, one in edges.items() if utc_day_of_slot(slot) == utc_day}
         join_into(known.setdefault(utc_day, {}), in_day)
+
+
+def reach(before: SlotEdges, after: SlotEdges, slots: Iterable[int]) -> list[Range]:
+    """List the slots whose usage differs where the edges of `slots` went from before to after.
+
+    What is known of a slot bears on its neighbours as far as the next known ones: a gap between
+    them is spread over the time. `before` holds at least the next known slot on either side.
+    """
+    known = sorted(before.keys() | after.keys())
+    changed = union(
+        (slot, slot)
+        for slot in slots
+        if slot in after or slot in before
+        if before.get(slot) != after.get(slot)
+    )
+    reached: list[Range] = []
+    for first, last in changed:
+        left, right = bisect_left(known, first) - 1, bisect_right(known, last)
+        reached.append(
+            (known[left] if left >= 0 else first, known[right] if right < len(known) else last)
+        )
+    return union(reached)

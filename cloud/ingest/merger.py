@@ -15,7 +15,7 @@ from shared.calendar import slot_start_ms, utc_day_of_slot
 from shared.errors import FrameError
 from shared.frames import Frame, GapKind, decode_frame, encode_frame
 from shared.meterdays import SlotEdges, join_into
-from shared.ranges import union
+from shared.ranges import Range, union
 
 DIGEST_BYTES = 16
 
@@ -57,7 +57,8 @@ class Merger:
 
     Slots that began before `corrected_from_ms` are not made anew: the frames they would be made
     from are no longer all there. `declared` counts by log and reason what the batch has declared
-    to be without samples; a sample that arrives after all counts one less.
+    to be without samples; a sample that arrives after all counts one less. `changed` lists by meter
+    the slots whose usage may differ since.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Merger:
         self._thing = thing
         self._corrected_from_ms = corrected_from_ms
         self.declared: defaultdict[str, Counter[GapKind]] = defaultdict(Counter)
+        self.changed: defaultdict[str, list[Range]] = defaultdict(list)
         self._pending: list[StoredFrame] = []
         self._edges: dict[str, dict[RunKey, SlotEdges]] = {}
         self._runs: dict[str, dict[RunKey, int]] = {}
@@ -207,11 +209,14 @@ class Merger:
         if not touched:
             return {}
         stored = self._store.days(self._scope, meter, key, min(touched), max(touched))
+        before = {slot: one for known in stored.values() for slot, one in known.items()}
         days = {utc_day: stored[utc_day] for utc_day in touched & stored.keys()}
         for known in days.values():
             for slot in stale & known.keys():
                 del known[slot]
         merge.join_days(days, edges)
+        after = {slot: one for known in days.values() for slot, one in known.items()}
+        self.changed[meter] += merge.reach(before, after, edges.keys() | stale)
         return {(key, utc_day): known for utc_day, known in days.items()}
 
     def _having_a_say(self, meter: str, slots: set[int]) -> list[Frame]:

@@ -166,9 +166,10 @@ def lock_meters(connection: Connection, scope: Scope, names: Iterable[str]) -> d
     return mediums
 
 
-def set_medium(connection: Connection, scope: Scope, meter: str, medium: str) -> None:
-    """Say what a meter measures, once it is known."""
-    connection.execute(_SET_MEDIUM, {"household": scope.only, "of_meter": meter, "medium": medium})
+def set_medium(connection: Connection, scope: Scope, meter: str, medium: str) -> bool:
+    """Say what a meter measures, once it is known; true where it was not known before."""
+    known = {"household": scope.only, "of_meter": meter, "medium": medium}
+    return connection.execute(_SET_MEDIUM, known).rowcount > 0
 
 
 def _log(row: object) -> Log:

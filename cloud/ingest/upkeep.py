@@ -6,6 +6,7 @@ Every worker does it; all of it may be done twice, or by two at once.
 import logging
 from collections import Counter
 
+from cloud.changes.repository import prune_changes
 from cloud.db import Database
 from cloud.ingest.pruning import prune
 from cloud.ingest.service import Addressed, IngestService
@@ -37,6 +38,7 @@ class Upkeep:
             self._has_replayed = True
         with self._database.writing() as connection:
             pruned = prune(connection, self._clock.utc_ms())
+            self.counts["changes-pruned"] += prune_changes(connection, self._clock.utc_ms())
         self.counts["frames-pruned"] += pruned.frames
         self.counts["dead-letters-expired"] += pruned.dead_letters
         return receipts

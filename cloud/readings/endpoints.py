@@ -1,29 +1,21 @@
-"""`/v1/meters`, what they displayed, what was used, and live power."""
+"""`/v1/meters`, what they displayed, and what was used."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from http import HTTPStatus
 from typing import Annotated, Any
 
-import msgspec
-from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Query, Response
 
 from cloud.answers import From, To, period, reply, unknown_meter
 from cloud.auth import Caller
-from cloud.errors import RESPONSES, NotFoundError, ProblemError
-from cloud.live import MAX_VIEWERS, LiveFeed
+from cloud.errors import RESPONSES, NotFoundError
 from cloud.parts import Shared
 from cloud.readings.meters import list_meters, medium_of_meter
 from cloud.readings.repository import SqlReadingStore
 from cloud.readings.schemas import MeterList, Registers, UsageReport
 from cloud.readings.service import sample_at, usage_of
 from cloud.readings.usage import Served, serve
-from cloud.scope import Scope
 from cloud.tariffs.repository import read_tariff
 from cloud.times import format_utc, parse_instant
 from shared.calendar import Resolution, intervals_between
-from shared.protocol import Live
 from shared.readings import Medium, Quality
 from shared.tariffs import (
     DEFAULT_CALORIFIC_VALUE_KJ_PER_M3,
@@ -33,9 +25,6 @@ from shared.tariffs import (
 
 MAX_INTERVALS = 18_000
 """A year of half hours (17,568) with some to spare; about 2 MB of JSON."""
-
-HEARTBEAT_S = 15.0
-"""A comment this often keeps proxies from closing a quiet stream, and finds viewers who left."""
 
 router = APIRouter(prefix="/v1/meters", tags=["meters"], responses=RESPONSES)
 
@@ -136,21 +125,6 @@ def usage(
     return reply(report)
 
 
-@router.get("/{meter}/live", summary="Live power, as server-sent events")
-async def live(meter: str, request: Request, parts: Shared, scope: Caller) -> StreamingResponse:
-    """Stream each live sample as an event `live`; a slow reader loses the oldest."""
-    if parts.live.viewer_count >= MAX_VIEWERS:
-        raise ProblemError(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            f"{MAX_VIEWERS} streams are open already",
-            hint="close one, or try again later",
-        )
-    events = _events(parts.live, scope, meter, request)
-    return StreamingResponse(
-        events, media_type="text/event-stream", headers={"Cache-Control": "no-store"}
-    )
-
-
 def _interval(served: Served, calorific_value: int | None) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "start": format_utc(served.interval.start_ms),
@@ -162,30 +136,3 @@ def _interval(served: Served, calorific_value: int | None) -> dict[str, Any]:
         entry["gas_mwh"] = None if volume_l is None else gas_mwh(volume_l, calorific_value)
     entry["quality"] = served.quality
     return entry
-
-
-async def _events(
-    feed: LiveFeed, scope: Scope, meter: str, request: Request
-) -> AsyncIterator[bytes]:
-    with feed.watching(scope.only, meter) as viewer:
-        yield b": watching\n\n"
-        while not await request.is_disconnected():
-            try:
-                sample = await asyncio.wait_for(viewer.get(), HEARTBEAT_S)
-            except TimeoutError:
-                yield b": still here\n\n"
-            else:
-                if sample is None:
-                    return
-                yield b"event: live\ndata: " + _live_json(sample) + b"\n\n"
-
-
-def _live_json(sample: Live) -> bytes:
-    return msgspec.json.encode(
-        {
-            "meter": sample.meter,
-            "medium": sample.medium,
-            "taken_at": format_utc(sample.taken_at_ms),
-            "registers": sample.registers,
-        }
-    )

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from cloud.changes.prices import note_prices
 from cloud.config import Config
 from cloud.db import Database
 from cloud.tariffs.catalogue import (
@@ -127,6 +128,18 @@ def _write(connection: Connection, changes: list[OfferChange], now_ms: int) -> N
     for one in changes:
         if one.slot_prices:
             put_rates(connection, one.offer.code, one.slot_prices)
+    note_prices(
+        connection,
+        {
+            # A tariff that is otherwise as it was has changed where its prices have.
+            one.offer.code: None
+            if one.is_new or one.is_changed
+            else (min(one.slot_prices), max(one.slot_prices))
+            for one in changes
+            if one.is_new or one.is_changed or one.slot_prices
+        },
+        now_ms,
+    )
 
 
 def _report(changes: list[OfferChange], *, is_dry_run: bool, as_json: bool) -> None:

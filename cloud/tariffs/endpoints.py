@@ -10,6 +10,8 @@ from starlette.concurrency import run_in_threadpool
 
 from cloud.answers import JSON
 from cloud.auth import Caller
+from cloud.changes.kinds import Change, ChangeKind
+from cloud.changes.repository import note_changes
 from cloud.errors import RESPONSES, NotFoundError, ProblemError
 from cloud.households.revocations import find_revocation
 from cloud.parts import Parts, Shared
@@ -119,7 +121,12 @@ def _put(parts: Parts, scope: Scope, meter: str, tariff: Tariff) -> None:
         kept = put_tariff(connection, scope, meter, tariff, now_ms)
         _check_fits([kept])
         of_hubs = _of_hubs(connection, scope, meter, now_ms)
+        note_changes(connection, scope.only, _priced_anew(meter), now_ms)
     _tell(parts, of_hubs, now_ms)
+
+
+def _priced_anew(meter: str) -> list[Change]:
+    return [Change(ChangeKind.AGREEMENTS, meter), Change(ChangeKind.COST, meter)]
 
 
 def _of_hubs(
@@ -206,6 +213,7 @@ def _put_agreements(parts: Parts, scope: Scope, meter: str, agreements: list[Agr
             raise ConfigError("agreements", faults)
         put_agreements(connection, scope, meter, agreements, now_ms)
         of_hubs = _of_hubs(connection, scope, meter, now_ms)
+        note_changes(connection, scope.only, _priced_anew(meter), now_ms)
     _tell(parts, of_hubs, now_ms)
 
 

@@ -17,7 +17,7 @@ from shared.shadows import RemoteSettings
 from tests.support.fakes import FakeUplink
 from tests.support.governing import joined, until
 
-OWN = Pace(300, 5, 60, is_live=False)
+OWN = Pace(300, 5, 60)
 
 
 class Hub:
@@ -74,13 +74,13 @@ def test_what_is_asked_for_holds_is_kept_and_reported(hub: Hub) -> None:
 
     async def scenario() -> None:
         async with hub.running() as control:
-            hub.desire(frame_interval_s=60, live_until_ms=5_000)
+            hub.desire(frame_interval_s=60, commit_window_s=30)
             await until(lambda: control.kept.holds.frame_interval_s == 60)
             await until(lambda: control.kept.before is None)
             await asyncio.sleep(0.03)
-        assert hub.held[-1] == Pace(60, 5, 60, is_live=False, live_until_ms=5_000)
-        settings = {"frame_interval_s": 60, "live_until_ms": 5_000}
-        unset = dict.fromkeys(("backlog_frames_per_s", "commit_window_s"))
+        assert hub.held[-1] == Pace(60, 5, 30)
+        settings = {"frame_interval_s": 60, "commit_window_s": 30}
+        unset = dict.fromkeys(("backlog_frames_per_s",))
         assert hub.reports()[-1] == {**unset, **settings, "refused": ""}
         hub.control()
         assert hub.held[-1].frame_interval_s == 60
@@ -213,13 +213,3 @@ def test_a_spoilt_memory_is_asked_anew(hub: Hub) -> None:
     hub.log.put_fact("remote_settings", b"{")
 
     assert hub.control().kept.holds == RemoteSettings()
-
-
-def test_live_ends_by_itself() -> None:
-    """At the instant the cloud named; without one the hub's own file decides."""
-    asked = OWN.with_remote(RemoteSettings(live_until_ms=1_000))
-
-    assert asked.may_send_live(999)
-    assert not asked.may_send_live(1_000)
-    assert not OWN.may_send_live(0)
-    assert Pace(300, 5, 60, is_live=True).may_send_live(0)

@@ -71,7 +71,7 @@ class Hub:
         """Run it, connected."""
         control = RemoteControl(
             self._log,
-            Pace(300, 5, 60, is_live=False),
+            Pace(300, 5, 60),
             lambda _pace: None,
             lambda: dict(self.ails),
             probation_s=probation_s,

@@ -109,8 +109,9 @@ class LiveWatch:
         while line := self._answer.readline():
             now_s = time.perf_counter()
             if line.startswith(b"data: "):
-                registers = json.loads(line[6:])["registers"]
-                self.seen_s.setdefault(registers["power_import_w"], now_s)
+                said = json.loads(line[6:])
+                if said["event"] == "live":
+                    self.seen_s.setdefault(said["registers"]["power_import_w"], now_s)
 
 
 def lateness_s(meter: LiveMeter, watches: Sequence[LiveWatch]) -> list[float]:

@@ -154,9 +154,17 @@ def test_health_tells_of_a_database_that_cannot_be_read(api: Api) -> None:
 
 def test_streams_are_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """One viewer more than there is room for is told to come back."""
-    monkeypatch.setattr("cloud.readings.endpoints.MAX_VIEWERS", 0)
-
+    api.send(frame_at(samples_of(1, 3)))
+    monkeypatch.setattr("cloud.live.feed.MAX_VIEWERS", 0)
     api.problem(f"meters/{METER}/live", 503)
+    monkeypatch.setattr("cloud.live.feed.MAX_VIEWERS_OF_HOUSEHOLD", 0)
+
+    api.problem(f"meters/{METER}/live", 429)
+
+
+def test_a_meter_that_nobody_knows_has_no_stream(api: Api) -> None:
+    """Waiting for it would be waiting for ever."""
+    api.problem(f"meters/{METER}/live", 404)
 
 
 def test_documentation_comes_from_here(api: Api) -> None:

@@ -20,7 +20,7 @@ from cloud.readings.store import FRAMES_KEPT_MS
 from shared.clock import DrivenClock
 from shared.errors import ConfigError, OperatorError
 from shared.units import EARLIEST_PLAUSIBLE_MS, MS_PER_DAY
-from tests.support.cloud import LOG_ID, START_MS, TOKEN, database_in, payload_of, samples_of
+from tests.support.cloud import LOG_ID, METER, START_MS, TOKEN, database_in, payload_of, samples_of
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -194,11 +194,12 @@ def test_api_serves_and_ends_on_sigterm(config: Path) -> None:
     try:
         _wait_for(f"http://127.0.0.1:{port}/v1/health")
         request = urllib.request.Request(
-            f"http://127.0.0.1:{port}/v1/meters/M1/live",
+            f"http://127.0.0.1:{port}/v1/meters/{METER}/live",
             headers={"Authorization": f"Bearer {TOKEN}"},
         )
         with urllib.request.urlopen(request, timeout=WAIT_S) as stream:
-            assert stream.readline() == b": watching\n"
+            assert stream.readline() == b"retry: 2000\n"
+            assert stream.readline() == b"event: watching\n"
             process.send_signal(signal.SIGTERM)
 
             assert process.wait(WAIT_S) == 0

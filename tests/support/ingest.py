@@ -4,6 +4,7 @@ from pathlib import Path
 
 from cloud.db import Database
 from cloud.households.repository import Hub, list_hubs
+from cloud.households.revocations import limit_consent, revoke
 from cloud.ingest import letters, repository
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
@@ -13,6 +14,7 @@ from cloud.readings.repository import SqlReadingStore
 from cloud.scope import Scope
 from shared import frames
 from shared.clock import DrivenClock
+from shared.consent import Granularity
 from shared.protocol import Hello, LogState, Receipt, Status, encode_message
 from tests.support.cloud import LOG_ID, METER, START_MS, database_in
 
@@ -43,6 +45,20 @@ class Cloud:
     def connect(self) -> None:
         """Say that the hub is online."""
         self.service.note_status(THING, encode_message(Status("a", online=True)))
+
+    def disconnect(self) -> None:
+        """Say that the hub is offline."""
+        self.service.note_status(THING, encode_message(Status("a", online=False)))
+
+    def limit(self, granularity: Granularity) -> None:
+        """Let the hub send no more than this."""
+        with self.database.writing() as connection:
+            limit_consent(connection, THING, granularity, self.clock.utc_ms())
+
+    def revoke(self) -> None:
+        """Shut the hub out."""
+        with self.database.writing() as connection:
+            revoke(connection, THING, self.clock.utc_ms())
 
     def letters(self) -> list[dict[str, object]]:
         """List what was set aside."""

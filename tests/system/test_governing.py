@@ -136,7 +136,7 @@ def test_settings_are_asked_for_applied_and_seen_as_applied(
         behind = CloudBehind(shadows.answer)
         control = RemoteControl(
             Log(tmp_path / "hub.sqlite"),
-            Pace(300, 5, 60, is_live=False),
+            Pace(300, 5, 60),
             held.append,
             dict,
             probation_s=0.05,

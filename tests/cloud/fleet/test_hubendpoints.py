@@ -142,7 +142,7 @@ def test_settings_reach_the_hub_and_are_shown_as_applied(api: FleetApi) -> None:
         ({"frame_interval_s": "60"}, "frame_interval_s"),
         ({"commit_window_s": 301}, "commit_window_s"),
         ({"consent": "live"}, "consent"),
-        ({"live_until_ms": 1, "backlog_frames_per_s": 1e9}, "backlog_frames_per_s"),
+        ({"commit_window_s": 1, "backlog_frames_per_s": 1e9}, "backlog_frames_per_s"),
     ],
 )
 def test_bad_setting_is_refused_with_field_and_fix(

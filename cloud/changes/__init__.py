@@ -1,0 +1,1 @@
+"""What has changed of a household since an app last looked."""

@@ -1,0 +1,1 @@
+"""Where a meter's readings have gaps, why, and what was corrected since."""
