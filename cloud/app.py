@@ -17,6 +17,7 @@ from cloud.config import Config
 from cloud.costs import comparison, prepayment, preview
 from cloud.costs import endpoints as costs
 from cloud.db import Database
+from cloud.exports import endpoints as exports
 from cloud.fleet import endpoints as claims
 from cloud.fleet import hubendpoints as fleet
 from cloud.fleet import jobendpoints as jobs
@@ -24,6 +25,7 @@ from cloud.fleet.desk import ClaimDesk
 from cloud.households.repository import household_of
 from cloud.households.revocations import may_be_live
 from cloud.hubauth import HubGate
+from cloud.imports import endpoints as imports
 from cloud.ingest import consent, gateways, hubs
 from cloud.ingest import endpoints as dead_letters
 from cloud.ingest.hubbatch import Rules
@@ -31,6 +33,7 @@ from cloud.ingest.service import IngestService
 from cloud.live import LiveFeed
 from cloud.mqtt import BrokerLink, Subscription
 from cloud.parts import Parts
+from cloud.readings import conversion_endpoints, quality_endpoints, usage_endpoints
 from cloud.readings import endpoints as meters
 from cloud.tariffs import catalogue_endpoints as catalogue
 from cloud.tariffs import endpoints as tariffs
@@ -76,8 +79,9 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
     app.state.hub_door = _hub_door(config, database, clock, desk)
     errors.install(app)
     readings = (health, gateways, consent, meters, dead_letters)
+    usage = (usage_endpoints, quality_endpoints, conversion_endpoints, exports, imports)
     money = (costs, preview, comparison, prepayment, tariffs, catalogue)
-    for feature in (*readings, *money, hubs, claims, fleet, jobs):
+    for feature in (*readings, *usage, *money, hubs, claims, fleet, jobs):
         app.include_router(feature.router)
     return app
 
