@@ -66,7 +66,7 @@ def _head(meter: str, medium: Medium, updated: str) -> str:
         (
             '<?xml version="1.0" encoding="UTF-8"?>\n'
             '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:espi="http://naesb.org/espi">\n'
-            f"<id>urn:uuid:{uuid.uuid5(NAMESPACE, point)}</id>"
+            f"<id>urn:uuid:{uuid.uuid5(NAMESPACE, f'feed of {point}')}</id>"
             f"<title>{_text(meter)}</title><updated>{updated}</updated>\n"
         ),
         _entry(

@@ -1,4 +1,4 @@
-"""Tables as Parquet, a row group for each batch; the one module that knows pyarrow.
+"""Tables as Parquet, written group by group; the one module that knows pyarrow.
 
 pyarrow is an extra (`parquet`) and imported only when asked for.
 """
@@ -12,6 +12,9 @@ from cloud.errors import ProblemError
 from cloud.exports.columns import Column, Kind, Row
 
 COMPRESSION = "zstd"
+
+GROUP_ROWS = 20_000
+"""Of one row group: a file keeps a word on each column of each group, and readers skip by them."""
 
 
 class _Sink:
@@ -72,12 +75,14 @@ def write_parquet(columns: Sequence[Column], batches: Iterable[Sequence[Row]]) -
     schema = pa.schema([(column.name, kinds[column.kind]) for column in columns])
     sink = _Sink()
     with pq.ParquetWriter(pa.PythonFile(sink, mode="w"), schema, compression=COMPRESSION) as writer:
+        waiting = []
         for batch in batches:
-            if batch:
-                table = pa.table(
-                    {column.name: [row.get(column.name) for row in batch] for column in columns},
-                    schema=schema,
-                )
-                writer.write_table(table)
+            cells = {column.name: [row.get(column.name) for row in batch] for column in columns}
+            waiting.append(pa.table(cells, schema=schema))
+            if sum(one.num_rows for one in waiting) >= GROUP_ROWS:
+                writer.write_table(pa.concat_tables(waiting))
+                waiting.clear()
                 yield sink.take()
+        if waiting:
+            writer.write_table(pa.concat_tables(waiting))
     yield sink.take()

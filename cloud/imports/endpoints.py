@@ -1,5 +1,6 @@
 """`/v1/imports`: history from other services, looked at first, kept apart, and undone at will."""
 
+import threading
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -43,8 +44,14 @@ EXAMPLE_CSV = """Consumption (kwh), Start, End
 0.153, 2025-01-01T00:00:00+00:00, 2025-01-01T00:30:00+00:00
 """
 
+AT_ONCE = threading.BoundedSemaphore(2)
+"""A file of the largest size takes some 200 MB while it is read; others wait for it."""
+
+WAIT_S = 30.0
+
 UNREADABLE: dict[int | str, dict[str, Any]] = {
     413: {"description": f"The file is larger than {MAX_IMPORT_BYTES} bytes"},
+    429: {"description": "Other files are being imported; send it again"},
     409: {"description": f"The household has {MAX_IMPORTS} imports"},
 }
 
@@ -168,6 +175,20 @@ def delete(
 
 
 def _import(parts: Parts, scope: Scope, question: Question, body: bytes) -> Response:
+    """Import when it is this file's turn."""
+    if not AT_ONCE.acquire(timeout=WAIT_S):
+        raise ProblemError(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            "other files are being imported",
+            hint="send it again in a minute",
+        )
+    try:
+        return _import_now(parts, scope, question, body)
+    finally:
+        AT_ONCE.release()
+
+
+def _import_now(parts: Parts, scope: Scope, question: Question, body: bytes) -> Response:
     """Read the file outside of any transaction, then plan and keep in one."""
     with parts.database.reading(scope) as connection:
         zone = zone_of(connection, parts, scope, question.zone)

@@ -21,6 +21,7 @@ from cloud.imports.slots import slots_of, total_of
 from cloud.readings.conversions import Conversions, read_conversions
 from cloud.readings.imported import Import, imported_slots, list_imports
 from cloud.readings.known import known_usage
+from cloud.readings.overlay import overlay
 from cloud.scope import Scope
 from shared.errors import BadInputError
 from shared.meterdays import SlotUsage
@@ -152,10 +153,10 @@ def plan_import(
     before: Mapping[int, SlotUsage] = {}
     measured = 0
     if by_slot:
-        before = imported_slots(connection, scope, meter, quantity, slots)
+        before = imported_slots(connection, scope, meter, slots).get(quantity, {})
         span_ms = slots[0] * SLOT_MS, slots[1] * SLOT_MS
         known = known_usage(connection, scope, meter, asked.medium, span_ms)[quantity]
-        measured = sum(slot in known.by_slot and slot not in known.imported for slot in by_slot)
+        measured = len(by_slot) - len(overlay(known.counters, by_slot).imported & by_slot.keys())
     same = sum(before.get(slot) == usage for slot, usage in by_slot.items())
     changed = sum(slot in before for slot in by_slot) - same
     return Plan(

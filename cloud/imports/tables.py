@@ -174,26 +174,28 @@ def parse_glow(body: bytes, asked: Asked) -> Parsed:
     """
     table = Table(body)
     _, resource, at, amount, named = (table.place(name) for name in GLOW_COLUMNS)
-    parsed, scale, of = Parsed(""), 0, None
+    parsed, scale, first = Parsed(""), 0, None
     times = LocalTimes(asked.zone)
     for line, row in table.rows(parsed):
-        if of is None:
-            of = row[resource]
+        if first is None:
+            first = row
             parsed.unit, scale = check_unit(row[named], asked)
-        elif row[resource] != of:
+        elif row[resource] != first[resource]:
             raise BadInputError(
                 f"line {line}: the file holds more than one resource", hint="send each by itself"
             )
 
-        def read(line: int = line, row: list[str] = row, scale: int = scale) -> Row | None:
+        def read(
+            line: int = line, row: list[str] = row, scale: int = scale, unit: str = first[named]
+        ) -> Row | None:
             if not row[amount].strip():
                 return None
-            if check_unit(row[named], asked) != (parsed.unit, scale):
+            if row[named] != unit:
                 raise RowError("its unit is not that of the first row")
             start_ms = times.parse(row[at])
             return Row(line, start_ms, start_ms + SLOT_MS, parse_amount(row[amount], scale))
 
         parsed.take(line, row, read)
-    if of is None:
+    if first is None:
         parsed.unit, _ = check_unit("kWh" if asked.medium is Medium.ELECTRICITY else "", asked)
     return parsed

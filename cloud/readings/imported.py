@@ -42,11 +42,11 @@ _COLUMNS = [imports.c[name] for name in Import._fields]
 
 
 def imported_slots(
-    connection: Connection, scope: Scope, meter: str, quantity: str, slots: tuple[int, int]
-) -> dict[int, SlotUsage]:
-    """Read what was imported for the slots `[start, end)`, and for the rest of their UTC days."""
+    connection: Connection, scope: Scope, meter: str, slots: tuple[int, int]
+) -> dict[str, dict[int, SlotUsage]]:
+    """Read what was imported, by quantity, for the UTC days of the slots `[start, end)`."""
     query = (
-        select(imported_days.c.utc_day, imported_days.c.slots)
+        select(imported_days.c.quantity, imported_days.c.utc_day, imported_days.c.slots)
         .join(
             imports,
             (imports.c.household_id == imported_days.c.household_id)
@@ -55,15 +55,14 @@ def imported_slots(
         .where(
             within(imported_days, scope),
             imported_days.c.meter == meter,
-            imported_days.c.quantity == quantity,
             imported_days.c.utc_day >= slots[0] // SLOTS_PER_UTC_DAY,
             imported_days.c.utc_day <= max(slots[1] - 1, slots[0]) // SLOTS_PER_UTC_DAY,
         )
         .order_by(imports.c.created_at_ms, imports.c.import_id)
     )
-    found: dict[int, SlotUsage] = {}
-    for utc_day, packed in connection.execute(query):
-        found.update(unpack_slots(packed, utc_day))
+    found: dict[str, dict[int, SlotUsage]] = {}
+    for quantity, utc_day, packed in connection.execute(query):
+        found.setdefault(quantity, {}).update(unpack_slots(packed, utc_day))
     return found
 
 

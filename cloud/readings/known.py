@@ -3,7 +3,7 @@
 The one place that brings the two together; what is priced and what is shown both come from here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain
 
 from sqlalchemy import Connection
@@ -14,21 +14,24 @@ from cloud.readings.repository import SqlReadingStore
 from cloud.readings.service import counters_of
 from cloud.readings.usage import Known, RunEdges, usage_by_slot
 from cloud.scope import Scope
-from shared.meterdays import SlotUsage
 from shared.readings import Medium
 from shared.units import SLOT_MS
-
-Slots = Mapping[int, SlotUsage]
 
 
 def known_usage(
     connection: Connection, scope: Scope, meter: str, medium: Medium, span_ms: tuple[int, int]
 ) -> dict[str, Known]:
     """Say what is known of each quantity of a meter, whole at least over the span."""
-    counters = counters_of(SqlReadingStore(connection), scope, meter, medium, *span_ms)
+    counters = {
+        quantity: list(chain.from_iterable(by_register.values()))
+        for quantity, by_register in counters_of(
+            SqlReadingStore(connection), scope, meter, medium, *span_ms
+        ).items()
+    }
+    slots = _reach(list(chain.from_iterable(counters.values())), span_ms)
+    history = imported_slots(connection, scope, meter, slots)
     return {
-        quantity: _known(connection, scope, meter, quantity, by_register, span_ms)
-        for quantity, by_register in counters.items()
+        quantity: overlay(runs, history.get(quantity, {})) for quantity, runs in counters.items()
     }
 
 
@@ -44,21 +47,11 @@ def known_registers(
     }
 
 
-def _known(
-    connection: Connection,
-    scope: Scope,
-    meter: str,
-    quantity: str,
-    by_register: Mapping[str, Sequence[RunEdges]],
-    span_ms: tuple[int, int],
-) -> Known:
-    counters = list(chain.from_iterable(by_register.values()))
-    first, end = span_ms[0] // SLOT_MS, -(-span_ms[1] // SLOT_MS)
-    # A gap reaches over the edge of what was asked; its shape must not depend on the question.
-    ends = [end for counter in counters if counter.edges for end in _ends(counter)]
-    slots = min([first, *ends]), max([end, *(last + 1 for last in ends)])
-    return overlay(counters, imported_slots(connection, scope, meter, quantity, slots))
+def _reach(counters: Sequence[RunEdges], span_ms: tuple[int, int]) -> tuple[int, int]:
+    """Give the slots `[start, end)` of a span and of every gap that reaches over its edges.
 
-
-def _ends(counter: RunEdges) -> tuple[int, int]:
-    return min(counter.edges), max(counter.edges)
+    A gap's shape must not depend on which part of it was asked for.
+    """
+    known = [counter.edges for counter in counters if counter.edges]
+    first = min([span_ms[0] // SLOT_MS, *map(min, known)])
+    return first, max([-(-span_ms[1] // SLOT_MS), *(max(edges) + 1 for edges in known)])

@@ -2,14 +2,14 @@
 
 A slot that the meter's registers tell keeps their amount whatever was imported for it. Inside of a
 gap, where only the sum over the gap is the meter's, imported half hours decide how that sum is laid
-out, and nothing else.
+out, and nothing else. A slot in which the meter's readings only begin or end is the import's.
 """
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from cloud.readings.usage import Known, RunEdges, usage_by_slot
-from shared.meterdays import SlotUsage
+from shared.meterdays import SlotUsage, Why, why_estimated
 from shared.units import spread_largest_remainder
 
 
@@ -18,13 +18,26 @@ def overlay(counters: Sequence[RunEdges], imported: Mapping[int, SlotUsage]) -> 
     by_slot = usage_by_slot(counters) if counters else {}
     if not imported:
         return Known(by_slot, counters)
+    added = imported.keys() - by_slot.keys()
+    added |= imported.keys() & _begun_or_ended(counters)
     shaped: set[int] = set()
     read = {slot for counter in counters for slot in counter.edges}
     for gap in gaps_within(by_slot, read):
         shaped.update(_shape(by_slot, gap, imported))
-    added = imported.keys() - by_slot.keys()
     by_slot.update((slot, imported[slot]) for slot in added)
     return Known(by_slot, counters, frozenset(added), frozenset(shaped))
+
+
+def _begun_or_ended(counters: Sequence[RunEdges]) -> set[int]:
+    """List the slots that every counter which tells of them was read in for a part only."""
+    found: set[int] = set()
+    told: set[int] = set()
+    for counter in counters:
+        why = why_estimated(counter.edges, counter.modulus)
+        partial = {slot for slot, one in why.items() if one is Why.PARTIAL}
+        found |= partial
+        told |= counter.edges.keys() - partial
+    return found - told
 
 
 def gaps_within(by_slot: Mapping[int, SlotUsage], read: set[int]) -> list[range]:

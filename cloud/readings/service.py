@@ -6,11 +6,11 @@ from typing import NamedTuple
 from cloud.readings.revisions import outranked
 from cloud.readings.runs import agree, are_of_one_log, clip, group_runs, join_runs
 from cloud.readings.store import ReadingStore, RunKey, StoredFrame
-from cloud.readings.usage import QUANTITIES, RunEdges, keys_of
+from cloud.readings.usage import QUANTITIES, RunEdges, keys_of, usage_by_slot
 from cloud.scope import Scope
 from shared.calendar import utc_day_of_slot
 from shared.frames import Frame, decode_frame
-from shared.meterdays import SlotEdges
+from shared.meterdays import SlotEdges, SlotUsage
 from shared.ranges import Range, contains
 from shared.readings import Medium
 from shared.units import EARLIEST_PLAUSIBLE_MS, LATEST_PLAUSIBLE_MS, MS_PER_DAY, SLOT_MS
@@ -123,6 +123,17 @@ def counters_of(
             for register, keys in by_register.items()
         }
     return found
+
+
+def usage_of(
+    store: ReadingStore, scope: Scope, meter: str, medium: Medium, start_ms: int, end_ms: int
+) -> dict[str, dict[int, SlotUsage]]:
+    """Give the usage by slot that a meter's own readings tell, whole at least over the span."""
+    counters = counters_of(store, scope, meter, medium, start_ms, end_ms)
+    return {
+        quantity: usage_by_slot([run for runs in by_register.values() for run in runs])
+        for quantity, by_register in counters.items()
+    }
 
 
 def _counters(

@@ -66,7 +66,7 @@ class RunEdges(NamedTuple):
 class Known(NamedTuple):
     """What is known of one quantity: usage by slot, and where it is from.
 
-    `imported` slots nobody but an import knows; `shaped` ones have a register's energy in an
+    `imported` slots an import alone tells (whole); `shaped` ones have a register's energy in an
     import's shape; of `incomplete` ones not every meter that is summed has said anything.
     """
 
@@ -81,7 +81,8 @@ class Known(NamedTuple):
         found: dict[int, set[Reason]] = {}
         for counter in self.counters:
             for slot, why in why_estimated(counter.edges, counter.modulus).items():
-                found.setdefault(slot, set()).add(Reason(why.value))
+                if slot not in self.imported:
+                    found.setdefault(slot, set()).add(Reason(why.value))
         for slot in self.shaped:
             found.setdefault(slot, set()).add(Reason.SHAPED)
         for slot in self.incomplete:
