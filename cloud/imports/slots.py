@@ -9,10 +9,13 @@ from typing import NamedTuple
 
 from cloud.imports.rows import Fault, Parsed, Row
 from shared.meterdays import SlotUsage
-from shared.units import MS_PER_DAY, SLOT_MS, spread_largest_remainder
+from shared.units import MS_PER_DAY, MS_PER_MINUTE, SLOT_MS, spread_largest_remainder
 
 MAX_ROW_MS = 31 * MS_PER_DAY
 """A month: a longer row says nothing of half hours."""
+
+MIN_ROW_MS = MS_PER_MINUTE
+"""Thirty rows fill a half hour; finer ones are no history but samples."""
 
 MAX_PER_SLOT = {"mwh": 250_000_000, "l": 80_000}
 """500 kW over a half hour, and 160 m³ of gas an hour: no home has a connection of that."""
@@ -42,7 +45,7 @@ def slots_of(parsed: Parsed) -> tuple[dict[int, SlotUsage], list[Fault]]:
         if sum(end - start for start, end in half.covered) == SLOT_MS:
             kept[slot] = half.line, SlotUsage(half.amount, half.is_estimated)
         else:
-            minutes = sum(end - start for start, end in half.covered) // 60_000
+            minutes = sum(end - start for start, end in half.covered) // MS_PER_MINUTE
             faults.append(Fault(half.line, f"only {minutes} minutes of its half hour are told", ""))
     faults.sort()
     return {slot: usage for slot, (_, usage) in sorted(kept.items())}, faults
@@ -57,6 +60,8 @@ def _fault_of(row: Row, unit: str) -> str | None:
     length_ms = row.end_ms - row.start_ms
     if length_ms <= 0:
         return "it ends before it begins"
+    if length_ms < MIN_ROW_MS:
+        return "it is shorter than a minute"
     if length_ms > MAX_ROW_MS:
         return "it is longer than a month"
     if row.amount * SLOT_MS > MAX_PER_SLOT[unit] * max(length_ms, SLOT_MS):

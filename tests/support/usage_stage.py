@@ -33,7 +33,7 @@ class UsageStage:
 
     def read(
         self,
-        values: Mapping[int, int] | Mapping[int, Mapping[str, int]],
+        values: Mapping[int, int | Mapping[str, int]],
         register: str = "import_mwh",
         meter: str = METER,
     ) -> None:

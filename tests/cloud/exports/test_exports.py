@@ -7,7 +7,7 @@ import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
@@ -73,7 +73,7 @@ def test_every_format_says_what_the_api_says(stage: UsageStage) -> None:
 
 def test_green_button_is_a_feed_of_exact_readings(stage: UsageStage) -> None:
     """Read by another parser: import and export apart, what is missing left out."""
-    root = ElementTree.fromstring(exported(stage, "usage", "espi"))  # our own
+    root = ET.fromstring(exported(stage, "usage", "espi"))  # our own
 
     values = [int(one.text or "") for one in root.iter(f"{ESPI}value")]
     directions = [one.text for one in root.iter(f"{ESPI}flowDirection")]

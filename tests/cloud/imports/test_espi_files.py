@@ -59,7 +59,7 @@ def amounts(body: bytes, asked: Asked = POWER) -> list[int]:
 
 
 def test_namespaces_do_not_matter() -> None:
-    """None, a default one, and a prefix say the same; start and duration of the block are its own."""
+    """None, a default one and a prefix say the same; the start of a block is no reading's."""
     plain = feed(kind("T"), block("x", reading(0, 100), reading(1, 250)))
     default = feed(
         kind("T"), block("x", reading(0, 100), reading(1, 250)), namespace='xmlns="urn:a"'

@@ -121,7 +121,10 @@ def test_glow_tells_local_times_and_one_resource() -> None:
 
 def test_glow_readings_are_epochs_with_nulls() -> None:
     """What is null is missing and no zero."""
-    body = b'{"units": "kWh", "query": {"period": "PT1H"}, "data": [[1767225600, 0.5], [1767229200, null], [1.5, 1], ["x", 2]]}'
+    body = (
+        b'{"units": "kWh", "query": {"period": "PT1H"}, "data": '
+        b'[[1767225600, 0.5], [1767229200, null], [1.5, 1], ["x", 2]]}'
+    )
 
     parsed = documents.parse_glow(body, POWER)
 

@@ -156,8 +156,8 @@ def test_gas_conversions_are_dated(stage: UsageStage) -> None:
         b'[{"starts_on": "2026-01-01", "calorific_value_kj_per_m3": 39}]',
         b'[{"starts_on": "2026-01-01", "calorific_value_kj_per_m3": NaN}]',
         b'[{"starts_on": "2026-01-01", "calorific_value_kj_per_m3": 39500, "x": 1}]',
-        b'[{"starts_on": "2026-01-01", "calorific_value_kj_per_m3": 39500},'
-        b'{"starts_on": "2026-01-01", "calorific_value_kj_per_m3": 39600}]',
+        b'[{"starts_on":"2026-01-01","calorific_value_kj_per_m3":%d}]' % 10**30,
+        b"[%b,%b]" % ((b'{"starts_on": "2026-01-01", "calorific_value_kj_per_m3": 39500}',) * 2),
     ],
 )
 def test_bad_conversions_are_refused(stage: UsageStage, body: bytes) -> None:

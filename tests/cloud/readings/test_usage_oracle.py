@@ -64,7 +64,7 @@ def label(at_ms: int, zone: ZoneInfo, resolution: Resolution) -> object:
 def test_intervals_sum_what_each_local_half_hour_used(
     start: str, name: str, resolution: Resolution, used: list[int | None]
 ) -> None:
-    """Every half hour is in the one interval that its local time names, and unknown ones in none."""
+    """Every half hour is in the interval that its local time names, and unknown ones in none."""
     zone = ZoneInfo(name)
     start_ms = first_ms(start)
     by_slot = {
