@@ -204,7 +204,12 @@ def _bridge(
     if end_ms <= start_ms:
         amounts[here[0]] = amounts.get(here[0], 0) + amount
         return
-    slots = range(slot_of_sample(start_ms + 1), slot_of_sample(end_ms) + 1)
+    first = slot_of_sample(start_ms + 1)
+    if first == here[0]:
+        # As nearly always: nothing was left unread in between.
+        amounts[first] = amounts.get(first, 0) + amount
+        return
+    slots = range(first, slot_of_sample(end_ms) + 1)
     weights = [
         min(end_ms, slot_start_ms(slot + 1)) - max(start_ms, slot_start_ms(slot)) for slot in slots
     ]
