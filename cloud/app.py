@@ -27,6 +27,7 @@ from cloud.config import Config
 from cloud.costs import comparison, prepayment, preview
 from cloud.costs import endpoints as costs
 from cloud.db import Database
+from cloud.exports import endpoints as exports
 from cloud.fleet import endpoints as claims
 from cloud.fleet import hubendpoints as fleet
 from cloud.fleet import installer
@@ -37,6 +38,7 @@ from cloud.gaps import endpoints as gaps
 from cloud.households.repository import household_of
 from cloud.households.revocations import may_be_live
 from cloud.hubauth import HubGate
+from cloud.imports import endpoints as imports
 from cloud.ingest import consent, gateways, hubs
 from cloud.ingest import endpoints as dead_letters
 from cloud.ingest.hubbatch import Rules
@@ -45,6 +47,7 @@ from cloud.live.demands import Demands
 from cloud.live.feed import LiveFeed
 from cloud.mqtt import BrokerLink, Subscription
 from cloud.parts import Parts
+from cloud.readings import conversion_endpoints, quality_endpoints, usage_endpoints
 from cloud.readings import endpoints as meters
 from cloud.streams import endpoints as streams
 from cloud.tariffs import catalogue_endpoints as catalogue
@@ -102,9 +105,11 @@ def create_app(config: Config, clock: Clock | None = None, hasher: Hasher | None
     app.state.hub_door = _hub_door(config, database, clock, desk)
     errors.install(app)
     readings = (health, gateways, consent, meters, streams, changes, gaps, dead_letters)
+    usage = (usage_endpoints, quality_endpoints, conversion_endpoints, exports, imports)
     money = (costs, preview, comparison, prepayment, tariffs, catalogue)
     people = (accounts, me, homes, invitationendpoints, keyendpoints)
-    for feature in (*readings, *money, *people, hubs, claims, installer, fleet, jobs):
+    fleets = (hubs, claims, installer, fleet, jobs)
+    for feature in (*readings, *usage, *money, *people, *fleets):
         app.include_router(feature.router)
     return app
 

@@ -166,6 +166,47 @@ meter_days = Table(
     Column("edges", LargeBinary, nullable=False),
 )
 
+imports = Table(
+    "imports",
+    metadata,
+    Column("household_id", String(32), primary_key=True),
+    Column("import_id", String(32), primary_key=True),
+    Column("meter", String(64), nullable=False),
+    Column("quantity", String(16), nullable=False),
+    Column("format", String(32), nullable=False),
+    Column("digest", LargeBinary(16), nullable=False),
+    Column("first_slot", BigInteger, nullable=False),
+    Column("last_slot", BigInteger, nullable=False),
+    Column("slot_count", BigInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("rejected_count", BigInteger, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    UniqueConstraint("household_id", "meter", "quantity", "digest", name="imports_once"),
+)
+
+imported_days = Table(
+    "imported_days",
+    metadata,
+    Column("household_id", String(32), primary_key=True),
+    Column("meter", String(64), primary_key=True),
+    Column("quantity", String(16), primary_key=True),
+    Column("utc_day", Integer, primary_key=True, autoincrement=False),
+    Column("import_id", String(32), primary_key=True),
+    Column("slots", LargeBinary, nullable=False),
+    Index("imported_days_by_import", "household_id", "import_id"),
+)
+"""What imports said, apart from what hubs read (cloud/readings/imported.py)."""
+
+gas_conversions = Table(
+    "gas_conversions",
+    metadata,
+    Column("household_id", String(32), primary_key=True),
+    Column("meter", String(64), primary_key=True),
+    Column("starts_on", String(10), primary_key=True),
+    Column("calorific_value_kj_per_m3", BigInteger, nullable=False),
+    Column("volume_correction_millionths", BigInteger, nullable=False),
+)
+
 dead_letters = Table(
     "dead_letters",
     metadata,

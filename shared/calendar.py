@@ -1,4 +1,4 @@
-"""Half-hour slots in UTC, and a household's local days, weeks and months through clock changes.
+"""Half-hour slots in UTC, and a household's local days to years through clock changes.
 
 Intervals are `[start, end)` in UTC milliseconds. A register read exactly on a boundary belongs to
 the interval it closes, so a sample's slot is found by `(start, end]`.
@@ -21,6 +21,7 @@ class Resolution(enum.StrEnum):
     DAY = "day"
     WEEK = "week"
     MONTH = "month"
+    YEAR = "year"
 
 
 class Interval(NamedTuple):
@@ -88,7 +89,7 @@ def intervals_between(
 ) -> list[Interval]:
     """List the whole intervals that overlap `[start_ms, end_ms)`, in order and without a hole.
 
-    Hours, days, weeks (from Monday) and months are local; the first and the last reach beyond what
+    All but half hours are local, weeks begin on Monday; the first and the last reach beyond what
     was asked where it did not fall on their boundaries. Raises BadInputError past `limit` of them.
     """
     found: list[Interval] = []
@@ -118,8 +119,12 @@ def _containing(at_ms: int, resolution: Resolution, zone: ZoneInfo) -> Interval:
     if resolution is Resolution.WEEK:
         first = day - dt.timedelta(days=day.weekday())
         return Interval(day_start_ms(first, zone), day_start_ms(first + dt.timedelta(days=7), zone))
-    first = day.replace(day=1)
-    following = (first + dt.timedelta(days=32)).replace(day=1)
+    if resolution is Resolution.YEAR:
+        first = day.replace(month=1, day=1)
+        following = first.replace(year=first.year + 1)
+    else:
+        first = day.replace(day=1)
+        following = (first + dt.timedelta(days=32)).replace(day=1)
     return Interval(day_start_ms(first, zone), day_start_ms(following, zone))
 
 

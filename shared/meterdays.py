@@ -5,6 +5,7 @@ join, so any order, repetition or split of samples gives the same meter-day. Hub
 same shape. Pure.
 """
 
+import enum
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
@@ -40,6 +41,17 @@ class SlotUsage(NamedTuple):
 
     amount: int
     is_estimated: bool
+
+
+class Why(enum.StrEnum):
+    """Why the usage of a slot is an estimate."""
+
+    GAP = "gap"
+    """Nothing was read in it: the exact difference of the readings around is spread over time."""
+    PARTIAL = "partial"
+    """It was read from too late on, or not to its end: the rest of it is not in the amount."""
+    BREAK = "break"
+    """The register began again in it: what the fall hides is not in the amount."""
 
 
 SlotEdges = dict[int, Edges]
@@ -138,25 +150,36 @@ def usage_of_run(edges: Mapping[int, Edges], modulus: int = 0) -> dict[int, Slot
     run's name: the fall counts nothing, its slot is estimated, unknown slots before it stay so,
     and the sum is that of the parts on either side.
     """
+    amounts, why = _trace(edges, modulus)
+    return _without_falls(amounts, why)
+
+
+def why_estimated(edges: Mapping[int, Edges], modulus: int = 0) -> dict[int, Why]:
+    """Say of each slot that `usage_of_run` estimates, why it does."""
+    return _trace(edges, modulus)[1]
+
+
+def _trace(edges: Mapping[int, Edges], modulus: int) -> tuple[dict[int, int], dict[int, Why]]:
+    """Follow a run through its slots: the difference of each, and why it is an estimate."""
     amounts: dict[int, int] = {}
-    estimated: set[int] = set()
+    why: dict[int, Why] = {}
     before: tuple[int, Edges] | None = None
     for slot in sorted(edges):
         here = edges[slot]
         if before is None:
             if here.opening_at_ms - slot_start_ms(slot) > EDGE_TOLERANCE_MS:
-                estimated.add(slot)
+                why[slot] = Why.PARTIAL
         else:
-            _bridge(before, (slot, here), modulus, amounts, estimated)
+            _bridge(before, (slot, here), modulus, amounts, why)
         used = _rise(here.opening, here.closing, modulus)
         if _is_break(used, slot, amounts):
-            estimated.add(slot)
+            why[slot] = Why.BREAK
             used = 0
         amounts[slot] = amounts.get(slot, 0) + used
         before = (slot, here)
     if before and _ends_early(*before):
-        estimated.add(before[0])
-    return _without_falls(amounts, estimated)
+        why[before[0]] = Why.PARTIAL
+    return amounts, why
 
 
 def _bridge(
@@ -164,12 +187,14 @@ def _bridge(
     here: tuple[int, Edges],
     modulus: int,
     amounts: dict[int, int],
-    estimated: set[int],
+    why: dict[int, Why],
 ) -> None:
     """Share out what was used between one slot's closing and the next known slot's opening."""
     amount = _rise(before[1].closing, here[1].opening, modulus)
     if _is_break(amount, before[0], amounts):
-        estimated.update({here[0], before[0]} if _ends_early(*before) else {here[0]})
+        why[here[0]] = Why.BREAK
+        if _ends_early(*before):
+            why[before[0]] = Why.BREAK
         return
     start_ms, end_ms = before[1].closing_at_ms, here[1].opening_at_ms
     if not _ends_early(*before):
@@ -179,14 +204,19 @@ def _bridge(
     if end_ms <= start_ms:
         amounts[here[0]] = amounts.get(here[0], 0) + amount
         return
-    slots = range(slot_of_sample(start_ms + 1), slot_of_sample(end_ms) + 1)
+    first = slot_of_sample(start_ms + 1)
+    if first == here[0]:
+        # As nearly always: nothing was left unread in between.
+        amounts[first] = amounts.get(first, 0) + amount
+        return
+    slots = range(first, slot_of_sample(end_ms) + 1)
     weights = [
         min(end_ms, slot_start_ms(slot + 1)) - max(start_ms, slot_start_ms(slot)) for slot in slots
     ]
     for slot, share in zip(slots, spread_largest_remainder(amount, weights), strict=True):
         amounts[slot] = amounts.get(slot, 0) + share
     if len(slots) > 1:
-        estimated.update(slots)
+        why.update(dict.fromkeys(slots, Why.GAP))
 
 
 def _rise(earlier: int, later: int, modulus: int) -> int:
@@ -207,13 +237,13 @@ def _ends_early(slot: int, edges: Edges) -> bool:
     return slot_start_ms(slot + 1) - edges.closing_at_ms > EDGE_TOLERANCE_MS
 
 
-def _without_falls(amounts: dict[int, int], estimated: set[int]) -> dict[int, SlotUsage]:
+def _without_falls(amounts: dict[int, int], why: Mapping[int, Why]) -> dict[int, SlotUsage]:
     usage: dict[int, SlotUsage] = {}
     owed = 0
     for slot in sorted(amounts):
         amount = amounts[slot] + owed
         owed = min(amount, 0)
-        usage[slot] = SlotUsage(max(amount, 0), slot in estimated)
+        usage[slot] = SlotUsage(max(amount, 0), slot in why)
     return usage
 
 

@@ -12,9 +12,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from cloud.answers import unknown_meter
+from cloud.readings.known import known_usage
 from cloud.readings.meters import medium_of_meter
-from cloud.readings.repository import SqlReadingStore
-from cloud.readings.service import usage_of
 from cloud.readings.usage import QUANTITIES
 from cloud.scope import Scope
 from cloud.tariffs.agreements import agreed_tariffs
@@ -111,9 +110,9 @@ def read_supply(
     agreed = agreed_tariffs(connection, scope, meter, slots)
     if not agreed:
         raise no_tariff(meter)
-    usage = usage_of(SqlReadingStore(connection), scope, meter, medium, first_ms, end_ms)
+    usage = known_usage(connection, scope, meter, medium, (first_ms, end_ms))
     names = QUANTITIES[medium]
-    by_flow = {flow: usage.get(name, {}) for flow, name in zip(Flow, names, strict=False)}
+    by_flow = {flow: usage[name].by_slot for flow, name in zip(Flow, names, strict=False)}
     return Supply(meter, medium, zone, first_ms, end_ms, by_flow, agreed)
 
 

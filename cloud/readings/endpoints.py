@@ -1,30 +1,19 @@
-"""`/v1/meters`, what they displayed, and what was used."""
+"""`/v1/meters`, and what they displayed."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from cloud.answers import From, To, period, reply, unknown_meter
+from cloud.answers import reply, unknown_meter
 from cloud.auth import Caller
 from cloud.errors import RESPONSES, NotFoundError
 from cloud.parts import Shared
 from cloud.readings.meters import list_meters, medium_of_meter
 from cloud.readings.repository import SqlReadingStore
-from cloud.readings.schemas import MeterList, Registers, UsageReport
-from cloud.readings.service import sample_at, usage_of
-from cloud.readings.usage import Served, serve
-from cloud.tariffs.repository import read_tariff
+from cloud.readings.schemas import MeterList, Registers
+from cloud.readings.service import sample_at
 from cloud.times import format_utc, parse_instant
-from shared.calendar import Resolution, intervals_between
-from shared.readings import Medium, Quality
-from shared.tariffs import (
-    DEFAULT_CALORIFIC_VALUE_KJ_PER_M3,
-    VOLUME_CORRECTION_MILLIONTHS,
-    gas_mwh,
-)
-
-MAX_INTERVALS = 18_000
-"""A year of half hours (17,568) with some to spare; about 2 MB of JSON."""
+from shared.readings import Quality
 
 router = APIRouter(prefix="/v1/meters", tags=["meters"], responses=RESPONSES)
 
@@ -77,62 +66,3 @@ def registers(
             ],
         }
     )
-
-
-@router.get("/{meter}/usage", response_model=UsageReport, summary="What was used, by interval")
-def usage(
-    meter: str,
-    parts: Shared,
-    scope: Caller,
-    start: From,
-    to: To,
-    resolution: Resolution = Resolution.HALF_HOUR,
-) -> Response:
-    """Give the usage of each whole interval that overlaps `[from, to)`.
-
-    Days, weeks (from Monday) and months are the household's local ones. An interval is `measured`,
-    `estimated` (a gap was spread over it, or it is not over) or `missing`, with null amounts.
-    """
-    start_ms, end_ms = period(parts, start, to)
-    intervals = intervals_between(start_ms, end_ms, resolution, parts.zone, MAX_INTERVALS)
-    with parts.database.reading(scope) as connection:
-        medium = medium_of_meter(connection, scope, meter)
-        if medium is None:
-            raise unknown_meter(meter)
-        by_slot = usage_of(
-            SqlReadingStore(connection),
-            scope,
-            meter,
-            medium,
-            intervals[0].start_ms,
-            intervals[-1].end_ms,
-        )
-        kept = read_tariff(connection, scope, meter) if medium is Medium.GAS else None
-    report: dict[str, Any] = {
-        "meter": meter,
-        "medium": medium,
-        "zone": parts.zone.key,
-        "resolution": resolution,
-    }
-    calorific_value = None
-    if medium is Medium.GAS:
-        calorific_value = (
-            kept.tariff.calorific_value_kj_per_m3 if kept else DEFAULT_CALORIFIC_VALUE_KJ_PER_M3
-        )
-        report["calorific_value_kj_per_m3"] = calorific_value
-        report["volume_correction_millionths"] = VOLUME_CORRECTION_MILLIONTHS
-    report["intervals"] = [_interval(one, calorific_value) for one in serve(by_slot, intervals)]
-    return reply(report)
-
-
-def _interval(served: Served, calorific_value: int | None) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "start": format_utc(served.interval.start_ms),
-        "end": format_utc(served.interval.end_ms),
-        **served.amounts,
-    }
-    if calorific_value is not None:
-        volume_l = served.amounts["gas_l"]
-        entry["gas_mwh"] = None if volume_l is None else gas_mwh(volume_l, calorific_value)
-    entry["quality"] = served.quality
-    return entry

@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from cloud.readings.repository import SqlReadingStore
-from cloud.readings.revisions import outranked
+from cloud.readings.service import replaced_ranges
 from cloud.readings.store import StoredFrame
 from cloud.scope import Scope
 from cloud.tables import frames
@@ -40,19 +40,12 @@ def samples(connection: Connection, *, with_all: bool) -> Iterator[bytes]:
         for frame_id, household_id, *columns in rows:
             last_id = frame_id
             stored = StoredFrame(*columns)
-            replaced = [] if with_all else _replaced(connection, Scope.of(household_id), stored)
+            replaced = (
+                []
+                if with_all
+                else replaced_ranges(SqlReadingStore(connection), Scope.of(household_id), stored)
+            )
             yield from _lines(stored, replaced)
-
-
-def _replaced(connection: Connection, scope: Scope, stored: StoredFrame) -> list[Range]:
-    """List the places of a frame that a higher revision has decided."""
-    others = SqlReadingStore(connection).frames_of_log(
-        scope, stored.log_id, stored.first_seq, stored.last_seq
-    )
-    return outranked(
-        stored.revision,
-        (decode_frame(one.payload) for one in others if one.revision > stored.revision),
-    )
 
 
 def _lines(stored: StoredFrame, replaced: list[Range]) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 from cloud.db import within
 from cloud.scope import Scope
 from cloud.tables import logs, meters, register_runs
-from shared.readings import Medium
+from shared.readings import MAX_METER_ID_CHARS, Medium
 
 
 class Meter(NamedTuple):
@@ -53,6 +53,9 @@ def list_meters(connection: Connection, scope: Scope) -> list[Meter]:
 
 def medium_of_meter(connection: Connection, scope: Scope, meter: str) -> Medium | None:
     """Say what a meter measures, electricity where its registers do not tell; None if unknown."""
+    if "\0" in meter or len(meter) > MAX_METER_ID_CHARS:
+        # No meter is called so, and PostgreSQL takes no NUL to look for.
+        return None
     found = connection.execute(
         select(meters.c.medium).where(
             within(meters, scope), meters.c.meter == meter, meters.c.last_taken_at_ms.is_not(None)

@@ -2,7 +2,6 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.calendar import Resolution
 from shared.readings import Medium
 
 METER = "E0012345678901234"
@@ -45,52 +44,6 @@ class Registers(BaseModel):
                 "taken_at": "2026-02-28T23:59:58Z",
                 "registers": {"import_t1_mwh": 4321000000, "power_import_w": 412},
                 "quality": [],
-            }
-        }
-    )
-
-
-class UsageInterval(BaseModel):
-    """What was used in `[start, end)`; null where unknown or not counted by the meter."""
-
-    start: str
-    end: str
-    import_mwh: int | None = None
-    export_mwh: int | None = None
-    gas_l: int | None = None
-    gas_mwh: int | None = None
-    water_l: int | None = None
-    heat_mj: int | None = None
-    quality: str
-
-
-class UsageReport(BaseModel):
-    """Usage by interval: import and export of electricity, litres and mWh of gas."""
-
-    meter: str
-    medium: Medium
-    zone: str
-    resolution: Resolution
-    calorific_value_kj_per_m3: int | None = None
-    volume_correction_millionths: int | None = None
-    intervals: list[UsageInterval]
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "meter": METER,
-                "medium": "electricity",
-                "zone": "Europe/London",
-                "resolution": "half-hour",
-                "intervals": [
-                    {
-                        "start": "2026-03-01T00:00:00Z",
-                        "end": "2026-03-01T00:30:00Z",
-                        "import_mwh": 153000,
-                        "export_mwh": 0,
-                        "quality": "measured",
-                    }
-                ],
             }
         }
     )

@@ -1,4 +1,4 @@
-"""Answers from the reading store: the last sample at an instant, the usage of a period."""
+"""Answers from the reading store: the last sample at an instant, the counters of a period."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -73,7 +73,7 @@ def _best(
             ),
             reverse=True,
         )
-        replaced = _replaced(store, scope, stored) if ordered else []
+        replaced = replaced_ranges(store, scope, stored) if ordered else []
         for taken_at_ms, seq, place in ordered:
             if best is not None and (taken_at_ms, stored.log_id, seq) <= best[:3]:
                 break
@@ -92,7 +92,7 @@ def _displayed(frame: Frame, place: int) -> Displayed:
     return Displayed(frame.times_ms[place], registers, frame.qualities[place])
 
 
-def _replaced(store: ReadingStore, scope: Scope, stored: StoredFrame) -> list[Range]:
+def replaced_ranges(store: ReadingStore, scope: Scope, stored: StoredFrame) -> list[Range]:
     """List the places of a frame that a higher revision has decided."""
     others = store.frames_of_log(scope, stored.log_id, stored.first_seq, stored.last_seq)
     return outranked(
@@ -101,31 +101,39 @@ def _replaced(store: ReadingStore, scope: Scope, stored: StoredFrame) -> list[Ra
     )
 
 
-def usage_of(
+def counters_of(
     store: ReadingStore, scope: Scope, meter: str, medium: Medium, start_ms: int, end_ms: int
-) -> dict[str, dict[int, SlotUsage]]:
-    """Give the usage by slot of each quantity of a meter, whole at least over `[start_ms, end_ms)`.
+) -> dict[str, dict[str, list[RunEdges]]]:
+    """Give the counters behind each quantity of a meter by register, over `[start_ms, end_ms)`.
 
     The nearest known day on either side is read too, so that a gap across the edge is spread right.
     """
     first_day = utc_day_of_slot(start_ms // SLOT_MS)
     last_day = utc_day_of_slot(max(end_ms - 1, start_ms) // SLOT_MS)
     runs = store.runs(scope, meter)
-    usage: dict[str, dict[int, SlotUsage]] = {}
+    found: dict[str, dict[str, list[RunEdges]]] = {}
     for quantity in QUANTITIES[medium]:
         by_register: dict[str, list[RunKey]] = {}
         for key in keys_of(quantity, list(runs)):
             by_register.setdefault(key.register, []).append(key)
-        usage[quantity] = usage_by_slot(
-            [
-                counter
-                for keys in by_register.values()
-                for counter in _counters(
-                    store, scope, meter, {key: runs[key] for key in keys}, (first_day, last_day)
-                )
-            ]
-        )
-    return usage
+        found[quantity] = {
+            register: _counters(
+                store, scope, meter, {key: runs[key] for key in keys}, (first_day, last_day)
+            )
+            for register, keys in by_register.items()
+        }
+    return found
+
+
+def usage_of(
+    store: ReadingStore, scope: Scope, meter: str, medium: Medium, start_ms: int, end_ms: int
+) -> dict[str, dict[int, SlotUsage]]:
+    """Give the usage by slot that a meter's own readings tell, whole at least over the span."""
+    counters = counters_of(store, scope, meter, medium, start_ms, end_ms)
+    return {
+        quantity: usage_by_slot([run for runs in by_register.values() for run in runs])
+        for quantity, by_register in counters.items()
+    }
 
 
 def _counters(

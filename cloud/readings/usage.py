@@ -1,13 +1,15 @@
-"""From register runs to what was used in each interval. Pure."""
+"""From what is known of a meter, slot by slot, to what was used in each interval. Pure."""
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from cloud.readings.store import RunKey
 from shared.calendar import Interval
-from shared.meterdays import SlotEdges, SlotUsage, Usage, sum_runs, usage_between, usage_of_run
+from shared.meterdays import SlotEdges, SlotUsage, Why, sum_runs, usage_of_run, why_estimated
 from shared.readings import Medium, parts_of
+from shared.units import SLOT_MS
 
 QUANTITIES: dict[Medium, tuple[str, ...]] = {
     Medium.ELECTRICITY: ("import_mwh", "export_mwh"),
@@ -15,18 +17,43 @@ QUANTITIES: dict[Medium, tuple[str, ...]] = {
     Medium.WATER: ("water_l",),
     Medium.HEAT: ("heat_mj",),
 }
-"""What is served of each medium, the one that decides an interval's quality first."""
+"""What is served of each medium, the one that decides an interval's status first."""
 
 
-class Quality(enum.StrEnum):
+class Status(enum.StrEnum):
     """How an interval's usage is known."""
 
     MEASURED = "measured"
-    """The registers were read at both ends of every slot."""
+    """The meter said it: its registers at both ends of every slot, or imported half hours."""
     ESTIMATED = "estimated"
-    """A gap was spread over it, or it is not over yet; the sum over the gap is still exact."""
+    """A part of it is spread over a gap, or not known; `why` says which."""
     MISSING = "missing"
     """Nothing is known of it."""
+
+
+class Source(enum.StrEnum):
+    """Who said what an interval used."""
+
+    METER = "meter"
+    IMPORTED = "imported"
+    MIXED = "mixed"
+
+
+class Reason(enum.StrEnum):
+    """Why an interval is estimated or missing."""
+
+    GAP = Why.GAP.value
+    PARTIAL = Why.PARTIAL.value
+    BREAK = Why.BREAK.value
+    SHAPED = "shaped"
+    """A gap's exact energy is laid out after the half hours that were imported for it."""
+    IMPORTED_ESTIMATE = "imported-estimate"
+    """What was imported calls itself an estimate, or was longer than a half hour."""
+    INCOMPLETE = "incomplete"
+    """Some of its half hours are not known, and are not in the amount."""
+    NO_READINGS = "no-readings"
+    NOT_YET = "not-yet"
+    """It has not begun."""
 
 
 class RunEdges(NamedTuple):
@@ -36,12 +63,54 @@ class RunEdges(NamedTuple):
     edges: SlotEdges
 
 
+class Known(NamedTuple):
+    """What is known of one quantity: usage by slot, and where it is from.
+
+    `imported` slots an import alone tells (whole); `shaped` ones have a register's energy in an
+    import's shape; of `incomplete` ones not every meter that is summed has said anything.
+    """
+
+    by_slot: Mapping[int, SlotUsage]
+    counters: Sequence[RunEdges] = ()
+    imported: frozenset[int] = frozenset()
+    shaped: frozenset[int] = frozenset()
+    incomplete: frozenset[int] = frozenset()
+
+    def why(self) -> dict[int, set[Reason]]:
+        """Say of each estimated slot why it is one."""
+        found: dict[int, set[Reason]] = {}
+        for counter in self.counters:
+            for slot, why in why_estimated(counter.edges, counter.modulus).items():
+                if slot not in self.imported:
+                    found.setdefault(slot, set()).add(Reason(why.value))
+        for slot in self.shaped:
+            found.setdefault(slot, set()).add(Reason.SHAPED)
+        for slot in self.incomplete:
+            found.setdefault(slot, set()).add(Reason.INCOMPLETE)
+        for slot in self.imported:
+            if self.by_slot[slot].is_estimated:
+                found.setdefault(slot, set()).add(Reason.IMPORTED_ESTIMATE)
+        return found
+
+
+class Part(NamedTuple):
+    """One quantity's share of an interval; the amount is None where no slot is known."""
+
+    amount: int | None
+    slots: int
+    known: int
+    estimated: Sequence[int]
+    imported: int
+
+
 class Served(NamedTuple):
     """One interval with its amounts by quantity, None where unknown."""
 
     interval: Interval
     amounts: dict[str, int | None]
-    quality: Quality
+    status: Status
+    source: Source | None
+    why: list[Reason]
 
 
 def keys_of(quantity: str, keys: Sequence[RunKey]) -> list[RunKey]:
@@ -57,26 +126,86 @@ def usage_by_slot(runs: Sequence[RunEdges]) -> dict[int, SlotUsage]:
     return sum_runs(usage_of_run(run.edges, run.modulus) for run in runs)
 
 
+def sum_known(parts: Sequence[Known]) -> Known:
+    """Add several meters up; a slot that not all of them know is incomplete, and so estimated."""
+    if len(parts) == 1:
+        return parts[0]
+    by_slot = sum_runs(part.by_slot for part in parts)
+    common = frozenset(by_slot).intersection(*(part.by_slot.keys() for part in parts))
+    incomplete = frozenset(by_slot) - common
+    for slot in incomplete:
+        by_slot[slot] = SlotUsage(by_slot[slot].amount, is_estimated=True)
+    return Known(
+        by_slot,
+        tuple(chain.from_iterable(part.counters for part in parts)),
+        frozenset().union(*(part.imported for part in parts)),
+        frozenset().union(*(part.shaped for part in parts)),
+        incomplete.union(*(part.incomplete for part in parts)),
+    )
+
+
+def parts_by_interval(known: Known, intervals: Iterable[Interval]) -> Iterator[Part]:
+    """Sum one quantity over intervals in order of time, each slot looked at once."""
+    slots = sorted(known.by_slot)
+    place = 0
+    for interval in intervals:
+        first, end = interval.start_ms // SLOT_MS, -(-interval.end_ms // SLOT_MS)
+        while place < len(slots) and slots[place] < first:
+            place += 1
+        amount = count = imported = 0
+        estimated = []
+        while place < len(slots) and slots[place] < end:
+            slot = slots[place]
+            usage = known.by_slot[slot]
+            amount += usage.amount
+            count += 1
+            imported += slot in known.imported
+            if usage.is_estimated:
+                estimated.append(slot)
+            place += 1
+        yield Part(amount if count else None, end - first, count, estimated, imported)
+
+
 def serve(
-    by_quantity: Mapping[str, Mapping[int, SlotUsage]], intervals: Sequence[Interval]
+    by_quantity: Mapping[str, Known], intervals: Sequence[Interval], now_ms: int
 ) -> list[Served]:
     """Sum each quantity over each interval; quantities the meter does not count stay None."""
+    columns = {name: list(parts_by_interval(one, intervals)) for name, one in by_quantity.items()}
+    why = {
+        name: by_quantity[name].why() if any(part.estimated for part in parts) else {}
+        for name, parts in columns.items()
+    }
     served = []
-    for interval in intervals:
-        usages = {
-            quantity: usage_between(by_slot, interval.start_ms, interval.end_ms)
-            for quantity, by_slot in by_quantity.items()
+    for place, interval in enumerate(intervals):
+        parts = {name: column[place] for name, column in columns.items()}
+        reasons = {
+            reason
+            for name, part in parts.items()
+            for slot in part.estimated
+            for reason in why[name].get(slot, ())
         }
-        amounts = {quantity: usage.amount for quantity, usage in usages.items()}
-        served.append(Served(interval, amounts, quality_of(list(usages.values()))))
+        amounts = {name: part.amount for name, part in parts.items()}
+        served.append(
+            Served(interval, amounts, *_judge(list(parts.values()), reasons, interval, now_ms))
+        )
     return served
 
 
-def quality_of(usages: Sequence[Usage]) -> Quality:
+def _judge(
+    parts: Sequence[Part], reasons: set[Reason], interval: Interval, now_ms: int
+) -> tuple[Status, Source | None, list[Reason]]:
     """Judge an interval by all its quantities that are known."""
-    known = [usage for usage in usages if usage.amount is not None]
+    known = [part for part in parts if part.known]
     if not known:
-        return Quality.MISSING
-    if any(usage.is_estimated for usage in known):
-        return Quality.ESTIMATED
-    return Quality.MEASURED
+        begun = interval.start_ms <= now_ms
+        return Status.MISSING, None, [Reason.NO_READINGS if begun else Reason.NOT_YET]
+    imported, count = sum(part.imported for part in known), sum(part.known for part in known)
+    source = Source.MIXED if imported else Source.METER
+    if imported == count:
+        source = Source.IMPORTED
+    if any(part.known < part.slots for part in known):
+        reasons = reasons | {Reason.INCOMPLETE}
+    status = Status.ESTIMATED if reasons else Status.MEASURED
+    if any(part.estimated for part in known):
+        status = Status.ESTIMATED
+    return status, source, sorted(reasons)

@@ -249,7 +249,7 @@ def test_meter_that_reports_only_on_the_half_hour(api: Api) -> None:
     intervals = api.usage("2026-03-01", "2026-03-02")
 
     assert _imports(intervals) == [1_000] * 48
-    assert {one["quality"] for one in intervals} == {"measured"}
+    assert {one["status"] for one in intervals} == {"measured"}
     assert intervals[0]["start"] == "2026-03-01T00:00:00Z"
     assert intervals[-1]["end"] == "2026-03-02T00:00:00Z"
     assert intervals[0]["export_mwh"] is None
@@ -311,7 +311,7 @@ def test_gap_across_the_edge_is_spread_and_estimated(api: Api) -> None:
     intervals = api.usage("2026-03-05", "2026-03-06")
 
     assert _imports(intervals) == [1_000] * 48
-    assert {one["quality"] for one in intervals} == {"estimated"}
+    assert {one["status"] for one in intervals} == {"estimated"}
 
 
 def test_interval_without_any_reading_is_missing(api: Api) -> None:
@@ -321,7 +321,7 @@ def test_interval_without_any_reading_is_missing(api: Api) -> None:
     intervals = api.usage("2026-02-28T23:00:00Z", "2026-03-01T02:00:00Z")
 
     assert _imports(intervals) == [None, 0, 1_000, 1_000, None, None]
-    qualities = [one["quality"] for one in intervals]
+    qualities = [one["status"] for one in intervals]
     assert qualities == ["missing", "estimated", "measured", "measured", "missing", "missing"]
 
 
@@ -349,7 +349,7 @@ def test_local_days_through_both_clock_changes(
     assert _imports(by_day) == [1_000 * count for count in slots]
     assert by_slot == slots
     assert len(by_hour) == slots[1] // 2
-    assert {one["quality"] for one in by_day} == {"measured"}
+    assert {one["status"] for one in by_day} == {"measured"}
 
 
 def test_weeks_and_months_are_local(api: Api) -> None:
@@ -375,7 +375,9 @@ def test_gas_is_served_in_litres_and_energy(api: Api) -> None:
     )
 
     assert report["medium"] == "gas"
-    assert report["calorific_value_kj_per_m3"] == 39_500
+    (conversion,) = report["conversions"]
+    assert conversion["calorific_value_kj_per_m3"] == 39_500
+    assert conversion["source"] == "default"
     assert sum(one["gas_l"] for one in report["intervals"]) == 1_000
     assert sum(one["gas_mwh"] for one in report["intervals"]) == pytest.approx(11_220_633, abs=2)
 
@@ -384,7 +386,7 @@ def test_gas_is_served_in_litres_and_energy(api: Api) -> None:
     ("query", "status"),
     [
         ({"from": "2026-03-01"}, 422),
-        ({"from": "2026-03-01", "to": "2026-03-02", "resolution": "year"}, 422),
+        ({"from": "2026-03-01", "to": "2026-03-02", "resolution": "century"}, 422),
         ({"from": "2026-03-02", "to": "2026-03-01"}, 400),
         ({"from": "2026-03-01T00:00:00", "to": "2026-03-02"}, 400),
         ({"from": "yesterday", "to": "2026-03-02"}, 400),

@@ -212,7 +212,7 @@ def test_costs_are_bounded(stage: CostStage) -> None:
     stage.meter("costs", 400, start="2010-01-01", to="2090-01-01", resolution="month")
     stage.meter("preview", 400, start="2080-01-01", to="2080-02-01")
     stage.meter("preview", 404, start="2027-03-01", to="2027-06-01")
-    stage.meter("costs", 422, resolution="year", **DAY)
+    stage.meter("costs", 422, resolution="century", **DAY)
 
 
 def test_preview_of_a_steady_home_is_what_it_will_be(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Exports: usage and samples as files, streamed in bounded memory."""

@@ -1,0 +1,1 @@
+"""Imports: the history of other services read in, apart from what hubs measured."""
