@@ -13,6 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from cloud.config import Config, load
+from cloud.lake import cli as lake
 from shared.clock import SystemClock
 from shared.errors import OperatorError
 
@@ -75,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         "replay": "try dead letters again, all or those named",
         "tariffs": "import a catalogue of tariffs from a file, or list what it has",
         "prune": "delete frames and dead letters that came over 13 months ago",
+        "lake": "export samples as Parquet, prove that all are there, or erase a household's",
     }
     for name, summary in summaries.items():
         commands.add_parser(name, parents=[shared], help=summary, description=summary)
@@ -89,7 +91,8 @@ def _parser() -> argparse.ArgumentParser:
         "ids", type=int, nargs="*", metavar="ID", help="numbers of letters; none is all"
     )
     _add_tariff_arguments(of["tariffs"])
-    for name in ("dead-letters", "replay", "tariffs"):
+    lake.add_arguments(of["lake"])
+    for name in ("dead-letters", "replay", "tariffs", "lake"):
         of[name].add_argument("--json", action="store_true", help="print JSON")
     return parser
 
@@ -173,10 +176,12 @@ def _listen(host: str, port: int) -> socket.socket:
 def _ingest(config: Config) -> int:
     from cloud.bootstrap import open_database  # noqa: PLC0415  # only this command loads it
     from cloud.ingest.worker import IngestWorker  # noqa: PLC0415  # as above
+    from cloud.lake.upkeep import ConfiguredLake  # noqa: PLC0415  # as above
 
     clock = SystemClock()
     database = open_database(config, clock)
-    return _work(IngestWorker(config, database, clock), database)
+    configured = ConfiguredLake(config, database, clock) if config.lake_url else None
+    return _work(IngestWorker(config, database, clock, configured), database)
 
 
 def _devices(config: Config) -> int:
@@ -241,8 +246,9 @@ def _care_for(
     from cloud import backup  # noqa: PLC0415  # as above
     from cloud.ingest import cli as ingest  # noqa: PLC0415  # as above
 
-    if chosen.command == "tariffs":
-        return _tariffs(config, database, clock, chosen)
+    if chosen.command in ("tariffs", "lake"):
+        act = _tariffs if chosen.command == "tariffs" else lake.act
+        return act(config, database, clock, chosen)
     if chosen.command == "samples":
         return _samples(database, with_all=chosen.all)
     if chosen.command == "dead-letters":
@@ -250,7 +256,7 @@ def _care_for(
     if chosen.command == "replay":
         return ingest.replay(config, database, clock, chosen.ids, as_json=chosen.json)
     if chosen.command == "prune":
-        return ingest.prune_all(database, clock)
+        return ingest.prune_all(database, clock, _exported_to(config, database, clock))
     if chosen.command == "backup":
         print(f"wrote {backup.back_up(database, chosen.file)} bytes to {chosen.file}, verified")
     elif chosen.command == "store":
@@ -258,6 +264,15 @@ def _care_for(
     else:
         print(f"{database.dialect} database is at the newest schema")
     return 0
+
+
+def _exported_to(config: Config, database: "Database", clock: SystemClock) -> int | None:
+    """Number the last frame that is in the lake; None where there is no lake."""
+    from cloud.lake.upkeep import ConfiguredLake  # noqa: PLC0415  # as above
+
+    if not config.lake_url:
+        return None
+    return ConfiguredLake(config, database, clock).exported_to()
 
 
 def _tariffs(

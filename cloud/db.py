@@ -40,6 +40,9 @@ POOL_SIZE = 8
 POOL_OVERFLOW = 32
 """Together what the API's thread pool can ask for at once (40 threads)."""
 
+LOCK_TIMEOUT_MS = 5_000
+"""Ingest waits behind who waits for the table: a batch that takes longer is let pass instead."""
+
 MIGRATION_LOCK = 0x48_4C_49_4E_4B
 """Any number of our own: PostgreSQL's advisory lock around migrations."""
 
@@ -239,6 +242,18 @@ def _upsert(
     return statement.on_conflict_do_update(
         index_elements=keys, set_={name: statement.excluded[name] for name in replace}
     )
+
+
+def await_writers(connection: Connection, table: Table) -> None:
+    """Wait until no other transaction is writing to a table, and keep others from it until the end.
+
+    PostgreSQL gives numbers out before the commit: without this a lower one can appear after a
+    higher one was read. SQLite's one writer holds the table already. For a moment of work only, in
+    a transaction of `writing()`; raises OperationalError after `LOCK_TIMEOUT_MS`.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
+        connection.execute(text(f"LOCK TABLE {table.name} IN SHARE MODE"))
 
 
 def owned(table: Table) -> ColumnElement[bool]:
