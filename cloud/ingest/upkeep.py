@@ -33,7 +33,11 @@ class Upkeep:
     """One worker's upkeep; `run` returns the receipts to publish."""
 
     def __init__(
-        self, service: IngestService, database: Database, clock: Clock, lake: LakeUpkeep | None
+        self,
+        service: IngestService,
+        database: Database,
+        clock: Clock,
+        lake: LakeUpkeep | None = None,
     ) -> None:
         self._service = service
         self._lake = lake

@@ -19,10 +19,13 @@ from shared.frames import Frame
 from shared.ranges import Range
 
 MODULUS = 1 << 64
+TIME_FACTOR = 1_000_003
+QUALITY_FACTOR = 998_244_353
+"""Primes, so that what a row says in one column is not made up for by another."""
 
 
 class Tally(NamedTuple):
-    """How many rows, and the sums of their columns; the last of sequence times value."""
+    """How many rows, the sums of their columns, and of sequence times all else that a row says."""
 
     rows: int = 0
     seqs: int = 0
@@ -56,7 +59,14 @@ def tally_frame(frame: Frame, taken: Sequence[Range]) -> Tallies:
 
 def tally_table(table: pa.Table) -> Tallies:
     """Tally rows of the lake."""
-    table = table.append_column("product", pc.multiply(table["seq"], table["value"]))
+    said = pc.add(
+        pc.add(
+            pc.fill_null(table["value"], 0),
+            pc.multiply(table["taken_at_ms"], pa.scalar(TIME_FACTOR, pa.int64())),
+        ),
+        pc.multiply(table["quality"].cast(pa.int64()), pa.scalar(QUALITY_FACTOR, pa.int64())),
+    )
+    table = table.append_column("product", pc.multiply(table["seq"], said))
     sums = ["seq", "taken_at_ms", "quality", "value", "product"]
     grouped = table.group_by(list(Key._fields)).aggregate(
         [([], "count_all"), *((name, "sum") for name in sums)]
@@ -87,15 +97,15 @@ def _tally_part(frame: Frame) -> Tallies:
 
 
 def _tally(frame: Frame, seqs: list[int], places: list[int], values: list[int]) -> Tally:
-    of = [seqs[place] for place in places]
-    sums = (
-        len(of),
-        sum(of),
-        sum(frame.times_ms[place] for place in places),
-        sum(frame.qualities[place] for place in places),
-        sum(values),
-        sum(map(mul, of, values)),
+    of, times_ms, qualities = (
+        [column[place] for place in places] for column in (seqs, frame.times_ms, frame.qualities)
     )
+    said = (
+        value + TIME_FACTOR * at_ms + QUALITY_FACTOR * quality
+        for value, at_ms, quality in zip(values, times_ms, qualities, strict=True)
+    )
+    products = sum(map(mul, of, said))
+    sums = (len(of), sum(of), sum(times_ms), sum(qualities), sum(values), products)
     return Tally(*(one % MODULUS for one in sums))
 
 
