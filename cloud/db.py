@@ -29,9 +29,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
 from cloud.scope import Scope
-from shared.errors import OperatorError
+from shared.errors import OperatorError, RetryableError
 
 BUSY_TIMEOUT_MS = 30_000
 """Workers side by side take turns as SQLite's one writer; a batch holds it for milliseconds."""
@@ -249,11 +250,17 @@ def await_writers(connection: Connection, table: Table) -> None:
 
     PostgreSQL gives numbers out before the commit: without this a lower one can appear after a
     higher one was read. SQLite's one writer holds the table already. For a moment of work only, in
-    a transaction of `writing()`; raises OperationalError after `LOCK_TIMEOUT_MS`.
+    a transaction of `writing()`; raises RetryableError after `LOCK_TIMEOUT_MS`.
     """
-    if connection.dialect.name == "postgresql":
-        connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
+    if connection.dialect.name != "postgresql":
+        return
+    connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
+    try:
         connection.execute(text(f"LOCK TABLE {table.name} IN SHARE MODE"))
+    except OperationalError as error:
+        raise RetryableError(
+            f"others are writing to {table.name} for too long: {error.orig}", hint="try again"
+        ) from error
 
 
 def owned(table: Table) -> ColumnElement[bool]:

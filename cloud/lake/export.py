@@ -27,6 +27,9 @@ from shared.units import MS_PER_HOUR
 PIECE_ROWS = 500_000
 """Rows after which a piece ends with the frame at hand: some 100 MB of memory while it is made."""
 
+FRAME_ROWS = 50
+"""What a frame counts for besides its rows, for its line in the manifest: 10,000 make a piece."""
+
 Tell = Callable[[int], None]
 """Hears how many frames are done."""
 
@@ -119,7 +122,7 @@ class Exporter:
             last = number
             piece.add(stored, held)
             self._frames += 1
-            if piece.rows.count >= progress.piece_rows:
+            if piece.weight >= progress.piece_rows:
                 break
         manifest = self._write(piece)
         if held is not None and manifest is not None:
@@ -178,10 +181,17 @@ class _Piece:
     def __init__(self, household_id: str) -> None:
         self.household_id = household_id
         self.frames: list[WrittenFrame] = []
+        self._read = 0
         self.rows = Rows()
+
+    @property
+    def weight(self) -> int:
+        """Tell how many rows it has, or would have for all that its manifest says."""
+        return self.rows.count + FRAME_ROWS * self._read
 
     def add(self, stored: StoredFrame, held: Held | None) -> None:
         """Take a frame in, save what of it the lake holds already."""
+        self._read += 1
         digest = stored.digest.hex()
         if held is not None and digest in held.digests:
             return

@@ -4,7 +4,7 @@
     stores/<store id>                                the stores that have written to it
     tenant=<household>/year=/month=/day=/<piece>.parquet   samples
     tenant=<household>/corrections/<piece>.parquet         what a higher revision decides
-    tenant=<household>/manifests/<piece>.json              which frames a piece holds
+    tenant=<household>/manifests/<piece>.json.gz           which frames a piece holds
 
 Everything of a household lies under its own `tenant=` and nothing else does.
 """
@@ -81,7 +81,7 @@ def corrections_prefix(household_id: str) -> str:
 
 def manifest_name(household_id: str, piece: str) -> str:
     """Name the manifest of a piece."""
-    return f"{manifests_prefix(household_id)}{piece}.json"
+    return f"{manifests_prefix(household_id)}{piece}.json.gz"
 
 
 def manifests_prefix(household_id: str) -> str:

@@ -3,6 +3,8 @@
 It is written after its objects: a piece without one is not finished, and is made again.
 """
 
+import gzip
+import zlib
 from collections.abc import Iterable
 
 import msgspec
@@ -10,8 +12,10 @@ import msgspec
 from shared.errors import BadInputError
 from shared.ranges import Range, subtract, union
 
-MAX_MANIFEST_BYTES = 64 << 20
-"""A piece of a million frames, each of one sample, takes half of it."""
+MAX_MANIFEST_BYTES = 16 << 20
+"""The ten thousand frames that a piece has at the most take 3 MB."""
+
+GZIP = 16 + zlib.MAX_WBITS
 
 
 class WrittenFrame(msgspec.Struct, frozen=True):
@@ -48,15 +52,17 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
-    """Write a manifest as JSON, its lines fit for a person."""
-    return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
+    """Write a manifest as gzipped JSON: the same manifest makes the same bytes."""
+    return gzip.compress(msgspec.json.encode(manifest), mtime=0)
 
 
 def decode_manifest(content: bytes, name: str) -> Manifest:
     """Read a manifest; raises BadInputError where it is none."""
     try:
-        return _decode(content)
-    except msgspec.MsgspecError as error:
+        inflater = zlib.decompressobj(wbits=GZIP)
+        said = inflater.decompress(content, MAX_MANIFEST_BYTES)
+        return _decode(said)
+    except (zlib.error, msgspec.MsgspecError) as error:
         raise BadInputError(
             f"{name} is no manifest: {error}", hint="put it back from a copy of the lake"
         ) from error

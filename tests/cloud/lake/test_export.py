@@ -65,7 +65,7 @@ def test_lake_says_what_the_store_says(
 ) -> None:
     """Late, doubled, corrected, withheld, exported in any number of windows and pieces."""
     draw = random.Random(seed)
-    monkeypatch.setattr(export, "PIECE_ROWS", draw.choice([1, 25, 500_000]))
+    monkeypatch.setattr(export, "PIECE_ROWS", draw.choice([1, 200, 500_000]))
 
     for _ in range(25):
         stage.send(_some_frame(draw))
@@ -151,7 +151,7 @@ def test_window_is_exported_a_little_at_a_time(
     stage: LakeStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without time left nothing is begun; what came meanwhile waits for the next window."""
-    monkeypatch.setattr(export, "PIECE_ROWS", 20)
+    monkeypatch.setattr(export, "PIECE_ROWS", 120)
     stage.send(*[payload_of(samples_of(first, 10)) for first in range(1, 60, 10)])
     begun = stage.export(budget_s=0)
     stage.send(payload_of(samples_of(61, 10)))

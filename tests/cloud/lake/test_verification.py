@@ -1,5 +1,6 @@
 """What is lost, changed, doubled or late on the way to the lake is found, and named."""
 
+import gzip
 from pathlib import Path
 
 import msgspec
@@ -99,19 +100,20 @@ def test_frame_that_never_came_is_found(stage: LakeStage) -> None:
 def test_samples_written_twice_are_found(stage: LakeStage) -> None:
     """Two manifests that hold one frame."""
     manifest = _path(stage, "/manifests/")
-    manifest.with_name("copy.json").write_bytes(manifest.read_bytes())
+    manifest.with_name("copy.json.gz").write_bytes(manifest.read_bytes())
 
     assert any("in it twice" in fault for fault in stage.verify().faults)
 
 
 def test_manifest_that_is_none_is_named(stage: LakeStage) -> None:
     """The others are looked at all the same."""
-    _path(stage, "/manifests/").write_text("{")
+    path = _path(stage, "/manifests/")
 
-    verified = stage.verify()
-
-    assert "is no manifest" in verified.faults[0]
-    assert verified.compared == 1
+    for content in (b"{", gzip.compress(b"{"), b""):
+        path.write_bytes(content)
+        verified = stage.verify()
+        assert "is no manifest" in verified.faults[0]
+        assert verified.compared == 1
 
 
 def test_object_that_is_no_parquet_is_named(stage: LakeStage) -> None:
