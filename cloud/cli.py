@@ -178,6 +178,8 @@ def _ingest(config: Config) -> int:
     from cloud.ingest.worker import IngestWorker  # noqa: PLC0415  # as above
     from cloud.lake.upkeep import ConfiguredLake  # noqa: PLC0415  # as above
 
+    if config.lake_url:
+        lake.check_extra(config)
     clock = SystemClock()
     database = open_database(config, clock)
     configured = ConfiguredLake(config, database, clock) if config.lake_url else None

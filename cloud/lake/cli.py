@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import datetime as dt
+import importlib.util
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -37,6 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--anew", action="store_true", help="with export: begin a lake where another one was"
     )
+
+
+def check_extra(config: Config) -> None:
+    """Find out now, and not in the middle of the night, that the lake's libraries are missing."""
+    with _extra():
+        for name in ("pyarrow", *(["boto3"] if config.lake_url.startswith("s3://") else [])):
+            if importlib.util.find_spec(name) is None:
+                raise ModuleNotFoundError(name=name)
 
 
 def act(config: Config, database: "Database", clock: Clock, chosen: argparse.Namespace) -> int:

@@ -74,11 +74,9 @@ _decode = msgspec.json.Decoder(Manifest).decode
 class Held:
     """What manifests say that a household's part of the lake holds."""
 
-    def __init__(self, manifests: Iterable[Manifest] = ()) -> None:
+    def __init__(self) -> None:
         self.digests: set[str] = set()
         self._taken: dict[tuple[str, int], list[Range]] = {}
-        for one in manifests:
-            self.add(one)
 
     def add(self, manifest: Manifest) -> None:
         """Take a manifest's frames in."""

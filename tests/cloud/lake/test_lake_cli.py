@@ -92,6 +92,27 @@ def test_missing_extra_is_named(config: str, monkeypatch: pytest.MonkeyPatch) ->
         _cloud("export", "--config", config)
 
 
+@pytest.mark.parametrize(("missing", "extra"), [("pyarrow", "[lake]"), ("boto3", "[cloud-aws]")])
+def test_worker_does_not_start_without_what_its_lake_takes(
+    tmp_path: Path, missing: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would find out in the middle of the night."""
+
+    def find(name: str) -> object:
+        return None if name == missing else name
+
+    monkeypatch.setattr("importlib.util.find_spec", find)
+    path = tmp_path / "ingest.toml"
+    path.write_text(
+        f'state_dir = "{tmp_path}"\nbroker_host = "127.0.0.1"\nlake_url = "s3://bucket"\n'
+    )
+
+    with pytest.raises(OperatorError) as refused:
+        cli.run(["ingest", "--config", str(path)])
+
+    assert extra in refused.value.hint
+
+
 def test_prune_keeps_what_is_not_exported(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The command minds the lake as the workers do."""
     assert cli.run(["prune", "--config", config]) == 0

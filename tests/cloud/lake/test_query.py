@@ -9,6 +9,7 @@ import pytest
 from cloud.lake.disk import DiskObjects
 from cloud.lake.query import opened
 from cloud.lake.s3 import S3Objects
+from cloud.progress import Progress
 from cloud.readings.repository import SqlReadingStore
 from cloud.readings.store import RunKey
 from shared.errors import BadInputError, OperatorError
@@ -117,6 +118,19 @@ def test_memory_is_bounded(stage: LakeStage) -> None:
 
     assert count == 200_000
     assert "--memory-mb" in refused.value.hint
+
+
+def test_query_is_given_up_on_an_interrupt(
+    stage: LakeStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits for it need not wait for its end."""
+
+    def interrupt(_bar: Progress, _done: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "show", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        stage.ask("SELECT sum(hash(a.range)) FROM range(100000000) a, range(100000) b")
 
 
 @pytest.fixture(name="endpoint")

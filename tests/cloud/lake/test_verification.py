@@ -30,7 +30,12 @@ def _stage(tmp_path: Path) -> LakeStage:
     stage.send(payload_of(samples_of(5, 3, value=7), revision=1))
     stage.keep(
         "other",
-        frame_of(bytes(16), "M2", 0, [StampedSample(1, START_MS + 1, {})]),
+        frame_of(
+            bytes(16),
+            "M2",
+            0,
+            [StampedSample(1, START_MS + 1, {}), StampedSample(2, START_MS + 2, {"gas_l": 5})],
+        ),
     )
     stage.export()
     return stage
@@ -47,8 +52,8 @@ def test_lake_that_is_whole_is_said_to_be(stage: LakeStage) -> None:
 
     verified = stage.verify()
 
-    assert verified == (2, 4, 4, 3, 64, 64, 1, [])
-    assert stage.verify("other")[:5] == (1, 1, 1, 1, 1)
+    assert verified == (2, 4, 4, 3, 65, 65, 1, [])
+    assert stage.verify("other")[:5] == (1, 1, 1, 1, 2)
 
 
 def test_missing_and_damaged_objects_are_named(stage: LakeStage) -> None:
@@ -158,7 +163,7 @@ def test_pruned_frames_are_still_vouched_for(stage: LakeStage) -> None:
     verified = stage.verify()
 
     assert pruned.frames == 3
-    assert (verified.frames, verified.compared, verified.samples, verified.faults) == (1, 1, 64, [])
+    assert (verified.frames, verified.compared, verified.samples, verified.faults) == (1, 1, 65, [])
 
 
 def test_faults_are_named_up_to_a_limit(stage: LakeStage, monkeypatch: pytest.MonkeyPatch) -> None:
