@@ -41,9 +41,6 @@ POOL_SIZE = 8
 POOL_OVERFLOW = 32
 """Together what the API's thread pool can ask for at once (40 threads)."""
 
-LOCK_TIMEOUT_MS = 5_000
-"""Ingest waits behind who waits for the table: a batch that takes longer is let pass instead."""
-
 MIGRATION_LOCK = 0x48_4C_49_4E_4B
 """Any number of our own: PostgreSQL's advisory lock around migrations."""
 
@@ -245,6 +242,23 @@ def _upsert(
     )
 
 
+def owned(table: Table) -> ColumnElement[bool]:
+    """The same as `within` for a statement built once: "households" is given where it is run."""
+    return table.c.household_id.in_(bindparam("households", expanding=True))
+
+
+def within(table: Table, scope: Scope) -> ColumnElement[bool]:
+    """The condition every query carries: rows of the caller's households only."""
+    if len(scope.household_ids) == 1:
+        condition: ColumnElement[bool] = table.c.household_id == scope.only
+        return condition
+    return table.c.household_id.in_(sorted(scope.household_ids))
+
+
+LOCK_TIMEOUT_MS = 5_000
+"""Ingest waits behind who waits for the table: a batch that takes longer is let pass instead."""
+
+
 def await_writers(connection: Connection, table: Table) -> None:
     """Wait until no other transaction is writing to a table, and keep others from it until the end.
 
@@ -261,16 +275,3 @@ def await_writers(connection: Connection, table: Table) -> None:
         raise RetryableError(
             f"others are writing to {table.name} for too long: {error.orig}", hint="try again"
         ) from error
-
-
-def owned(table: Table) -> ColumnElement[bool]:
-    """The same as `within` for a statement built once: "households" is given where it is run."""
-    return table.c.household_id.in_(bindparam("households", expanding=True))
-
-
-def within(table: Table, scope: Scope) -> ColumnElement[bool]:
-    """The condition every query carries: rows of the caller's households only."""
-    if len(scope.household_ids) == 1:
-        condition: ColumnElement[bool] = table.c.household_id == scope.only
-        return condition
-    return table.c.household_id.in_(sorted(scope.household_ids))
