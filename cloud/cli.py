@@ -14,6 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from cloud.config import Config, load
+from cloud.lake import cli as lake
 from shared.clock import SystemClock
 from shared.errors import OperatorError
 
@@ -82,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         "users": "add a person who signs in, give one a code for a new password, or list them",
         "tariffs": "import a catalogue of tariffs from a file, or list what it has",
         "prune": "delete frames and dead letters that came over 13 months ago",
+        "lake": "export samples as Parquet, prove that all are there, or erase a household's",
     }
     for name, summary in summaries.items():
         commands.add_parser(name, parents=[shared], help=summary, description=summary)
@@ -97,7 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_tariff_arguments(of["tariffs"])
     _add_user_arguments(of["users"])
-    for name in ("dead-letters", "replay", "tariffs", "users"):
+    lake.add_arguments(of["lake"])
+    for name in ("dead-letters", "replay", "tariffs", "users", "lake"):
         of[name].add_argument("--json", action="store_true", help="print JSON")
     return parser
 
@@ -221,10 +224,14 @@ def _listen(host: str, port: int) -> socket.socket:
 def _ingest(config: Config) -> int:
     from cloud.bootstrap import open_database  # noqa: PLC0415  # only this command loads it
     from cloud.ingest.worker import IngestWorker  # noqa: PLC0415  # as above
+    from cloud.lake.upkeep import ConfiguredLake  # noqa: PLC0415  # as above
 
+    if config.lake_url:
+        lake.check_extra(config)
     clock = SystemClock()
     database = open_database(config, clock)
-    return _work(IngestWorker(config, database, clock), database)
+    configured = ConfiguredLake(config, database, clock) if config.lake_url else None
+    return _work(IngestWorker(config, database, clock, configured), database)
 
 
 def _devices(config: Config) -> int:
@@ -291,9 +298,9 @@ def _care_for(
     from cloud import backup  # noqa: PLC0415  # as above
     from cloud.ingest import cli as ingest  # noqa: PLC0415  # as above
 
-    if chosen.command in ("tariffs", "users"):
-        write = _tariffs if chosen.command == "tariffs" else _users
-        return write(config, database, clock, chosen)
+    own = {"tariffs": _tariffs, "users": _users, "lake": lake.act}
+    if chosen.command in own:
+        return own[chosen.command](config, database, clock, chosen)
     if chosen.command == "samples":
         return _samples(database, with_all=chosen.all)
     if chosen.command == "dead-letters":
@@ -301,7 +308,7 @@ def _care_for(
     if chosen.command == "replay":
         return ingest.replay(config, database, clock, chosen.ids, as_json=chosen.json)
     if chosen.command == "prune":
-        return ingest.prune_all(database, clock)
+        return ingest.prune_all(database, clock, _exported_to(config, database, clock))
     if chosen.command == "backup":
         print(f"wrote {backup.back_up(database, chosen.file)} bytes to {chosen.file}, verified")
     elif chosen.command == "store":
@@ -309,6 +316,15 @@ def _care_for(
     else:
         print(f"{database.dialect} database is at the newest schema")
     return 0
+
+
+def _exported_to(config: Config, database: "Database", clock: SystemClock) -> int | None:
+    """Number the last frame that is in the lake; None where there is no lake."""
+    from cloud.lake.upkeep import ConfiguredLake  # noqa: PLC0415  # as above
+
+    if not config.lake_url:
+        return None
+    return ConfiguredLake(config, database, clock).exported_to()
 
 
 def _tariffs(

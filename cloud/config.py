@@ -22,6 +22,8 @@ MIN_TOKEN_CHARS = 16
 MAX_RECEIPT_INTERVAL_S = 86_400
 MAX_WINDOW_FRAMES = 1_024
 MAX_REQUESTS_PER_S = 1_000
+MAX_LAKE_INTERVAL_H = 744
+"""A month: frames are kept for thirteen, so that an export that fails is noticed in time."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,9 @@ class Config:
     receipt_interval_s: int
     window_frames: int
     share_group: str
+    lake_url: str
+    lake_endpoint: str
+    lake_interval_h: int
 
     @property
     def url(self) -> str:
@@ -150,6 +155,13 @@ def _file(value: Value) -> str | None:
 
 def _folder(value: Value) -> str | None:
     return None if not value or Path(str(value)).is_dir() else "no such folder"
+
+
+def _lake(value: Value) -> str | None:
+    text = str(value)
+    if text.startswith("s3://"):
+        return None if text.removeprefix("s3://").strip("/") else "give s3://bucket/prefix"
+    return "give a folder, or s3://bucket/prefix" if "://" in text else None
 
 
 def _group(value: Value) -> str | None:
@@ -302,6 +314,19 @@ SETTINGS: tuple[Setting, ...] = (
         _between(0, MAX_WINDOW_FRAMES),
     ),
     Setting("share_group", "ingest", "Name of the subscription that ingest workers share.", _group),
+    Setting(
+        "lake_url",
+        "",
+        "Folder, or s3://bucket/prefix, that samples are exported to as Parquet; empty: no lake.",
+        _lake,
+    ),
+    Setting("lake_endpoint", "", "URL of the S3-compatible store of that; empty: AWS's own.", _any),
+    Setting(
+        "lake_interval_h",
+        24,
+        "Hours from one export to the next; a longer time makes fewer and larger objects.",
+        _between(1, MAX_LAKE_INTERVAL_H),
+    ),
 )
 
 

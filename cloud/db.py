@@ -29,12 +29,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from cloud import postgres, sqlitefile
 from cloud.scope import Scope
 from cloud.sqlitefile import WRITES, copy_file
-from shared.errors import OperatorError
+from shared.errors import OperatorError, RetryableError
 
 POOL_SIZE = 8
 POOL_OVERFLOW = 32
@@ -261,3 +261,25 @@ def within(table: Table, scope: Scope) -> ColumnElement[bool]:
         condition: ColumnElement[bool] = table.c.household_id == scope.only
         return condition
     return table.c.household_id.in_(sorted(scope.household_ids))
+
+
+LOCK_TIMEOUT_MS = 5_000
+"""Ingest waits behind who waits for the table: a batch that takes longer is let pass instead."""
+
+
+def await_writers(connection: Connection, table: Table) -> None:
+    """Wait until no other transaction is writing to a table, and keep others from it until the end.
+
+    PostgreSQL gives numbers out before the commit: without this a lower one can appear after a
+    higher one was read. SQLite's one writer holds the table already. For a moment of work only, in
+    a transaction of `writing()`; raises RetryableError after `LOCK_TIMEOUT_MS`.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
+    try:
+        connection.execute(text(f"LOCK TABLE {table.name} IN SHARE MODE"))
+    except OperationalError as error:
+        raise RetryableError(
+            f"others are writing to {table.name} for too long: {error.orig}", hint="try again"
+        ) from error

@@ -143,6 +143,7 @@ frames = Table(
         postgresql_where=text("revision > 0"),
     ),
     Index("frames_by_meter", "household_id", "meter", "last_taken_at_ms", "first_taken_at_ms"),
+    Index("frames_by_household", "household_id", "frame_id"),
 )
 
 register_runs = Table(
@@ -434,3 +435,17 @@ changes = Table(
     Index("changes_by_age", "changed_at_ms"),
 )
 """What has changed of a household, each thing once with its newest revision."""
+lake_exports = Table(
+    "lake_exports",
+    metadata,
+    Column("lake_id", String(32), primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("store_id", String(32), nullable=False),
+    Column("exported_to", BigInteger, nullable=False),
+    Column("window_to", BigInteger, nullable=False),
+    Column("at_household", String(32), nullable=False),
+    Column("at_frame", BigInteger, nullable=False),
+    Column("piece_rows", BigInteger, nullable=False),
+    Column("opened_at_ms", BigInteger, nullable=False),
+)
+"""How far each lake has got (cloud/lake/repository.py); no household's."""

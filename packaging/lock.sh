@@ -22,8 +22,8 @@ compile() {
 
 # dev is the widest. The others start from its pins and hashes, so that any two install together.
 compile dev ${LOCK_UPGRADE:+--upgrade} \
-    --extra agent --extra aws --extra cloud --extra cloud-aws --extra postgresql --extra zigbee --extra mdns --extra dev
-for narrower in build agent aws mdns cloud cloud-aws postgresql bench zigbee; do
+    --extra agent --extra aws --extra cloud --extra cloud-aws --extra postgresql --extra zigbee --extra mdns --extra parquet --extra lake --extra dev
+for narrower in build agent aws mdns cloud cloud-aws postgresql parquet lake bench zigbee; do
     cp requirements/dev.lock "requirements/$narrower.lock"
 done
 compile build --only-build-deps --build-deps-for wheel --build-deps-for editable
@@ -33,6 +33,8 @@ compile mdns --extra agent --extra mdns
 compile cloud --extra cloud
 compile cloud-aws --extra cloud --extra cloud-aws
 compile postgresql --extra cloud --extra postgresql
+compile parquet --extra cloud --extra parquet
+compile lake --extra cloud --extra lake
 compile bench --extra agent --extra cloud --extra bench
 compile zigbee --extra agent --extra zigbee
 # In an environment of its own: it brings a paho of its own under the same name.

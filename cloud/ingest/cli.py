@@ -65,12 +65,12 @@ def replay(
     return 1 if missing or any(one.code for one in done) else 0
 
 
-def prune_all(database: Database, clock: Clock) -> int:
-    """Delete everything past its time, a bounded transaction after another."""
+def prune_all(database: Database, clock: Clock, exported_to: int | None = None) -> int:
+    """Delete everything past its time, a bounded transaction after another; see `prune`."""
     frames = letters = 0
     while True:
         with database.writing() as connection:
-            pruned = prune(connection, clock.utc_ms())
+            pruned = prune(connection, clock.utc_ms(), exported_to)
         frames += pruned.frames
         letters += pruned.dead_letters
         if not pruned.frames and not pruned.dead_letters:

@@ -21,7 +21,7 @@ from cloud.households.repository import household_of
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
 from cloud.ingest.service import Addressed, IngestService
-from cloud.ingest.upkeep import INTERVAL_S, Upkeep
+from cloud.ingest.upkeep import INTERVAL_S, LakeUpkeep, Upkeep
 from cloud.mqtt import BrokerLink, Subscription
 from cloud.scope import Scope
 from cloud.tariffs import shadow
@@ -67,12 +67,18 @@ class Arrival(NamedTuple):
 class IngestWorker:
     """One worker: `run` works until `stop`, which any thread may call."""
 
-    def __init__(self, config: Config, database: Database, clock: Clock) -> None:
+    def __init__(
+        self,
+        config: Config,
+        database: Database,
+        clock: Clock,
+        lake: LakeUpkeep | None = None,
+    ) -> None:
         self._database = database
         self._clock = clock
         rules = Rules(config.receipt_interval_s, config.window_frames)
         self._service = IngestService(database, clock, rules)
-        self._upkeep = Upkeep(self._service, database, clock)
+        self._upkeep = Upkeep(self._service, database, clock, lake)
         self._upkeep_due_s = time.monotonic()
         self._arrivals: queue.Queue[Arrival] = queue.Queue(MAX_QUEUED)
         self._is_stopping = threading.Event()
