@@ -5,7 +5,9 @@ the test's to choose; `settle` lets everything arrive.
 """
 
 import asyncio
+import datetime as dt
 import random
+from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,12 +18,14 @@ from sqlalchemy import select
 from agent.floor import RELEASED_MS
 from agent.hub import Hub
 from agent.rows import LogRow
+from agent.uplink.framing import CLOSED_AFTER_MS
 from agent.uplink.numbering import outbid
 from agent.uplink.port import Channel
 from agent.uplink.sender import SessionHooks, SessionRules
 from agent.uplink.session import Session
 from cloud.readings.export import samples
 from cloud.tables import meter_days
+from shared.calendar import day_of, local_date
 from shared.meterdays import SlotEdges, edges_of, join_into, unpack_day
 from shared.protocol import encode_message
 from shared.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE
@@ -212,6 +216,19 @@ class World:
         """What the openings and closings are by the hub's last word on each row."""
         rows = [(at_ms, row.registers["import_mwh"]) for row, at_ms in self.resolved().values()]
         return edges_of([at_ms for at_ms, _ in rows], [value for _, value in rows])
+
+    def day_edges(self) -> dict[dt.date, set[Place]]:
+        """The first and the last row of each day that is closed, by the hub's last word."""
+        zone = self.hub.config.hub_zone
+        by_day: dict[dt.date, list[tuple[int, Place]]] = defaultdict(list)
+        for place, (_, at_ms) in self.resolved().items():
+            by_day[local_date(at_ms - 1, zone)].append((at_ms, place))
+        closed_ms = self.hub.utc_ms() - CLOSED_AFTER_MS
+        return {
+            day: {min(rows)[1], max(rows)[1]}
+            for day, rows in by_day.items()
+            if day_of(day, zone).end_ms <= closed_ms
+        }
 
     def worst_ms(self) -> int:
         """How far the cloud's time of any sample is from the true one."""
