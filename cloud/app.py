@@ -34,6 +34,7 @@ from cloud.parts import Parts
 from cloud.readings import endpoints as meters
 from cloud.tariffs import catalogue_endpoints as catalogue
 from cloud.tariffs import endpoints as tariffs
+from cloud.web import endpoints as web
 from shared import topics
 from shared.calendar import check_zone
 from shared.clock import Clock, SystemClock
@@ -77,7 +78,7 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
     errors.install(app)
     readings = (health, gateways, consent, meters, dead_letters)
     money = (costs, preview, comparison, prepayment, tariffs, catalogue)
-    for feature in (*readings, *money, hubs, claims, fleet, jobs):
+    for feature in (*readings, *money, hubs, claims, fleet, jobs, web):
         app.include_router(feature.router)
     return app
 
