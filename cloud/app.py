@@ -12,6 +12,14 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from cloud import errors, health
+from cloud.accounts import endpoints as accounts
+from cloud.accounts import homes, invitationendpoints, keyendpoints, me
+from cloud.accounts.door import Door
+from cloud.accounts.jwks import KeyRing, fetch
+from cloud.accounts.oidc import Provider
+from cloud.accounts.passwords import Hasher, Policy
+from cloud.accounts.signin import SignIn
+from cloud.auth import Gate, pace_of
 from cloud.bootstrap import open_database, open_registry
 from cloud.config import Config
 from cloud.costs import comparison, prepayment, preview
@@ -45,7 +53,7 @@ Energy is in whole milliwatt-hours (1 kWh is 1,000,000), money in millionths of 
 in UTC. Intervals are `[start, end)`. Every error is a problem document (RFC 9457)."""
 
 
-def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
+def create_app(config: Config, clock: Clock | None = None, hasher: Hasher | None = None) -> FastAPI:
     """Build the API; its database is open at once, its broker connection while it serves."""
     clock = clock or SystemClock()
     database = open_database(config, clock)
@@ -72,13 +80,17 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
         is_connected=lambda: link is not None and link.is_connected,
         registry=open_registry(config, database, clock),
     )
+    app.state.gate = _gate(config, database, clock)
+    policy = Policy(config.breached_passwords_file)
+    app.state.sign_in = SignIn(database, clock, hasher or Hasher(), policy)
     desk = ClaimDesk(config, database, clock) if config.fleet_dir else None
     app.state.claim_desk = desk
     app.state.hub_door = _hub_door(config, database, clock, desk)
     errors.install(app)
     readings = (health, gateways, consent, meters, dead_letters)
     money = (costs, preview, comparison, prepayment, tariffs, catalogue)
-    for feature in (*readings, *money, hubs, claims, fleet, jobs, web):
+    people = (accounts, me, homes, invitationendpoints, keyendpoints)
+    for feature in (*readings, *money, *people, hubs, claims, fleet, jobs, web):
         app.include_router(feature.router)
     return app
 
@@ -95,6 +107,22 @@ async def _serving(app: FastAPI, link: BrokerLink | None) -> AsyncIterator[None]
         if link is not None:
             link.stop()
         parts.database.close()
+
+
+def _gate(config: Config, database: Database, clock: Clock) -> Gate:
+    """Build what tells callers apart."""
+    provider = None
+    if config.oidc_issuer:
+        clients = frozenset(filter(None, map(str.strip, config.oidc_client_ids.split(","))))
+        keys = KeyRing(config.oidc_issuer, config.oidc_jwks_url, clock, fetch)
+        provider = Provider(config.oidc_issuer, clients, config.oidc_audience, keys, clock)
+    door = Door(database, clock, config.api_token, provider)
+    return Gate(
+        door.identify,
+        pace_of(config.requests_per_s_max),
+        is_https=bool(config.api_cert) or config.public_url.startswith("https://"),
+        public_url=config.public_url,
+    )
 
 
 def _hub_door(

@@ -1,82 +1,361 @@
-"""Who may call the API, and what they then see.
+"""Who may call: the one place where a request's credentials become a scope, and each route's rule.
 
-The operator shows the `api_token` of the configuration, and sees the first household and the fleet.
-A household that a hub was handed over to shows the token it was given then, and sees its own part.
+Every route declares one of the parameters below (`tests/cloud/test_access.py` looks). What shows
+who a caller is, is `cloud/accounts/door.py`'s; this module decides what they may do, and refuses:
+401 for nobody, 403 for what somebody may not do, 404 for a household that is not theirs.
 """
 
-import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
-from fastapi import Depends, HTTPException, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, HTTPException, Path, Query, Request
+from fastapi.routing import APIRoute, APIWebSocketRoute
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import HTTPConnection
 
+from cloud.buckets import Buckets
+from cloud.errors import NotFoundError, ProblemError
 from cloud.households.repository import DEFAULT_HOUSEHOLD
-from cloud.households.tenancies import household_by_token
+from cloud.origins import CLIENT_FIELD, is_own
 from cloud.parts import Parts
+from cloud.roles import Permission, Principal
 from cloud.scope import Scope
+from shared.units import MS_PER_MINUTE, MS_PER_SECOND
 
-MAX_TOKEN_CHARS = 512
-"""A longer one is nobody's, and is not looked for."""
+MAX_TOKEN_CHARS = 4_096
+"""A longer one is nobody's, and is not looked for; a provider's token has 1 to 2 thousand."""
+
+PROOF_HOLDS_MS = 5 * MS_PER_MINUTE
+"""So long after a password (and code) a session may do what a stranger at the screen must not."""
+
+BURST_S = 5
+"""A caller may ask at once for what the pace allows in so many seconds: an app that opens."""
+
+MAX_LISTED_HOMES = 20
+HOUSEHOLD_CHARS = 32
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+HOST_COOKIE = "__Host-hearthlink"
+PLAIN_COOKIE = "hearthlink"
+"""The session's cookie; where HTTPS is spoken a browser takes the first from this host alone."""
 
 _bearer = HTTPBearer(
     auto_error=False,
-    description="The `api_token` of the configuration, or the token of a household.",
+    description="The `api_token` of the configuration, a household's token, an API key (`hl_…`), "
+    "or an access token of the configured OIDC provider.",
 )
-Shown = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+_cookie = APIKeyCookie(
+    name=PLAIN_COOKIE,
+    scheme_name="Session",
+    auto_error=False,
+    description=f"The session of POST /v1/sessions; `{HOST_COOKIE}` over HTTPS. Requests that "
+    f"change something are taken from our own pages, or with the field `{CLIENT_FIELD}`.",
+)
 
 
-def authorize(request: Request, shown: Shown) -> Scope:
-    """Give the caller's scope; raises 401 where the token is missing or nobody's."""
-    token = _token(shown)
-    if _is_operator(request, token):
-        return Scope.of(DEFAULT_HOUSEHOLD)
-    household_id = _household(request, token)
-    if household_id is None:
-        raise _unauthorized()
-    return Scope.of(household_id)
+class Credentials(NamedTuple):
+    """What a request showed; "" for what it did not."""
+
+    bearer: str
+    session: str
 
 
-def authorize_operator(request: Request, shown: Shown) -> None:
-    """Let the operator pass; raises 401 for nobody's token, 403 for a household's."""
-    token = _token(shown)
-    if _is_operator(request, token):
-        return
-    if _household(request, token) is None:
-        raise _unauthorized()
-    raise HTTPException(HTTPStatus.FORBIDDEN, "the fleet is the operator's: show the api_token")
+@dataclass(frozen=True)
+class Gate:
+    """What the composition root gives this module: who shows what, and how often they may."""
+
+    identify: Callable[[Credentials], Principal | None]
+    pace: Buckets
+    is_https: bool
+    public_url: str
+
+    @property
+    def cookie(self) -> str:
+        """Name the session's cookie."""
+        return HOST_COOKIE if self.is_https else PLAIN_COOKIE
 
 
-def _token(shown: HTTPAuthorizationCredentials | None) -> str:
-    token = shown.credentials if shown is not None else ""
-    return token if len(token) <= MAX_TOKEN_CHARS else ""
+def pace_of(requests_per_s_max: int) -> Buckets:
+    """Make the pace that every caller but the operator's own token is held to; 0 is none."""
+    if not requests_per_s_max:
+        return Buckets(0, 0)
+    return Buckets(requests_per_s_max * BURST_S, MS_PER_SECOND // requests_per_s_max)
 
 
-def _is_operator(request: Request, token: str) -> bool:
-    parts: Parts = request.app.state.parts
-    expected = parts.config.api_token
-    # Compared in constant time: how long a wrong token takes must not tell how wrong it is.
-    return bool(expected) and hmac.compare_digest(token.encode(), expected.encode())
+def gate_of(connection: HTTPConnection) -> Gate:
+    """Find the gate of the application that serves a request."""
+    gate: Gate = connection.app.state.gate
+    return gate
 
 
-def _household(request: Request, token: str) -> str | None:
-    if not token:
-        return None
-    parts: Parts = request.app.state.parts
-    with parts.database.reading() as connection:
-        return household_by_token(connection, token)
-
-
-def _unauthorized() -> HTTPException:
-    return HTTPException(
-        HTTPStatus.UNAUTHORIZED,
-        "a bearer token is needed",
-        headers={"WWW-Authenticate": "Bearer"},
+def credentials_of(
+    connection: HTTPConnection,
+    shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    _session: Annotated[str | None, Depends(_cookie)],
+) -> Credentials:
+    """Read what a request shows; whoever shows a bearer token is not known by a cookie too."""
+    bearer = shown.credentials if shown is not None else ""
+    session = "" if bearer else connection.cookies.get(gate_of(connection).cookie, "")
+    return Credentials(
+        bearer if len(bearer) <= MAX_TOKEN_CHARS else "",
+        session if len(session) <= MAX_TOKEN_CHARS else "",
     )
 
 
-Caller = Annotated[Scope, Depends(authorize)]
-"""The parameter of every guarded endpoint."""
+Shown = Annotated[Credentials, Depends(credentials_of)]
+HouseholdChoice = Annotated[
+    str | None,
+    Query(
+        max_length=HOUSEHOLD_CHARS,
+        description="Which household, for a caller with several; GET /v1/households lists them.",
+        examples=["home"],
+    ),
+]
+HouseholdId = Annotated[
+    str,
+    Path(max_length=HOUSEHOLD_CHARS, description="A household's id.", examples=["home"]),
+]
 
-Operator = Annotated[None, Depends(authorize_operator)]
+
+class Rule:
+    """What a route asks of its caller; `text` says it in the table of routes."""
+
+    text = "anyone"
+
+    def admit(self, connection: HTTPConnection, shown: Credentials) -> Principal:
+        """Tell who calls; raises 401 for nobody, 403 for another site's page, 429 for too many."""
+        gate = gate_of(connection)
+        # A route with two rules asks, and counts, once.
+        known: Principal | None = getattr(connection.state, "principal", None)
+        if known is not None:
+            return known
+        principal = gate.identify(shown) if any(shown) else None
+        if principal is None:
+            raise HTTPException(
+                HTTPStatus.UNAUTHORIZED,
+                "sign in (POST /v1/sessions), or show a bearer token",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        method = connection.scope.get("method", "WEBSOCKET")
+        if shown.session and method not in SAFE_METHODS:
+            _check_origin(connection, gate)
+        _check_pace(connection, gate, principal)
+        connection.state.principal = principal
+        return principal
+
+
+class HouseholdRule(Rule):
+    """Asks for a permission in one household, which a caller of several names in the query.
+
+    None as the permission: household:read for what only reads, household:write for all else.
+    """
+
+    def __init__(self, permission: Permission | None = None, *, is_proved: bool = False) -> None:
+        self._permission = permission
+        self._is_proved = is_proved
+        self.text = permission or f"{Permission.READ} or {Permission.WRITE}, by the method"
+        if is_proved:
+            self.text += ", proved"
+
+    def __call__(
+        self, connection: HTTPConnection, shown: Shown, household: HouseholdChoice = None
+    ) -> Scope:
+        """Give the scope of the household."""
+        principal = self.admit(connection, shown)
+        return self._scope(connection, principal, household or _only(principal))
+
+    def _scope(self, connection: HTTPConnection, principal: Principal, household_id: str) -> Scope:
+        granted = principal.homes.get(household_id)
+        if granted is None:
+            raise NotFoundError(
+                f"no household {household_id!r} of yours", hint="GET /v1/households lists yours"
+            )
+        wanted = self._permission or _by_method(connection)
+        if wanted not in granted:
+            raise _forbidden(wanted)
+        if self._is_proved:
+            check_proof(connection, principal)
+        return Scope.of(household_id)
+
+
+class NamedHouseholdRule(HouseholdRule):
+    """As `HouseholdRule`, for routes with the household in their path."""
+
+    def __call__(  # type: ignore[override]  # FastAPI reads the parameters, nobody calls it
+        self, connection: HTTPConnection, shown: Shown, household_id: HouseholdId
+    ) -> Scope:
+        """Give the scope of the household."""
+        return self._scope(connection, self.admit(connection, shown), household_id)
+
+
+class FleetRule(Rule):
+    """Asks for an operator: the `api_token`, or a person who is one."""
+
+    text = Permission.FLEET.value
+
+    def __call__(self, connection: HTTPConnection, shown: Shown) -> Scope:
+        """Give the scope that claims and the like are made for: the first household's."""
+        if not self.admit(connection, shown).is_operator:
+            raise _forbidden(Permission.FLEET)
+        return Scope.of(DEFAULT_HOUSEHOLD)
+
+
+class CallerRule(Rule):
+    """Asks for a caller of any kind, or for a person, or for one that proved it just now."""
+
+    def __init__(self, *, is_person: bool = False, is_proved: bool = False) -> None:
+        self._is_person = is_person
+        self._is_proved = is_proved
+        self.text = "a person" if is_person else "any caller"
+        if is_proved:
+            self.text += ", proved"
+
+    def __call__(self, connection: HTTPConnection, shown: Shown) -> Principal:
+        """Give the caller."""
+        principal = self.admit(connection, shown)
+        if self._is_person and not principal.is_person:
+            raise ProblemError(
+                HTTPStatus.FORBIDDEN,
+                "this is of a person's account, and a token or key is none",
+                hint="sign in by POST /v1/sessions",
+                code="person-needed",
+            )
+        if self._is_proved:
+            check_proof(connection, principal)
+        return principal
+
+
+class OpenRule(Rule):
+    """Declares that a route asks for no caller known here, and what it asks for instead."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    async def __call__(self) -> None:
+        """Let pass."""
+
+
+def check_proof(connection: HTTPConnection, principal: Principal) -> None:
+    """Raise 403 where the caller has not proved for some minutes who they are."""
+    parts: Parts = connection.app.state.parts
+    if principal.proved_at_ms is None:
+        return
+    if not 0 <= parts.clock.utc_ms() - principal.proved_at_ms <= PROOF_HOLDS_MS:
+        raise ProblemError(
+            HTTPStatus.FORBIDDEN,
+            "this asks for your password again",
+            hint="POST /v1/sessions/current/proof, then repeat this within 5 minutes; "
+            "with an OIDC provider, sign in there again",
+            code="proof-needed",
+        )
+
+
+def rules_of(route: APIRoute | APIWebSocketRoute) -> list[Rule]:
+    """List what a route asks of its callers."""
+    found: list[Rule] = []
+    waiting = [route.dependant]
+    while waiting:
+        dependant = waiting.pop()
+        if isinstance(dependant.call, Rule):
+            found.append(dependant.call)
+        waiting += dependant.dependencies
+    return found
+
+
+def _check_origin(connection: HTTPConnection, gate: Gate) -> None:
+    if not is_own(connection.headers, gate.public_url):
+        raise ProblemError(
+            HTTPStatus.FORBIDDEN,
+            "the request has a session's cookie and does not come from our own page",
+            hint=f"set public_url to where the pages are served; programs send {CLIENT_FIELD}: 1",
+            code="foreign-origin",
+        )
+
+
+def _check_pace(connection: HTTPConnection, gate: Gate, principal: Principal) -> None:
+    if principal.is_operator and not principal.user_id:
+        return
+    parts: Parts = connection.app.state.parts
+    wait_ms = gate.pace.take(principal.name, parts.clock.monotonic_ms())
+    if wait_ms:
+        raise HTTPException(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            "too many requests of one caller",
+            headers={"Retry-After": str(-(-wait_ms // MS_PER_SECOND))},
+        )
+
+
+def _only(principal: Principal) -> str:
+    """Choose for a caller who named none; raises 400 that lists several, 403 for none."""
+    if len(principal.homes) == 1:
+        return next(iter(principal.homes))
+    if not principal.homes:
+        raise ProblemError(
+            HTTPStatus.FORBIDDEN,
+            "no household of yours",
+            hint="ask its owner for an invitation, or make one: POST /v1/households",
+            code="no-household",
+        )
+    listed = ", ".join(sorted(principal.homes)[:MAX_LISTED_HOMES])
+    raise ProblemError(
+        HTTPStatus.BAD_REQUEST,
+        f"you have {len(principal.homes)} households: {listed}",
+        hint="add household=ID to the query",
+        code="household-needed",
+    )
+
+
+def _by_method(connection: HTTPConnection) -> Permission:
+    """What a route asks that does not say: a route that writes can so not forget to."""
+    reads = connection.scope["type"] == "websocket" or connection.scope["method"] in SAFE_METHODS
+    return Permission.READ if reads else Permission.WRITE
+
+
+def _forbidden(wanted: Permission) -> ProblemError:
+    return ProblemError(
+        HTTPStatus.FORBIDDEN,
+        f"this needs {wanted}, which you do not have here",
+        hint="the fleet is the operator's: show the api_token"
+        if wanted is Permission.FLEET
+        else "ask an owner of the household; of a key, make one with that scope",
+        code="not-permitted",
+    )
+
+
+Caller = Annotated[Scope, Depends(HouseholdRule())]
+"""The parameter of every endpoint of a household's; writing asks for more than reading."""
+
+Reader = Annotated[Scope, Depends(HouseholdRule(Permission.READ))]
+"""Of an endpoint that only reads, though its method is POST."""
+
+HubReader = Annotated[Scope, Depends(HouseholdRule(Permission.HUBS))]
+"""Of an endpoint that an installer may use."""
+
+Owner = Annotated[Scope, Depends(HouseholdRule(Permission.MANAGE))]
+ProvedOwner = Annotated[Scope, Depends(HouseholdRule(Permission.MANAGE, is_proved=True))]
+"""Of an endpoint by which others are let in."""
+
+HomeReader = Annotated[Scope, Depends(NamedHouseholdRule(Permission.READ))]
+HomeHubReader = Annotated[Scope, Depends(NamedHouseholdRule(Permission.HUBS))]
+HomeOwner = Annotated[Scope, Depends(NamedHouseholdRule(Permission.MANAGE))]
+ProvedHomeOwner = Annotated[Scope, Depends(NamedHouseholdRule(Permission.MANAGE, is_proved=True))]
+"""The same, of the household in the path."""
+
+Operator = Annotated[Scope, Depends(FleetRule())]
 """The parameter of every endpoint that governs the fleet."""
+
+Known = Annotated[Principal, Depends(CallerRule())]
+Person = Annotated[Principal, Depends(CallerRule(is_person=True))]
+ProvedPerson = Annotated[Principal, Depends(CallerRule(is_person=True, is_proved=True))]
+"""The parameters of endpoints of a caller's own account."""
+
+ANYONE = Depends(OpenRule("anyone"))
+HUB = Depends(OpenRule("a hub, by its signature"))
+"""For the `dependencies` of routes that know their callers otherwise, or not at all."""
+
+
+def address_of(request: Request) -> str:
+    """Name the address a request came from, as the server or the proxy before it says."""
+    return request.client.host if request.client is not None else ""

@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         "store": "give the store another name, after its database was put back by other means",
         "dead-letters": "list what could not be merged",
         "replay": "try dead letters again, all or those named",
+        "users": "add a person who signs in, give one a code for a new password, or list them",
         "tariffs": "import a catalogue of tariffs from a file, or list what it has",
         "prune": "delete frames and dead letters that came over 13 months ago",
     }
@@ -89,7 +90,8 @@ def _parser() -> argparse.ArgumentParser:
         "ids", type=int, nargs="*", metavar="ID", help="numbers of letters; none is all"
     )
     _add_tariff_arguments(of["tariffs"])
-    for name in ("dead-letters", "replay", "tariffs"):
+    _add_user_arguments(of["users"])
+    for name in ("dead-letters", "replay", "tariffs", "users"):
         of[name].add_argument("--json", action="store_true", help="print JSON")
     return parser
 
@@ -114,6 +116,34 @@ def _add_tariff_arguments(parser: argparse.ArgumentParser) -> None:
         default="DIRECT_DEBIT",
         metavar="NAME",
         help="with --rates-of: which rows to take, besides those for all",
+    )
+
+
+def _add_user_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=["add", "reset", "list"], help="what to do")
+    parser.add_argument(
+        "email", nargs="?", default="", metavar="EMAIL", help="with add and reset: whom"
+    )
+    parser.add_argument("--name", default="", metavar="NAME", help="with add: what to call them")
+    parser.add_argument(
+        "--household",
+        default="home",
+        metavar="ID",
+        help="with add: which household they have part in; '' is none",
+    )
+    parser.add_argument(
+        "--role",
+        choices=["owner", "member", "viewer", "installer"],
+        default="owner",
+        help="with add: as what",
+    )
+    parser.add_argument(
+        "--operator", action="store_true", help="with add: they govern the fleet, too"
+    )
+    parser.add_argument(
+        "--drop-second-factor",
+        action="store_true",
+        help="with reset: ask for no code of an app any more",
     )
 
 
@@ -241,8 +271,9 @@ def _care_for(
     from cloud import backup  # noqa: PLC0415  # as above
     from cloud.ingest import cli as ingest  # noqa: PLC0415  # as above
 
-    if chosen.command == "tariffs":
-        return _tariffs(config, database, clock, chosen)
+    if chosen.command in ("tariffs", "users"):
+        write = _tariffs if chosen.command == "tariffs" else _users
+        return write(config, database, clock, chosen)
     if chosen.command == "samples":
         return _samples(database, with_all=chosen.all)
     if chosen.command == "dead-letters":
@@ -273,6 +304,25 @@ def _tariffs(
         chosen.file, chosen.rates_of, chosen.payment_method, is_dry_run=chosen.dry_run
     )
     return tariffs.import_file(config, database, clock, asked, as_json=chosen.json)
+
+
+def _users(
+    config: Config, database: "Database", clock: SystemClock, chosen: argparse.Namespace
+) -> int:
+    from cloud.accounts import cli as accounts  # noqa: PLC0415  # as above
+
+    if chosen.action == "list":
+        return accounts.show(database, as_json=chosen.json)
+    asked = accounts.Asked(
+        chosen.email,
+        chosen.name,
+        chosen.household,
+        chosen.role,
+        is_operator=chosen.operator,
+        drops_factor=chosen.drop_second_factor,
+    )
+    run = accounts.add if chosen.action == "add" else accounts.reset
+    return run(config, database, clock, asked)
 
 
 def _samples(database: "Database", *, with_all: bool) -> int:

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from shared.calendar import check_zone
 from shared.errors import BadInputError, ConfigError
@@ -20,6 +21,7 @@ MIN_TOKEN_CHARS = 16
 
 MAX_RECEIPT_INTERVAL_S = 86_400
 MAX_WINDOW_FRAMES = 1_024
+MAX_REQUESTS_PER_S = 1_000
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,13 @@ class Config:
     api_token: str
     api_cert: str
     api_key: str
+    public_url: str
+    requests_per_s_max: int
+    breached_passwords_file: str
+    oidc_issuer: str
+    oidc_client_ids: str
+    oidc_audience: str
+    oidc_jwks_url: str
     hub_ca: str
     report_cert: str
     report_key: str
@@ -117,6 +126,19 @@ def _database(value: Value) -> str | None:
     return "give an sqlite:/// or postgresql:// URL, or leave it empty"
 
 
+def _url(value: Value) -> str | None:
+    parts = urlsplit(str(value))
+    fits = not value or (parts.scheme in ("https", "http") and parts.netloc)
+    return None if fits else "give a URL with https://"
+
+
+def _origin(value: Value) -> str | None:
+    parts = urlsplit(str(value))
+    if _url(value) is None and not (parts.path.strip("/") or parts.query or parts.fragment):
+        return None
+    return "give https:// and a host, without a path"
+
+
 def _file(value: Value) -> str | None:
     return None if not value or Path(str(value)).is_file() else "no such file"
 
@@ -151,6 +173,45 @@ SETTINGS: tuple[Setting, ...] = (
         _any,
     ),
     Setting("api_key", "", "Private key of that certificate (PEM).", _any),
+    Setting(
+        "public_url",
+        "",
+        "Where browsers reach this, as https://home.example.org; empty: as requests name it.",
+        _origin,
+    ),
+    Setting(
+        "requests_per_s_max",
+        100,
+        "Requests a second of one caller, five seconds' worth at once; 0: any. The api_token's are "
+        "not counted.",
+        _between(0, MAX_REQUESTS_PER_S),
+    ),
+    Setting(
+        "breached_passwords_file",
+        "",
+        "Sorted SHA-1 digests of leaked passwords in hexadecimal, one a line; empty: the built-in "
+        "rules alone.",
+        _file,
+    ),
+    Setting(
+        "oidc_issuer",
+        "",
+        "OIDC provider whose access tokens are taken, as its tokens name it (`iss`); empty: none.",
+        _url,
+    ),
+    Setting(
+        "oidc_client_ids",
+        "",
+        "Clients of that provider whose tokens are taken (`client_id` or `azp`), with commas.",
+        _any,
+    ),
+    Setting("oidc_audience", "", "What its tokens must have in `aud`; empty: not looked at.", _any),
+    Setting(
+        "oidc_jwks_url",
+        "",
+        "Where its keys are; empty: as its /.well-known/openid-configuration says.",
+        _url,
+    ),
     Setting(
         "hub_ca",
         "",
@@ -252,6 +313,11 @@ def load(
             faults.append(f"{setting.key} = {shown}: {fault}")
         values[setting.key] = value
     faults += _pair_faults(values)
+    if values["oidc_issuer"] and not (values["oidc_client_ids"] or values["oidc_audience"]):
+        faults.append(
+            "oidc_client_ids = '': name your app's client, or set oidc_audience: else any app of "
+            "the provider's would be let in"
+        )
     if faults:
         raise ConfigError(source, faults)
     return Config(**{field.name: values[field.name] for field in fields(Config)})  # type: ignore[arg-type]  # each value was checked against its setting's own type

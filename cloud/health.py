@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from cloud.answers import reply
+from cloud.auth import ANYONE
 from cloud.fleet.crl import FILE_NAME, read_list
 from cloud.parts import Parts, Shared
 
@@ -41,6 +42,7 @@ class Health(BaseModel):
 
 @router.get(
     "/health",
+    dependencies=[ANYONE],
     response_model=Health,
     summary="Whether the service works",
     responses={503: {"model": Health, "description": "The database cannot be read"}},

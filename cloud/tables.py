@@ -11,17 +11,19 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
 )
 
-metadata = MetaData()
+from cloud import (
+    peopletables,  # noqa: F401  # its tables are of the same metadata
+    schema,
+)
 
-ROW_ID = BigInteger().with_variant(Integer, "sqlite")
-"""SQLite numbers rows by itself only where the key is exactly INTEGER."""
+metadata = schema.metadata
+ROW_ID = schema.ROW_ID
 
 store = Table(
     "store",

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from cloud.answers import JSON, reply
-from cloud.auth import Caller, Operator
+from cloud.auth import ANYONE, HUB, Operator
 from cloud.bodies import read_body, read_signed
 from cloud.errors import RESPONSES, NotFoundError
 from cloud.fleet import qr
@@ -121,6 +121,7 @@ def _body(description: str) -> dict[str, object]:
 @router.post(
     REDEEM_PATH,
     summary="Redeem a claim",
+    dependencies=[ANYONE],
     response_description="Where and with what to provision (docs/reference/protocol.md)",
     responses=REFUSALS,
     openapi_extra=_body("`code` and `csr` (docs/reference/protocol.md)."),
@@ -133,7 +134,12 @@ def redeem(
     return reply(desk.redeem(asked, address))
 
 
-@router.get(AUTHORITY_PATH, summary="The fleet's authority", responses=REFUSALS)
+@router.get(
+    AUTHORITY_PATH,
+    summary="The fleet's authority",
+    dependencies=[ANYONE],
+    responses=REFUSALS,
+)
 def authority(desk: Desk) -> Response:
     """Tell the authority's certificate, which a hub checks by the pin of its claim."""
     return reply(AuthorityAnswer(desk.authority_pem()))
@@ -142,6 +148,7 @@ def authority(desk: Desk) -> Response:
 @router.post(
     RENEW_PATH,
     summary="Renew a certificate that has expired",
+    dependencies=[HUB],
     response_description="The certificate (docs/reference/protocol.md)",
     responses=REFUSALS,
     openapi_extra=signed_request(JSON, "`csr` (docs/reference/protocol.md)."),
@@ -161,9 +168,7 @@ def renew(
     summary="Make a claim",
     responses=RESPONSES,
 )
-def make_claim(
-    parts: Shared, scope: Caller, _operator: Operator, desk: Desk, order: ClaimOrder
-) -> Response:
+def make_claim(parts: Shared, scope: Operator, desk: Desk, order: ClaimOrder) -> Response:
     """Make a one-time claim for one hub; its code is told now and never again."""
     offer = desk.offer(scope, thing=order.thing, installer=order.installer, minutes=order.minutes)
     shown = {"code": grouped(offer.code), "text": offer.text, "qr_svg": qr.svg(offer.text)}
@@ -175,8 +180,7 @@ def make_claim(
 @router.get(CLAIMS_PATH, response_model=ClaimList, summary="Claims made", responses=RESPONSES)
 def list_claims(
     parts: Shared,
-    scope: Caller,
-    _operator: Operator,
+    scope: Operator,
     limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 100,
 ) -> Response:
     """List the claims of the last 90 days."""

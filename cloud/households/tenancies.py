@@ -22,7 +22,15 @@ from cloud.households.repository import (
     write_hub,
 )
 from cloud.scope import Scope
-from cloud.tables import consent_limits, household_tokens, households, logs, meters, tenancies
+from cloud.tables import (
+    consent_limits,
+    household_tokens,
+    households,
+    hubs,
+    logs,
+    meters,
+    tenancies,
+)
 from shared.errors import BadInputError
 
 HUB, METER = "hub", "meter"
@@ -101,6 +109,26 @@ def list_tenancies(connection: Connection, kind: str, name: str) -> list[Tenancy
     return [Tenancy(*row) for row in connection.execute(query)]
 
 
+def tenancies_of(connection: Connection, scope: Scope) -> list[Tenancy]:
+    """List what was and is a household's: hubs first, by name and time.
+
+    What never was another's has no row yet: it has been the household's since 0.
+    """
+    kept = [
+        Tenancy(*row)
+        for row in connection.execute(select(*_TENANCY).where(within(tenancies, scope)))
+    ]
+    dated = {(one.kind, one.name) for one in kept if one.ended_at_ms is None}
+    for kind, table, column in ((HUB, hubs, hubs.c.thing), (METER, meters, meters.c.meter)):
+        query = select(table.c.household_id, column).where(within(table, scope))
+        kept += [
+            Tenancy(household_id, kind, name, 0, None)
+            for household_id, name in connection.execute(query)
+            if (kind, name) not in dated and not _was_given_away(kept, kind, name)
+        ]
+    return sorted(kept, key=lambda one: (one.kind, one.name, one.started_at_ms))
+
+
 def find_household(connection: Connection, household_id: str) -> Household | None:
     """Read a household."""
     query = select(households.c.household_id, households.c.name, households.c.zone)
@@ -115,6 +143,11 @@ def household_by_token(connection: Connection, token: str) -> str | None:
     )
     found: str | None = connection.execute(query).scalar_one_or_none()
     return found
+
+
+def _was_given_away(kept: list[Tenancy], kind: str, name: str) -> bool:
+    """Tell whether a thing is another's by now: rows of a meter stay where they were read."""
+    return any((one.kind, one.name) == (kind, name) and one.ended_at_ms is not None for one in kept)
 
 
 def _meters_of(connection: Connection, hub: Hub) -> list[str]:

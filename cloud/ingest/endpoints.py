@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict
 
 from cloud.answers import reply
-from cloud.auth import Caller
+from cloud.auth import Caller, HubReader
 from cloud.errors import RESPONSES, NotFoundError
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.letters import list_dead_letters
@@ -67,7 +67,7 @@ class DeadLetterList(BaseModel):
 
 @router.get("", response_model=DeadLetterList, summary="Frames that were set aside")
 def list_all(
-    parts: Shared, scope: Caller, limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 100
+    parts: Shared, scope: HubReader, limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 100
 ) -> Response:
     """List what was set aside, with the code its hub was told and the reason in words."""
     with parts.database.reading() as connection:

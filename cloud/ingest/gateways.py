@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
 
 from cloud.answers import reply
-from cloud.auth import Caller
+from cloud.auth import HubReader
 from cloud.errors import RESPONSES, NotFoundError
 from cloud.households.repository import household_of, list_hubs
 from cloud.households.revocations import list_limits, list_revocations
@@ -175,7 +175,7 @@ class GapList(BaseModel):
 
 
 @router.get("", response_model=GatewayList, summary="The hubs of the household")
-def list_all(parts: Shared, scope: Caller) -> Response:
+def list_all(parts: Shared, scope: HubReader) -> Response:
     """List each hub with what is stored and what is missing of each of its logs."""
     with parts.database.reading() as connection:
         hubs = list_hubs(connection, scope)
@@ -205,7 +205,7 @@ def list_all(parts: Shared, scope: Caller) -> Response:
 
 
 @router.get("/{thing}/gaps", response_model=GapList, summary="What is missing of a hub's logs")
-def list_gaps(thing: str, parts: Shared, scope: Caller) -> Response:
+def list_gaps(thing: str, parts: Shared, scope: HubReader) -> Response:
     """List each missing range with the time since when it is known to be missing.
 
     A range leaves the list once it is stored, or declared withheld, thinned, damaged or untimed.

@@ -15,6 +15,7 @@ from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from cloud.answers import JSON, reply
+from cloud.auth import HUB
 from cloud.bodies import read_signed
 from cloud.errors import PROBLEM_MEDIA_TYPE, NotFoundError, Problem, ProblemError
 from cloud.households.repository import household_of
@@ -39,7 +40,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     for status in (400, 401, 403, 404, 413, 429, 503)
 }
 
-router = APIRouter(prefix="/v1", tags=["hubs"], responses=REFUSALS)
+router = APIRouter(prefix="/v1", tags=["hubs"], dependencies=[HUB], responses=REFUSALS)
 
 
 class LimitEntry(BaseModel):
