@@ -39,7 +39,7 @@ class Assets(NamedTuple):
 
 
 def load_assets(package: str, place: str = "/static/") -> Assets:
-    """Read the files of `package`/static and the common ones, write the build into the page's links.
+    """Read the files of `package`/static and the common ones; write the build into the links.
 
     They are served under `place`: in the page, `/static/` becomes `/static/BUILD/`.
     """

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Response
 from starlette.responses import RedirectResponse
 
+from cloud.auth import ANYONE
 from cloud.errors import ProblemError
 from shared.assets import ASSET_MAX_AGE_S, Asset, Assets, load_assets
 
@@ -29,7 +30,7 @@ PAGE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=[ANYONE])
 
 
 @cache

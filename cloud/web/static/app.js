@@ -28,6 +28,7 @@ async function show() {
   const ours = ++turn;
   leave();
   leave = () => {};
+  view.setAttribute("aria-busy", "true");
   try {
     const me = await ask("/me");
     const home = chooseHome(me);
@@ -53,6 +54,8 @@ async function show() {
           el("button", { onclick: show }, "Try again")),
       );
     }
+  } finally {
+    if (ours === turn) view.removeAttribute("aria-busy");
   }
 }
 

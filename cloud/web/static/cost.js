@@ -38,7 +38,7 @@ export async function showCost({ home, show }) {
   total.classList.add("wide");
   const lines = card("Line by line", el("ul", { class: "rows" }, ...report.lines.map((line) =>
     el("li", {}, el("span", {}, line.name || line.kind), el("strong", {}, inMoney(line.amount_millionths)),
-      line.price_millionths_per_kwh == null || line.kind === "vat" ? null
+      !line.energy_mwh || line.price_millionths_per_kwh == null ? null
         : el("small", {}, `${energy(line.energy_mwh)} at ${price(line.price_millionths_per_kwh, report.currency)}`)))));
   const ahead = preview && card("By the end of it", el("p", { class: "figure" }, inMoney(preview.expected_millionths)),
     preview.low_millionths == null ? null

@@ -31,7 +31,7 @@ function hubCard(gateways, home, mayChange, show) {
     const missing = hub.logs.reduce((all, log) => all + log.missing_count, 0);
     return el("li", {},
       el("span", {}, `${hub.thing} ${hub.revoked_at ? "(shut out)" : hub.is_online ? "" : "(offline)"}`),
-      mayChange && !hub.revoked_at ? consent(hub.thing, detail, show) : el("span", {}, DETAIL[detail] ?? ""),
+      mayChange && detail && !hub.revoked_at ? consent(hub.thing, detail, show) : el("span", {}, DETAIL[detail] ?? "not told yet"),
       el("small", {}, `last seen ${instant(hub.last_seen, home.zone)}; ${missing ? `${missing} samples are on their way or missing` : "nothing is missing"}`));
   })), el("p", { class: "note" }, "Here it can be made less; more is allowed at the hub itself."));
 }
