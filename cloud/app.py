@@ -52,6 +52,7 @@ from cloud.readings import endpoints as meters
 from cloud.streams import endpoints as streams
 from cloud.tariffs import catalogue_endpoints as catalogue
 from cloud.tariffs import endpoints as tariffs
+from cloud.web import endpoints as web
 from shared import topics
 from shared.calendar import check_zone
 from shared.clock import Clock, SystemClock
@@ -109,7 +110,7 @@ def create_app(config: Config, clock: Clock | None = None, hasher: Hasher | None
     money = (costs, preview, comparison, prepayment, tariffs, catalogue)
     people = (accounts, me, homes, invitationendpoints, keyendpoints)
     fleets = (hubs, claims, installer, fleet, jobs)
-    for feature in (*readings, *usage, *money, *people, *fleets):
+    for feature in (*readings, *usage, *money, *people, *fleets, web):
         app.include_router(feature.router)
     return app
 

@@ -14,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from agent.home.assets import load_assets
 from agent.home.changes import Changes, ClaimOffer, FirstPin, GranularityChange
 from agent.home.events import EventStream, ViewFeed
 from agent.home.guard import Guard, problem
@@ -24,10 +23,8 @@ from agent.home.pinfile import PinFile
 from agent.home.view import build_view
 from agent.liveness import Parts
 from agent.metrics import MEDIA_TYPE
+from shared.assets import ASSET_MAX_AGE_S, load_assets
 from shared.errors import HearthlinkError
-
-ASSET_MAX_AGE_S = 31_536_000
-"""A year: an asset's address changes with its content."""
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -56,7 +53,7 @@ class Page:
         self._changes = changes
         self._joining = joining
         self._set_granularity = set_granularity
-        self._assets = load_assets()
+        self._assets = load_assets("agent.home")
         self.feed = ViewFeed(self._encode_view, self._assets.build)
 
     async def show(self, _request: Request) -> Response:

@@ -45,7 +45,7 @@ def invite(parts: Shared, scope: ProvedHomeOwner, caller: Known, wanted: RoleBod
     with parts.database.writing(scope) as connection:
         made, code = kept.invite(connection, scope, role, caller.user_id, parts.clock.utc_ms())
     base = parts.config.public_url.rstrip("/")
-    link = f"{base}/#invitation={code}" if base else None
+    link = f"{base}/app/#invitation={code}" if base else None
     response = reply({**entry_of(made), "code": code, "link": link})
     response.status_code = 201
     return response

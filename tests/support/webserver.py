@@ -17,15 +17,27 @@ POLL_S = 0.01
 
 
 class WebServer:
-    """Serves inside the `with` block; `before_stop` is called in the loop's thread, once."""
+    """Serves inside the `with` block; `before_stop` is called in the loop's thread, once.
+
+    Where it `is_whole`, the application's own start and end are run too.
+    """
 
     def __init__(
-        self, app: Starlette, port: int | None = None, before_stop: Callable[[], None] | None = None
+        self,
+        app: Starlette,
+        port: int | None = None,
+        before_stop: Callable[[], None] | None = None,
+        *,
+        is_whole: bool = False,
     ) -> None:
         self.app = app
         self.port = port or free_port()
         config = uvicorn.Config(
-            app, host="127.0.0.1", port=self.port, log_level="warning", lifespan="off"
+            app,
+            host="127.0.0.1",
+            port=self.port,
+            log_level="warning",
+            lifespan="on" if is_whole else "off",
         )
         self._server = _StoppableServer(config, before_stop)
         self._thread = threading.Thread(target=self._server.run, name="webserver")

@@ -1,20 +1,25 @@
-"""The page's own files, read once and named by what they contain, so that a browser may keep them.
+"""A page's own files, read once and named by what they contain, so that a browser may keep them.
 
-Owns nothing but files that ship with this package.
+Owns nothing but files that ship with a package; those of `shared/looks` belong to every page.
 """
 
 import hashlib
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import NamedTuple
 
 BUILD_CHARS = 12
 """48 bits of the hash: enough to tell one release's files from another's."""
+
+ASSET_MAX_AGE_S = 31_536_000
+"""A year: an asset's address changes with its content."""
 
 MEDIA_TYPES = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
+    "webmanifest": "application/manifest+json",
 }
 
 
@@ -33,10 +38,14 @@ class Assets(NamedTuple):
     files: dict[str, Asset]
 
 
-def load_assets() -> Assets:
-    """Read the files, and write the build into the page's links."""
+def load_assets(package: str, place: str = "/static/") -> Assets:
+    """Read the files of `package`/static and the common ones; write the build into the links.
+
+    They are served under `place`: in the page, `/static/` becomes `/static/BUILD/`.
+    """
     found: dict[str, Asset] = {}
-    for entry in sorted(resources.files("agent.home").joinpath("static").iterdir(), key=str):
+    folders = (resources.files("shared.looks"), resources.files(package).joinpath("static"))
+    for entry in sorted((one for folder in folders for one in folder.iterdir()), key=_name):
         suffix = entry.name.rpartition(".")[2]
         if suffix in MEDIA_TYPES:
             found[entry.name] = Asset(entry.read_bytes(), MEDIA_TYPES[suffix])
@@ -45,5 +54,9 @@ def load_assets() -> Assets:
         digest.update(name.encode() + b"\0" + asset.content)
     build = digest.hexdigest()[:BUILD_CHARS]
     page = found.pop("index.html")
-    linked = page.content.replace(b'"/static/', f'"/static/{build}/'.encode())
+    linked = page.content.replace(f'"{place}'.encode(), f'"{place}{build}/'.encode())
     return Assets(build, Asset(linked, page.media_type), found)
+
+
+def _name(entry: Traversable) -> str:
+    return entry.name

@@ -1,0 +1,100 @@
+// The app's frame: who is signed in, which home and which part of the app is shown.
+
+import { ask, chooseHousehold, Refused } from "./api.js";
+import { chooser, el } from "./dom.js";
+import { showCost } from "./cost.js";
+import { showHome } from "./home.js";
+import { showNow } from "./now.js";
+import { showSignIn } from "./signin.js";
+import { showTariffs } from "./tariffs.js";
+import { showUsage } from "./usage.js";
+
+const TABS = {
+  now: ["Now", showNow],
+  usage: ["Usage", showUsage],
+  cost: ["Cost", showCost],
+  tariffs: ["Tariffs", showTariffs],
+  home: ["Home", showHome],
+};
+
+const view = document.getElementById("view");
+const tabs = document.getElementById("tabs");
+const choices = document.getElementById("choices");
+let leave = () => {};
+let turn = 0;
+
+/** Show what the address names; whoever is not signed in is asked to first. */
+async function show() {
+  const ours = ++turn;
+  leave();
+  leave = () => {};
+  view.setAttribute("aria-busy", "true");
+  try {
+    const me = await ask("/me");
+    const home = chooseHome(me);
+    const name = Object.hasOwn(TABS, location.hash.slice(1)) ? location.hash.slice(1) : "now";
+    frame(name, me, home);
+    if (!home) {
+      view.replaceChildren(el("p", { class: "note" }, "You have no home here yet: ask its owner to invite you."));
+      return;
+    }
+    const page = await TABS[name][1]({ me, home, show });
+    if (ours !== turn) return page.leave?.();
+    view.replaceChildren(...page.cards);
+    leave = page.leave ?? leave;
+  } catch (error) {
+    if (ours !== turn) return;
+    if (error instanceof Refused && error.status === 401) {
+      tabs.hidden = true;
+      choices.replaceChildren();
+      view.replaceChildren(...showSignIn(show));
+    } else {
+      view.replaceChildren(
+        el("section", { class: "card wide" }, el("p", {}, error instanceof Refused ? error.message : "The service does not answer."),
+          el("button", { onclick: show }, "Try again")),
+      );
+    }
+  } finally {
+    if (ours === turn) view.removeAttribute("aria-busy");
+  }
+}
+
+function chooseHome(me) {
+  const kept = localStorage.getItem("household");
+  const home = me.households.find((one) => one.household === kept) ?? me.households[0];
+  chooseHousehold(me.households.length > 1 ? home.household : null);
+  return home;
+}
+
+function frame(name, me, home) {
+  tabs.hidden = false;
+  tabs.replaceChildren(
+    ...Object.entries(TABS).map(([key, [text]]) =>
+      el("a", { href: `#${key}`, "aria-current": key === name ? "page" : null }, text)),
+  );
+  const homes = me.households.map((one) => [one.household, one.name]);
+  const choose = (id) => {
+    localStorage.setItem("household", id);
+    show();
+  };
+  choices.replaceChildren(homes.length > 1 ? chooser("Home", homes, home.household, choose) : el("strong", {}, home?.name ?? ""));
+  document.title = `${TABS[name][0]} – Hearthlink`;
+}
+
+function tellNetwork() {
+  document.getElementById("offline").hidden = navigator.onLine;
+}
+
+addEventListener("hashchange", () => {
+  show();
+  view.focus();
+});
+addEventListener("online", () => {
+  tellNetwork();
+  show();
+});
+addEventListener("offline", tellNetwork);
+tellNetwork();
+show();
+const build = new URL(import.meta.url).pathname.split("/")[3];
+navigator.serviceWorker?.register(`/app/worker.js?build=${build}`).catch(() => {});

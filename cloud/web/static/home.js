@@ -1,0 +1,56 @@
+// The home itself: meters, hubs and what they may send; files; then its people.
+
+import { ask, address } from "./api.js";
+import { card, chooser, el, speak } from "./dom.js";
+import { peopleCards } from "./people.js";
+import { periodOf, today } from "./periods.js";
+import { DETAIL, instant } from "./words.js";
+
+const ORDER = Object.keys(DETAIL);
+
+/** Show what belongs to the home. */
+export async function showHome(app) {
+  const { me, home, show } = app;
+  const [{ meters }, { gateways }] = await Promise.all([ask("/meters"), ask("/gateways")]);
+  const mayChange = home.permissions.includes("household:write");
+  return {
+    cards: [meterCard(meters, home), hubCard(gateways, home, mayChange, show), fileCard(meters, home),
+      ...(await peopleCards(me, home, show))],
+  };
+}
+
+function meterCard(meters, home) {
+  return card("Meters", el("ul", { class: "rows" }, ...meters.map((one) =>
+    el("li", {}, el("span", {}, `${one.medium} ${one.meter}`),
+      el("small", {}, `since ${instant(one.first_taken_at, home.zone, { dateStyle: "medium" })}, last heard ${instant(one.last_taken_at, home.zone)}`)))));
+}
+
+function hubCard(gateways, home, mayChange, show) {
+  return card("Hubs, and what leaves this home", el("ul", { class: "rows" }, ...gateways.map((hub) => {
+    const detail = hub.consent_limit ?? hub.consent;
+    const missing = hub.logs.reduce((all, log) => all + log.missing_count, 0);
+    return el("li", {},
+      el("span", {}, `${hub.thing} ${hub.revoked_at ? "(shut out)" : hub.is_online ? "" : "(offline)"}`),
+      mayChange && detail && !hub.revoked_at ? consent(hub.thing, detail, show) : el("span", {}, DETAIL[detail] ?? "not told yet"),
+      el("small", {}, `last seen ${instant(hub.last_seen, home.zone)}; ${missing ? `${missing} samples are on their way or missing` : "nothing is missing"}`));
+  })), el("p", { class: "note" }, "Here it can be made less; more is allowed at the hub itself."));
+}
+
+function consent(thing, detail, show) {
+  const narrower = ORDER.slice(Math.max(0, ORDER.indexOf(detail))).map((one) => [one, DETAIL[one]]);
+  return chooser(`What ${thing} may send`, narrower, detail, async (granularity) => {
+    const sure = confirm(`Send ${DETAIL[granularity]} from now on? More can only be allowed at the hub.`);
+    if (sure) await ask(`/gateways/${encodeURIComponent(thing)}/consent`, { method: "PUT", body: { granularity } });
+    speak(sure ? "Changed." : "Not changed.");
+    await show();
+  });
+}
+
+function fileCard(meters, home) {
+  const { from, to } = periodOf("year", today(home.zone));
+  const links = meters.flatMap((one) => ["csv", "json"].map((format) => {
+    const file = address("/exports/usage", { meter: one.meter, from, to, format });
+    return el("li", {}, el("a", { href: file, download: true }, `${one.medium} ${one.meter.slice(-6)}, ${from.slice(0, 4)}, ${format.toUpperCase()}`));
+  }));
+  return card("Your data as files", el("ul", { class: "rows" }, ...links));
+}

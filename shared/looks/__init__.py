@@ -1,0 +1,1 @@
+"""What every page of Hearthlink looks like: colours, cards, the icon."""
