@@ -33,8 +33,8 @@ from cloud.fleet import hubendpoints as fleet
 from cloud.fleet import installer
 from cloud.fleet import jobendpoints as jobs
 from cloud.fleet.desk import ClaimDesk
-from cloud.gate import Gate, pace_of
 from cloud.gaps import endpoints as gaps
+from cloud.gate import Gate, pace_of
 from cloud.households.repository import household_of
 from cloud.households.revocations import may_be_live
 from cloud.hubauth import HubGate

@@ -15,8 +15,8 @@ from cloud.db import Database
 from cloud.fleet.authority import Authority
 from cloud.fleet.enrolment import Enrolment
 from cloud.fleet.revocation import Publisher, let_in, shut_out
-from cloud.registry.port import Excluded
 from cloud.households.repository import household_of
+from cloud.registry.port import Excluded
 from shared.clock import Clock
 from shared.errors import HearthlinkError
 from shared.topics import check_hub, check_thing
