@@ -3,9 +3,12 @@
 import json
 
 from tests.faults.soak import RECORD
+from tests.soak.record import KILLS
+from tests.soak.record import RECORD as TOTALS
 
 LEAST_CUTS = 10_000
 LEAST_KILLS = 1_000
+LEAST_HUB_KILLS = 200
 
 
 def measure() -> list[dict[str, object]]:
@@ -34,6 +37,22 @@ def measure() -> list[dict[str, object]]:
             f"{run}; of {kills['acknowledged']:,} acknowledged rows {kills['lost']} lost, "
             f"{kills['doubled']} doubled",
         ),
+        *_kills_of_hubs(),
+    ]
+
+
+def _kills_of_hubs() -> list[dict[str, object]]:
+    """Show the kills of hubs that joined, renewed or updated, over all runs that are recorded."""
+    told = json.loads(TOTALS.read_text()).get(KILLS)
+    if told is None:
+        return []
+    harm = told["hubs_lost"] + told["unfinished"]
+    note = f"all runs; {told['hubs_lost']} hubs lost, {told['unfinished']} not at their end"
+    return [
+        _row(
+            f"kill -9 of a hub in its {what}", told[f"{what}s_killed"], LEAST_HUB_KILLS, harm, note
+        )
+        for what in ("joining", "renewal", "update")
     ]
 
 
