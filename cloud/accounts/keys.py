@@ -6,7 +6,7 @@ whoever made it is no owner any more.
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from cloud.db import within
 from cloud.errors import NotFoundError, ProblemError
@@ -51,6 +51,13 @@ class Key(NamedTuple):
 
 
 _KEY = [api_keys.c[name] for name in Key._fields]
+
+# Of every request that shows one: built once.
+_FIND = select(*_KEY).where(
+    api_keys.c.digest == bindparam("of_key"),
+    api_keys.c.revoked_at_ms.is_(None),
+    api_keys.c.expires_at_ms > bindparam("now_ms"),
+)
 
 
 def make_key(
@@ -113,12 +120,8 @@ def revoke_key(connection: Connection, scope: Scope, key_id: str, now_ms: int) -
 
 def find_key(connection: Connection, secret: str, now_ms: int) -> Key | None:
     """Find the key that a secret opens; None where it is none's, revoked or over."""
-    query = select(*_KEY).where(
-        api_keys.c.digest == key_digest(secret),
-        api_keys.c.revoked_at_ms.is_(None),
-        api_keys.c.expires_at_ms > now_ms,
-    )
-    row = connection.execute(query).one_or_none()
+    asked = {"of_key": key_digest(secret), "now_ms": now_ms}
+    row = connection.execute(_FIND, asked).one_or_none()
     return None if row is None else Key(*row)
 
 

@@ -6,7 +6,7 @@ was last used, to the minute, and half a day after it began.
 
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from cloud.db import upsert
 from cloud.peopletables import invitations, known_devices, sessions, set_up_codes
@@ -63,21 +63,25 @@ def session_digest(token: str) -> str:
     return digest_of(_SESSION, token)
 
 
-def lasts(now_ms: int) -> ColumnElement[bool]:
-    """The condition of a session that is not over."""
-    return (sessions.c.created_at_ms > now_ms - LIFE_MS) & (
-        sessions.c.seen_at_ms > now_ms - IDLE_MS
-    )
+LASTS = (sessions.c.created_at_ms > bindparam("began_after")) & (
+    sessions.c.seen_at_ms > bindparam("used_after")
+)
+"""The condition of a session that is not over; `lasting` gives what it compares with."""
+
+
+def lasting(now_ms: int) -> dict[str, int]:
+    """Give the parameters of `LASTS`."""
+    return {"began_after": now_ms - LIFE_MS, "used_after": now_ms - IDLE_MS}
 
 
 def list_sessions(connection: Connection, user_id: str, now_ms: int) -> list[Session]:
     """List a person's sessions, the latest used first."""
     query = (
         select(*COLUMNS)
-        .where(sessions.c.user_id == user_id, lasts(now_ms))
+        .where(sessions.c.user_id == user_id, LASTS)
         .order_by(sessions.c.seen_at_ms.desc(), sessions.c.session_id)
     )
-    return [Session(*row) for row in connection.execute(query)]
+    return [Session(*row) for row in connection.execute(query, lasting(now_ms))]
 
 
 def touch(connection: Connection, session_id: str, now_ms: int) -> None:

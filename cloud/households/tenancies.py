@@ -73,6 +73,11 @@ class Handover(NamedTuple):
 
 _TENANCY = [tenancies.c[name] for name in Tenancy._fields]
 
+# Of every request that shows one: built once.
+_OF_TOKEN = select(household_tokens.c.household_id).where(
+    household_tokens.c.digest == bindparam("of_token")
+)
+
 
 def hand_over(
     connection: Connection,
@@ -151,10 +156,8 @@ def find_household(connection: Connection, household_id: str) -> Household | Non
 
 def household_by_token(connection: Connection, token: str) -> str | None:
     """Find the household that a token opens; the store keeps only the token's digest."""
-    query = select(household_tokens.c.household_id).where(
-        household_tokens.c.digest == _digest(token)
-    )
-    found: str | None = connection.execute(query).scalar_one_or_none()
+    asked = {"of_token": _digest(token)}
+    found: str | None = connection.execute(_OF_TOKEN, asked).scalar_one_or_none()
     return found
 
 

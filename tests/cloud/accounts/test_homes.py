@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 
 from cloud.accounts import keys
 from cloud.accounts.keys import TOUCH_MS
+from cloud.households import members
 from cloud.households.invitations import HOLDS_MS, OPEN_MAX
 from cloud.roles import Role
 from shared.units import MS_PER_DAY
@@ -78,8 +79,8 @@ def test_new_person_joins_by_an_invitation(people: People) -> None:
     bob = people.signed_in("bob")
     assert bob.get("/v1/meters").status_code == 200
     assert bob.put("/v1/meters/M1/agreements", json=[]).status_code == 403
-    members = bob.get("/v1/households/home/members").json()["members"]
-    assert [(one["name"], one["role"]) for one in members] == [("Ada", "owner"), ("Bob", "viewer")]
+    listed = bob.get("/v1/households/home/members").json()["members"]
+    assert [(one["name"], one["role"]) for one in listed] == [("Ada", "owner"), ("Bob", "viewer")]
 
 
 def test_person_who_signs_in_already_uses_an_invitation(people: People) -> None:
@@ -190,6 +191,26 @@ def test_member_leaves_and_comes_back(people: People) -> None:
     assert outside.json()["code"] == "no-household"
     assert bob.get("/v1/gateways").status_code == 200
     assert ada.delete("/v1/households/home/members/nobody").status_code == 404
+
+
+def test_members_and_homes_are_bounded(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    """409, and the invitation is not used up by it."""
+    people.add("bob")
+    ada, bob = people.signed_in("ada"), people.signed_in("bob")
+    body = {"code": _invite(ada, "viewer")}
+
+    monkeypatch.setattr(members, "MEMBERS_MAX", 1)
+    full = bob.post("/v1/invitations/acceptance", json=body)
+    monkeypatch.undo()
+    monkeypatch.setattr(members, "HOMES_MAX", 0)
+    many = bob.post("/v1/invitations/acceptance", json=body)
+    monkeypatch.undo()
+
+    assert [(one.status_code, one.json()["code"]) for one in (full, many)] == [
+        (409, "too-many"),
+        (409, "too-many"),
+    ]
+    assert bob.post("/v1/invitations/acceptance", json=body).status_code == 200
 
 
 def test_unknown_role_is_refused(people: People) -> None:

@@ -2,9 +2,11 @@
 
 import hmac
 import json
+import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import requests
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
+from cloud.accounts import jwks
 from cloud.accounts.door import Door
 from cloud.accounts.jwks import KEYS_HOLD_MS, REFETCH_MS, KeyRing, fetch
 from cloud.accounts.oidc import Access, Provider
@@ -222,6 +225,32 @@ def test_description_without_keys_and_wrong_urls_are_errors() -> None:
     for url in ("file:///etc/passwd", "http://127.0.0.1:1/keys", "http://["):
         with pytest.raises(OSError, match=r"."):
             fetch(url)
+
+
+def test_keys_are_read_over_http_within_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a provider serves them; a document without end is not read to its end."""
+
+    class Pages(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"x" * 100)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Pages) as server:
+        url = f"http://127.0.0.1:{server.server_port}/keys"
+        serving = threading.Thread(target=server.serve_forever, args=(0.01,))
+        serving.start()
+        whole = fetch(url)
+        monkeypatch.setattr(jwks, "MAX_DOCUMENT_BYTES", 99)
+        with pytest.raises(OSError, match="over 99 bytes"):
+            fetch(url)
+        server.shutdown()
+        serving.join()
+
+    assert whole == b"x" * 100
 
 
 @pytest.fixture(name="cognito")
