@@ -3,11 +3,13 @@
 A browser cannot set headers there; it names its token as a second subprotocol instead.
 """
 
-from fastapi import Request, WebSocket
+from fastapi import WebSocket
 from fastapi.security import HTTPAuthorizationCredentials
 from starlette.concurrency import run_in_threadpool
 
-from cloud.auth import authorize
+from cloud.auth import HouseholdRule
+from cloud.gate import credentials_of
+from cloud.roles import Permission
 from cloud.scope import Scope
 
 PROTOCOL = "hearthlink.live.v1"
@@ -16,9 +18,18 @@ PROTOCOL = "hearthlink.live.v1"
 OFFER_PREFIX = "bearer."
 
 
+_RULE = HouseholdRule(Permission.READ)
+
+
 async def authorize_socket(socket: WebSocket) -> Scope:
-    """Give the caller's scope; raises HTTPException as `cloud.auth.authorize` does."""
-    return await run_in_threadpool(authorize, _as_request(socket), _shown(socket))
+    """Give the caller's scope; raises as every other endpoint of a household does."""
+    scheme, _, token = socket.headers.get("authorization", "").partition(" ")
+    shown = HTTPAuthorizationCredentials(
+        scheme="Bearer",
+        credentials=token.strip() if scheme.lower() == "bearer" else _offered_token(socket),
+    )
+    household = socket.query_params.get("household")
+    return await run_in_threadpool(_RULE, socket, credentials_of(socket, shown, None), household)
 
 
 def chosen_protocol(socket: WebSocket) -> str | None:
@@ -26,20 +37,11 @@ def chosen_protocol(socket: WebSocket) -> str | None:
     return PROTOCOL if PROTOCOL in _offered(socket) else None
 
 
-def _as_request(socket: WebSocket) -> Request:
-    """Show the opening handshake as what it is: a GET request."""
-    return Request({**socket.scope, "type": "http", "method": "GET"})
-
-
-def _shown(socket: WebSocket) -> HTTPAuthorizationCredentials | None:
-    scheme, _, token = socket.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token:
-        return HTTPAuthorizationCredentials(scheme=scheme, credentials=token.strip())
+def _offered_token(socket: WebSocket) -> str:
     for offered in _offered(socket):
         if offered.startswith(OFFER_PREFIX):
-            token = offered.removeprefix(OFFER_PREFIX)
-            return HTTPAuthorizationCredentials(scheme="Bearer", credentials=token)
-    return None
+            return offered.removeprefix(OFFER_PREFIX)
+    return ""
 
 
 def _offered(socket: WebSocket) -> list[str]:

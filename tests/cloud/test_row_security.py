@@ -13,7 +13,7 @@ from sqlalchemy.exc import ProgrammingError
 
 import cloud.db
 from cloud.app import create_app
-from cloud.auth import authorize
+from cloud.auth import HouseholdRule
 from cloud.db import Database
 from cloud.postgres import SETTING, household_role, household_tables, narrow
 from cloud.scope import Scope
@@ -51,7 +51,9 @@ def _sabotage(monkeypatch: pytest.MonkeyPatch, everyone: list[str]) -> None:
 
 
 def _asks_for_a_household(dependant: Dependant) -> bool:
-    return dependant.call is authorize or any(map(_asks_for_a_household, dependant.dependencies))
+    return isinstance(dependant.call, HouseholdRule) or any(
+        map(_asks_for_a_household, dependant.dependencies)
+    )
 
 
 def _routes(holder: Any) -> Iterator[APIRoute]:

@@ -6,6 +6,7 @@ import pytest
 
 from agent.uplink.port import Channel
 from agent.uplink.session import HELLO_PAUSE_MS
+from cloud.backup import back_up
 from cloud.households.revocations import find_limit, limit_consent, readmit, revoke
 from cloud.ingest.intake import Message
 from cloud.ingest.repository import renew_store
