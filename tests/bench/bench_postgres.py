@@ -54,12 +54,9 @@ ROWS = (
     "CREATE TABLE readings (meter integer, at_ms bigint, import_mwh bigint, export_mwh bigint,"
     " power_w integer, PRIMARY KEY (meter, at_ms))"
 )
-UPSERT = (
-    "INSERT INTO readings SELECT * FROM unnest(%s::int4[], %s::int8[], %s::int8[], %s::int8[],"
-    " %s::int4[]) ON CONFLICT DO NOTHING"
-)
-COPY = "COPY readings FROM STDIN (FORMAT BINARY)"
-
+STAGE = "CREATE TEMPORARY TABLE stage (LIKE readings) ON COMMIT DELETE ROWS"
+UPSERT = "INSERT INTO readings SELECT * FROM stage ON CONFLICT DO NOTHING"
+LINE = "%d\t%d\t%d\t%d\t%d\n"
 
 DISK_METERS, DISK_DAYS = 100, 14
 COUNTERS = ("import_mwh", "export_mwh")
@@ -149,17 +146,17 @@ def insert_rows(work: Work, *, is_copy: bool) -> tuple[float, float]:
     with psycopg.connect(
         f"host={work.server} user=hearthlink dbname={work.database}"
     ) as connection:
+        connection.execute(STAGE)
+        connection.commit()
+        table = "readings" if is_copy else "stage"
         started_s = time.perf_counter()
         for place in range(0, len(messages), BATCH):
-            rows = list(_rows(messages[place : place + BATCH]))
+            lines = [LINE % row for row in _rows(messages[place : place + BATCH])]
             with connection.cursor() as cursor:
-                if is_copy:
-                    with cursor.copy(COPY) as copy:
-                        copy.set_types(["int4", "int8", "int8", "int8", "int4"])
-                        for row in rows:
-                            copy.write_row(row)
-                else:
-                    cursor.execute(UPSERT, list(map(list, zip(*rows, strict=True))))
+                with cursor.copy(f"COPY {table} FROM STDIN".encode()) as copy:
+                    copy.write("".join(lines))
+                if not is_copy:
+                    cursor.execute(UPSERT)
             connection.commit()
         return started_s, time.perf_counter()
 
@@ -256,7 +253,7 @@ def measure() -> list[dict[str, Any]]:
         server.stop()
     samples = HUBS * FRAMES * SAMPLES
     shape = "frames of 360, 10 % twice, 5 % late; durable commits; two processes and the server"
-    upserts = "a row for each sample, decoded, INSERT ON CONFLICT by unnest"
+    upserts = "a row for each sample, decoded, by COPY and INSERT ON CONFLICT"
     copies = "decoded and copied by COPY with a primary key"
     whole = "decode, merge, coverage and receipt; a commit for up to 64 frames"
     lacks = "which keeps no coverage, repetitions or half hours"
