@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from cloud import errors, health
@@ -30,10 +30,14 @@ from cloud.ingest.hubbatch import Rules
 from cloud.ingest.service import IngestService
 from cloud.live import LiveFeed
 from cloud.mqtt import BrokerLink, Subscription
+from cloud.openapi.document import describe
+from cloud.openapi.operations import operation_id
 from cloud.parts import Parts
 from cloud.readings import endpoints as meters
 from cloud.tariffs import catalogue_endpoints as catalogue
 from cloud.tariffs import endpoints as tariffs
+from cloud.transfer import stack
+from cloud.transfer.media import check_media_type
 from shared import topics
 from shared.calendar import check_zone
 from shared.clock import Clock, SystemClock
@@ -59,6 +63,8 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
         version=_version(),
         description=DESCRIPTION,
         redoc_url=None,
+        dependencies=[Depends(check_media_type)],
+        generate_unique_id_function=operation_id,
         lifespan=lambda app: _serving(app, link),
     )
     app.state.parts = Parts(
@@ -75,10 +81,12 @@ def create_app(config: Config, clock: Clock | None = None) -> FastAPI:
     app.state.claim_desk = desk
     app.state.hub_door = _hub_door(config, database, clock, desk)
     errors.install(app)
+    stack.install(app, database, config.origins)
     readings = (health, gateways, consent, meters, dead_letters)
     money = (costs, preview, comparison, prepayment, tariffs, catalogue)
     for feature in (*readings, *money, hubs, claims, fleet, jobs):
         app.include_router(feature.router)
+    describe(app)
     return app
 
 

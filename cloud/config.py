@@ -5,6 +5,7 @@ makes no folder: it only says what the owner asked for.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -17,6 +18,10 @@ ENVIRONMENT_PREFIX = "HEARTHLINK_CLOUD_"
 
 MIN_TOKEN_CHARS = 16
 """A token shorter than this can be guessed over the network."""
+
+_ORIGIN = re.compile(
+    r"https://[a-z0-9.-]+(:[0-9]{1,5})?|http://(localhost|127\.0\.0\.1)(:[0-9]{1,5})?"
+)
 
 MAX_RECEIPT_INTERVAL_S = 86_400
 MAX_WINDOW_FRAMES = 1_024
@@ -33,6 +38,7 @@ class Config:
     api_token: str
     api_cert: str
     api_key: str
+    cors_origins: str
     hub_ca: str
     report_cert: str
     report_key: str
@@ -52,6 +58,11 @@ class Config:
     receipt_interval_s: int
     window_frames: int
     share_group: str
+
+    @property
+    def origins(self) -> list[str]:
+        """The origins of `cors_origins`."""
+        return self.cors_origins.split()
 
     @property
     def url(self) -> str:
@@ -125,6 +136,14 @@ def _folder(value: Value) -> str | None:
     return None if not value or Path(str(value)).is_dir() else "no such folder"
 
 
+def _origins(value: Value) -> str | None:
+    """Whole origins only: a pattern or `*` would let in whoever finds a name that fits."""
+    for origin in str(value).split():
+        if not _ORIGIN.fullmatch(origin):
+            return f"{origin!r} is no origin: give https://app.example.org, apart by spaces"
+    return None
+
+
 def _group(value: Value) -> str | None:
     text = str(value)
     fits = bool(text) and not set(text) & set("/+#")
@@ -151,6 +170,12 @@ SETTINGS: tuple[Setting, ...] = (
         _any,
     ),
     Setting("api_key", "", "Private key of that certificate (PEM).", _any),
+    Setting(
+        "cors_origins",
+        "",
+        "Origins of web apps that may call the API from a browser, apart by spaces; empty: none.",
+        _origins,
+    ),
     Setting(
         "hub_ca",
         "",

@@ -6,8 +6,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cloud.households.tenancies import MAX_NAME_CHARS
 
-MAX_PAGE = 500
-PAGE = 100
 MAX_THINGS = 10_000
 """Hubs that one request may name; a job for all names none."""
 
@@ -67,12 +65,15 @@ class HubEntry(BaseModel):
 
 
 class HubPage(BaseModel):
-    """Hubs by name; `next` is the `after` of the following page, null on the last."""
+    """Hubs by name, a page of them."""
 
     hubs: list[HubEntry]
     next: str | None
+    next_cursor: str | None
 
-    model_config = ConfigDict(json_schema_extra={"example": {"hubs": [HUB_EXAMPLE], "next": None}})
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"hubs": [HUB_EXAMPLE], "next": None, "next_cursor": None}}
+    )
 
 
 class SettingsEntry(BaseModel):

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from cloud.answers import From, To, period, reply, unknown_meter
+from cloud.answers import From, Meter, To, period, reply, unknown_meter
 from cloud.auth import Caller
 from cloud.errors import RESPONSES, NotFoundError, ProblemError
 from cloud.live import MAX_VIEWERS, LiveFeed
@@ -22,6 +22,7 @@ from cloud.readings.usage import Served, serve
 from cloud.scope import Scope
 from cloud.tariffs.repository import read_tariff
 from cloud.times import format_utc, parse_instant
+from cloud.transfer.pages import PAGE, Cursor, PageLimit, cut, decode_cursor
 from shared.calendar import Resolution, intervals_between
 from shared.protocol import Live
 from shared.readings import Medium, Quality
@@ -41,10 +42,14 @@ router = APIRouter(prefix="/v1/meters", tags=["meters"], responses=RESPONSES)
 
 
 @router.get("", response_model=MeterList, summary="The meters of the household")
-def list_all(parts: Shared, scope: Caller) -> Response:
-    """List every meter that has said anything."""
+def list_all(
+    parts: Shared, scope: Caller, cursor: Cursor = "", limit: PageLimit = PAGE
+) -> Response:
+    """List every meter that has said anything, by its id."""
+    after = decode_cursor(cursor, "meters", (str,))
     with parts.database.reading() as connection:
-        found = list_meters(connection, scope)
+        listed = list_meters(connection, scope)
+    found, next_cursor = cut(listed, "meters", lambda one: (one.meter,), after, limit)
     entries = [
         {
             "meter": one.meter,
@@ -57,12 +62,12 @@ def list_all(parts: Shared, scope: Caller) -> Response:
         }
         for one in found
     ]
-    return reply({"meters": entries})
+    return reply({"meters": entries, "next_cursor": next_cursor})
 
 
 @router.get("/{meter}/registers", response_model=Registers, summary="What the meter displayed")
 def registers(
-    meter: str,
+    meter: Meter,
     parts: Shared,
     scope: Caller,
     at: Annotated[str | None, Query(description="An instant; now where left out")] = None,
@@ -92,7 +97,7 @@ def registers(
 
 @router.get("/{meter}/usage", response_model=UsageReport, summary="What was used, by interval")
 def usage(
-    meter: str,
+    meter: Meter,
     parts: Shared,
     scope: Caller,
     start: From,
@@ -136,8 +141,13 @@ def usage(
     return reply(report)
 
 
-@router.get("/{meter}/live", summary="Live power, as server-sent events")
-async def live(meter: str, request: Request, parts: Shared, scope: Caller) -> StreamingResponse:
+@router.get(
+    "/{meter}/live",
+    summary="Live power, as server-sent events",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)
+async def live(meter: Meter, request: Request, parts: Shared, scope: Caller) -> StreamingResponse:
     """Stream each live sample as an event `live`; a slow reader loses the oldest."""
     if parts.live.viewer_count >= MAX_VIEWERS:
         raise ProblemError(

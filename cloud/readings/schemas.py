@@ -24,6 +24,7 @@ class MeterList(BaseModel):
     """The meters of the household."""
 
     meters: list[MeterEntry]
+    next_cursor: str | None
 
 
 class Registers(BaseModel):

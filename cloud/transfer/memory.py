@@ -1,0 +1,151 @@
+"""Writes that are sent again: the answer to an `Idempotency-Key`, kept for a day.
+
+A key is the caller's own, under the credential that was shown. What is kept of the answer is
+enciphered by that credential and the key: a token or a claim's code that was told once stands
+nowhere in the clear, and who reads the database reads no answers.
+"""
+
+import os
+from hashlib import blake2b, sha256
+from http import HTTPStatus
+from typing import NamedTuple
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import ColumnElement, delete, func, select, update
+
+from cloud.db import Database, upsert, within
+from cloud.errors import ProblemError
+from cloud.scope import Scope
+from cloud.tables import idempotency_keys
+from shared.units import MS_PER_DAY
+
+KEPT_MS = MS_PER_DAY
+"""An app that was offline for longer asks what there is before it writes again."""
+
+IN_FLIGHT_MS = 120_000
+"""A first request without an answer for that long died with its process: the key is free again."""
+
+KEYS_MAX = 10_000
+"""Keys of one household in a day; a write every nine seconds."""
+
+MAX_ANSWER_BYTES = 256 << 10
+"""A longer answer is not kept, and the request is then carried out again."""
+
+NONCE_BYTES = 12
+_PERSON = b"hearthlink-idem"
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What was answered: everything that a repetition shows."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+class Claim(NamedTuple):
+    """A key that a request holds while it is carried out."""
+
+    scope: Scope
+    principal: str
+    key_digest: str
+    secret: bytes
+
+
+def claim_of(scope: Scope, credential: bytes, key: str) -> Claim:
+    """Make the claim of a key under the credential that was shown."""
+    digest = sha256(key.encode()).digest()
+    secret = blake2b(credential, key=digest, person=_PERSON, digest_size=32).digest()
+    return Claim(scope, sha256(credential).hexdigest(), digest.hex(), secret)
+
+
+def begin(database: Database, claim: Claim, request_digest: str, now_ms: int) -> Answer | None:
+    """Take a key for a request, or give the answer that the same request had.
+
+    Raises ProblemError 422 where the key belongs to another request, 409 while the first is being
+    answered, 429 where the household has too many keys.
+    """
+    keys = idempotency_keys.c
+    mine = _mine(claim)
+    with database.writing(claim.scope) as connection:
+        connection.execute(
+            delete(idempotency_keys).where(
+                within(idempotency_keys, claim.scope), keys.made_at_ms < now_ms - KEPT_MS
+            )
+        )
+        row = connection.execute(select(idempotency_keys).where(*mine)).mappings().one_or_none()
+        if row is not None and row["request_digest"] != request_digest:
+            raise ProblemError(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "this Idempotency-Key came with another request before",
+                code="idempotency-key-reused",
+            )
+        if row is not None and row["answer"] is not None:
+            return _open(claim, row["answer"])
+        if row is not None and row["made_at_ms"] > now_ms - IN_FLIGHT_MS:
+            raise ProblemError(
+                HTTPStatus.CONFLICT,
+                "the first request with this Idempotency-Key is not answered yet",
+                code="idempotency-key-in-flight",
+                headers={"Retry-After": "1"},
+            )
+        kept = select(func.count()).where(within(idempotency_keys, claim.scope))
+        if connection.execute(kept).scalar_one() >= KEYS_MAX:
+            raise ProblemError(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"{KEYS_MAX} Idempotency-Keys within a day",
+                headers={"Retry-After": "3600"},
+            )
+        taken = {
+            "household_id": claim.scope.only,
+            "principal": claim.principal,
+            "key_digest": claim.key_digest,
+            "request_digest": request_digest,
+            "made_at_ms": now_ms,
+            "answer": None,
+        }
+        upsert(
+            connection,
+            idempotency_keys,
+            [taken],
+            keys=("household_id", "principal", "key_digest"),
+            replace=("request_digest", "made_at_ms", "answer"),
+        )
+    return None
+
+
+def keep(database: Database, claim: Claim, answer: Answer) -> None:
+    """Keep the answer of a request that was carried out."""
+    nonce = os.urandom(NONCE_BYTES)
+    sealed = nonce + AESGCM(claim.secret).encrypt(nonce, msgspec.msgpack.encode(answer), None)
+    with database.writing(claim.scope) as connection:
+        connection.execute(update(idempotency_keys).where(*_mine(claim)).values(answer=sealed))
+
+
+def release(database: Database, claim: Claim) -> None:
+    """Free the key of a request that changed nothing: it may be sent again, also corrected."""
+    with database.writing(claim.scope) as connection:
+        connection.execute(delete(idempotency_keys).where(*_mine(claim)))
+
+
+def _mine(claim: Claim) -> tuple[ColumnElement[bool], ...]:
+    keys = idempotency_keys.c
+    return (
+        within(idempotency_keys, claim.scope),
+        keys.principal == claim.principal,
+        keys.key_digest == claim.key_digest,
+    )
+
+
+def _open(claim: Claim, sealed: bytes) -> Answer:
+    nonce, text = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
+    try:
+        return msgspec.msgpack.decode(AESGCM(claim.secret).decrypt(nonce, text, None), type=Answer)
+    except InvalidTag as error:
+        raise ProblemError(
+            HTTPStatus.CONFLICT,
+            "the kept answer of this Idempotency-Key is damaged",
+            hint="read what is there before you send it again, with another key",
+        ) from error
