@@ -1,9 +1,10 @@
 """What endpoints share of their questions and answers: periods in, JSON out."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import Path, Query, Response
+from pydantic import AfterValidator
 
 from cloud.errors import NotFoundError
 from cloud.parts import Parts
@@ -12,6 +13,26 @@ from shared.errors import BadInputError
 from shared.readings import MAX_METER_ID_CHARS
 
 JSON = "application/json"
+
+
+def check_name(name: str) -> str:
+    """Return a name that can be shown; raises ValueError for control characters and the like."""
+    if not name.isprintable():
+        raise ValueError("give text that can be printed")
+    return name
+
+
+def check_document(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document that JSON can say; raises ValueError for half a surrogate pair."""
+    try:
+        msgspec.json.encode(document)
+    except UnicodeEncodeError as error:
+        raise ValueError("give text that UTF-8 can say") from error
+    return document
+
+
+Name = Annotated[str, AfterValidator(check_name)]
+Document = Annotated[dict[str, Any], AfterValidator(check_document)]
 
 MAX_INT = 2**63 - 1
 """What a column of whole numbers holds."""

@@ -6,7 +6,7 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from cloud.answers import MAX_INT, reply
+from cloud.answers import MAX_INT, Document, reply
 from cloud.auth import Operator
 from cloud.errors import RESPONSES, Problem, ProblemError
 from cloud.jobs import repository
@@ -62,7 +62,7 @@ class JobRequest(BaseModel):
     """A job to begin; no `things` means every hub. See `Plan` for the stages and the halt."""
 
     job_id: str
-    document: dict[str, Any]
+    document: Document
     things: list[str] = Field(default=[], max_length=MAX_THINGS)
     stages: list[int] = list(STAGES)
     failure_percent: int = 20

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cloud.answers import Name
 from cloud.households.tenancies import MAX_NAME_CHARS
 
 MAX_THINGS = 10_000
@@ -103,7 +104,7 @@ class SettingsEntry(BaseModel):
 class HandoverRequest(BaseModel):
     """The household that a hub goes to."""
 
-    household: str = Field(max_length=MAX_NAME_CHARS)
+    household: Name = Field(max_length=MAX_NAME_CHARS)
     zone: str = "Europe/London"
 
     model_config = ConfigDict(

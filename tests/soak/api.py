@@ -1,7 +1,7 @@
 """Hostile and honest requests to every path of the API: `python -m tests.soak.api --count 20000`.
 
-Schemathesis makes them from the OpenAPI document: what fits it, with the names of things that there
-are, and what does not. No answer may be a 500, and each refusal must be a problem with a known code.
+Schemathesis makes them from the OpenAPI document: what fits it, also with the names of things that
+exist, and what does not. No answer may be a 500; each refusal must be a problem with a known code.
 A run is its seed's alone.
 """
 
