@@ -47,6 +47,8 @@ for program in "$@"; do
     # A PKCS#11 token in software, for the tests of keys in a token.
     softhsm) command -v softhsm2-util >/dev/null || missing+=(softhsm2) ;;
     chromium) command -v chromium >/dev/null || missing+=(chromium) ;;
+    # The tools that make and check types for TypeScript.
+    node) command -v npm >/dev/null || missing+=(nodejs npm) ;;
     # The driver that steers the browser in tests is linked against it.
     libatomic) ldconfig -p | grep -q 'libatomic\.so\.1 ' || missing+=(libatomic1) ;;
     *) fail "unknown program $program" ;;

@@ -67,7 +67,7 @@ class Rate(BaseModel):
     price_millionths_per_kwh: int | None
 
 
-class Rates(BaseModel):
+class RateList(BaseModel):
     """Half-hourly prices of a tariff, without VAT."""
 
     code: str
@@ -114,7 +114,7 @@ def get(code: Code, parts: Shared, _scope: Caller) -> Response:
     return reply({**msgspec.to_builtins(kept.offer), "revision": kept.revision})
 
 
-@router.get("/{code}/rates", response_model=Rates, summary="Half-hourly prices of a tariff")
+@router.get("/{code}/rates", response_model=RateList, summary="Half-hourly prices of a tariff")
 def rates(code: Code, parts: Shared, _scope: Caller, start: From, to: To) -> Response:
     """Give the price of each half hour of `[from, to)` without VAT; null where none is known."""
     start_ms, end_ms = period(parts, start, to)

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import uvicorn
 from starlette.applications import Starlette
@@ -20,12 +20,16 @@ class WebServer:
     """Serves inside the `with` block; `before_stop` is called in the loop's thread, once."""
 
     def __init__(
-        self, app: Starlette, port: int | None = None, before_stop: Callable[[], None] | None = None
+        self,
+        app: Starlette,
+        port: int | None = None,
+        before_stop: Callable[[], None] | None = None,
+        lifespan: Literal["on", "off"] = "off",
     ) -> None:
         self.app = app
         self.port = port or free_port()
         config = uvicorn.Config(
-            app, host="127.0.0.1", port=self.port, log_level="warning", lifespan="off"
+            app, host="127.0.0.1", port=self.port, log_level="warning", lifespan=lifespan
         )
         self._server = _StoppableServer(config, before_stop)
         self._thread = threading.Thread(target=self._server.run, name="webserver")
