@@ -6,8 +6,6 @@ A code never changes its meaning, and none is taken away: programs decide by it.
 from http import HTTPStatus
 from typing import NamedTuple
 
-from cloud.fleet.refusals import REFUSALS
-
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 URN = "urn:problem-type:hearthlink:"
 """A problem's `type` is this and its code; there is no one host whose pages could explain it."""
@@ -141,12 +139,8 @@ USUAL = {
 
 
 def kind_of(code: str, status: int) -> Kind:
-    """Find a code's kind; a refusal of provisioning is its own kind."""
-    if code in KINDS:
-        return KINDS[code]
-    refusal = REFUSALS.get(code)
-    title = refusal.meaning if refusal is not None else HTTPStatus(status).phrase
-    return Kind(HTTPStatus(status), title[:1].upper() + title[1:], "")
+    """Find a code's kind; of a refusal of provisioning the title is the status's own."""
+    return KINDS.get(code) or Kind(HTTPStatus(status), HTTPStatus(status).phrase, "")
 
 
 def usual_code(status: int) -> str:

@@ -107,7 +107,7 @@ def get_report(
     request: Request,
     parts: Shared,
     _operator: Operator,
-    installer: Annotated[str, Query(max_length=200, description="Who installed it")] = "",
+    installer: Annotated[str, Query(max_length=1_000, description="Who installed it")] = "",
 ) -> Response:
     """Make the report as the hub stands now, signed; HTML where `Accept` asks for text/html."""
     try:

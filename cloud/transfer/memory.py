@@ -99,7 +99,8 @@ def begin(database: Database, claim: Claim, request_digest: str, now_ms: int) ->
                 headers={"Retry-After": "3600"},
             )
         taken = {
-            "household_id": claim.scope.only,
+            # Of a caller with several homes one stands for all: the key is under the credential.
+            "household_id": min(claim.scope.household_ids),
             "principal": claim.principal,
             "key_digest": claim.key_digest,
             "request_digest": request_digest,

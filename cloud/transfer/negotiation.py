@@ -37,6 +37,13 @@ def holds(field: str, opaque: str) -> bool:
     return "*" in tags or bool({f'"{opaque}{suffix}"' for suffix in suffixes()} & set(tags))
 
 
+def without_codings(field: str) -> str:
+    """Write an `If-None-Match` field as it would be had no content coding been chosen."""
+    for suffix in suffixes()[1:]:
+        field = field.replace(f'{suffix}"', '"')
+    return field
+
+
 def suffixes() -> Sequence[str]:
     """List what a tag may end in: strong tags differ by content coding (RFC 9110 §8.8.3.3)."""
     return ("", *(f"-{coding}" for coding in CODINGS))

@@ -8,6 +8,7 @@ length could tell another site's script what is in it (BREACH).
 
 import gzip
 from hashlib import blake2b
+from http import HTTPStatus
 
 import brotli  # type: ignore[import-untyped]  # used here alone
 from starlette.concurrency import run_in_threadpool
@@ -15,7 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloud.errors import problem_response
-from cloud.transfer.negotiation import accepts, choose_coding, holds
+from cloud.transfer.negotiation import accepts, choose_coding, holds, without_codings
 
 COMPRESSED_BYTES_MIN = 1_024
 """Below it a content coding saves no packet."""
@@ -53,12 +54,23 @@ class Representation:
             return
         answer = _Answer(Headers(scope=scope), send, is_head=scope["method"] == "HEAD")
         try:
-            await self._app({**scope, "method": "GET"}, receive, answer.send)
+            await self._app(_inner(scope), receive, answer.send)
         except Exception:
             if not answer.is_done:
                 raise
         if answer.is_refused:
             await answer.refuse(scope, receive)
+
+
+def _inner(scope: Scope) -> Scope:
+    """What an endpoint sees: a GET, and tags as it gives them itself."""
+    headers = [
+        (name, without_codings(value.decode("latin-1")).encode("latin-1"))
+        if name == b"if-none-match"
+        else (name, value)
+        for name, value in scope["headers"]
+    ]
+    return {**scope, "method": "GET", "headers": headers}
 
 
 def _uncached(send: Send) -> Send:
@@ -102,7 +114,7 @@ class _Answer:
     async def refuse(self, scope: Scope, receive: Receive) -> None:
         """Answer 406 in place of what the client cannot take."""
         response = problem_response(
-            406,
+            HTTPStatus.NOT_ACCEPTABLE,
             f"this is {self._media_type}, which Accept = {self._asked.get('accept', '')!r} refuses",
             headers={"Cache-Control": "no-store"},
         )
@@ -112,13 +124,14 @@ class _Answer:
         self._start = message
         self._headers = MutableHeaders(raw=message["headers"])
         self._media_type = self._headers.get("content-type", "").split(";")[0].strip().lower()
-        is_well = message["status"] == 200  # noqa: PLR2004 (OK)
+        is_well = message["status"] == HTTPStatus.OK
+        is_same = message["status"] == HTTPStatus.NOT_MODIFIED
         if is_well and not accepts(self._asked.get("accept", ""), self._media_type):
             self.is_done = self.is_refused = True
             raise _EnoughError
         is_secret = "no-store" in self._headers.get("cache-control", "")
         is_document = self._media_type in TEXTS and "content-encoding" not in self._headers
-        self._headers.setdefault("Cache-Control", CACHING if is_well else "no-store")
+        self._headers.setdefault("Cache-Control", CACHING if is_well or is_same else "no-store")
         self._headers.add_vary_header(VARIES)
         if is_well and is_document and not is_secret:
             self._body = bytearray()
@@ -140,7 +153,7 @@ class _Answer:
         if holds(self._asked.get("if-none-match", ""), opaque):
             for name in ("content-length", "content-type"):
                 del self._headers[name]
-            await self._send({**self._start, "status": 304})
+            await self._send({**self._start, "status": HTTPStatus.NOT_MODIFIED})
             await self._send({"type": "http.response.body", "body": b""})
             return
         if coding:

@@ -177,7 +177,7 @@ def problem_codes() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and _called(node) in PROBLEM_MAKERS:
                 codes |= {
-                    one.value.value
+                    str(one.value.value)
                     for one in node.keywords
                     if one.arg == "code" and isinstance(one.value, ast.Constant)
                 }

@@ -10,8 +10,8 @@ from tests.support.api_stage import ApiStage
 
 @pytest.mark.slow
 def test_no_request_makes_an_error_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
-    """A few hundred, over every path."""
-    assert api.main(["--count", "500"]) == 0
+    """Three hundred, over every path."""
+    assert api.main(["--count", "300"]) == 0
 
     assert "0 faults" in capsys.readouterr().out
 

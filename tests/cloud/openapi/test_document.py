@@ -9,7 +9,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from cloud.openapi.document import TAGS, operations, read_fields
-from tests.docs.openapi import DOCUMENT, SURFACE, lost, surface_of
+from tests.docs.openapi import DOCUMENT, SURFACE, Surface, lost, surface_of
 from tests.support.api_stage import ApiStage
 
 
@@ -141,11 +141,11 @@ def test_nothing_released_is_gone(document: dict[str, Any]) -> None:
 
 def test_what_is_gone_is_told() -> None:
     """A field that is away, one of another type, and a parameter that is asked for anew."""
-    before = {
+    before: Surface = {
         "fields": {"A.x": "string", "A.y": "integer"},
         "parameters": {"GET /a": False, "GET /a?b": False},
     }
-    after = {
+    after: Surface = {
         "fields": {"A.x": "integer"},
         "parameters": {"GET /a": False, "GET /a?b": True, "GET /a?c": True},
     }

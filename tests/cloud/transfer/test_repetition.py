@@ -154,7 +154,9 @@ def test_answer_too_long_to_keep_frees_its_key(
 @pytest.mark.parametrize("key", ["", "with space", "x" * 129, "é"])
 def test_key_that_will_not_do_is_refused(stage: ApiStage, key: str) -> None:
     """It names the field."""
-    answer = stage.client.post(CLAIMS, json={}, headers={"Idempotency-Key": key.encode("latin-1")})
+    headers = {b"Idempotency-Key": key.encode("latin-1")}
+
+    answer = stage.client.post(CLAIMS, json={}, headers=headers)
 
     assert answer.status_code == 422
     assert "Idempotency-Key" in answer.json()["faults"][0]
