@@ -32,7 +32,7 @@ demo: $(VENV)/.demo-ready $(RADIO) ## one household, from simulated meter to API
 WORKERS ?= 3
 
 # Both mostly wait, for processes and for time to pass: side by side they take as long as one.
-test: check ## everything: check, all tests with coverage, fast tests on the wheel
+test: check ## everything: check, all tests with coverage, and the wheel by itself
 	@said=$$(mktemp); trap 'rm -f "$$said"' EXIT; \
 	$(MAKE) wheel-tests >"$$said" 2>&1 & wheel=$$!; \
 	$(MAKE) tests && wait $$wheel && cat "$$said" || { wait $$wheel; cat "$$said"; exit 1; }

@@ -69,6 +69,15 @@ class LinkState:
     hint: str = ""
 
 
+def _pace_of(config: Config) -> Pace:
+    return Pace(
+        config.uplink_frame_interval_s,
+        config.uplink_backlog_frames_per_s,
+        config.log_commit_window_s,
+        config.uplink_live,
+    )
+
+
 class Hub:
     """Everything one hub process holds; the methods here only pass things on."""
 
@@ -128,12 +137,7 @@ class Hub:
         self._meter_tells_time = False
         self.slot = ""
         """The update slot that this program was started from."""
-        self.own_pace = self.pace = Pace(
-            config.uplink_frame_interval_s,
-            config.uplink_backlog_frames_per_s,
-            config.log_commit_window_s,
-            config.uplink_live,
-        )
+        self.own_pace = self.pace = _pace_of(config)
 
     def join(self, uplink: Uplink, session: Session) -> None:
         """Have a cloud from now on: what is in the log goes there."""

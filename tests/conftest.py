@@ -1,6 +1,46 @@
-"""How hypothesis judges in every test: by what comes out, never by how long it took."""
+"""How tests are judged, timed and dealt out: the same for every one."""
 
-from hypothesis import settings
+import pytest
+from hypothesis import is_hypothesis_test, settings
 
+# By what comes out, never by how long it took.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Measure coverage by single examples alone, and let each worker begin with what takes long.
+
+    Properties and whole processes repeat what examples cover, and being traced takes them thrice
+    as long.
+    """
+    for item in items:
+        if is_slow(item) or is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker("no_cover")
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    items[:] = dealt(items, workers)
+
+
+def is_slow(item: pytest.Item) -> bool:
+    """Tell whether a test starts processes or a browser."""
+    return item.get_closest_marker("slow") is not None
+
+
+def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Order tests such that each worker's share of them, all in a row, begins with slow modules.
+
+    Tests of one module stay together: they share what they start.
+    """
+    slow_paths = dict.fromkeys(item.path for item in items if is_slow(item))
+    rest = [item for item in items if item.path not in slow_paths]
+    shares: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    for number, path in enumerate(slow_paths):
+        shares[number % workers] += [item for item in items if item.path == path]
+    size = len(items) // workers
+    for share in shares[:-1]:
+        room = max(0, size - len(share))
+        share.extend(rest[:room])
+        rest = rest[room:]
+    shares[-1] += rest
+    return [item for share in shares for item in share]

@@ -67,13 +67,6 @@ class Delivery:
         self.waiting.clear()
         return let_go
 
-    def may_go_on(self, last_seq: int, held: Range) -> bool:
-        """Tell whether rows heard since may be wanted with those up to here, and are not yet.
-
-        Its last span would be closed without them; they are learned of in seconds.
-        """
-        return last_seq + 1 == self.open_from_seq and last_seq < held[1]
-
     def stored_ranges(self) -> list[Range]:
         """List what is stored at the revision wanted of it, or at a higher one."""
         return union(
@@ -98,7 +91,16 @@ class Delivery:
                 [*_at_least([*self.stored, *flights], revision), *refused, *self.timeless],
             )
         ]
-        return [one for one in unsent if one not in self.waiting]
+        return [
+            one for one in unsent if one not in self.waiting and not self._goes_on(one[1], held)
+        ]
+
+    def _goes_on(self, last_seq: int, held: Range) -> bool:
+        """Tell whether rows heard since may be wanted with those up to here, and are not yet.
+
+        Its last span would be closed without them; they are learned of in seconds.
+        """
+        return last_seq + 1 == self.open_from_seq and last_seq < held[1]
 
     def unstored(self, held: Range) -> list[Range]:
         """List what of the rows held no receipt has named at the revision wanted of it."""

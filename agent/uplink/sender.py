@@ -147,8 +147,6 @@ class Sender:
         if is_due:
             delivery.waiting.clear()
         for first_seq, last_seq in delivery.unsent(held):
-            if delivery.may_go_on(last_seq, held):
-                continue
             next_seq: int | None = first_seq
             while next_seq is not None and next_seq <= last_seq:
                 if self._in_flight >= self._window_frames:

@@ -8,8 +8,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -189,28 +187,13 @@ ASKED_SECONDS = 16
 """Two readouts and more, five seconds apart, beside the start of everything."""
 
 
-OTHER_HOMES = [name for name in HOMES if name != "p1"]
-AT_A_TIME = 3
-"""A demo mostly waits: three side by side take little longer than one."""
-
-
-@pytest.fixture(scope="module")
-def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[dict[str, int]]]]:
-    """Run the demo of every other home, a few at a time; each has its summary, or its failure."""
-
-    def run(home: str) -> dict[str, int]:
-        seconds = ASKED_SECONDS if home.endswith("-asked") else 3
-        return _run_home(home, tmp_path_factory.mktemp(home), seconds=seconds)
-
-    with ThreadPoolExecutor(AT_A_TIME) as crew:
-        yield {home: crew.submit(run, home) for home in OTHER_HOMES}
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("home", OTHER_HOMES)
-def test_every_home_goes_the_whole_way(homes: dict[str, Future[dict[str, int]]], home: str) -> None:
+@pytest.mark.parametrize("home", [name for name in HOMES if name != "p1"])
+def test_every_home_goes_the_whole_way(tmp_path: Path, home: str) -> None:
     """The same household behind other protocols: nothing lost, doubled or altered."""
-    summary = homes[home].result()
+    seconds = ASKED_SECONDS if home.endswith("-asked") else 3
+
+    summary = _run_home(home, tmp_path, seconds=seconds)
 
     assert_whole(summary)
     assert summary["stored"] >= LEAST_STORED.get(home, 1_700)
