@@ -1,6 +1,7 @@
 """The limits that every request meets: size, pace and target."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from cloud import errors
 from cloud.transfer.guard import MAX_BODY_BYTES, MAX_TARGET_BYTES, Guard, bytes_max_of
+from tests.support.webserver import WebServer
 
 PATIENCE_S = 0.05
 
@@ -71,6 +73,19 @@ def test_body_that_drips_is_given_up() -> None:
     said = asyncio.run(send(app_behind(lambda app: Guard(app, PATIENCE_S)), drip))
 
     assert said[0]["status"] == 408
+
+
+def test_connection_of_a_slow_body_is_closed() -> None:
+    """A real server answers who dawdles, and lets go."""
+    with (
+        WebServer(app_behind(lambda app: Guard(app, PATIENCE_S))) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection,
+    ):
+        connection.sendall(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx")
+        said = b"".join(iter(lambda: connection.recv(4_096), b""))
+
+    assert said.startswith(b"HTTP/1.1 408 ")
+    assert b"connection: close" in said.lower()
 
 
 def test_body_without_a_length_is_counted() -> None:
