@@ -350,11 +350,10 @@ leases = Table(
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
-    Column("household_id", String(32), primary_key=True),
     Column("principal", String(64), primary_key=True),
     Column("key_digest", String(64), primary_key=True),
     Column("request_digest", String(64), nullable=False),
     Column("made_at_ms", BigInteger, nullable=False),
     Column("answer", LargeBinary),
-    Index("idempotency_keys_by_age", "household_id", "made_at_ms"),
+    Index("idempotency_keys_by_age", "made_at_ms"),
 )

@@ -1,8 +1,9 @@
 """Writes that are sent again: the answer to an `Idempotency-Key`, kept for a day.
 
-A key is the caller's own, under the credential that was shown. What is kept of the answer is
-enciphered by that credential and the key: a token or a claim's code that was told once stands
-nowhere in the clear, and who reads the database reads no answers.
+A key belongs to the credential that was shown with it, not to a household: an operator and a
+person with several homes write too. What is kept of the answer is enciphered by that credential
+and the key, of which only digests are kept: a token or a claim's code that was told once stands
+nowhere in the clear, and who reads the database, or has another's key, reads no answers.
 """
 
 import os
@@ -15,9 +16,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import ColumnElement, delete, func, select, update
 
-from cloud.db import Database, upsert, within
+from cloud.db import Database, upsert
 from cloud.errors import ProblemError
-from cloud.scope import Scope
 from cloud.tables import idempotency_keys
 from shared.units import MS_PER_DAY
 
@@ -28,7 +28,7 @@ IN_FLIGHT_MS = 120_000
 """A first request without an answer for that long died with its process: the key is free again."""
 
 KEYS_MAX = 10_000
-"""Keys of one household in a day; a write every nine seconds."""
+"""Keys of one credential in a day; a write every nine seconds."""
 
 MAX_ANSWER_BYTES = 256 << 10
 """A longer answer is not kept, and the request is then carried out again."""
@@ -48,33 +48,28 @@ class Answer(msgspec.Struct, frozen=True):
 class Claim(NamedTuple):
     """A key that a request holds while it is carried out."""
 
-    scope: Scope
     principal: str
     key_digest: str
     secret: bytes
 
 
-def claim_of(scope: Scope, credential: bytes, key: str) -> Claim:
+def claim_of(credential: bytes, key: str) -> Claim:
     """Make the claim of a key under the credential that was shown."""
     digest = sha256(key.encode()).digest()
     secret = blake2b(credential, key=digest, person=_PERSON, digest_size=32).digest()
-    return Claim(scope, sha256(credential).hexdigest(), digest.hex(), secret)
+    return Claim(sha256(credential).hexdigest(), digest.hex(), secret)
 
 
 def begin(database: Database, claim: Claim, request_digest: str, now_ms: int) -> Answer | None:
     """Take a key for a request, or give the answer that the same request had.
 
     Raises ProblemError 422 where the key belongs to another request, 409 while the first is being
-    answered, 429 where the household has too many keys.
+    answered, 429 where the credential has too many keys.
     """
     keys = idempotency_keys.c
     mine = _mine(claim)
-    with database.writing(claim.scope) as connection:
-        connection.execute(
-            delete(idempotency_keys).where(
-                within(idempotency_keys, claim.scope), keys.made_at_ms < now_ms - KEPT_MS
-            )
-        )
+    with database.writing() as connection:
+        connection.execute(delete(idempotency_keys).where(keys.made_at_ms < now_ms - KEPT_MS))
         row = connection.execute(select(idempotency_keys).where(*mine)).mappings().one_or_none()
         if row is not None and row["request_digest"] != request_digest:
             raise ProblemError(
@@ -91,7 +86,7 @@ def begin(database: Database, claim: Claim, request_digest: str, now_ms: int) ->
                 code="idempotency-key-in-flight",
                 headers={"Retry-After": "1"},
             )
-        kept = select(func.count()).where(within(idempotency_keys, claim.scope))
+        kept = select(func.count()).where(keys.principal == claim.principal)
         if connection.execute(kept).scalar_one() >= KEYS_MAX:
             raise ProblemError(
                 HTTPStatus.TOO_MANY_REQUESTS,
@@ -99,8 +94,6 @@ def begin(database: Database, claim: Claim, request_digest: str, now_ms: int) ->
                 headers={"Retry-After": "3600"},
             )
         taken = {
-            # Of a caller with several homes one stands for all: the key is under the credential.
-            "household_id": min(claim.scope.household_ids),
             "principal": claim.principal,
             "key_digest": claim.key_digest,
             "request_digest": request_digest,
@@ -111,7 +104,7 @@ def begin(database: Database, claim: Claim, request_digest: str, now_ms: int) ->
             connection,
             idempotency_keys,
             [taken],
-            keys=("household_id", "principal", "key_digest"),
+            keys=("principal", "key_digest"),
             replace=("request_digest", "made_at_ms", "answer"),
         )
     return None
@@ -121,20 +114,19 @@ def keep(database: Database, claim: Claim, answer: Answer) -> None:
     """Keep the answer of a request that was carried out."""
     nonce = os.urandom(NONCE_BYTES)
     sealed = nonce + AESGCM(claim.secret).encrypt(nonce, msgspec.msgpack.encode(answer), None)
-    with database.writing(claim.scope) as connection:
+    with database.writing() as connection:
         connection.execute(update(idempotency_keys).where(*_mine(claim)).values(answer=sealed))
 
 
 def release(database: Database, claim: Claim) -> None:
     """Free the key of a request that changed nothing: it may be sent again, also corrected."""
-    with database.writing(claim.scope) as connection:
+    with database.writing() as connection:
         connection.execute(delete(idempotency_keys).where(*_mine(claim)))
 
 
 def _mine(claim: Claim) -> tuple[ColumnElement[bool], ...]:
     keys = idempotency_keys.c
     return (
-        within(idempotency_keys, claim.scope),
         keys.principal == claim.principal,
         keys.key_digest == claim.key_digest,
     )

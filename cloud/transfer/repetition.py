@@ -1,7 +1,8 @@
 """Idempotency keys at the door: which requests have one, and their answers on the way out.
 
-An endpoint that a repetition would harm takes `once: Once` as its last parameter, after what says
-who the caller is; `Repetition` then keeps its answer before the client has it.
+An endpoint that a repetition would harm takes `_once: Once` as its last parameter, after what
+refuses strangers: parameters are resolved in their order. `Repetition` then keeps its answer before
+the client has it.
 """
 
 from hashlib import sha256
@@ -11,7 +12,6 @@ from fastapi import Depends, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cloud.auth import Caller
 from cloud.db import Database
 from cloud.parts import Shared
 from cloud.transfer import memory
@@ -36,9 +36,7 @@ class RepeatedError(Exception):
         self.answer = answer
 
 
-async def take_key(
-    request: Request, parts: Shared, scope: Caller, idempotency_key: Key = None
-) -> None:
+async def take_key(request: Request, parts: Shared, idempotency_key: Key = None) -> None:
     """Take the request's key, where it has one; raises RepeatedError with the answer of before.
 
     Raises ProblemError 409 and 422 as `cloud.transfer.memory.begin`.
@@ -46,7 +44,7 @@ async def take_key(
     if idempotency_key is None:
         return
     shown = request.headers.get("authorization") or request.headers.get("cookie", "")
-    claim = memory.claim_of(scope, shown.encode(), idempotency_key)
+    claim = memory.claim_of(shown.encode("latin-1"), idempotency_key)
     digest = sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode())
     digest.update(await request.body())
     answer = await run_in_threadpool(

@@ -13,14 +13,13 @@ def upgrade() -> None:
     """Add the table; what is there stays as it is."""
     op.create_table(
         "idempotency_keys",
-        sa.Column("household_id", sa.String(32), primary_key=True),
         sa.Column("principal", sa.String(64), primary_key=True),
         sa.Column("key_digest", sa.String(64), primary_key=True),
         sa.Column("request_digest", sa.String(64), nullable=False),
         sa.Column("made_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("answer", sa.LargeBinary()),
     )
-    op.create_index("idempotency_keys_by_age", "idempotency_keys", ["household_id", "made_at_ms"])
+    op.create_index("idempotency_keys_by_age", "idempotency_keys", ["made_at_ms"])
 
 
 def downgrade() -> None:

@@ -1,5 +1,6 @@
 """Idempotency keys: a write that is sent again is done once."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,6 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from cloud.scope import Scope
 from cloud.tables import idempotency_keys
 from cloud.transfer import memory
 from shared.units import MS_PER_DAY
@@ -104,15 +104,25 @@ def test_secret_told_once_is_nowhere_in_the_clear(stage: ApiStage) -> None:
     assert KEY["Idempotency-Key"] not in said
 
 
-def test_credentials_have_keys_of_their_own(stage: ApiStage) -> None:
-    """Nobody is shown another's answer, whatever key they guess."""
+def test_stranger_takes_no_key_and_sees_no_answer(stage: ApiStage) -> None:
+    """On any path that takes keys: who may not call is refused before keys are looked at."""
     stage.client.post(CLAIMS, json={}, headers=KEY)
+    paths = [
+        path.format_map(defaultdict(lambda: "1"))
+        for path, methods in stage.app.openapi()["paths"].items()
+        for one in methods.get("post", {}).get("parameters", ())
+        if one["name"] == "Idempotency-Key"
+    ]
 
-    stranger = stage.client.post(
-        CLAIMS, json={}, headers={**KEY, "Authorization": "Bearer another-token-of-nobody"}
-    )
+    answers = [
+        stage.client.post(path, json={}, headers={**KEY, "Authorization": "Bearer nobodys"})
+        for path in paths
+    ]
 
-    assert stranger.status_code == 401
+    assert CLAIMS in paths
+    assert {one.status_code for one in answers} == {401}
+    with stage.database.reading() as connection:
+        assert len(connection.execute(select(idempotency_keys)).all()) == 1
 
 
 def test_damaged_answer_is_told(stage: ApiStage) -> None:
@@ -128,7 +138,7 @@ def test_damaged_answer_is_told(stage: ApiStage) -> None:
 
 
 def test_keys_are_bounded(stage: ApiStage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One household cannot fill the store with them."""
+    """One credential cannot fill the store with them."""
     monkeypatch.setattr(memory, "KEYS_MAX", 1)
     stage.client.post(CLAIMS, json={}, headers=KEY)
 
@@ -164,9 +174,7 @@ def test_key_that_will_not_do_is_refused(stage: ApiStage, key: str) -> None:
 
 def test_same_key_of_two_credentials_is_two_secrets() -> None:
     """So that the store's rows tell neither apart nor open."""
-    scope = Scope.of("home")
-
-    one, other = (memory.claim_of(scope, shown, "k") for shown in (b"a", b"b"))
+    one, other = (memory.claim_of(shown, "k") for shown in (b"a", b"b"))
 
     assert one.principal != other.principal
     assert one.secret != other.secret
