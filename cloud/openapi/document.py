@@ -19,11 +19,20 @@ from cloud.transfer.deprecation import mark
 TAGS = (
     ("meters", "Meters, what they displayed and what was used."),
     ("tariffs", "What it cost, what it will cost, and what it would cost elsewhere."),
+    ("usage", "What was used, in the household's own calendar."),
+    ("exports", "Usage as files."),
+    ("imports", "History from elsewhere."),
+    ("quality", "What is missing or estimated, and what was corrected."),
+    ("live", "What is used at this moment."),
+    ("changes", "What has changed since an app last looked."),
+    ("account", "Signing in, and who you are."),
+    ("households", "Your homes, their members and keys."),
     ("gateways", "The household's hubs, what is missing of their logs, and consent."),
     ("fleet", "Every hub of every household; for the operator."),
     ("hubs", "What hubs say over HTTPS; each request is signed by its hub."),
     ("health", "Whether the service works."),
 )
+"""In the order of the documentation page."""
 
 _METHODS = ("get", "put", "post", "delete", "patch")
 _NESTED_MAX = 8
@@ -50,8 +59,8 @@ def build(app: FastAPI) -> dict[str, Any]:
         version=app.version,
         description=app.description,
         routes=app.routes,
-        tags=_tags(app),
     )
+    document["tags"] = _tags(document)
     schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
     for name, schema in components().items():
         schemas.setdefault(name, schema)
@@ -84,11 +93,9 @@ def _flat(table: dict[str, Any]) -> dict[str, Row]:
     return {name: (str(row[0]), row[1]) for name, row in table.items()}
 
 
-def _tags(app: FastAPI) -> list[dict[str, str]]:
-    described = dict(TAGS)
-    used = {str(tag) for route in app.routes for tag in getattr(route, "tags", ())}
-    names = [*(name for name, _ in TAGS), *sorted(used - described.keys())]
-    return [{"name": name, "description": described.get(name, "")} for name in names]
+def _tags(document: dict[str, Any]) -> list[dict[str, str]]:
+    used = {tag for operation in operations(document) for tag in operation["tags"]}
+    return [{"name": name, "description": said} for name, said in TAGS if name in used]
 
 
 def _fill(schema: dict[str, Any], row: Row | None) -> None:
