@@ -11,7 +11,6 @@ from cloud.openapi.document import TAGS, operations, read_fields
 from tests.docs.openapi import DOCUMENT, SURFACE, Surface, lost, surface_of
 from tests.support.api_stage import ApiStage
 
-
 SAFE_TO_REPEAT = ("/v1/frames", "/v1/hub/", "/v1/claims/redeem", "/v1/fleet/renew")
 """What hubs post, which their protocol lets them send again."""
 
