@@ -14,9 +14,10 @@ from typing import NamedTuple
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
-from cloud.db import Database, upsert
+from cloud.db import Database
 from cloud.errors import ProblemError
 from cloud.tables import idempotency_keys
 from shared.units import MS_PER_DAY
@@ -67,47 +68,64 @@ def begin(database: Database, claim: Claim, request_digest: str, now_ms: int) ->
     answered, 429 where the credential has too many keys.
     """
     keys = idempotency_keys.c
-    mine = _mine(claim)
     with database.writing() as connection:
         connection.execute(delete(idempotency_keys).where(keys.made_at_ms < now_ms - KEPT_MS))
-        row = connection.execute(select(idempotency_keys).where(*mine)).mappings().one_or_none()
-        if row is not None and row["request_digest"] != request_digest:
-            raise ProblemError(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                "this Idempotency-Key came with another request before",
-                code="idempotency-key-reused",
-            )
-        if row is not None and row["answer"] is not None:
-            return _open(claim, row["answer"])
-        if row is not None and row["made_at_ms"] > now_ms - IN_FLIGHT_MS:
-            raise ProblemError(
-                HTTPStatus.CONFLICT,
-                "the first request with this Idempotency-Key is not answered yet",
-                code="idempotency-key-in-flight",
-                headers={"Retry-After": "1"},
-            )
-        kept = select(func.count()).where(keys.principal == claim.principal)
-        if connection.execute(kept).scalar_one() >= KEYS_MAX:
-            raise ProblemError(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                f"{KEYS_MAX} Idempotency-Keys within a day",
-                headers={"Retry-After": "3600"},
-            )
-        taken = {
-            "principal": claim.principal,
-            "key_digest": claim.key_digest,
-            "request_digest": request_digest,
-            "made_at_ms": now_ms,
-            "answer": None,
-        }
-        upsert(
-            connection,
-            idempotency_keys,
-            [taken],
-            keys=("principal", "key_digest"),
-            replace=("request_digest", "made_at_ms", "answer"),
+        answer = _earlier(connection, claim, request_digest, now_ms)
+        if answer is None:
+            _take(connection, claim, request_digest, now_ms)
+    return answer
+
+
+def _earlier(
+    connection: Connection, claim: Claim, request_digest: str, now_ms: int
+) -> Answer | None:
+    """Give the answer of before; frees the key of a request that died."""
+    mine = _mine(claim)
+    row = connection.execute(select(idempotency_keys).where(*mine)).mappings().one_or_none()
+    if row is None:
+        return None
+    if row["request_digest"] != request_digest:
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "this Idempotency-Key came with another request before",
+            code="idempotency-key-reused",
         )
+    if row["answer"] is not None:
+        return _open(claim, row["answer"])
+    if row["made_at_ms"] > now_ms - IN_FLIGHT_MS:
+        raise _in_flight()
+    connection.execute(delete(idempotency_keys).where(*mine, idempotency_keys.c.answer.is_(None)))
     return None
+
+
+def _take(connection: Connection, claim: Claim, request_digest: str, now_ms: int) -> None:
+    """Write the key down; of two that come at once the database lets one in."""
+    kept = select(func.count()).where(idempotency_keys.c.principal == claim.principal)
+    if connection.execute(kept).scalar_one() >= KEYS_MAX:
+        raise ProblemError(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            f"{KEYS_MAX} Idempotency-Keys within a day",
+            headers={"Retry-After": "3600"},
+        )
+    row = {
+        "principal": claim.principal,
+        "key_digest": claim.key_digest,
+        "request_digest": request_digest,
+        "made_at_ms": now_ms,
+    }
+    try:
+        connection.execute(insert(idempotency_keys).values(row))
+    except IntegrityError as error:
+        raise _in_flight() from error
+
+
+def _in_flight() -> ProblemError:
+    return ProblemError(
+        HTTPStatus.CONFLICT,
+        "the first request with this Idempotency-Key is not answered yet",
+        code="idempotency-key-in-flight",
+        headers={"Retry-After": "1"},
+    )
 
 
 def keep(database: Database, claim: Claim, answer: Answer) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from cloud.errors import ProblemError
 from cloud.tables import idempotency_keys
 from cloud.transfer import memory
 from shared.units import MS_PER_DAY
@@ -79,6 +80,20 @@ def test_request_that_is_still_answered_is_not_begun_again(stage: ApiStage) -> N
     assert (soon.status_code, soon.json()["code"]) == (409, "idempotency-key-in-flight")
     assert soon.headers["retry-after"] == "1"
     assert late.status_code == 201
+
+
+def test_of_two_at_once_one_is_carried_out(
+    stage: ApiStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both found the key free; the second to write it down is told to wait."""
+    claim = memory.claim_of(b"c", "k")
+    memory.begin(stage.database, claim, "d", stage.clock.utc_ms())
+    monkeypatch.setattr(memory, "_earlier", lambda *_: None)
+
+    with pytest.raises(ProblemError) as refused:
+        memory.begin(stage.database, claim, "d", stage.clock.utc_ms())
+
+    assert (refused.value.status, refused.value.code) == (409, "idempotency-key-in-flight")
 
 
 def test_answer_is_kept_for_a_day(stage: ApiStage) -> None:
