@@ -56,6 +56,7 @@ soak: $(VENV)/.dev-ready prove ## the long runs of what CI runs shortly: mutatio
 	$(BIN)/python -m tests.soak.provisioning --count 1000 --sample 20
 	$(BIN)/python -m tests.soak.bills --count 1000
 	$(BIN)/python -m tests.soak.record kills 200
+	$(BIN)/python -m tests.soak.api --count 20000
 	$(BIN)/python -m tests.faults.soak --cuts 10000 --kills 1000 --renewals 5000 --modules 60 --keep
 
 # Seeds go on where the record ends, so that each run tries what none has tried.
@@ -113,10 +114,19 @@ $(VENV)/.zigbee-ready: $(VENV)/.project requirements/zigbee.lock
 	@$(PIP) install --require-hashes -r requirements/zigbee.lock
 	@touch $@
 
-$(VENV)/.dev-ready: $(VENV)/.project requirements/dev.lock packaging/setup.sh
+$(VENV)/.dev-ready: $(VENV)/.project $(VENV)/.typescript-ready requirements/dev.lock packaging/setup.sh
 	@packaging/setup.sh mosquitto postgresql chromium softhsm libatomic
 	@echo "installing the locked dependencies of the tests"
 	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@touch $@
+
+# Types for TypeScript are made by tools of their own, apart from every Python package.
+TYPESCRIPT := tests/clients/typescript
+$(VENV)/.typescript-ready: $(BIN)/python $(TYPESCRIPT)/package.json $(TYPESCRIPT)/package-lock.json
+	@packaging/setup.sh node
+	@mkdir -p $(VENV)/typescript
+	@cp $(TYPESCRIPT)/package.json $(TYPESCRIPT)/package-lock.json $(TYPESCRIPT)/.npmrc $(VENV)/typescript/
+	@cd $(VENV)/typescript && npm ci --silent
 	@touch $@
 
 $(VENV)/.bench-ready: $(VENV)/.dev-ready requirements/bench.lock

@@ -1,24 +1,67 @@
 """What endpoints share of their questions and answers: periods in, JSON out."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-from fastapi import Query, Response
+from fastapi import Path, Query, Response
+from pydantic import AfterValidator
 
 from cloud.errors import NotFoundError
 from cloud.parts import Parts
 from cloud.times import parse_instant
 from shared.errors import BadInputError
+from shared.readings import MAX_METER_ID_CHARS
 
 JSON = "application/json"
+
+
+def check_name(name: str) -> str:
+    """Return a name that can be shown; raises ValueError for control characters and the like."""
+    if not name.isprintable():
+        raise ValueError("give text that can be printed")
+    return name
+
+
+def check_document(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document that JSON can say; raises ValueError for half a surrogate pair."""
+    try:
+        msgspec.json.encode(document)
+    except UnicodeEncodeError as error:
+        raise ValueError("give text that UTF-8 can say") from error
+    return document
+
+
+Name = Annotated[str, AfterValidator(check_name)]
+Document = Annotated[dict[str, Any], AfterValidator(check_document)]
+
+MAX_INT = 2**63 - 1
+"""What a column of whole numbers holds."""
+
+MAX_THING_CHARS = 128
+"""Of a hub's name in a path; what a hub may be called is checked where one is made."""
+
+MAX_TIME_CHARS = 64
+"""An instant with nanoseconds and an offset has 35."""
 
 From = Annotated[
     str,
     Query(
-        alias="from", description="RFC 3339 with offset, or a local date", examples=["2026-03-01"]
+        alias="from",
+        max_length=MAX_TIME_CHARS,
+        description="RFC 3339 with offset, or a local date",
+        examples=["2026-03-01"],
     ),
 ]
-To = Annotated[str, Query(description="As `from`; not included", examples=["2026-03-02T00:00:00Z"])]
+Meter = Annotated[str, Path(min_length=1, max_length=MAX_METER_ID_CHARS)]
+Thing = Annotated[str, Path(min_length=1, max_length=MAX_THING_CHARS)]
+To = Annotated[
+    str,
+    Query(
+        max_length=MAX_TIME_CHARS,
+        description="As `from`; not included",
+        examples=["2026-03-02T00:00:00Z"],
+    ),
+]
 
 
 def reply(document: object) -> Response:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from cloud import errors, health
@@ -46,12 +46,16 @@ from cloud.ingest.service import IngestService
 from cloud.live.demands import Demands
 from cloud.live.feed import LiveFeed
 from cloud.mqtt import BrokerLink, Subscription
+from cloud.openapi.document import describe
+from cloud.openapi.operations import operation_id
 from cloud.parts import Parts
 from cloud.readings import conversion_endpoints, quality_endpoints, usage_endpoints
 from cloud.readings import endpoints as meters
 from cloud.streams import endpoints as streams
 from cloud.tariffs import catalogue_endpoints as catalogue
 from cloud.tariffs import endpoints as tariffs
+from cloud.transfer import stack
+from cloud.transfer.media import check_media_type
 from cloud.web import endpoints as web
 from shared import topics
 from shared.calendar import check_zone
@@ -84,6 +88,8 @@ def create_app(config: Config, clock: Clock | None = None, hasher: Hasher | None
         version=_version(),
         description=DESCRIPTION,
         redoc_url=None,
+        dependencies=[Depends(check_media_type)],
+        generate_unique_id_function=operation_id,
         lifespan=lambda app: _serving(app, link, [demands.run, watch.run]),
     )
     app.state.parts = Parts(
@@ -105,6 +111,7 @@ def create_app(config: Config, clock: Clock | None = None, hasher: Hasher | None
     app.state.change_watch = watch
     app.state.hub_door = _hub_door(config, database, clock, desk)
     errors.install(app)
+    stack.install(app, database, config.origins)
     readings = (health, gateways, consent, meters, streams, changes, gaps, dead_letters)
     usage = (usage_endpoints, quality_endpoints, conversion_endpoints, exports, imports)
     money = (costs, preview, comparison, prepayment, tariffs, catalogue)
@@ -112,6 +119,7 @@ def create_app(config: Config, clock: Clock | None = None, hasher: Hasher | None
     fleets = (hubs, claims, installer, fleet, jobs)
     for feature in (*readings, *usage, *money, *people, *fleets, web):
         app.include_router(feature.router)
+    describe(app)
     return app
 
 

@@ -5,6 +5,7 @@ makes no folder: it only says what the owner asked for.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -18,6 +19,10 @@ ENVIRONMENT_PREFIX = "HEARTHLINK_CLOUD_"
 
 MIN_TOKEN_CHARS = 16
 """A token shorter than this can be guessed over the network."""
+
+_ORIGIN = re.compile(
+    r"https://[a-z0-9.-]+(:[0-9]{1,5})?|http://(localhost|127\.0\.0\.1)(:[0-9]{1,5})?"
+)
 
 MAX_RECEIPT_INTERVAL_S = 86_400
 MAX_WINDOW_FRAMES = 1_024
@@ -45,6 +50,7 @@ class Config:
     oidc_client_ids: str
     oidc_audience: str
     oidc_jwks_url: str
+    cors_origins: str
     hub_ca: str
     report_cert: str
     report_key: str
@@ -71,6 +77,11 @@ class Config:
     lake_url: str
     lake_endpoint: str
     lake_interval_h: int
+
+    @property
+    def origins(self) -> list[str]:
+        """The origins of `cors_origins`."""
+        return self.cors_origins.split()
 
     @property
     def url(self) -> str:
@@ -164,6 +175,14 @@ def _lake(value: Value) -> str | None:
     return "give a folder, or s3://bucket/prefix" if "://" in text else None
 
 
+def _origins(value: Value) -> str | None:
+    """Whole origins only: a pattern or `*` would let in whoever finds a name that fits."""
+    for origin in str(value).split():
+        if not _ORIGIN.fullmatch(origin):
+            return f"{origin!r} is no origin: give https://app.example.org, apart by spaces"
+    return None
+
+
 def _group(value: Value) -> str | None:
     text = str(value)
     fits = bool(text) and not set(text) & set("/+#")
@@ -234,6 +253,12 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "Where its keys are; empty: as its /.well-known/openid-configuration says.",
         _url,
+    ),
+    Setting(
+        "cors_origins",
+        "",
+        "Origins of web apps that may call the API from a browser, apart by spaces; empty: none.",
+        _origins,
     ),
     Setting(
         "hub_ca",

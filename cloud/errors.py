@@ -1,46 +1,64 @@
 """How the API says that something is wrong: problem+json (RFC 9457) for every error.
 
-422 is kept for payloads that are malformed; a well-formed question that cannot be answered is 400,
-404 or 503.
+The kinds with their codes are those of cloud/problems.py. 422 is kept for payloads that are
+malformed; a well-formed question that cannot be answered is 400, 404 or 503.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
+from cloud.problems import PROBLEM_MEDIA_TYPE, URN, kind_of, usual_code
 from shared.errors import BadInputError, ConfigError, HearthlinkError
 
-PROBLEM_MEDIA_TYPE = "application/problem+json"
+MAX_FAULTS = 100
+"""What one answer lists; whoever has more mends these first."""
+
+MAX_FAULT_CHARS = 500
+"""A fault quotes what it refuses, which may be as long as a body."""
 
 
 class Problem(BaseModel):
     """What an error response holds; `hint` says what to do, `faults` lists what is malformed.
 
-    `code` never changes, for programs; "" where the status says it all.
+    `code`, and with it `type`, never changes, for programs (docs/reference/problems.md).
     """
 
-    type: str = "about:blank"
+    type: str
     title: str
     status: int
     detail: str
     hint: str = ""
-    code: str = ""
+    code: str
     faults: list[str] = []
 
 
 class ProblemError(HearthlinkError):
-    """An error with the HTTP status it is answered with, and a code for programs."""
+    """An error with the HTTP status it is answered with, and a code for programs.
 
-    def __init__(self, status: int, message: str, *, hint: str = "", code: str = "") -> None:
+    A code must be among `cloud.problems.KINDS`; "" is the usual one of the status.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        hint: str = "",
+        code: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
         self.code = code
+        self.headers = headers
 
 
 class NotFoundError(ProblemError):
@@ -50,6 +68,16 @@ class NotFoundError(ProblemError):
         super().__init__(HTTPStatus.NOT_FOUND, message, hint=hint)
 
 
+class ProblemResponse(Response):
+    """A problem document; text that UTF-8 cannot say is written as escapes."""
+
+    media_type = PROBLEM_MEDIA_TYPE
+
+    def render(self, content: Any) -> bytes:
+        """Write the document as JSON."""
+        return json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
 def problem_response(
     status: int,
     detail: str,
@@ -57,61 +85,96 @@ def problem_response(
     hint: str = "",
     code: str = "",
     faults: Sequence[str] = (),
-    headers: dict[str, str] | None = None,
-) -> JSONResponse:
-    """Build a problem+json response."""
-    problem = Problem(
-        title=HTTPStatus(status).phrase,
-        status=status,
-        detail=detail,
-        hint=hint,
-        code=code,
-        faults=list(faults),
-    )
-    return JSONResponse(
-        problem.model_dump(), status_code=status, media_type=PROBLEM_MEDIA_TYPE, headers=headers
-    )
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Build a problem+json response; without a code or a hint it has the usual ones."""
+    code = code or usual_code(status)
+    kind = kind_of(code, status)
+    problem = {
+        "type": URN + code,
+        "title": kind.title,
+        "status": int(status),
+        "detail": detail,
+        "hint": hint or kind.fix,
+        "code": code,
+        "faults": [one[:MAX_FAULT_CHARS] for one in faults[:MAX_FAULTS]],
+    }
+    return ProblemResponse(problem, status_code=status, headers=dict(headers or {}))
 
 
 def install(app: FastAPI) -> None:
     """Let every error of the application answer as a problem."""
+    answers: dict[Any, Any] = {
+        ProblemError: _problem,
+        BadInputError: _bad_input,
+        ConfigError: _malformed,
+        RequestValidationError: _invalid,
+        HTTPException: _http,
+        DataError: _unfit,
+        RecursionError: _too_deep,
+        Exception: _unforeseen,
+    }
+    for kind, answer in answers.items():
+        app.add_exception_handler(kind, answer)
 
-    @app.exception_handler(ProblemError)
-    def _problem(_request: Request, error: ProblemError) -> JSONResponse:
-        return problem_response(error.status, error.message, hint=error.hint, code=error.code)
 
-    @app.exception_handler(BadInputError)
-    def _bad_input(_request: Request, error: BadInputError) -> JSONResponse:
-        return problem_response(HTTPStatus.BAD_REQUEST, error.message, hint=error.hint)
+async def _problem(_request: Request, error: ProblemError) -> Response:
+    return problem_response(
+        error.status, error.message, hint=error.hint, code=error.code, headers=error.headers
+    )
 
-    @app.exception_handler(ConfigError)
-    def _malformed(_request: Request, error: ConfigError) -> JSONResponse:
-        return problem_response(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "the document breaks rules of its format",
-            hint="correct these and send it again",
-            faults=error.faults,
-        )
 
-    @app.exception_handler(RequestValidationError)
-    def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        faults = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
-        return problem_response(
-            HTTPStatus.UNPROCESSABLE_ENTITY, "the request is malformed", faults=faults
-        )
+async def _bad_input(_request: Request, error: BadInputError) -> Response:
+    return problem_response(HTTPStatus.BAD_REQUEST, error.message, hint=error.hint)
 
-    @app.exception_handler(HTTPException)
-    def _http(_request: Request, error: HTTPException) -> JSONResponse:
-        headers: Any = error.headers
-        return problem_response(error.status_code, str(error.detail), headers=headers)
 
-    @app.exception_handler(Exception)
-    def _unforeseen(_request: Request, _error: Exception) -> JSONResponse:
-        return problem_response(
-            HTTPStatus.INTERNAL_SERVER_ERROR,
-            "the request failed here",
-            hint="see the service's log",
-        )
+async def _malformed(_request: Request, error: ConfigError) -> Response:
+    return problem_response(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "the document breaks rules of its format",
+        hint="correct these and send it again",
+        code="invalid-document",
+        faults=error.faults,
+    )
+
+
+async def _invalid(_request: Request, error: RequestValidationError) -> Response:
+    faults = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+    return problem_response(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "the request is malformed", faults=faults
+    )
+
+
+async def _http(request: Request, error: HTTPException) -> Response:
+    detail, code = str(error.detail), ""
+    if detail == HTTPStatus(error.status_code).phrase:
+        # The framework's own: no route, or another method.
+        detail = f"{request.method} {request.url.path}: {detail.lower()}"
+        code = "no-such-path" if error.status_code == HTTPStatus.NOT_FOUND else ""
+    return problem_response(error.status_code, detail, code=code, headers=error.headers)
+
+
+async def _unfit(_request: Request, _error: Exception) -> Response:
+    """A value that no column takes: a NUL in text, a number past 64 bit."""
+    return problem_response(
+        HTTPStatus.BAD_REQUEST,
+        "a value cannot be stored",
+        hint="send text without NUL, and numbers of at most 63 bit",
+    )
+
+
+async def _too_deep(_request: Request, _error: Exception) -> Response:
+    return problem_response(
+        HTTPStatus.BAD_REQUEST, "the document is nested too deeply", hint="send a flatter document"
+    )
+
+
+async def _unforeseen(_request: Request, _error: Exception) -> Response:
+    return problem_response(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "the request failed here",
+        hint="see the service's log",
+    )
 
 
 RESPONSES: dict[int | str, dict[str, Any]] = {

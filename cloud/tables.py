@@ -435,6 +435,7 @@ changes = Table(
     Index("changes_by_age", "changed_at_ms"),
 )
 """What has changed of a household, each thing once with its newest revision."""
+
 lake_exports = Table(
     "lake_exports",
     metadata,
@@ -449,3 +450,14 @@ lake_exports = Table(
     Column("opened_at_ms", BigInteger, nullable=False),
 )
 """How far each lake has got (cloud/lake/repository.py); no household's."""
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("principal", String(64), primary_key=True),
+    Column("key_digest", String(64), primary_key=True),
+    Column("request_digest", String(64), nullable=False),
+    Column("made_at_ms", BigInteger, nullable=False),
+    Column("answer", LargeBinary),
+    Index("idempotency_keys_by_age", "made_at_ms"),
+)

@@ -59,6 +59,8 @@ for program in "$@"; do
     postgresql) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
         command -v initdb >/dev/null || missing+=(postgresql) ;;
     chromium) command -v chromium >/dev/null || missing+=(chromium) ;;
+    # The tools that make and check types for TypeScript.
+    node) command -v npm >/dev/null || missing+=(nodejs npm) ;;
     # The driver that steers the browser in tests is linked against it.
     libatomic) ldconfig -p | grep -q 'libatomic\.so\.1 ' || missing+=(libatomic1) ;;
     *) fail "unknown program $program" ;;

@@ -11,10 +11,11 @@ from cloud.accounts.signin import Proof, SignIn
 from cloud.accounts.users import read_email
 from cloud.answers import reply
 from cloud.auth import ANYONE, PROOF_HOLDS_MS, Person
-from cloud.errors import PROBLEM_MEDIA_TYPE, RESPONSES, NotFoundError, Problem, ProblemError
+from cloud.errors import RESPONSES, NotFoundError, Problem, ProblemError
 from cloud.gate import Gate, address_of, gate_of
 from cloud.origins import is_foreign
 from cloud.parts import Shared
+from cloud.problems import PROBLEM_MEDIA_TYPE
 from cloud.roles import Kind, Principal
 from cloud.times import format_utc
 from shared.units import MS_PER_DAY, MS_PER_SECOND

@@ -16,8 +16,9 @@ from cloud.changes.kinds import OF_HUBS, date_of
 from cloud.changes.repository import Changed, list_changes, read_counter
 from cloud.changes.schemas import ChangePage
 from cloud.changes.waiting import ChangeWatch
-from cloud.errors import PROBLEM_MEDIA_TYPE, RESPONSES, Problem
+from cloud.errors import RESPONSES, Problem
 from cloud.parts import Parts, Shared
+from cloud.problems import PROBLEM_MEDIA_TYPE
 from cloud.scope import Scope
 from cloud.tables import store
 from cloud.times import format_utc

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from sqlalchemy import Connection
 
-from cloud.answers import period, reply
+from cloud.answers import Meter, period, reply
 from cloud.auth import Caller
 from cloud.costs.endpoints import on_half_hours
 from cloud.costs.schemas import ComparisonReport
@@ -42,7 +42,7 @@ router = APIRouter(prefix="/v1/meters", tags=["tariffs"], responses=RESPONSES)
     "/{meter}/comparison", response_model=ComparisonReport, summary="What other tariffs would cost"
 )
 def compare(
-    meter: str,
+    meter: Meter,
     parts: Shared,
     scope: Caller,
     *,

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from fastapi import APIRouter, Response
 
-from cloud.answers import From, To, period, reply
+from cloud.answers import From, Meter, To, period, reply
 from cloud.auth import Caller
 from cloud.costs.schemas import CostReport, CostSeries
 from cloud.costs.supply import Supply, bill, read_supply
@@ -31,7 +31,7 @@ router = APIRouter(prefix="/v1/meters", tags=["tariffs"], responses=RESPONSES)
 
 
 @router.get("/{meter}/cost", response_model=CostReport, summary="What a period cost")
-def cost(meter: str, parts: Shared, scope: Caller, start: From, to: To) -> Response:
+def cost(meter: Meter, parts: Shared, scope: Caller, start: From, to: To) -> Response:
     """Price the half hours of `[from, to)`, which must be on half hours of UTC, line by line.
 
     The standing charge is taken for each local day that begins in the period. What is exported is
@@ -58,7 +58,7 @@ def cost(meter: str, parts: Shared, scope: Caller, start: From, to: To) -> Respo
 
 @router.get("/{meter}/costs", response_model=CostSeries, summary="What was spent, by interval")
 def costs(
-    meter: str,
+    meter: Meter,
     parts: Shared,
     scope: Caller,
     start: From,

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field
 
-from cloud.answers import reply
+from cloud.answers import MAX_TIME_CHARS, Meter, reply
 from cloud.auth import Caller
 from cloud.changes.kinds import Change, ChangeKind
 from cloud.changes.repository import note_changes
@@ -20,7 +20,6 @@ from cloud.tariffs.agreements import TopUp, list_top_ups, put_top_up, read_agree
 from cloud.times import format_utc, parse_instant
 from shared.calendar import day_start_ms, local_date
 from shared.errors import BadInputError
-from shared.readings import MAX_METER_ID_CHARS
 from shared.tariffs.agreements import Agreement
 from shared.tariffs.model import Flow
 from shared.tariffs.offers import CODE_PATTERN
@@ -35,16 +34,31 @@ router = APIRouter(prefix="/v1/meters", tags=["tariffs"], responses=RESPONSES)
 class TopUpBody(BaseModel):
     """Money that was paid in."""
 
-    at: Annotated[str, Field(description="RFC 3339 with offset", examples=["2026-03-01T09:30:00Z"])]
+    at: Annotated[
+        str,
+        Field(
+            max_length=MAX_TIME_CHARS,
+            description="RFC 3339 with offset",
+            examples=["2026-03-01T09:30:00Z"],
+        ),
+    ]
     amount_millionths: Annotated[
         int,
         Field(gt=0, le=MAX_TERM_MILLIONTHS, description="Millionths of the currency, above 0"),
     ]
 
 
-@router.put("/{meter}/top-ups/{top_up_id}", summary="Record a top-up")
+class TopUpEntry(BaseModel):
+    """A top-up as it is kept."""
+
+    top_up_id: str
+    at: str
+    amount_millionths: int
+
+
+@router.put("/{meter}/top-ups/{top_up_id}", response_model=TopUpEntry, summary="Record a top-up")
 def put(
-    meter: Annotated[str, Path(max_length=MAX_METER_ID_CHARS)],
+    meter: Meter,
     top_up_id: Annotated[str, Path(max_length=MAX_TOP_UP_ID_CHARS, pattern=f"^{CODE_PATTERN}$")],
     body: TopUpBody,
     parts: Shared,
@@ -69,7 +83,7 @@ def put(
 @router.get(
     "/{meter}/prepayment", response_model=PrepaymentReport, summary="A prepayment account by day"
 )
-def account(meter: str, parts: Shared, scope: Caller) -> Response:
+def account(meter: Meter, parts: Shared, scope: Caller) -> Response:
     """Run the account of the agreement that holds today, from its opening balance until today."""
     zone = parts.zone
     today = local_date(parts.clock.utc_ms(), zone)

@@ -6,7 +6,7 @@ from functools import partial
 
 from fastapi import APIRouter, Response
 
-from cloud.answers import From, To, period, reply
+from cloud.answers import From, Meter, To, period, reply
 from cloud.auth import Caller
 from cloud.costs.endpoints import MAX_COST_DAYS, on_half_hours
 from cloud.costs.schemas import Preview
@@ -42,7 +42,7 @@ router = APIRouter(prefix="/v1/meters", tags=["tariffs"], responses=RESPONSES)
 
 
 @router.get("/{meter}/preview", response_model=Preview, summary="What the bill will be")
-def preview(meter: str, parts: Shared, scope: Caller, start: From, to: To) -> Response:
+def preview(meter: Meter, parts: Shared, scope: Caller, start: From, to: To) -> Response:
     """Say what `[from, to)` will cost by its end, which is to come, and how sure that is."""
     start_ms, end_ms = on_half_hours(*period(parts, start, to))
     now_ms = parts.clock.utc_ms()

@@ -7,7 +7,7 @@ Commits nothing. Of a code only its digest is kept, and the key both sides deriv
 import secrets
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, tuple_, update
 
 from cloud.db import within
 from cloud.households.revocations import find_revocation
@@ -176,10 +176,15 @@ def end_claims(connection: Connection, thing: str, now_ms: int) -> None:
     )
 
 
-def list_claims(connection: Connection, scope: Scope, count_max: int) -> list[ClaimRow]:
-    """List the claims of a scope, the latest first."""
+def list_claims(
+    connection: Connection, scope: Scope, count_max: int, before: tuple[int, str] | None = None
+) -> list[ClaimRow]:
+    """List the claims of a scope, the latest first; `before` is the place of the last one seen."""
+    place = tuple_(claims.c.made_at_ms, claims.c.claim_id)
     query = select(*_COLUMNS).where(within(claims, scope))
-    query = query.order_by(claims.c.made_at_ms.desc(), claims.c.claim_id).limit(count_max)
+    query = query.order_by(claims.c.made_at_ms.desc(), claims.c.claim_id.desc()).limit(count_max)
+    if before is not None:
+        query = query.where(place < before)
     return [ClaimRow(*row) for row in connection.execute(query)]
 
 

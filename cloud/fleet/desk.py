@@ -21,7 +21,7 @@ from cloud.fleet.authority import Authority
 from cloud.fleet.certificates import read_certificates
 from cloud.fleet.claims import ClaimRow
 from cloud.fleet.enrolment import Enrolment
-from cloud.fleet.pace import Pace
+from cloud.fleet.pace import ADDRESS_MS, Pace
 from cloud.fleet.records import Status
 from cloud.fleet.refusals import REFUSALS, Refusal
 from cloud.households.repository import lock_hub
@@ -31,6 +31,7 @@ from shared.claims import Claim, pin_of, read_code, write_claim
 from shared.clock import Clock
 from shared.enrolment import RedeemAnswer, RedeemRequest
 from shared.errors import BadInputError
+from shared.units import MS_PER_SECOND
 
 _log = logging.getLogger(__name__)
 
@@ -176,6 +177,12 @@ class ClaimDesk:
 
 def problem_of(refusal: Refusal) -> ProblemError:
     """Write a refusal as the API's error."""
+    status = REFUSALS[refusal.code].status
+    is_paced = status == HTTPStatus.TOO_MANY_REQUESTS
     return ProblemError(
-        REFUSALS[refusal.code].status, refusal.reason, hint=refusal.hint, code=refusal.code
+        status,
+        refusal.reason,
+        hint=refusal.hint,
+        code=refusal.code,
+        headers={"Retry-After": str(ADDRESS_MS // MS_PER_SECOND)} if is_paced else None,
     )

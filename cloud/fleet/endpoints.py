@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from cloud.answers import JSON, reply
@@ -15,8 +15,11 @@ from cloud.fleet.claims import list_claims as claims_of
 from cloud.fleet.desk import ClaimDesk
 from cloud.hubauth import Sender
 from cloud.ingest.hubs import REFUSALS, signed_request
+from cloud.openapi.structs import answering, schema_of, taking
 from cloud.parts import Shared
 from cloud.times import format_utc
+from cloud.transfer.pages import PAGE, Cursor, PageLimit, decode_cursor, next_of
+from cloud.transfer.repetition import Once
 from shared.claims import grouped
 from shared.enrolment import (
     AUTHORITY_PATH,
@@ -24,13 +27,13 @@ from shared.enrolment import (
     REDEEM_PATH,
     RENEW_PATH,
     AuthorityAnswer,
+    RedeemAnswer,
     RedeemRequest,
     RenewAnswer,
     RenewRequest,
     decode_enrolment,
 )
 
-MAX_LISTED = 500
 CLAIMS_PATH = "/v1/fleet/claims"
 
 router = APIRouter(tags=["fleet"])
@@ -88,6 +91,7 @@ class ClaimList(BaseModel):
     """Claims, the latest first, without their codes."""
 
     claims: list[ClaimEntry]
+    next_cursor: str | None
 
 
 def desk_of(request: Request) -> ClaimDesk:
@@ -113,18 +117,15 @@ async def _renewing(request: Request, desk: Desk) -> tuple[Sender, RenewRequest]
     return sender, decode_enrolment(RenewRequest, signed.body)
 
 
-def _body(description: str) -> dict[str, object]:
-    content = {JSON: {"schema": {"type": "object"}}}
-    return {"requestBody": {"required": True, "description": description, "content": content}}
-
-
 @router.post(
     REDEEM_PATH,
     summary="Redeem a claim",
     dependencies=[ANYONE],
     response_description="Where and with what to provision (docs/reference/protocol.md)",
-    responses=REFUSALS,
-    openapi_extra=_body("`code` and `csr` (docs/reference/protocol.md)."),
+    responses={**REFUSALS, **answering(schema_of(RedeemAnswer))},
+    openapi_extra=taking(
+        schema_of(RedeemRequest), description="`code` and `csr` (docs/reference/protocol.md)."
+    ),
 )
 def redeem(
     request: Request, desk: Desk, asked: Annotated[RedeemRequest, Depends(_redeeming)]
@@ -138,7 +139,7 @@ def redeem(
     AUTHORITY_PATH,
     summary="The fleet's authority",
     dependencies=[ANYONE],
-    responses=REFUSALS,
+    responses={**REFUSALS, **answering(schema_of(AuthorityAnswer))},
 )
 def authority(desk: Desk) -> Response:
     """Tell the authority's certificate, which a hub checks by the pin of its claim."""
@@ -150,7 +151,7 @@ def authority(desk: Desk) -> Response:
     summary="Renew a certificate that has expired",
     dependencies=[HUB],
     response_description="The certificate (docs/reference/protocol.md)",
-    responses=REFUSALS,
+    responses={**REFUSALS, **answering(schema_of(RenewAnswer))},
     openapi_extra=signed_request(JSON, "`csr` (docs/reference/protocol.md)."),
 )
 def renew(
@@ -168,7 +169,9 @@ def renew(
     summary="Make a claim",
     responses=RESPONSES,
 )
-def make_claim(parts: Shared, scope: Operator, desk: Desk, order: ClaimOrder) -> Response:
+def make_claim(
+    parts: Shared, scope: Operator, desk: Desk, order: ClaimOrder, _once: Once
+) -> Response:
     """Make a one-time claim for one hub; its code is told now and never again."""
     offer = desk.offer(scope, thing=order.thing, installer=order.installer, minutes=order.minutes)
     shown = {"code": grouped(offer.code), "text": offer.text, "qr_svg": qr.svg(offer.text)}
@@ -181,13 +184,17 @@ def make_claim(parts: Shared, scope: Operator, desk: Desk, order: ClaimOrder) ->
 def list_claims(
     parts: Shared,
     scope: Operator,
-    limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 100,
+    cursor: Cursor = "",
+    limit: PageLimit = PAGE,
 ) -> Response:
     """List the claims of the last 90 days."""
     now_ms = parts.clock.utc_ms()
+    before = decode_cursor(cursor, "claims", (int, str))
     with parts.database.reading(scope) as connection:
-        rows = claims_of(connection, scope, limit)
-    return reply({"claims": [entry_of(row, now_ms) for row in rows]})
+        rows = claims_of(connection, scope, limit + 1, before)
+    next_cursor = next_of(rows, "claims", lambda row: (row.made_at_ms, row.claim_id), limit)
+    listed = [entry_of(row, now_ms) for row in rows[:limit]]
+    return reply({"claims": listed, "next_cursor": next_cursor})
 
 
 def entry_of(row: ClaimRow, now_ms: int) -> dict[str, object]:

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from cloud.answers import JSON, reply
+from cloud.answers import JSON, Thing, reply
 from cloud.auth import Operator
-from cloud.errors import PROBLEM_MEDIA_TYPE, RESPONSES, Problem, ProblemError
+from cloud.errors import RESPONSES, Problem, ProblemError
 from cloud.fleet import hubs
 from cloud.fleet.admission import open_admission
 from cloud.fleet.exclusion import restore_hub
@@ -16,8 +16,6 @@ from cloud.fleet.handover import hand_over_hub
 from cloud.fleet.reportpage import render_page
 from cloud.fleet.reports import commission, seal_of
 from cloud.fleet.schemas import (
-    MAX_PAGE,
-    PAGE,
     HandoverEntry,
     HandoverRequest,
     HubEntry,
@@ -27,7 +25,10 @@ from cloud.fleet.schemas import (
 )
 from cloud.fleet.settings import check_settings, settings_entry
 from cloud.parts import Parts, Shared
+from cloud.problems import PROBLEM_MEDIA_TYPE
 from cloud.times import format_utc
+from cloud.transfer.pages import PAGE, Cursor, PageLimit, decode_cursor, next_of
+from cloud.transfer.repetition import Once
 from shared import topics
 from shared.errors import OperatorError
 from shared.shadows import MAX_SHADOW_BYTES
@@ -45,18 +46,22 @@ def list_all(
     parts: Shared,
     _operator: Operator,
     after: Annotated[str, Query(max_length=64)] = "",
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = PAGE,
+    cursor: Cursor = "",
+    limit: PageLimit = PAGE,
 ) -> Response:
     """List hubs of every household by name, a page at a time."""
+    place = decode_cursor(cursor, "hubs", (str,))
+    last = str(place[0]) if place else after
     with parts.database.reading() as connection:
-        views = hubs.list_views(connection, after, limit + 1, parts.clock.utc_ms())
-    page = views[:limit]
-    following = page[-1].thing if len(views) > limit else None
-    return reply({"hubs": [one._asdict() for one in page], "next": following})
+        views = hubs.list_views(connection, last, limit + 1, parts.clock.utc_ms())
+    page = [one._asdict() for one in views[:limit]]
+    following = views[limit - 1].thing if len(views) > limit else None
+    next_cursor = next_of(views, "hubs", lambda one: (one.thing,), limit)
+    return reply({"hubs": page, "next": following, "next_cursor": next_cursor})
 
 
 @router.get("/{thing}", response_model=HubEntry, summary="One hub")
-def get(thing: str, parts: Shared, _operator: Operator) -> Response:
+def get(thing: Thing, parts: Shared, _operator: Operator) -> Response:
     """Give what is known of one hub."""
     with parts.database.reading() as connection:
         _, found = hubs.find_view(connection, thing, parts.clock.utc_ms())
@@ -64,7 +69,7 @@ def get(thing: str, parts: Shared, _operator: Operator) -> Response:
 
 
 @router.get("/{thing}/settings", response_model=SettingsEntry, summary="The settings of a hub")
-def get_settings(thing: str, parts: Shared, _operator: Operator) -> Response:
+def get_settings(thing: Thing, parts: Shared, _operator: Operator) -> Response:
     """Give what is asked of the hub and what it says that holds."""
     return reply(_settings(parts, thing))
 
@@ -81,7 +86,7 @@ def get_settings(thing: str, parts: Shared, _operator: Operator) -> Response:
     },
 )
 async def put_settings(
-    thing: str, request: Request, parts: Shared, _operator: Operator
+    thing: Thing, request: Request, parts: Shared, _operator: Operator
 ) -> Response:
     """Put these settings in place of all that were asked; {} leaves all to the hub's own file.
 
@@ -99,11 +104,11 @@ async def put_settings(
     responses={200: {"content": {JSON: {}, "text/html": {}}, "description": "Report, signed"}},
 )
 def get_report(
-    thing: str,
+    thing: Thing,
     request: Request,
     parts: Shared,
     _operator: Operator,
-    installer: Annotated[str, Query(description="Who installed it")] = "",
+    installer: Annotated[str, Query(max_length=1_000, description="Who installed it")] = "",
 ) -> Response:
     """Make the report as the hub stands now, signed; HTML where `Accept` asks for text/html."""
     try:
@@ -121,7 +126,9 @@ def get_report(
 @router.post(
     "/{thing}/handover", response_model=HandoverEntry, summary="Give a hub to another household"
 )
-def hand_over(thing: str, wanted: HandoverRequest, parts: Shared, _operator: Operator) -> Response:
+def hand_over(
+    thing: Thing, wanted: HandoverRequest, parts: Shared, _operator: Operator, _once: Once
+) -> Response:
     """Begin a new tenancy now: nothing stored before is the new household's to see.
 
     `household` names a new household; `household_id` is of one that is there, whose people see the
@@ -152,7 +159,7 @@ def hand_over(thing: str, wanted: HandoverRequest, parts: Shared, _operator: Ope
 
 
 @router.post("/{thing}/revocation", response_model=RevocationEntry, summary="No longer hear a hub")
-def revoke(thing: str, parts: Shared, _operator: Operator) -> Response:
+def revoke(thing: Thing, parts: Shared, _operator: Operator, _once: Once) -> Response:
     """Refuse a hub, whether or not it was ever heard, and bar its certificates; again is the same.
 
     `broker` says in words whether the broker has been told.
@@ -165,7 +172,7 @@ def revoke(thing: str, parts: Shared, _operator: Operator) -> Response:
 @router.delete(
     "/{thing}/revocation", response_model=RevocationEntry, summary="Hear a revoked hub again"
 )
-def restore(thing: str, parts: Shared, _operator: Operator) -> Response:
+def restore(thing: Thing, parts: Shared, _operator: Operator) -> Response:
     """Let a hub in again with the certificates it had; for one that is back in your hands."""
     done = restore_hub(parts.config, parts.database, parts.clock, thing)
     return reply({"thing": thing, "revoked_at": None, "broker": done.broker})

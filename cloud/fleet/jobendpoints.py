@@ -3,25 +3,30 @@
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from cloud.answers import reply
+from cloud.answers import MAX_INT, Document, reply
 from cloud.auth import Operator
-from cloud.errors import PROBLEM_MEDIA_TYPE, RESPONSES, Problem, ProblemError
+from cloud.errors import RESPONSES, Problem, ProblemError
 from cloud.jobs import repository
 from cloud.jobs.rollout import STAGES, Plan
 from cloud.jobs.rollouts import Rollouts
 from cloud.parts import Parts, Shared
+from cloud.problems import PROBLEM_MEDIA_TYPE
 from cloud.registry.port import JobView
 from cloud.times import format_utc
+from cloud.transfer.pages import PAGE, Cursor, PageLimit, decode_cursor, next_of
+from cloud.transfer.repetition import Once
 
-MAX_PAGE = 500
-PAGE = 100
 MAX_THINGS = 10_000
 """Hubs that one request may name; a job for all names none."""
 
+MAX_JOB_ID_CHARS = 128
+"""Of a name in a path; what a job may be called is checked where one is begun."""
+
 CONFLICT = 409
+JobId = Annotated[str, Path(min_length=1, max_length=MAX_JOB_ID_CHARS)]
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "content": {PROBLEM_MEDIA_TYPE: {}}} for status in (403, 409)
 }
@@ -57,7 +62,7 @@ class JobRequest(BaseModel):
     """A job to begin; no `things` means every hub. See `Plan` for the stages and the halt."""
 
     job_id: str
-    document: dict[str, Any]
+    document: Document
     things: list[str] = Field(default=[], max_length=MAX_THINGS)
     stages: list[int] = list(STAGES)
     failure_percent: int = 20
@@ -94,10 +99,13 @@ class JobEntry(BaseModel):
 
 
 class JobPage(BaseModel):
-    """Jobs, the newest first; `next` is the `before` of the following page."""
+    """Jobs, the newest first, a page of them."""
 
     jobs: list[JobEntry]
-    next: int | None
+    next: Annotated[
+        int | None, Field(description="Deprecated: use `next_cursor`", examples=[1790000000000])
+    ]
+    next_cursor: str | None
 
 
 class ExecutionEntry(BaseModel):
@@ -113,14 +121,15 @@ class ExecutionEntry(BaseModel):
 
 
 class ExecutionPage(BaseModel):
-    """Executions by hub; `next` is the `after` of the following page."""
+    """Executions by hub, a page of them."""
 
     executions: list[ExecutionEntry]
     next: str | None
+    next_cursor: str | None
 
 
 @router.post("", response_model=JobEntry, summary="Begin a job")
-def begin(wanted: JobRequest, parts: Shared, _operator: Operator) -> Response:
+def begin(wanted: JobRequest, parts: Shared, _operator: Operator, _once: Once) -> Response:
     """Begin a job with its first stage; the same request again makes nothing twice."""
     plan = Plan(tuple(wanted.stages), wanted.failure_percent, wanted.executed_min)
     document = msgspec.json.encode(wanted.document)
@@ -131,36 +140,44 @@ def begin(wanted: JobRequest, parts: Shared, _operator: Operator) -> Response:
 def list_all(
     parts: Shared,
     _operator: Operator,
-    before: Annotated[int | None, Query(ge=0)] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = PAGE,
+    before: Annotated[int | None, Query(ge=0, le=MAX_INT)] = None,
+    cursor: Cursor = "",
+    limit: PageLimit = PAGE,
 ) -> Response:
     """List jobs, the newest first."""
     _rollouts(parts)
+    last = decode_cursor(cursor, "jobs", (int, str))
+    if last is None and before is not None:
+        last = (before, "")
     with parts.database.reading() as connection:
-        found = repository.list_jobs(connection, before, limit + 1)
+        found = repository.list_jobs(connection, last, limit + 1)
     page = [entry(parts.registry.find_job(job.job_id)) for job in found[:limit]]
     following = found[limit - 1].created_at_ms if len(found) > limit else None
-    return reply({"jobs": page, "next": following})
+    next_cursor = next_of(found, "jobs", lambda job: (job.created_at_ms, job.job_id), limit)
+    return reply({"jobs": page, "next": following, "next_cursor": next_cursor})
 
 
 @router.get("/{job_id}", response_model=JobEntry, summary="One job")
-def get(job_id: str, parts: Shared, _operator: Operator) -> Response:
+def get(job_id: JobId, parts: Shared, _operator: Operator) -> Response:
     """Give a job and its progress."""
     return reply(entry(parts.registry.find_job(job_id)))
 
 
 @router.get("/{job_id}/executions", response_model=ExecutionPage, summary="A job, hub by hub")
 def list_executions(
-    job_id: str,
+    job_id: JobId,
     parts: Shared,
     _operator: Operator,
     after: Annotated[str, Query(max_length=64)] = "",
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = PAGE,
+    cursor: Cursor = "",
+    limit: PageLimit = PAGE,
 ) -> Response:
     """List how the job stands at each hub."""
     _rollouts(parts).find(job_id)
+    place = decode_cursor(cursor, "executions", (str,))
+    last = str(place[0]) if place else after
     with parts.database.reading() as connection:
-        found = repository.list_executions(connection, job_id, after, limit + 1)
+        found = repository.list_executions(connection, job_id, last, limit + 1)
     page = [
         {
             "thing": one.thing,
@@ -174,20 +191,22 @@ def list_executions(
         for one in found[:limit]
     ]
     following = found[limit - 1].thing if len(found) > limit else None
-    return reply({"executions": page, "next": following})
+    next_cursor = next_of(found, "executions", lambda one: (one.thing,), limit)
+    return reply({"executions": page, "next": following, "next_cursor": next_cursor})
 
 
 @router.post("/{job_id}/cancel", response_model=JobEntry, summary="Cancel a job")
-def cancel(job_id: str, parts: Shared, _operator: Operator) -> Response:
+def cancel(job_id: JobId, parts: Shared, _operator: Operator, _once: Once) -> Response:
     """Take back what was not begun; what runs at a hub may end there."""
     return reply(entry(parts.registry.cancel_job(job_id)))
 
 
 @router.post("/{job_id}/resume", response_model=JobEntry, summary="Resume a halted job")
 def resume(
-    job_id: str,
+    job_id: JobId,
     parts: Shared,
     _operator: Operator,
+    _once: Once,
     retry: Annotated[bool, Query(description="Queue what failed once more")] = False,
 ) -> Response:
     """Let a halted job go on; what has failed until now does not halt it again."""

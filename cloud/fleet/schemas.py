@@ -4,10 +4,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cloud.answers import Name
 from cloud.households.tenancies import MAX_NAME_CHARS
 
-MAX_PAGE = 500
-PAGE = 100
 MAX_THINGS = 10_000
 """Hubs that one request may name; a job for all names none."""
 
@@ -72,12 +71,15 @@ class HubEntry(BaseModel):
 
 
 class HubPage(BaseModel):
-    """Hubs by name; `next` is the `after` of the following page, null on the last."""
+    """Hubs by name, a page of them."""
 
     hubs: list[HubEntry]
     next: str | None
+    next_cursor: str | None
 
-    model_config = ConfigDict(json_schema_extra={"example": {"hubs": [HUB_EXAMPLE], "next": None}})
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"hubs": [HUB_EXAMPLE], "next": None, "next_cursor": None}}
+    )
 
 
 class SettingsEntry(BaseModel):
@@ -107,7 +109,7 @@ class SettingsEntry(BaseModel):
 class HandoverRequest(BaseModel):
     """The household that a hub goes to: a new one by its name, or one there is by its id."""
 
-    household: str = Field("", max_length=MAX_NAME_CHARS)
+    household: Name = Field("", max_length=MAX_NAME_CHARS)
     zone: str = "Europe/London"
     household_id: str = Field("", max_length=32)
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
 
-from cloud.answers import reply
+from cloud.answers import Thing, reply
 from cloud.auth import Caller
 from cloud.changes.kinds import Change, ChangeKind
 from cloud.changes.repository import note_changes
@@ -55,14 +55,14 @@ class Consent(BaseModel):
 
 
 @router.get("/{thing}/consent", response_model=Consent, summary="The detail a hub may send")
-def get(thing: str, parts: Shared, scope: Caller) -> Response:
+def get(thing: Thing, parts: Shared, scope: Caller) -> Response:
     """Give the granularity that the hub said it enforces, and the limit set here."""
     with parts.database.reading(scope) as connection:
         return reply(_read(connection, scope, thing))
 
 
 @router.put("/{thing}/consent", response_model=Consent, summary="Narrow the detail a hub may send")
-def put(thing: str, choice: ConsentChoice, parts: Shared, scope: Caller) -> Response:
+def put(thing: Thing, choice: ConsentChoice, parts: Shared, scope: Caller) -> Response:
     """Limit a hub to this granularity or less; a hub that is connected hears of it at once.
 
     A limit can be narrowed here, never widened: the household does that at the hub, which says so

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict
 
-from cloud.answers import reply
+from cloud.answers import MAX_INT, reply
 from cloud.auth import Caller, HubReader
 from cloud.errors import RESPONSES, NotFoundError
 from cloud.ingest.hubbatch import Rules
@@ -13,10 +13,13 @@ from cloud.ingest.letters import list_dead_letters
 from cloud.ingest.service import MAX_REPLAYED, IngestService, Replayed
 from cloud.parts import Parts, Shared
 from cloud.times import format_utc
+from cloud.transfer.pages import PAGE, Cursor, PageLimit, Place, decode_cursor, next_of
+from cloud.transfer.repetition import Once
 from shared import topics
 from shared.protocol import encode_message
 
 MAX_LISTED = 500
+"""What the command lists at most."""
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["gateways"], responses=RESPONSES)
 
@@ -41,6 +44,7 @@ class DeadLetterList(BaseModel):
     """Dead letters, the latest first."""
 
     dead_letters: list[DeadLetterEntry]
+    next_cursor: str | None
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -59,7 +63,8 @@ class DeadLetterList(BaseModel):
                         "seen_count": 1,
                         "size_bytes": 12,
                     }
-                ]
+                ],
+                "next_cursor": None,
             }
         }
     )
@@ -67,14 +72,17 @@ class DeadLetterList(BaseModel):
 
 @router.get("", response_model=DeadLetterList, summary="Frames that were set aside")
 def list_all(
-    parts: Shared, scope: HubReader, limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 100
+    parts: Shared, scope: HubReader, cursor: Cursor = "", limit: PageLimit = PAGE
 ) -> Response:
     """List what was set aside, with the code its hub was told and the reason in words."""
+    before = decode_cursor(cursor, "dead-letters", (int, int))
     with parts.database.reading(scope) as connection:
-        letters = list_dead_letters(connection, scope, limit)
+        found = list_dead_letters(connection, scope, limit + 1, before)
+    next_cursor = next_of(found, "dead-letters", _place, limit)
+    letters = found[:limit]
     for letter in letters:
         letter["received_at"] = format_utc(int(str(letter.pop("received_at_ms"))))
-    return reply({"dead_letters": letters})
+    return reply({"dead_letters": letters, "next_cursor": next_cursor})
 
 
 class ReplayedLetter(BaseModel):
@@ -103,7 +111,9 @@ class Replay(BaseModel):
 
 
 @router.post("/replay", response_model=Replay, summary="Try all that was set aside again")
-def replay_all(parts: Shared, scope: Caller, after: Annotated[int, Query(ge=0)] = 0) -> Response:
+def replay_all(
+    parts: Shared, scope: Caller, _once: Once, after: Annotated[int, Query(ge=0, le=MAX_INT)] = 0
+) -> Response:
     """Read in what can be by now; the rest stays, with the reason of now."""
     done = _service(parts).replay(scope=scope, after=after)
     last = done[-1].dead_letter_id if len(done) == MAX_REPLAYED else None
@@ -111,7 +121,12 @@ def replay_all(parts: Shared, scope: Caller, after: Annotated[int, Query(ge=0)] 
 
 
 @router.post("/{dead_letter_id}/replay", response_model=ReplayedLetter, summary="Try one again")
-def replay_one(dead_letter_id: int, parts: Shared, scope: Caller) -> Response:
+def replay_one(
+    dead_letter_id: Annotated[int, Path(ge=0, le=MAX_INT)],
+    parts: Shared,
+    scope: Caller,
+    _once: Once,
+) -> Response:
     """Read in one letter, or say why it cannot be."""
     done = _service(parts).replay([dead_letter_id], scope=scope)
     if not done:
@@ -119,6 +134,10 @@ def replay_one(dead_letter_id: int, parts: Shared, scope: Caller) -> Response:
             f"no dead letter {dead_letter_id}", hint="GET /v1/dead-letters lists them"
         )
     return reply(_entry(parts, done[0]))
+
+
+def _place(letter: dict[str, object]) -> Place:
+    return (int(str(letter["received_at_ms"])), int(str(letter["dead_letter_id"])))
 
 
 def _service(parts: Parts) -> IngestService:

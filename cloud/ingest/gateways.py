@@ -1,13 +1,13 @@
 """`/v1/gateways`: the hubs of the household, what of their logs is stored and what is missing."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
 
-from cloud.answers import reply
+from cloud.answers import Thing, reply
 from cloud.auth import HubReader
 from cloud.errors import RESPONSES, NotFoundError
 from cloud.households.repository import Hub, household_of, list_hubs
@@ -19,13 +19,14 @@ from cloud.ingest.repository import Log, list_logs
 from cloud.parts import Shared
 from cloud.scope import Scope
 from cloud.times import format_utc
+from cloud.transfer.pages import PAGE, Cursor, PageLimit, cut, decode_cursor
 from shared.ranges import count, intersect, subtract, union
 
 MAX_RANGES_LISTED = 64
 """Ranges listed of a log, the newest; the counts beside them are of all."""
 
 MAX_GAPS_LISTED = 1_000
-"""Ranges listed of a hub's gaps, the oldest: about 150 KB of JSON."""
+"""Ranges in a page of a hub's gaps: about 150 KB of JSON."""
 
 COUNTS = (
     "dead_letters_refused",
@@ -96,6 +97,7 @@ class GatewayList(BaseModel):
     """The hubs of the household."""
 
     gateways: list[GatewayEntry]
+    next_cursor: str | None
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -138,7 +140,8 @@ class GatewayList(BaseModel):
                         "clone_seen_at": None,
                         "clone_takeovers": 0,
                     }
-                ]
+                ],
+                "next_cursor": None,
             }
         }
     )
@@ -156,10 +159,11 @@ class GapEntry(BaseModel):
 
 
 class GapList(BaseModel):
-    """The gap ledger of a hub, the oldest first; `is_whole` is false where it was cut short."""
+    """The gap ledger of a hub, the oldest first; `is_whole` is false where more pages follow."""
 
     gaps: list[GapEntry]
     is_whole: bool
+    next_cursor: str | None
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -175,16 +179,21 @@ class GapList(BaseModel):
                     }
                 ],
                 "is_whole": True,
+                "next_cursor": None,
             }
         }
     )
 
 
 @router.get("", response_model=GatewayList, summary="The hubs of the household")
-def list_all(parts: Shared, scope: HubReader) -> Response:
-    """List each hub with what is stored and what is missing of each of its logs."""
+def list_all(
+    parts: Shared, scope: HubReader, cursor: Cursor = "", limit: PageLimit = PAGE
+) -> Response:
+    """List each hub with what is stored and what is missing of each of its logs, by its name."""
+    after = decode_cursor(cursor, "gateways", (str,))
     with parts.database.reading(scope) as connection:
-        hubs = list_hubs(connection, scope)
+        listed = sorted(list_hubs(connection, scope), key=lambda hub: hub.thing)
+        hubs, next_cursor = cut(listed, "gateways", lambda hub: (hub.thing,), after, limit)
         logs = list_logs(connection, scope)
         letters = count_dead_letters(connection, scope)
         unread = count_unread(connection, scope)
@@ -208,16 +217,23 @@ def list_all(parts: Shared, scope: HubReader) -> Response:
         }
         for hub in hubs
     ]
-    return reply({"gateways": entries})
+    return reply({"gateways": entries, "next_cursor": next_cursor})
 
 
 @router.get("/{thing}/gaps", response_model=GapList, summary="What is missing of a hub's logs")
-def list_gaps(thing: str, parts: Shared, scope: HubReader) -> Response:
+def list_gaps(
+    thing: Thing,
+    parts: Shared,
+    scope: HubReader,
+    cursor: Cursor = "",
+    limit: Annotated[int, Query(ge=1, le=MAX_GAPS_LISTED)] = MAX_GAPS_LISTED,
+) -> Response:
     """List each missing range with the time since when it is known to be missing.
 
     A range leaves the list once it is stored, or declared withheld, thinned, damaged or untimed.
     One that the hub no longer holds stays: it will not come.
     """
+    after = decode_cursor(cursor, "gaps", (int, str, int))
     with parts.database.reading(scope) as connection:
         check_hub(connection, scope, thing)
         logs = list_logs(connection, scope, thing)
@@ -226,6 +242,7 @@ def list_gaps(thing: str, parts: Shared, scope: HubReader) -> Response:
         for log in logs
         for one, is_held in gaps_of(log)
     )
+    page, next_cursor = cut(entries, "gaps", lambda one: one[:3], after, limit)
     listed = [
         {
             "log_id": log_id,
@@ -235,9 +252,10 @@ def list_gaps(thing: str, parts: Shared, scope: HubReader) -> Response:
             "since": format_utc(since_ms),
             "is_held": is_held,
         }
-        for since_ms, log_id, first, last, meter, is_held in entries[:MAX_GAPS_LISTED]
+        for since_ms, log_id, first, last, meter, is_held in page
     ]
-    return reply({"gaps": listed, "is_whole": len(listed) == len(entries)})
+    is_whole = next_cursor is None
+    return reply({"gaps": listed, "is_whole": is_whole, "next_cursor": next_cursor})
 
 
 def check_hub(connection: Connection, scope: Scope, thing: str) -> None:

@@ -17,12 +17,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from cloud.answers import JSON, reply
 from cloud.auth import HUB
 from cloud.bodies import read_signed
-from cloud.errors import PROBLEM_MEDIA_TYPE, NotFoundError, Problem, ProblemError
+from cloud.errors import NotFoundError, Problem, ProblemError
 from cloud.households.repository import household_of
 from cloud.hubauth import HubGate
 from cloud.ingest.intake import Message
 from cloud.ingest.service import Addressed, IngestService
 from cloud.parts import Parts, Shared
+from cloud.problems import PROBLEM_MEDIA_TYPE
 from cloud.scope import Scope
 from cloud.tariffs import shadow
 from cloud.tariffs.hubtariffs import hub_tariffs

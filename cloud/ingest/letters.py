@@ -7,7 +7,7 @@ hub was told is stored, by being read in alone.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, tuple_, update
 
 from cloud.db import within
 from cloud.ingest.intake import LATER_VERSION
@@ -81,8 +81,13 @@ def count_dead_letters(connection: Connection, scope: Scope) -> dict[str, int]:
     return {row.thing: row.letters for row in connection.execute(query)}
 
 
-def list_dead_letters(connection: Connection, scope: Scope, limit: int) -> list[dict[str, object]]:
-    """List dead letters without their bytes, the latest first."""
+def list_dead_letters(
+    connection: Connection, scope: Scope, limit: int, before: tuple[int, int] | None = None
+) -> list[dict[str, object]]:
+    """List dead letters without their bytes, the latest first.
+
+    `before` is the time and the number of the last one seen.
+    """
     columns = [
         column
         for column in dead_letters.c
@@ -94,6 +99,9 @@ def list_dead_letters(connection: Connection, scope: Scope, limit: int) -> list[
         .order_by(dead_letters.c.received_at_ms.desc(), dead_letters.c.dead_letter_id.desc())
         .limit(limit)
     )
+    if before is not None:
+        place = tuple_(dead_letters.c.received_at_ms, dead_letters.c.dead_letter_id)
+        query = query.where(place < before)
     return [dict(row) for row in connection.execute(query).mappings()]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, tuple_, update
 
 from cloud.db import upsert
 from cloud.jobs.execution import FAILURES, Execution
@@ -75,11 +75,12 @@ def write_standing(connection: Connection, job: Job) -> None:
     connection.execute(update(jobs).where(jobs.c.job_id == job.job_id).values(_standing(job)))
 
 
-def list_jobs(connection: Connection, after_ms: int | None, limit: int) -> list[Job]:
-    """List jobs, the newest first, those made before `after_ms`."""
-    query = select(*_JOB).order_by(jobs.c.created_at_ms.desc(), jobs.c.job_id).limit(limit)
-    if after_ms is not None:
-        query = query.where(jobs.c.created_at_ms < after_ms)
+def list_jobs(connection: Connection, before: tuple[int, str] | None, limit: int) -> list[Job]:
+    """List jobs, the newest first, those past a place: the time and the id of the last one seen."""
+    order = (jobs.c.created_at_ms.desc(), jobs.c.job_id.desc())
+    query = select(*_JOB).order_by(*order).limit(limit)
+    if before is not None:
+        query = query.where(tuple_(jobs.c.created_at_ms, jobs.c.job_id) < before)
     return [_job(row) for row in connection.execute(query)]
 
 

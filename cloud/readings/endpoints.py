@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from cloud.answers import reply, unknown_meter
+from cloud.answers import Meter, reply, unknown_meter
 from cloud.auth import Caller
 from cloud.errors import RESPONSES, NotFoundError
 from cloud.parts import Shared
@@ -13,16 +13,21 @@ from cloud.readings.repository import SqlReadingStore
 from cloud.readings.schemas import MeterList, Registers
 from cloud.readings.service import sample_at
 from cloud.times import format_utc, parse_instant
+from cloud.transfer.pages import PAGE, Cursor, PageLimit, cut, decode_cursor
 from shared.readings import Quality
 
 router = APIRouter(prefix="/v1/meters", tags=["meters"], responses=RESPONSES)
 
 
 @router.get("", response_model=MeterList, summary="The meters of the household")
-def list_all(parts: Shared, scope: Caller) -> Response:
-    """List every meter that has said anything."""
+def list_all(
+    parts: Shared, scope: Caller, cursor: Cursor = "", limit: PageLimit = PAGE
+) -> Response:
+    """List every meter that has said anything, by its id."""
+    after = decode_cursor(cursor, "meters", (str,))
     with parts.database.reading(scope) as connection:
-        found = list_meters(connection, scope)
+        listed = list_meters(connection, scope)
+    found, next_cursor = cut(listed, "meters", lambda one: (one.meter,), after, limit)
     entries = [
         {
             "meter": one.meter,
@@ -35,12 +40,12 @@ def list_all(parts: Shared, scope: Caller) -> Response:
         }
         for one in found
     ]
-    return reply({"meters": entries})
+    return reply({"meters": entries, "next_cursor": next_cursor})
 
 
 @router.get("/{meter}/registers", response_model=Registers, summary="What the meter displayed")
 def registers(
-    meter: str,
+    meter: Meter,
     parts: Shared,
     scope: Caller,
     at: Annotated[str | None, Query(description="An instant; now where left out")] = None,

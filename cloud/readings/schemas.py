@@ -23,6 +23,7 @@ class MeterList(BaseModel):
     """The meters of the household."""
 
     meters: list[MeterEntry]
+    next_cursor: str | None
 
 
 class Registers(BaseModel):

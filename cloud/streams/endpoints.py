@@ -9,11 +9,12 @@ from starlette.concurrency import run_in_threadpool
 
 from cloud.answers import reply, unknown_meter
 from cloud.auth import Caller
-from cloud.errors import PROBLEM_MEDIA_TYPE, RESPONSES, Problem, ProblemError, problem_response
+from cloud.errors import RESPONSES, Problem, ProblemError, problem_response
 from cloud.live.messages import Message, watching_message
 from cloud.live.repository import hubs_of
 from cloud.live.viewers import Viewer
 from cloud.parts import Parts, Shared
+from cloud.problems import PROBLEM_MEDIA_TYPE
 from cloud.scope import Scope
 from cloud.streams.connections import POLICY, EventStream, serve_socket
 from cloud.streams.credentials import authorize_socket, chosen_protocol

@@ -1,21 +1,25 @@
 """`/v1/tariffs`: the catalogue, to read. `hearthlink cloud tariffs import` alone writes it."""
 
+import datetime as dt
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel
 
 from cloud.answers import From, To, period, reply
 from cloud.auth import Caller
 from cloud.errors import RESPONSES, NotFoundError
+from cloud.openapi.structs import answering, schema_of
 from cloud.parts import Shared
 from cloud.tariffs.catalogue import KeptOffer, list_offers, prices_between, read_offers
 from cloud.times import format_utc
+from cloud.transfer.pages import PAGE, Cursor, PageLimit, cut, decode_cursor
 from shared.calendar import slot_start_ms
 from shared.errors import BadInputError
 from shared.readings import Medium
 from shared.tariffs.model import Flow
-from shared.tariffs.offers import CODE_PATTERN, MAX_CODE_CHARS, is_for
+from shared.tariffs.offers import CODE_PATTERN, MAX_CODE_CHARS, Offer, is_for
 from shared.tariffs.regions import REGIONS, region_of_mpan
 from shared.units import MS_PER_DAY, SLOT_MS
 
@@ -32,25 +36,72 @@ Code = Annotated[
 ]
 
 
-@router.get("", summary="The catalogue of tariffs")
+class OfferEntry(BaseModel):
+    """A tariff of the catalogue, with whom it is for."""
+
+    code: str
+    name: str
+    supplier: str
+    medium: Medium
+    flow: Flow
+    region: str
+    payment: str
+    is_cap: bool
+    offered_from: dt.date | None
+    offered_to: dt.date | None
+    kinds: list[str]
+    revision: int
+
+
+class OfferPage(BaseModel):
+    """Tariffs by code, a page of them."""
+
+    tariffs: list[OfferEntry]
+    next_cursor: str | None
+
+
+class Rate(BaseModel):
+    """The price of one half hour."""
+
+    start: str
+    price_millionths_per_kwh: int | None
+
+
+class RateList(BaseModel):
+    """Half-hourly prices of a tariff, without VAT."""
+
+    code: str
+    rates: list[Rate]
+
+
+@router.get("", response_model=OfferPage, summary="The catalogue of tariffs")
 def list_all(
     parts: Shared,
     scope: Caller,
     medium: Annotated[Medium, Query(description="What is priced")] = Medium.ELECTRICITY,
     flow: Annotated[Flow, Query(description="What is bought, or what is exported")] = Flow.IMPORT,
     region: Annotated[str, Query(description="Letter of the region; all if left out")] = "",
-    mpan: Annotated[str, Query(description="A meter point's 13 digits, for its region")] = "",
+    mpan: Annotated[
+        str, Query(max_length=21, description="A meter point's 13 digits, for its region")
+    ] = "",
+    cursor: Cursor = "",
+    limit: PageLimit = PAGE,
 ) -> Response:
     """List tariffs by code, with whom they are for; `GET /v1/tariffs/{code}` has the prices."""
     wanted = region_of_mpan(mpan) if mpan else region
     if wanted and wanted not in REGIONS:
         raise BadInputError(f"region = {region!r}", hint=f"use one of {', '.join(REGIONS)}")
+    after = decode_cursor(cursor, "tariffs", (str,))
     with parts.database.reading(scope) as connection:
         found = list_offers(connection, medium, flow)
-    return reply({"tariffs": [_entry(one) for one in found if is_for(one.offer, wanted, "")]})
+    meant = sorted(
+        (one for one in found if is_for(one.offer, wanted, "")), key=lambda one: one.offer.code
+    )
+    page, next_cursor = cut(meant, "tariffs", lambda one: (one.offer.code,), after, limit)
+    return reply({"tariffs": [_entry(one) for one in page], "next_cursor": next_cursor})
 
 
-@router.get("/{code}", summary="A tariff of the catalogue")
+@router.get("/{code}", summary="A tariff of the catalogue", responses=answering(schema_of(Offer)))
 def get(code: Code, parts: Shared, scope: Caller) -> Response:
     """Give an offer whole: versions with prices in millionths of the currency, without VAT.
 
@@ -63,7 +114,7 @@ def get(code: Code, parts: Shared, scope: Caller) -> Response:
     return reply({**msgspec.to_builtins(kept.offer), "revision": kept.revision})
 
 
-@router.get("/{code}/rates", summary="Half-hourly prices of a tariff")
+@router.get("/{code}/rates", response_model=RateList, summary="Half-hourly prices of a tariff")
 def rates(code: Code, parts: Shared, scope: Caller, start: From, to: To) -> Response:
     """Give the price of each half hour of `[from, to)` without VAT; null where none is known."""
     start_ms, end_ms = period(parts, start, to)

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
-from cloud.answers import JSON
+from cloud.answers import JSON, Meter
 from cloud.auth import Caller
 from cloud.changes.kinds import Change, ChangeKind
 from cloud.changes.repository import note_changes
 from cloud.errors import RESPONSES, NotFoundError, ProblemError
 from cloud.households.revocations import find_revocation
+from cloud.openapi.structs import answering, schema_of, taking
 from cloud.parts import Parts, Shared
 from cloud.scope import Scope
 from cloud.tariffs import shadow
@@ -22,9 +23,8 @@ from cloud.tariffs.catalogue import read_offers
 from cloud.tariffs.hubtariffs import hub_tariffs
 from cloud.tariffs.repository import hubs_of_meter, put_tariff, read_tariff
 from cloud.tariffs.shadow import KeptTariff
-from shared.errors import BadInputError, ConfigError
+from shared.errors import ConfigError
 from shared.protocol import MAX_MESSAGE_BYTES
-from shared.readings import MAX_METER_ID_CHARS
 from shared.tariffs import (
     MAX_TARIFF_BYTES,
     Flow,
@@ -65,26 +65,22 @@ AGREEMENTS: list[dict[str, Any]] = [
     {"starts_on": "2026-04-01", "tariff_code": "E-1R-AGILE-24-10-01-C"},
 ]
 
+_LIST = {"type": "array", "items": schema_of(Agreement)}
+
 router = APIRouter(prefix="/v1/meters", tags=["tariffs"], responses=RESPONSES)
 
 
 @router.put(
     "/{meter}/tariff",
     summary="Set the tariff of a meter",
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {JSON: {"schema": {"type": "object"}, "example": EXAMPLE}},
-        }
-    },
+    responses=answering(schema_of(Tariff)),
+    openapi_extra=taking(schema_of(Tariff), EXAMPLE),
 )
-async def put(meter: str, request: Request, parts: Shared, scope: Caller) -> Response:
+async def put(meter: Meter, request: Request, parts: Shared, scope: Caller) -> Response:
     """Put a tariff in place of what the meter had; hubs that hold the meter hear of it at once.
 
     The meter need not have said anything yet. Money is in millionths of the currency.
     """
-    if len(meter) > MAX_METER_ID_CHARS:
-        raise BadInputError(f"meter id of {len(meter)} characters")
     tariff = decode_tariff(await _read_body(request))
     if tariff.flow is not Flow.IMPORT:
         raise ConfigError(
@@ -94,8 +90,10 @@ async def put(meter: str, request: Request, parts: Shared, scope: Caller) -> Res
     return Response(encode_tariff(tariff), media_type=JSON)
 
 
-@router.get("/{meter}/tariff", summary="The tariff of a meter")
-def get(meter: str, parts: Shared, scope: Caller) -> Response:
+@router.get(
+    "/{meter}/tariff", summary="The tariff of a meter", responses=answering(schema_of(Tariff))
+)
+def get(meter: Meter, parts: Shared, scope: Caller) -> Response:
     """Give the tariff as it was set, its versions in order of date."""
     with parts.database.reading(scope) as connection:
         kept = read_tariff(connection, scope, meter)
@@ -162,29 +160,23 @@ def _tell(parts: Parts, of_hubs: dict[str, list[KeptTariff]], now_ms: int) -> No
 @router.put(
     "/{meter}/agreements",
     summary="Set the agreements of a meter",
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {JSON: {"schema": {"type": "array"}, "example": AGREEMENTS}},
-        }
-    },
+    responses=answering(_LIST),
+    openapi_extra=taking(_LIST, AGREEMENTS),
 )
-async def put_all(meter: str, request: Request, parts: Shared, scope: Caller) -> Response:
+async def put_all(meter: Meter, request: Request, parts: Shared, scope: Caller) -> Response:
     """Put dated agreements in place of what the meter had; costs follow them at once.
 
     Each names a tariff of the catalogue by `tariff_code`, or the meter's own by "" (the default),
     from the local day `starts_on` until before `ends_on`, for import or export (`flow`). Those of
     one flow may not overlap. A meter without agreements is priced by its own tariff.
     """
-    if len(meter) > MAX_METER_ID_CHARS:
-        raise BadInputError(f"meter id of {len(meter)} characters")
     agreements = decode_agreements(await _read_body(request))
     await run_in_threadpool(_put_agreements, parts, scope, meter, agreements)
     return Response(msgspec.json.encode(agreements), media_type=JSON)
 
 
-@router.get("/{meter}/agreements", summary="The agreements of a meter")
-def get_all(meter: str, parts: Shared, scope: Caller) -> Response:
+@router.get("/{meter}/agreements", summary="The agreements of a meter", responses=answering(_LIST))
+def get_all(meter: Meter, parts: Shared, scope: Caller) -> Response:
     """List the agreements in order of flow and first day; an empty list where there is none."""
     with parts.database.reading(scope) as connection:
         return Response(

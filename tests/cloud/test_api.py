@@ -522,14 +522,17 @@ def test_gaps_are_listed_with_their_age(api: Api) -> None:
     api.problem("gateways/hub-9/gaps", 404)
 
 
-def test_list_of_gaps_says_when_it_is_cut(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list that is not whole must not look whole."""
-    monkeypatch.setattr("cloud.ingest.gateways.MAX_GAPS_LISTED", 1)
+def test_list_of_gaps_says_when_it_is_cut(api: Api) -> None:
+    """A list that is not whole must not look whole, and says where it goes on."""
     api.send(*[frame_at(samples_of(first, 5)) for first in (1, 11, 21)])
 
-    ledger = api.get("gateways/hub-1/gaps")
+    first = api.get("gateways/hub-1/gaps", limit="1")
+    second = api.get("gateways/hub-1/gaps", limit="1", cursor=first["next_cursor"])
 
-    assert (len(ledger["gaps"]), ledger["is_whole"]) == (1, False)
+    assert (len(first["gaps"]), first["is_whole"]) == (1, False)
+    assert (len(second["gaps"]), second["is_whole"]) == (1, True)
+    assert [one["gaps"][0]["first_seq"] for one in (first, second)] == [6, 16]
+    assert second["next_cursor"] is None
 
 
 def test_gateway_shows_that_it_is_revoked(api: Api) -> None:

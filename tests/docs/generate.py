@@ -1,7 +1,8 @@
 """Write docs/reference/ from the code: `python -m tests.docs.generate`, or `make reference`.
 
-Owns the pages topics, registers, commands, settings and metrics; the other pages of that folder are
-written by hand. It runs no command: each one is stopped as soon as it asks for its arguments.
+Owns the pages topics, registers, commands, settings, metrics and problems, and openapi.json; the
+other pages of that folder are written by hand. It runs no command: each one is stopped as soon as
+it asks for its arguments.
 """
 
 import argparse
@@ -15,8 +16,10 @@ from typing import Any
 from unittest import mock
 
 from agent.metrics import METRICS
+from cloud.problems import KINDS, URN
 from shared import topics
 from shared.readings import REGISTERS
+from tests.docs.openapi import openapi_page
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -33,6 +36,9 @@ SAMPLES = {
 }
 
 
+PROBLEM_MAKERS = ("ProblemError", "problem_response")
+
+
 class ParserAskedError(Exception):
     """A command reached its argument parser, which is all that is wanted of it."""
 
@@ -46,6 +52,8 @@ def render_pages() -> dict[str, str]:
     return {
         "commands.md": commands_page(),
         "metrics.md": metrics_page(),
+        "openapi.json": openapi_page(),
+        "problems.md": problems_page(),
         "registers.md": registers_page(),
         "settings.md": settings_page(),
         "topics.md": topics_page(),
@@ -143,6 +151,41 @@ def setting_rows(name: str) -> list[tuple[str, str, str, str]]:
         )
         for setting in module.SETTINGS
     ]
+
+
+def problems_page() -> str:
+    """Render a row for each kind of problem that the API answers with."""
+    lines = _head(
+        "Problems",
+        "Every error of the API is a problem document (RFC 9457, `application/problem+json`). "
+        f"`code` is for programs and never changes; `type` is `{URN}` and the code. `detail` says "
+        "what is wrong with which value, `hint` what to do, and `faults` lists each fault of a "
+        "request or document. The refusals of a claim or a certificate have codes of their own "
+        "([provisioning](provisioning.md)).",
+        ("code", "status", "meaning", "what to do"),
+    )
+    for code, kind in KINDS.items():
+        fix = _sentence(_cell(kind.fix))
+        lines.append(f"| `{code}` | {int(kind.status)} | {_cell(kind.title)} | {fix} |")
+    return _page(lines)
+
+
+def problem_codes() -> set[str]:
+    """Collect the codes given to problems anywhere in the cloud, by keyword `code`."""
+    codes = set()
+    for path in (ROOT / "cloud").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and _called(node) in PROBLEM_MAKERS:
+                codes |= {
+                    str(one.value.value)
+                    for one in node.keywords
+                    if one.arg == "code" and isinstance(one.value, ast.Constant)
+                }
+    return codes - {""}
+
+
+def _called(node: ast.Call) -> str:
+    return getattr(node.func, "id", getattr(node.func, "attr", ""))
 
 
 def commands_page() -> str:

@@ -9,12 +9,13 @@ from urllib.parse import unquote
 import pytest
 
 from cloud.fleet.refusals import REFUSALS
+from cloud.problems import KINDS
 from tests.docs import generate
 
 ROOT = generate.ROOT
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
-MADE = ("commands.md", "metrics.md", "registers.md", "settings.md", "topics.md")
+MADE = ("commands.md", "metrics.md", "problems.md", "registers.md", "settings.md", "topics.md")
 README_LINES_MAX = 120
 DECISION_HEADINGS = (
     "Status",
@@ -38,6 +39,7 @@ def test_the_reference_is_what_the_code_says(name: str) -> None:
     renderers = {
         "commands.md": generate.commands_page,
         "metrics.md": generate.metrics_page,
+        "problems.md": generate.problems_page,
         "registers.md": generate.registers_page,
         "settings.md": generate.settings_page,
         "topics.md": generate.topics_page,
@@ -94,6 +96,17 @@ def test_every_rejection_code_is_documented(reference: str) -> None:
     assert codes
     for code in sorted(codes):
         assert f"`{code}`" in reference, f"rejection code {code} is in no page of docs/reference/"
+
+
+def test_every_code_of_a_problem_is_documented() -> None:
+    """A program that reads a code finds what it means and what to do."""
+    codes = generate.problem_codes()
+    page = (generate.REFERENCE / "problems.md").read_text()
+
+    assert "bad-cursor" in codes
+    assert codes <= set(KINDS)
+    for code in KINDS:
+        assert f"| `{code}` |" in page
 
 
 def test_every_refusal_of_provisioning_is_documented() -> None:

@@ -340,7 +340,7 @@ def test_own_tariff_is_of_import(stage: CostStage) -> None:
     assert "see agreements" in refused["faults"][0]
     assert "EUR and GBP" in stage.meter("cost", 400, **DAY)["detail"]
     long = "M" * 65
-    stage.put(f"meters/{long}/agreements", [], 400)
+    stage.put(f"meters/{long}/agreements", [], 422)
     stage.put(f"meters/{METER}/agreements", [{"starts_on": "x" * 9_000}], 422)
 
 

@@ -146,8 +146,8 @@ def test_newer_claim_ends_the_older_of_the_same_hub(api: ClaimApi) -> None:
     [
         ({"code": "0" * 20, "csr": "x"}, (404, "no-such-claim")),
         ({"code": "short", "csr": "x"}, (400, "bad-code")),
-        ({"code": 5, "csr": "x"}, (400, "")),
-        ({}, (400, "")),
+        ({"code": 5, "csr": "x"}, (400, "bad-value")),
+        ({}, (400, "bad-value")),
     ],
 )
 def test_what_is_no_claim_is_refused(

@@ -1,0 +1,148 @@
+"""The kinds of problem the API answers with: stable codes, each with its meaning and its fix. Pure.
+
+A code never changes its meaning, and none is taken away: programs decide by it.
+"""
+
+from http import HTTPStatus
+from typing import NamedTuple
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+URN = "urn:problem-type:hearthlink:"
+"""A problem's `type` is this and its code; there is no one host whose pages could explain it."""
+
+
+class Kind(NamedTuple):
+    """A kind of problem: its usual status, its title, and what to do about it."""
+
+    status: HTTPStatus
+    title: str
+    fix: str
+
+
+KINDS: dict[str, Kind] = {
+    "bad-value": Kind(
+        HTTPStatus.BAD_REQUEST,
+        "A value will not do",
+        "correct the value that `detail` names",
+    ),
+    "bad-cursor": Kind(
+        HTTPStatus.BAD_REQUEST,
+        "The cursor is not one of this list",
+        "begin anew without `cursor`; give a `next_cursor` back as it came",
+    ),
+    "body-cut-short": Kind(
+        HTTPStatus.BAD_REQUEST, "The body ended too soon", "send the request again"
+    ),
+    "unauthorized": Kind(
+        HTTPStatus.UNAUTHORIZED,
+        "Nobody is signed in",
+        "send `Authorization: Bearer` and a token that holds",
+    ),
+    "forbidden": Kind(
+        HTTPStatus.FORBIDDEN, "The caller may not do this", "ask whoever may; `detail` says who"
+    ),
+    "not-found": Kind(
+        HTTPStatus.NOT_FOUND,
+        "There is no such thing, or not for this caller",
+        "look at the list that `hint` names",
+    ),
+    "no-such-path": Kind(
+        HTTPStatus.NOT_FOUND, "The API has no such path", "see /docs for the paths there are"
+    ),
+    "method-not-allowed": Kind(
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        "The path does not take this method",
+        "use one that the `Allow` header names",
+    ),
+    "not-acceptable": Kind(
+        HTTPStatus.NOT_ACCEPTABLE,
+        "The answer has no media type that `Accept` allows",
+        "accept the media type that `detail` names, or send no `Accept`",
+    ),
+    "slow-body": Kind(
+        HTTPStatus.REQUEST_TIMEOUT, "The body came too slowly", "send it again, all at once"
+    ),
+    "conflict": Kind(
+        HTTPStatus.CONFLICT,
+        "The request does not go with what is there",
+        "read what is there, and decide anew",
+    ),
+    "idempotency-key-in-flight": Kind(
+        HTTPStatus.CONFLICT,
+        "The first request of this key is still being answered",
+        "send it again after the seconds of `Retry-After`",
+    ),
+    "gone": Kind(HTTPStatus.GONE, "It was there and is no more", "begin anew"),
+    "too-large": Kind(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "The request is too large",
+        "send less at a time; `detail` names the limit",
+    ),
+    "path-too-long": Kind(
+        HTTPStatus.REQUEST_URI_TOO_LONG,
+        "The path and query are too long",
+        "ask for less; `detail` names the limit",
+    ),
+    "unsupported-media-type": Kind(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "The body has a media type that the path does not take",
+        "send the `Content-Type` that `detail` names",
+    ),
+    "invalid-request": Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "The request is malformed",
+        "correct each of `faults` and send it again",
+    ),
+    "invalid-document": Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "The document breaks rules of its format",
+        "correct each of `faults` and send it again",
+    ),
+    "idempotency-key-reused": Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "The key belongs to another request",
+        "give each request a key of its own",
+    ),
+    "too-many-requests": Kind(
+        HTTPStatus.TOO_MANY_REQUESTS, "Too much was asked", "wait as long as `Retry-After` says"
+    ),
+    "internal": Kind(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "The request failed here",
+        "whoever runs the service finds the reason in its log",
+    ),
+    "unavailable": Kind(
+        HTTPStatus.SERVICE_UNAVAILABLE, "It cannot be answered now", "try again later"
+    ),
+}
+"""Every kind but the refusals of provisioning, which docs/reference/provisioning.md has."""
+
+USUAL = {
+    HTTPStatus.BAD_REQUEST: "bad-value",
+    HTTPStatus.UNAUTHORIZED: "unauthorized",
+    HTTPStatus.FORBIDDEN: "forbidden",
+    HTTPStatus.NOT_FOUND: "not-found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed",
+    HTTPStatus.NOT_ACCEPTABLE: "not-acceptable",
+    HTTPStatus.REQUEST_TIMEOUT: "slow-body",
+    HTTPStatus.CONFLICT: "conflict",
+    HTTPStatus.GONE: "gone",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too-large",
+    HTTPStatus.REQUEST_URI_TOO_LONG: "path-too-long",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported-media-type",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "invalid-request",
+    HTTPStatus.TOO_MANY_REQUESTS: "too-many-requests",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "internal",
+    HTTPStatus.SERVICE_UNAVAILABLE: "unavailable",
+}
+"""The kind of an error that names none."""
+
+
+def kind_of(code: str, status: int) -> Kind:
+    """Find a code's kind; of a refusal of provisioning the title is the status's own."""
+    return KINDS.get(code) or Kind(HTTPStatus(status), HTTPStatus(status).phrase, "")
+
+
+def usual_code(status: int) -> str:
+    """Name the kind of an error of which only the status is known."""
+    return USUAL.get(HTTPStatus(status), "internal" if status >= 500 else "conflict")  # noqa: PLR2004 (a server's errors)
