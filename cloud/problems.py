@@ -33,6 +33,16 @@ KINDS: dict[str, Kind] = {
     "body-cut-short": Kind(
         HTTPStatus.BAD_REQUEST, "The body ended too soon", "send the request again"
     ),
+    "household-needed": Kind(
+        HTTPStatus.BAD_REQUEST,
+        "The caller has several households",
+        "add `household` to the query; GET /v1/households lists them",
+    ),
+    "wrong-code": Kind(
+        HTTPStatus.BAD_REQUEST,
+        "The code is not the authenticator app's",
+        "set the phone's clock right, and send the next code",
+    ),
     "unauthorized": Kind(
         HTTPStatus.UNAUTHORIZED,
         "Nobody is signed in",
@@ -40,6 +50,51 @@ KINDS: dict[str, Kind] = {
     ),
     "forbidden": Kind(
         HTTPStatus.FORBIDDEN, "The caller may not do this", "ask whoever may; `detail` says who"
+    ),
+    "wrong-credentials": Kind(
+        HTTPStatus.UNAUTHORIZED,
+        "E-mail or password are wrong",
+        "correct them; the operator can give a code for a new password",
+    ),
+    "second-factor-needed": Kind(
+        HTTPStatus.UNAUTHORIZED,
+        "A code is asked for beside the password",
+        "send `code` of the authenticator app, or a `recovery_code`",
+    ),
+    "not-permitted": Kind(
+        HTTPStatus.FORBIDDEN,
+        "The caller lacks the permission that `detail` names",
+        "ask an owner of the household, or make a key with that scope",
+    ),
+    "no-household": Kind(
+        HTTPStatus.FORBIDDEN,
+        "The caller has no household",
+        "use an invitation, or POST /v1/households",
+    ),
+    "person-needed": Kind(
+        HTTPStatus.FORBIDDEN,
+        "It is of a person's account, which a token or key is not",
+        "sign in by POST /v1/sessions",
+    ),
+    "proof-needed": Kind(
+        HTTPStatus.FORBIDDEN,
+        "The password is asked for again",
+        "POST /v1/sessions/current/proof and repeat it within 5 minutes",
+    ),
+    "foreign-origin": Kind(
+        HTTPStatus.FORBIDDEN,
+        "Another site's page sent it with a session's cookie",
+        "send it from our own page; programs show a token or key",
+    ),
+    "no-invitation": Kind(
+        HTTPStatus.NOT_FOUND,
+        "There is no such invitation, or it is used, withdrawn or over",
+        "ask for another one",
+    ),
+    "no-code": Kind(
+        HTTPStatus.NOT_FOUND,
+        "There is no such code, or it is used or over",
+        "ask the operator for another one",
     ),
     "not-found": Kind(
         HTTPStatus.NOT_FOUND,
@@ -59,6 +114,11 @@ KINDS: dict[str, Kind] = {
         "The answer has no media type that `Accept` allows",
         "accept the media type that `detail` names, or send no `Accept`",
     ),
+    "parquet-not-installed": Kind(
+        HTTPStatus.NOT_ACCEPTABLE,
+        "This installation writes no Parquet",
+        "ask for csv or json; the operator can add the extra `parquet`",
+    ),
     "slow-body": Kind(
         HTTPStatus.REQUEST_TIMEOUT, "The body came too slowly", "send it again, all at once"
     ),
@@ -66,6 +126,27 @@ KINDS: dict[str, Kind] = {
         HTTPStatus.CONFLICT,
         "The request does not go with what is there",
         "read what is there, and decide anew",
+    ),
+    "has-account": Kind(
+        HTTPStatus.CONFLICT,
+        "The e-mail signs in here already",
+        "sign in, and POST /v1/invitations/acceptance",
+    ),
+    "is-member": Kind(
+        HTTPStatus.CONFLICT, "The person is a member already", "nothing is left to do"
+    ),
+    "last-owner": Kind(
+        HTTPStatus.CONFLICT,
+        "The household would be left without an owner",
+        "make another member an owner first",
+    ),
+    "has-second-factor": Kind(
+        HTTPStatus.CONFLICT,
+        "There is a second factor already",
+        "DELETE /v1/me/second-factor first",
+    ),
+    "too-many": Kind(
+        HTTPStatus.CONFLICT, "There are as many as there may be", "take one away first"
     ),
     "idempotency-key-in-flight": Kind(
         HTTPStatus.CONFLICT,
@@ -110,6 +191,14 @@ KINDS: dict[str, Kind] = {
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "The request failed here",
         "whoever runs the service finds the reason in its log",
+    ),
+    "busy": Kind(
+        HTTPStatus.SERVICE_UNAVAILABLE, "Too many sign in at once", "try again in a minute"
+    ),
+    "provider-away": Kind(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "The sign-in provider does not answer",
+        "try again later; the operator finds the reason in the log",
     ),
     "unavailable": Kind(
         HTTPStatus.SERVICE_UNAVAILABLE, "It cannot be answered now", "try again later"

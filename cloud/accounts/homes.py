@@ -29,6 +29,7 @@ from cloud.parts import Shared
 from cloud.roles import GRANTS, HOUSEHOLD_ROLES, Role
 from cloud.secrets import mint_id
 from cloud.times import format_utc
+from cloud.transfer.repetition import Once
 from shared.calendar import check_zone
 from shared.errors import ConfigError
 
@@ -43,7 +44,7 @@ def list_all(parts: Shared, caller: Known) -> Response:
 
 
 @router.post("", status_code=201, response_model=HomeEntry, summary="Make a household")
-def make(parts: Shared, person: Person, wanted: HomeBody) -> Response:
+def make(parts: Shared, person: Person, wanted: HomeBody, _once: Once) -> Response:
     """Make a household, of which the person who asks is the owner; hubs join it by handover.
 
     A `zone` that is not given is the service's own.

@@ -26,6 +26,7 @@ from cloud.households.tenancies import find_household
 from cloud.parts import Shared
 from cloud.roles import GRANTS
 from cloud.times import format_utc
+from cloud.transfer.repetition import Once
 
 router = APIRouter(prefix="/v1", tags=["households"], responses=REFUSALS)
 
@@ -36,7 +37,9 @@ router = APIRouter(prefix="/v1", tags=["households"], responses=REFUSALS)
     response_model=InvitationMade,
     summary="Invite somebody",
 )
-def invite(parts: Shared, scope: ProvedHomeOwner, caller: Known, wanted: RoleBody) -> Response:
+def invite(
+    parts: Shared, scope: ProvedHomeOwner, caller: Known, wanted: RoleBody, _once: Once
+) -> Response:
     """Make a code by which one person becomes a member; it is told now and never again.
 
     Nothing is sent: hand the code or the link over yourself.

@@ -11,6 +11,7 @@ from cloud.auth import Known, Owner, ProvedOwner
 from cloud.parts import Shared
 from cloud.roles import KEY_SCOPES, Permission
 from cloud.times import format_utc
+from cloud.transfer.repetition import Once
 from shared.errors import ConfigError
 
 router = APIRouter(prefix="/v1/api-keys", tags=["account"], responses=REFUSALS)
@@ -25,7 +26,9 @@ def list_all(parts: Shared, scope: Owner) -> Response:
 
 
 @router.post("", status_code=201, response_model=KeyMade, summary="Make a key")
-def make(parts: Shared, scope: ProvedOwner, caller: Known, wanted: KeyBody) -> Response:
+def make(
+    parts: Shared, scope: ProvedOwner, caller: Known, wanted: KeyBody, _once: Once
+) -> Response:
     """Make a key for a program; it is told now and never again."""
     known = {scope.value for scope in KEY_SCOPES}
     faults = [

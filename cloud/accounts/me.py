@@ -24,6 +24,7 @@ from cloud.households.tenancies import find_household
 from cloud.parts import Shared
 from cloud.roles import Principal
 from cloud.scope import Scope
+from cloud.transfer.repetition import Once
 
 router = APIRouter(prefix="/v1/me", tags=["account"], responses=REFUSALS)
 
@@ -67,7 +68,7 @@ def change_password(
 
 
 @router.post("/second-factor", status_code=201, response_model=FactorMade, summary="Add an app")
-def begin_factor(parts: Shared, person: ProvedPerson) -> Response:
+def begin_factor(parts: Shared, person: ProvedPerson, _once: Once) -> Response:
     """Make the secret of an authenticator app; nothing is asked for until a code confirms it."""
     user = _here(parts, person)
     with parts.database.writing() as connection:
@@ -109,7 +110,7 @@ def remove_factor(parts: Shared, person: ProvedPerson) -> Response:
 
 
 @router.post("/recovery-codes", response_model=RecoveryCodes, summary="Make new recovery codes")
-def renew_codes(parts: Shared, person: ProvedPerson) -> Response:
+def renew_codes(parts: Shared, person: ProvedPerson, _once: Once) -> Response:
     """Put ten new recovery codes in the place of the old; told now, once."""
     user = _here(parts, person)
     with parts.database.writing() as connection:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 
 from cloud.changes.kinds import Change, ChangeKind, cost_changes
 from cloud.changes.repository import note_changes, zone_of
-from cloud.tables import agreements
+from cloud.moneytables import agreements
 from shared.ranges import Range
 from shared.tariffs.agreements import Agreement
 

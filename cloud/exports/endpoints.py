@@ -56,6 +56,12 @@ MEDIA_TYPES = {
     "espi": "application/atom+xml",
 }
 ENDINGS = {"espi": "xml"}
+_SHAPES: dict[str, dict[str, Any]] = {
+    "csv": {"type": "string"},
+    "json": {"type": "object"},
+    "parquet": {"type": "string", "format": "binary"},
+    "espi": {"type": "string"},
+}
 
 Meter = Annotated[
     str,
@@ -66,7 +72,7 @@ Meter = Annotated[
 
 
 def _file_responses(formats: type[enum.StrEnum]) -> dict[int | str, dict[str, Any]]:
-    content: dict[str, Any] = {MEDIA_TYPES[one].split(";")[0]: {} for one in formats}
+    content = {MEDIA_TYPES[one].split(";")[0]: {"schema": _SHAPES[one]} for one in formats}
     return {200: {"description": "The file, in pieces as it is read", "content": content}}
 
 

@@ -10,12 +10,13 @@ from starlette.concurrency import run_in_threadpool
 from cloud.answers import JSON, reply
 from cloud.auth import Caller
 from cloud.bodies import read_body
-from cloud.errors import RESPONSES, NotFoundError, ProblemError
+from cloud.errors import RESPONSES, NotFoundError, Problem, ProblemError
 from cloud.imports.rows import Asked
 from cloud.imports.schemas import ImportList, ImportReport, Outcome
 from cloud.imports.service import PARSERS, Format, Plan, plan_import, quantity_of, sniff_format
 from cloud.imports.slots import lines_of
 from cloud.parts import Parts, Shared
+from cloud.problems import PROBLEM_MEDIA_TYPE
 from cloud.readings.imported import (
     Import,
     count_imports,
@@ -49,10 +50,11 @@ AT_ONCE = threading.BoundedSemaphore(2)
 
 WAIT_S = 30.0
 
+_PROBLEM: dict[str, Any] = {"model": Problem, "content": {PROBLEM_MEDIA_TYPE: {}}}
 UNREADABLE: dict[int | str, dict[str, Any]] = {
-    413: {"description": f"The file is larger than {MAX_IMPORT_BYTES} bytes"},
-    429: {"description": "Other files are being imported; send it again"},
-    409: {"description": f"The household has {MAX_IMPORTS} imports"},
+    413: {**_PROBLEM, "description": f"The file is larger than {MAX_IMPORT_BYTES} bytes"},
+    429: {**_PROBLEM, "description": "Other files are being imported; send it again"},
+    409: {**_PROBLEM, "description": f"The household has {MAX_IMPORTS} imports"},
 }
 
 router = APIRouter(prefix="/v1/imports", tags=["imports"], responses=RESPONSES | UNREADABLE)

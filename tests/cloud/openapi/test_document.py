@@ -11,8 +11,25 @@ from cloud.openapi.document import TAGS, operations, read_fields
 from tests.docs.openapi import DOCUMENT, SURFACE, Surface, lost, surface_of
 from tests.support.api_stage import ApiStage
 
-SAFE_TO_REPEAT = ("/v1/frames", "/v1/hub/", "/v1/claims/redeem", "/v1/fleet/renew")
-"""What hubs post, which their protocol lets them send again."""
+SAFE_TO_REPEAT = (
+    # What hubs post: their protocol lets them send it again.
+    "/v1/frames",
+    "/v1/hub/",
+    "/v1/claims/redeem",
+    "/v1/fleet/renew",
+    # Asks until a time, or names its own content: again is the same.
+    "/v1/meters/{meter}/live",
+    "/v1/imports",
+    # Signing in and proving: no answer of these is for keeping.
+    "/v1/sessions",
+    "/v1/set-up",
+    "/v1/me/second-factor/confirmation",
+    # A code that works once, or a membership that ends once; a repetition is refused.
+    "/v1/invitations/acceptance",
+    "/v1/users",
+    "/v1/households/{household_id}/departure",
+)
+"""Paths, with all below them, that may be posted again without a key."""
 
 
 @pytest.fixture(scope="module", name="stage")
