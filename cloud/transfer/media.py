@@ -2,15 +2,15 @@
 
 from http import HTTPStatus
 
-from fastapi import Request
 from fastapi.routing import APIRoute
+from starlette.requests import HTTPConnection
 
 from cloud.errors import ProblemError
 
 JSON = "application/json"
 
 
-async def check_media_type(request: Request) -> None:
+async def check_media_type(request: HTTPConnection) -> None:
     """Raise ProblemError 415 where a body's media type is none that the route takes.
 
     A route that reads its body by itself also takes one without a `Content-Type`.
@@ -32,6 +32,6 @@ async def check_media_type(request: Request) -> None:
     )
 
 
-def _has_body(request: Request) -> bool:
+def _has_body(request: HTTPConnection) -> bool:
     length = request.headers.get("content-length", "")
     return length not in ("", "0") or "transfer-encoding" in request.headers
