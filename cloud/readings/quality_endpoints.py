@@ -21,7 +21,7 @@ from cloud.readings.periods import Zone, medium_known, span_between, zone_of
 from cloud.readings.quality import MAX_STRETCHES, Stretch, Summary, summarize
 from cloud.readings.usage import QUANTITIES, Known, serve
 from cloud.readings.usage_endpoints import Energies, conversions_of, entry_of
-from cloud.readings.usage_schemas import ComparisonReport, QualityReport
+from cloud.readings.usage_schemas import QualityReport, UsageComparison
 from cloud.times import format_utc
 from shared.calendar import Interval
 from shared.units import MS_PER_DAY, SLOT_MS
@@ -65,7 +65,7 @@ def quality(
 
 @router.get(
     "/{meter}/usage/comparison",
-    response_model=ComparisonReport,
+    response_model=UsageComparison,
     summary="A period beside others",
 )
 def comparison(

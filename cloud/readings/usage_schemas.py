@@ -203,7 +203,7 @@ class SimilarDays(Amounts):
     )
 
 
-class ComparisonReport(BaseModel):
+class UsageComparison(BaseModel):
     """A period beside the one before it, the same a year ago, and similar days."""
 
     meter: str = Field(description="The meter's id", examples=[METER])

@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from urllib.parse import unquote
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -75,8 +76,10 @@ def _fault(scope: Scope, bytes_max: int) -> tuple[HTTPStatus, str] | None:
             f"path and query of {target} bytes; the limit is {MAX_TARGET_BYTES}",
         )
     # PostgreSQL keeps no text with a NUL, and no identifier or time has one.
-    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-        return HTTPStatus.BAD_REQUEST, "the path or query has a NUL"
+    if "\0" in scope["path"]:
+        return HTTPStatus.BAD_REQUEST, "the path has a NUL"
+    if b"%00" in scope["query_string"]:
+        return HTTPStatus.BAD_REQUEST, f"{_with_nul(scope['query_string'])} has a NUL"
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and int(value) > bytes_max:
             return (
@@ -84,6 +87,13 @@ def _fault(scope: Scope, bytes_max: int) -> tuple[HTTPStatus, str] | None:
                 f"a body of {int(value)} bytes; the limit is {bytes_max}",
             )
     return None
+
+
+def _with_nul(query: bytes) -> str:
+    """Name the parameter of a query that has a NUL."""
+    parameters = (one.partition(b"=") for one in query.split(b"&"))
+    found = next((name for name, _, value in parameters if b"%00" in value), b"the query")
+    return unquote(found.decode("latin-1"))
 
 
 class _Body:

@@ -205,7 +205,7 @@ def test_gas_in_energy_becomes_the_litres_of_its_conversion(tmp_path: Path) -> N
         (b'{"results": {}}', {"format": "octopus-json"}, 400),
         (HEADER.encode(), {}, 400),
         (HEADER.encode(), {"meter": "none"}, 404),
-        (HEADER.encode(), {"meter": "\0"}, 404),
+        (HEADER.encode(), {"meter": "\0"}, 400),
         (HEADER.encode(), {"zone": "Mars/Base"}, 400),
         (HEADER.encode(), {"zone": "../../etc/passwd"}, 400),
         (HEADER.encode(), {"format": "xls"}, 422),

@@ -316,7 +316,7 @@ def test_bad_questions_are_problems(stage: UsageStage, path: str, query: dict[st
         ("usage", {"medium": "steam"}, 422),
         ("usage", {"start": "2010-01-01", "resolution": "half-hour"}, 400),
         ("meters/none/usage", {}, 404),
-        ("meters/%00/usage", {}, 404),
+        ("meters/%00/usage", {}, 400),
         ("meters/M1/usage/comparison", {"start": "2026-03-01T01:00:00Z"}, 400),
         ("meters/M1/usage/comparison", {"start": "2024-03-01"}, 400),
         ("meters/M1/quality", {"start": "2010-01-01"}, 400),
