@@ -75,7 +75,9 @@ class ProblemResponse(Response):
 
     def render(self, content: Any) -> bytes:
         """Write the document as JSON."""
-        return json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace")
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(
+            "utf-8", "backslashreplace"
+        )
 
 
 def problem_response(
