@@ -120,6 +120,21 @@ def test_a_cloud_put_back_by_copying_its_file_gets_everything_again(
     assert pair.cloud.hub().store_renewals == 1
 
 
+def test_a_copy_that_lacks_one_receipt_alone_is_found_out_too(pair: Pair, tmp_path: Path) -> None:
+    """The store has given as many receipts as the hub knows of, one of them twice."""
+    save(pair.cloud.database, tmp_path / "old.db")
+    pair.log(10)
+    put_back(pair.cloud.database, tmp_path / "old.db")
+
+    pair.log(10)
+    for _ in range(5):
+        pair.wait(1_000)
+
+    assert pair.cloud.hub().store_renewals == 1
+    assert pair.stored_seqs() == list(range(1, 61))
+    assert pair.unstored == 0
+
+
 def test_a_hub_that_was_away_meanwhile_says_so_when_it_connects(pair: Pair, tmp_path: Path) -> None:
     """Nothing has to arrive first: its hello names the newest receipt."""
     save(pair.cloud.database, tmp_path / "old.db")
