@@ -40,8 +40,8 @@ SETTING = "hearthlink.households"
 """The transaction's setting that lists the households it is for, with commas between."""
 
 POLICY = "of_household"
-OPEN_TABLES = ("catalogue", "catalogue_rates")
-"""What a household may read besides its own rows: what anyone may."""
+OPEN_TABLES = ("catalogue", "catalogue_rates", "store")
+"""What a household may read besides its own rows: what anyone may, and the name of the store."""
 
 _ROLE_SUFFIX = "_household"
 _MAX_NAME_BYTES = 63

@@ -9,6 +9,7 @@ from typing import Any
 
 from agent.database import open_copy
 from agent.demo.files import TARIFFS
+from agent.demo.person import EMAIL, add_person
 from agent.demo.stage import Stage
 from agent.reader import LogReader
 from firmware_bridge.tools.console import show_progress
@@ -113,11 +114,13 @@ def _give_tariffs(stage: Stage) -> None:
     for meter in stage.get(f"{stage.api_url}/v1/meters")["meters"]:
         if meter["medium"] in TARIFFS:
             url = f"{stage.api_url}/v1/meters/{meter['meter']}/tariff"
-            stage.put(url, TARIFFS[meter["medium"]])
+            stage.send("PUT", url, TARIFFS[meter["medium"]])
 
 
 def _say_where_to_look(stage: Stage) -> None:
+    password = add_person(stage)
     _say(f"display   {stage.page_url}")
+    _say(f"app       {stage.api_url}/app/   (e-mail: {EMAIL}, password: {password})")
     _say(f"API docs  {stage.api_url}/docs   (token: {stage.token})")
     _say(f"files     {stage.state}")
     _say("Ctrl-C stops everything this has started.")

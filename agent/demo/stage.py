@@ -232,13 +232,13 @@ class Stage:
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             return json.load(answer)
 
-    def put(self, url: str, body: Any) -> None:
+    def send(self, method: str, url: str, body: Any) -> None:
         """Write JSON to the API."""
         request = urllib.request.Request(  # noqa: S310
             url,
             data=json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
-            method="PUT",
+            method=method,
         )
         with urllib.request.urlopen(request, timeout=10):  # noqa: S310
             pass

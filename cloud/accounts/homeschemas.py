@@ -77,7 +77,7 @@ class InvitationMade(InvitationEntry):
     )
     link: str | None = Field(
         description="The same for a browser; null where `public_url` is not set.",
-        examples=["https://home.example.org/#invitation=7K2Q-9M4X-AB0C-DEFG"],
+        examples=["https://home.example.org/app/#invitation=7K2Q-9M4X-AB0C-DEFG"],
     )
 
 

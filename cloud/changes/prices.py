@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 
 from cloud.changes.kinds import Change, ChangeKind, cost_changes
 from cloud.changes.repository import note_changes, zone_of
-from cloud.tables import agreements
+from cloud.moneytables import agreements
 from shared.ranges import Range
 from shared.tariffs.agreements import Agreement
 
@@ -24,7 +24,7 @@ def note_prices(connection: Connection, changed: Mapping[str, Range | None], now
         return
     query = select(agreements.c.household_id, agreements.c.meter, agreements.c.agreements)
     by_household: dict[str, list[tuple[str, Range | None]]] = {}
-    rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query)
+    rows = connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE})
     for household_id, meter, packed in rows:
         for agreement in msgspec.json.decode(packed, type=list[Agreement]):
             if agreement.tariff_code in changed:

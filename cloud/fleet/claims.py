@@ -10,9 +10,9 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from cloud.db import within
+from cloud.fleettables import claims
 from cloud.households.revocations import find_revocation
 from cloud.scope import Scope
-from cloud.tables import claims
 from shared.claims import claim_key, code_digest, make_code
 from shared.errors import BadInputError
 from shared.topics import CLAIM_PREFIX, check_hub

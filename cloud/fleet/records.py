@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from cloud.db import upsert
 from cloud.fleet.certificates import epoch_ms, pem
-from cloud.tables import certificates
+from cloud.fleettables import certificates
 from shared.enrolment import key_id_of
 from shared.units import MS_PER_DAY
 

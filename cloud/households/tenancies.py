@@ -22,15 +22,7 @@ from cloud.households.repository import (
     write_hub,
 )
 from cloud.scope import Scope
-from cloud.tables import (
-    consent_limits,
-    household_tokens,
-    households,
-    hubs,
-    logs,
-    meters,
-    tenancies,
-)
+from cloud.tables import consent_limits, household_tokens, households, hubs, logs, meters, tenancies
 from shared.errors import BadInputError
 
 HUB, METER = "hub", "meter"

@@ -10,9 +10,10 @@ import msgspec
 from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
 
 from cloud.db import upsert
+from cloud.fleettables import job_executions, jobs
 from cloud.jobs.execution import FAILURES, Execution
 from cloud.jobs.rollout import Plan, Progress, RolloutState, Step, progress_of
-from cloud.tables import hubs, job_executions, jobs
+from cloud.tables import hubs
 from shared.jobs import JobStatus
 from shared.units import MS_PER_DAY
 

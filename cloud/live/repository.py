@@ -6,9 +6,10 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, func, select
 
 from cloud.db import upsert, within
+from cloud.fleettables import live_demands
 from cloud.households.repository import lock_hub
 from cloud.scope import Scope
-from cloud.tables import consent_limits, hubs, live_demands, logs, revocations
+from cloud.tables import consent_limits, hubs, logs, revocations
 from shared.consent import Granularity
 from shared.shadows import LiveDemand
 from shared.units import MS_PER_DAY, MS_PER_SECOND

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, func, select
 
 from cloud.db import upsert, within
 from cloud.households.repository import lock_household
+from cloud.moneytables import agreements, top_ups
 from cloud.scope import Scope
-from cloud.tables import agreements, top_ups
 from cloud.tariffs.catalogue import priced_offers, read_offers
 from cloud.tariffs.repository import read_tariff
 from shared.tariffs.agreements import Agreed, Agreement, decode_agreements

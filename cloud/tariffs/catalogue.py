@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from cloud.db import upsert
-from cloud.tables import catalogue, catalogue_rates
+from cloud.moneytables import catalogue, catalogue_rates
 from cloud.tariffs.ratedays import (
     NO_PRICES,
     by_day,

@@ -3,8 +3,9 @@
 from sqlalchemy import Connection, select
 
 from cloud.db import within
+from cloud.moneytables import agreements
 from cloud.scope import Scope
-from cloud.tables import agreements, households, logs
+from cloud.tables import households, logs
 from cloud.tariffs.agreements import agreed_tariffs
 from cloud.tariffs.repository import tariffs_of_hub
 from cloud.tariffs.shadow import KeptTariff

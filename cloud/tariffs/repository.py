@@ -4,8 +4,9 @@ from sqlalchemy import Connection, func, select
 
 from cloud.db import upsert, within
 from cloud.households.repository import lock_household
+from cloud.moneytables import tariffs
 from cloud.scope import Scope
-from cloud.tables import logs, tariffs
+from cloud.tables import logs
 from cloud.tariffs.shadow import KeptTariff
 from shared.tariffs import Tariff, decode_tariff, encode_tariff
 

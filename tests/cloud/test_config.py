@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cloud.config import SETTINGS, load
+from cloud.config import load
+from cloud.settings import SETTINGS
 from shared.errors import ConfigError
 
 

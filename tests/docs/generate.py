@@ -21,7 +21,7 @@ from shared.readings import REGISTERS
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 GROUP = "hearthlink.commands"
-SETTINGS_MODULES = {"The hub": "agent.config", "The cloud": "cloud.config"}
+SETTINGS_MODULES = {"The hub": "agent.config", "The cloud": "cloud.settings"}
 PACKAGES = ("agent", "cloud", "firmware_bridge", "shared")
 MADE_BY = "<!-- Written by `make reference` from the code; change it there. -->"
 SAMPLES = {

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -81,7 +82,7 @@ def test_demo_accounts_for_every_telegram(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_interrupt_stops_everything_it_started(tmp_path: Path) -> None:
-    """Ctrl-C once it is live leaves no process behind and is no failure."""
+    """What it names is there, the app signed in to; Ctrl-C then leaves no process behind."""
     state, ports = tmp_path / "demo", _ports()
     page = f"http://127.0.0.1:{ports[0].split('=')[1]}/view.json"
     demo = subprocess.Popen(
@@ -90,10 +91,21 @@ def test_interrupt_stops_everything_it_started(tmp_path: Path) -> None:
         text=True,
     )
     assert demo.stderr is not None
+    told = ""
     while "Ctrl-C" not in (line := demo.stderr.readline()):
         assert line, "the demo ended before it was live"
+        told += line
     with urllib.request.urlopen(page, timeout=5) as answer:
         assert json.load(answer)["power"]["state"] == "fresh"
+    app = re.search(r"app +(http://[^/]+)/app/ +\(e-mail: (\S+), password: (\S+)\)", told)
+    assert app is not None, told
+    asked = urllib.request.Request(
+        f"{app[1]}/v1/sessions",
+        json.dumps({"email": app[2], "password": app[3]}).encode(),
+        {"Content-Type": "application/json", "hearthlink-client": "1"},
+    )
+    with urllib.request.urlopen(asked, timeout=10) as answer:
+        assert answer.status == 201
     time.sleep(1)
 
     demo.send_signal(signal.SIGINT)

@@ -144,7 +144,7 @@ def test_link_carries_the_code_where_no_server_sees_it(tmp_path: Path) -> None:
     token = people.client({"Authorization": people.operator.headers["Authorization"]})
     made = token.post("/v1/households/home/invitations", json={"role": "owner"}).json()
 
-    assert made["link"] == f"https://home.example/#invitation={made['code']}"
+    assert made["link"] == f"https://home.example/app/#invitation={made['code']}"
 
 
 def test_role_is_changed_and_keys_end_with_it(people: People) -> None:

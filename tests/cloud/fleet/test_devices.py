@@ -19,8 +19,8 @@ from cloud.fleet.devices import MAX_QUEUED, DeviceService, subscriptions
 from cloud.fleet.dispatch import Answers
 from cloud.fleet.records import Status
 from cloud.fleet.revocation import shut_out
+from cloud.fleettables import leases
 from cloud.ingest.worker import IngestWorker
-from cloud.tables import leases
 from shared import topics
 from shared.enrolment import (
     CsrAccepted,
