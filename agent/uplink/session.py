@@ -207,7 +207,7 @@ class Session:
         return self._store.store_id
 
     def take_facts(self) -> dict[str, bytes]:
-        """Hand over the count of receipts given, and a clone's sighting, where they have changed."""
+        """Hand over how many receipts were given, and a clone's sighting, where changed."""
         facts = {}
         if self._store.given != self._kept_given:
             self._kept_given = self._store.given

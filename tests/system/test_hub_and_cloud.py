@@ -6,7 +6,6 @@ import pytest
 
 from agent.uplink.port import Channel
 from agent.uplink.session import HELLO_PAUSE_MS
-from cloud.backup import back_up
 from cloud.households.revocations import find_limit, limit_consent, readmit, revoke
 from cloud.ingest.intake import Message
 from cloud.ingest.repository import renew_store
@@ -198,7 +197,7 @@ def test_a_store_of_before_a_limit_widens_nothing(
     pair: Pair, tmp_path: Path, is_renamed: bool
 ) -> None:
     """Restored or put back by hand, it has forgotten the limit; the hub has not."""
-    back_up(pair.cloud.database, tmp_path / "old.db")
+    save(pair.cloud.database, tmp_path / "old.db")
     pair.wait(INTERVAL_MS)
     with pair.cloud.database.writing() as connection:
         limit_consent(connection, THING, Granularity.NONE, pair.cloud.clock.utc_ms())
@@ -206,7 +205,7 @@ def test_a_store_of_before_a_limit_widens_nothing(
     pair.hub.step()
 
     pair.hub.uplink.lose()
-    pair.cloud.database.replace_with(tmp_path / "old.db")
+    put_back(pair.cloud.database, tmp_path / "old.db")
     if is_renamed:
         with pair.cloud.database.writing() as connection:
             renew_store(connection, pair.cloud.clock.utc_ms())
