@@ -44,11 +44,14 @@ class LogState(msgspec.Struct, frozen=True):
 class Hello(msgspec.Struct, frozen=True, omit_defaults=True):
     """Said on every connect; the cloud answers with a receipt for each log, at once.
 
-    `hello_id` is new each time and comes back in those receipts. `store_id` and `receipt_revision`
-    are those of the newest receipt the hub has taken: a cloud that gave fewer was put back from a
-    copy. `consent` is the granularity the hub enforces, and `consent_lifted` the revision of the
-    newest `ConsentLimit` that the household has lifted there. `run_id` is new with each start of
-    the hub's program: two that take turns are two hubs with one identity.
+    `hello_id` is new each time and comes back in those receipts. `store_id` is the
+    store of the newest receipt the hub has taken, and `receipt_revision` how many that store gave
+    at least: the highest revision, and one more for each given twice. A cloud that gave fewer by
+    its own count was put back from a copy.
+
+    `consent` is the granularity the hub enforces, and `consent_lifted` the revision of the newest
+    `ConsentLimit` that the household has lifted there. `run_id` is new with each start of the hub's
+    program: two that take turns are two hubs with one identity.
     """
 
     agent_version: str

@@ -83,7 +83,7 @@ class Session:
         self._deliveries: dict[int, Delivery] = {}
         self._changed_logs: set[int] = set()
         self._store = KnownStore(log.fact(STORE_FACT), log.fact(REVISION_FACT))
-        self._kept_revision = self._store.revision
+        self._kept_given = self._store.given
         self._kept_clone_ms = read_clone_ms(log.fact(CLONE_FACT))
         self._wants_hello = False
         self._window_frames = 1
@@ -207,10 +207,10 @@ class Session:
         return self._store.store_id
 
     def take_facts(self) -> dict[str, bytes]:
-        """Hand over the highest revision taken, and a clone's sighting, where they have changed."""
+        """Hand over how many receipts were given, and a clone's sighting, where changed."""
         facts = {}
-        if self._store.revision != self._kept_revision:
-            self._kept_revision = self._store.revision
+        if self._store.given != self._kept_given:
+            self._kept_given = self._store.given
             facts[REVISION_FACT] = self._store.revision_fact()
         if self.state.clone_seen_ms != self._kept_clone_ms:
             self._kept_clone_ms = self.state.clone_seen_ms
@@ -384,7 +384,7 @@ class Session:
             states,
             self._hello_id,
             store_id=self._store.store_id,
-            receipt_revision=self._store.revision,
+            receipt_revision=self._store.given,
             consent=granularity,
             consent_lifted=lifted,
             run_id=self._run_id,

@@ -15,7 +15,7 @@ from cloud.changes.repository import note_usage
 from cloud.households.repository import Hub, lock_hub, write_hub
 from cloud.households.revocations import find_limit, find_revocation, lift_limit
 from cloud.households.tenancies import tenancy_start_ms
-from cloud.ingest import clones, letters, merge, repository
+from cloud.ingest import clones, gaps, letters, merge, repository
 from cloud.ingest.hublogs import HubLogs
 from cloud.ingest.intake import LATER_VERSION, Read
 from cloud.ingest.letters import DeadLetter
@@ -237,12 +237,11 @@ class HubBatch:
 
         The hub then believes it stored: this store said so once and was put back from a copy.
         """
-        since_ms = log.hole_since_ms
-        if (
-            since_ms is not None
-            and self._now_ms - since_ms >= HEAL_MS
-            and self._hub.store_renewed_at_ms < since_ms
-        ):
+        renewed_at_ms = self._hub.store_renewed_at_ms
+        # One that stays though everything was asked for since must not hide what came after it.
+        newer = [one for one in log.missing if one.since_ms > renewed_at_ms]
+        since_ms = gaps.hole_since(newer, log.coverage, log.held)
+        if since_ms is not None and self._now_ms - since_ms >= HEAL_MS:
             self._rename_store()
 
     def _rename_store(self) -> None:

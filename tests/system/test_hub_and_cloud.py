@@ -6,7 +6,6 @@ import pytest
 
 from agent.uplink.port import Channel
 from agent.uplink.session import HELLO_PAUSE_MS
-from cloud.backup import back_up
 from cloud.households.revocations import find_limit, limit_consent, readmit, revoke
 from cloud.ingest.intake import Message
 from cloud.ingest.repository import renew_store
@@ -120,6 +119,21 @@ def test_a_cloud_put_back_by_copying_its_file_gets_everything_again(
     assert pair.cloud.hub().store_renewals == 1
 
 
+def test_a_copy_that_lacks_one_receipt_alone_is_found_out_too(pair: Pair, tmp_path: Path) -> None:
+    """The store has given as many receipts as the hub knows of, one of them twice."""
+    save(pair.cloud.database, tmp_path / "old.db")
+    pair.log(10)
+    put_back(pair.cloud.database, tmp_path / "old.db")
+
+    pair.log(10)
+    for _ in range(5):
+        pair.wait(1_000)
+
+    assert pair.cloud.hub().store_renewals == 1
+    assert pair.stored_seqs() == list(range(1, 61))
+    assert pair.unstored == 0
+
+
 def test_a_hub_that_was_away_meanwhile_says_so_when_it_connects(pair: Pair, tmp_path: Path) -> None:
     """Nothing has to arrive first: its hello names the newest receipt."""
     save(pair.cloud.database, tmp_path / "old.db")
@@ -183,7 +197,7 @@ def test_a_store_of_before_a_limit_widens_nothing(
     pair: Pair, tmp_path: Path, is_renamed: bool
 ) -> None:
     """Restored or put back by hand, it has forgotten the limit; the hub has not."""
-    back_up(pair.cloud.database, tmp_path / "old.db")
+    save(pair.cloud.database, tmp_path / "old.db")
     pair.wait(INTERVAL_MS)
     with pair.cloud.database.writing() as connection:
         limit_consent(connection, THING, Granularity.NONE, pair.cloud.clock.utc_ms())
@@ -191,7 +205,7 @@ def test_a_store_of_before_a_limit_widens_nothing(
     pair.hub.step()
 
     pair.hub.uplink.lose()
-    pair.cloud.database.replace_with(tmp_path / "old.db")
+    put_back(pair.cloud.database, tmp_path / "old.db")
     if is_renamed:
         with pair.cloud.database.writing() as connection:
             renew_store(connection, pair.cloud.clock.utc_ms())
