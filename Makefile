@@ -17,7 +17,7 @@ PIP := PIP_REQUIRE_VIRTUALENV=1 $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 CHECKED := agent cloud firmware_bridge shared tests
 
-.PHONY: help demo test check format bench bench-card soak prove clean setup lock reference screenshot tests wheel-tests
+.PHONY: help demo test check format bench bench-card soak prove clean setup lock reference screenshot tests coverage wheel-tests
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ demo: $(VENV)/.demo-ready $(RADIO) ## one household, from simulated meter to API
 WORKERS ?= 3
 
 # Both mostly wait, for processes and for time to pass: side by side they take as long as one.
-test: check ## everything: check, all tests with coverage, and the wheel by itself
+test: check ## everything: check, all tests, and the wheel by itself
 	@said=$$(mktemp); trap 'rm -f "$$said"' EXIT; \
 	$(MAKE) wheel-tests >"$$said" 2>&1 & wheel=$$!; \
 	$(MAKE) tests && wait $$wheel && cat "$$said" || { wait $$wheel; cat "$$said"; exit 1; }
@@ -87,6 +87,10 @@ lock: $(VENV)/.dev-ready ## choose new versions for requirements/*.lock
 setup: $(VENV)/.dev-ready ## make .venv with everything a developer needs
 
 tests: $(VENV)/.dev-ready
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
+
+# Being traced takes tests twice as long and more, until the interpreter itself counts (3.12).
+coverage: $(VENV)/.dev-ready ## the same tests, traced: which lines and branches no example reaches
 	rm -f .coverage .coverage.*
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --cov --cov-report=term-missing:skip-covered $(ARGS)
 

@@ -32,7 +32,7 @@ from agent.membership import Doors, Membership
 from agent.notify import Notifier
 from agent.ntp import clock_error_ms
 from agent.pipeline import run_pipeline
-from agent.provision.claimfile import ClaimFile
+from agent.provision.claimfile import claim_file_of
 from agent.provision.enrolment import Tools
 from agent.provision.proof import connect_once
 from agent.provision.tickets import read_ticket
@@ -186,7 +186,7 @@ def _membership(hub: Hub, listeners: _Listeners) -> Membership:
             ),
             open_uplink=uplink_of,
             attach=lambda junction: _attach(hub, listeners, junction),
-            claim_file=ClaimFile(config.provision_claim_file, config.provision_host),
+            claim_file=claim_file_of(config),
         ),
     )
 

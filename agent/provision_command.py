@@ -65,7 +65,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 async def _provision(config: "Config", chosen: argparse.Namespace, display: "_Display") -> "Place":
-    from agent.provision.claimfile import ClaimFile  # noqa: PLC0415
+    from agent.provision.claimfile import claim_file_of  # noqa: PLC0415
     from agent.provision.joining import join  # noqa: PLC0415
     from agent.provision.renewing import renew  # noqa: PLC0415
 
@@ -78,7 +78,7 @@ async def _provision(config: "Config", chosen: argparse.Namespace, display: "_Di
         if present is not None:
             return present.place
     place = await join(tools, ticket, config.provision_host)
-    ClaimFile(config.provision_claim_file, config.provision_host).remove()
+    claim_file_of(config).remove()
     return place
 
 

@@ -184,8 +184,11 @@ def _made_role(connection: Connection) -> str:
             text("SELECT count(*) FROM pg_roles WHERE rolname = :name"), {"name": name}
         ).scalar_one():
             connection.execute(text(f"CREATE ROLE {role} NOLOGIN"))
+        # From 16 on, who makes a role is a member that may grant it, and may not become it.
+        wanted = "SET" if (connection.dialect.server_version_info or (0,)) >= (16,) else "MEMBER"
         if not connection.execute(
-            text("SELECT pg_has_role(current_user, :name, 'MEMBER')"), {"name": name}
+            text("SELECT pg_has_role(current_user, :name, :wanted)"),
+            {"name": name, "wanted": wanted},
         ).scalar_one():
             connection.execute(text(f"GRANT {role} TO CURRENT_USER"))
     except ProgrammingError as error:

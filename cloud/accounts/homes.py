@@ -106,7 +106,7 @@ def list_tenancies(parts: Shared, scope: HomeHubReader) -> Response:
 @router.get("/{household_id}/members", response_model=MemberList, summary="Its members")
 def list_members(parts: Shared, scope: HomeReader) -> Response:
     """List who has part in the household, the longest first."""
-    with parts.database.reading(scope) as connection:
+    with parts.database.reading() as connection:
         rows = kept.list_members(connection, scope)
     return reply({"members": [entry_of(row) for row in rows]})
 
@@ -120,7 +120,7 @@ def change_role(user: str, parts: Shared, scope: ProvedHomeOwner, wanted: RoleBo
     409 for the last owner.
     """
     role = read_role(wanted.role)
-    with parts.database.writing(scope) as connection:
+    with parts.database.writing() as connection:
         member = kept.change_role(connection, scope, user, role, parts.clock.utc_ms())
     return reply(entry_of(member))
 
@@ -128,7 +128,7 @@ def change_role(user: str, parts: Shared, scope: ProvedHomeOwner, wanted: RoleBo
 @router.delete("/{household_id}/members/{user}", status_code=204, summary="End a membership")
 def end(user: str, parts: Shared, scope: ProvedHomeOwner) -> Response:
     """End another's membership, at once, with the keys they made; 409 for the last owner."""
-    with parts.database.writing(scope) as connection:
+    with parts.database.writing() as connection:
         kept.end_membership(connection, scope, user, parts.clock.utc_ms())
     return Response(status_code=204)
 
@@ -136,7 +136,7 @@ def end(user: str, parts: Shared, scope: ProvedHomeOwner) -> Response:
 @router.post("/{household_id}/departure", status_code=204, summary="Leave a household")
 def leave(parts: Shared, scope: HomeHubReader, person: Person) -> Response:
     """End your own membership, with the keys you made; 409 for the last owner of several."""
-    with parts.database.writing(scope) as connection:
+    with parts.database.writing() as connection:
         kept.end_membership(connection, scope, person.user_id, parts.clock.utc_ms())
     return Response(status_code=204)
 

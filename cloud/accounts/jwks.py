@@ -123,7 +123,8 @@ def _read_key(written: Any) -> Key | None:
     if not isinstance(written.get("kid"), str):
         return None
     kinds: dict[object, type[RSAKey | ECKey]] = {"RSA": RSAKey, "EC": ECKey}
-    kind = kinds.get(written.get("kty"))
+    named = written.get("kty")
+    kind = kinds.get(named) if isinstance(named, str) else None
     public: dict[str, str | list[str]] = {
         name: value for name, value in written.items() if isinstance(value, str)
     }

@@ -57,7 +57,7 @@ class Provider:
             if key is None:
                 return None
             claims = jwt.decode(token, key, algorithms=list(ALGORITHMS)).claims
-        except (JoseError, ValueError):
+        except (JoseError, ValueError, TypeError, RecursionError):
             return None
         return self._accept(claims)
 
@@ -66,7 +66,9 @@ class Provider:
         if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT_CHARS:
             return None
         is_ours = claims.get("iss") == self.issuer and claims.get("token_use", "access") == "access"
-        if not (is_ours and self._is_for_us(claims) and self._is_now(claims)):
+        # A sign-in's own token tells an app who signed in; it is shown to no service.
+        is_of_sign_in = "nonce" in claims or "at_hash" in claims
+        if is_of_sign_in or not (is_ours and self._is_for_us(claims) and self._is_now(claims)):
             return None
         signed_in_s = _seconds(claims.get("auth_time")) or 0
         return Access(self.issuer, subject, signed_in_s * MS_PER_SECOND)

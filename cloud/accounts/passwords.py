@@ -27,6 +27,9 @@ WAIT_S = 5.0
 HASHES_AT_ONCE = 2
 """Each takes 19 MiB and some 30 ms of a core: sign-ins must not take the machine from ingest."""
 
+WAITING_MAX = 8
+"""More would hold the threads that every request is served by."""
+
 LINE_BYTES_MAX = 64
 
 
@@ -42,6 +45,7 @@ class Hasher:
     ) -> None:
         self._argon2 = PasswordHasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=1)
         self._turns = threading.BoundedSemaphore(at_once)
+        self._waiting = threading.BoundedSemaphore(WAITING_MAX)
         self._nobodys = self._argon2.hash("nobody has this password")
 
     def hash(self, password: str) -> str:
@@ -68,13 +72,22 @@ class Hasher:
         return self._argon2.check_needs_rehash(kept)
 
     def _take_turn(self) -> None:
-        if not self._turns.acquire(timeout=WAIT_S):
-            raise ProblemError(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "too many sign in at once",
-                hint="try again in a minute",
-                code="busy",
-            )
+        if not self._waiting.acquire(blocking=False):
+            raise _busy()
+        try:
+            if not self._turns.acquire(timeout=WAIT_S):
+                raise _busy()
+        finally:
+            self._waiting.release()
+
+
+def _busy() -> ProblemError:
+    return ProblemError(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "too many sign in at once",
+        hint="try again in a minute",
+        code="busy",
+    )
 
 
 class Policy:

@@ -195,6 +195,8 @@ def show_report(claim_id: str, _installer: Installer, parts: Shared) -> Response
     """Show the hub's commissioning report, with who installed it."""
     with parts.database.reading() as connection:
         claim = _claim(connection, claim_id)
+    if claim.used_at_ms is None:
+        raise NotFoundError("the claim's hub has not joined by it", hint="wait until it has")
     try:
         seal = seal_of(parts.config)
     except OperatorError as error:

@@ -50,6 +50,8 @@ def parse_n3rgy(body: bytes, asked: Asked) -> Parsed:
     times = LocalTimes(ZoneInfo("UTC"))
 
     def read(line: int, entry: Mapping[str, Any]) -> Row | None:
+        if not isinstance(entry, dict):
+            raise RowError("it is no object")
         name = "value" if "value" in entry else "primaryValue"
         if entry.get(name) is None:
             return None

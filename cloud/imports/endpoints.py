@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from cloud.answers import JSON, reply
 from cloud.auth import Caller
 from cloud.bodies import read_body
+from cloud.changes.repository import note_usage
 from cloud.errors import RESPONSES, NotFoundError, Problem, ProblemError
 from cloud.imports.rows import Asked
 from cloud.imports.schemas import ImportList, ImportReport, Outcome
@@ -22,6 +23,7 @@ from cloud.readings.imported import (
     count_imports,
     keep_import,
     list_imports,
+    slots_of_import,
     undo_import,
 )
 from cloud.readings.periods import Zone, medium_known, zone_of
@@ -46,9 +48,7 @@ EXAMPLE_CSV = """Consumption (kwh), Start, End
 """
 
 AT_ONCE = threading.BoundedSemaphore(2)
-"""A file of the largest size takes some 200 MB while it is read; others wait for it."""
-
-WAIT_S = 30.0
+"""A file of the largest size takes some 200 MB while it is read; others are told to come again."""
 
 _PROBLEM: dict[str, Any] = {"model": Problem, "content": {PROBLEM_MEDIA_TYPE: {}}}
 UNREADABLE: dict[int | str, dict[str, Any]] = {
@@ -171,14 +171,16 @@ def delete(
 ) -> Response:
     """Take an import away: what earlier ones said, or nothing, stands in its place at once."""
     with parts.database.writing(scope) as connection:
+        slots = slots_of_import(connection, scope, import_id)
         if not undo_import(connection, scope, import_id):
             raise NotFoundError(f"no import {import_id}", hint="GET /v1/imports lists them")
+        note_usage(connection, scope.only, slots, parts.clock.utc_ms())
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 def _import(parts: Parts, scope: Scope, question: Question, body: bytes) -> Response:
     """Import when it is this file's turn."""
-    if not AT_ONCE.acquire(timeout=WAIT_S):
+    if not AT_ONCE.acquire(blocking=False):
         raise ProblemError(
             HTTPStatus.TOO_MANY_REQUESTS,
             "other files are being imported",
@@ -214,6 +216,9 @@ def _import_now(parts: Parts, scope: Scope, question: Question, body: bytes) -> 
                 hint="DELETE /v1/imports/{import_id} takes one away",
             )
         kept = plan.known or keep_import(connection, scope, plan.made, plan.by_slot)
+        if plan.known is None:
+            slots = {question.meter: [(min(plan.by_slot), max(plan.by_slot))]}
+            note_usage(connection, scope.only, slots, now_ms)
     is_new = kept.import_id == plan.made.import_id
     outcome = Outcome.IMPORTED if is_new else Outcome.KNOWN
     answer = reply(_report(plan, outcome, kept.import_id))

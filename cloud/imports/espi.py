@@ -92,6 +92,8 @@ class _Reader:
             raise BadInputError(
                 f"line {error.lineno}: no XML: {expat.ErrorString(error.code)}"
             ) from error
+        except (LookupError, ValueError) as error:
+            raise BadInputError("the encoding is not known", hint="save it as UTF-8") from error
         self._close_entry()
         return self.entries
 

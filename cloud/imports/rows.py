@@ -173,7 +173,11 @@ class LocalTimes:
         first = naive.replace(tzinfo=self._zone, fold=0)
         second = naive.replace(tzinfo=self._zone, fold=1)
         early, late = _ms(first), _ms(second)
-        if first.astimezone(dt.UTC).astimezone(self._zone).replace(tzinfo=None) != naive:
+        try:
+            there_and_back = first.astimezone(dt.UTC).astimezone(self._zone)
+        except OverflowError as error:
+            raise RowError("the time is not in this century") from error
+        if there_and_back.replace(tzinfo=None) != naive:
             raise RowError("the time does not exist: the clocks went forward over it")
         before = self._before_ms
         if early == late or before is None:

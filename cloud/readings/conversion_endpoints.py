@@ -13,6 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from cloud.answers import JSON, reply
 from cloud.auth import Caller
 from cloud.bodies import read_body
+from cloud.changes.kinds import Change, ChangeKind
+from cloud.changes.repository import note_changes
 from cloud.errors import RESPONSES
 from cloud.parts import Parts, Shared
 from cloud.readings.conversions import (
@@ -119,6 +121,8 @@ def _put(parts: Parts, scope: Scope, meter: str, settings: list[GasConversion]) 
     with parts.database.writing(scope) as connection:
         _check_gas(medium_known(connection, scope, meter), meter)
         put_settings(connection, scope, meter, settings)
+        changed = [Change(ChangeKind.METER, meter)]
+        note_changes(connection, scope.only, changed, parts.clock.utc_ms())
         return _answer(meter, read_conversions(connection, scope, meter))
 
 

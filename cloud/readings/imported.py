@@ -14,6 +14,7 @@ from cloud.db import upsert, within
 from cloud.scope import Scope
 from cloud.tables import imported_days, imports
 from shared.meterdays import SlotUsage
+from shared.ranges import Range, union
 from shared.units import SLOTS_PER_UTC_DAY
 
 _ONCE = ("household_id", "meter", "quantity", "digest")
@@ -102,6 +103,20 @@ def count_imports(connection: Connection, scope: Scope) -> int:
     """Count the household's imports."""
     query = select(func.count()).select_from(imports).where(within(imports, scope))
     return int(connection.execute(query).scalar_one())
+
+
+def slots_of_import(connection: Connection, scope: Scope, import_id: str) -> dict[str, list[Range]]:
+    """Tell which slots of which meter an import speaks of, whole UTC days of them."""
+    days = connection.execute(
+        select(imported_days.c.meter, imported_days.c.utc_day).where(
+            within(imported_days, scope), imported_days.c.import_id == import_id
+        )
+    )
+    found: dict[str, list[Range]] = {}
+    for meter, day in days:
+        first = day * SLOTS_PER_UTC_DAY
+        found.setdefault(meter, []).append((first, first + SLOTS_PER_UTC_DAY - 1))
+    return {meter: union(ranges) for meter, ranges in found.items()}
 
 
 def undo_import(connection: Connection, scope: Scope, import_id: str) -> bool:

@@ -11,7 +11,7 @@ from tests.simulation.play import Theatre
 from tests.simulation.schedule import KINDS, plan_of
 
 ROOT = Path(__file__).parents[2]
-SCHEDULES = 3_000
+SCHEDULES = 5_000
 PATIENCE_S = 600
 """It takes a minute on two idle cores; the tests of a busy machine take turns."""
 

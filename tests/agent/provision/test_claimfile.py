@@ -32,3 +32,24 @@ def test_a_reason_of_several_lines_stays_a_remark(tmp_path: Path) -> None:
     ClaimFile(path, "").refuse("used\nalready")
 
     assert (tmp_path / "hearthlink-claim.refused.txt").read_text() == "# used already\n"
+
+
+def test_a_used_file_that_cannot_be_removed_is_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The boot partition is often root's alone; another claim put there is read all the same."""
+    path, done_file = tmp_path / "hearthlink-claim.txt", tmp_path / "claim.done"
+    path.write_text(f"{NEARLY}M")
+
+    def refuse(_path: Path, *, missing_ok: bool = False) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    before = path.read_bytes()
+    ClaimFile(path, "", done_file).remove()
+
+    assert path.read_bytes() == before
+    assert ClaimFile(path, "", done_file).read() is None
+    assert "9CDEF" not in done_file.read_text()
+    path.write_text(f"{NEARLY}M of another day")
+    assert not ClaimFile(path, "", done_file)._is_done(path)

@@ -27,7 +27,7 @@ PROTOCOL = b"\x00\x04MQTT\x05"
 
 CONNACK = b"\x20\x03\x00\x00\x00"
 CONNACK_REFUSED = b"\x20\x03\x00\x87\x00"
-SUBACK_REFUSED = b"\x90\x0b\x00\x01\x00\x87" + b"\x01" * 7
+SUBACK_REFUSED = b"\x90\x09\x00\x01\x00\x87" + b"\x01" * 5
 """Of packet 1, the first that a connection numbers; the receipts' topic is asked for first."""
 
 
