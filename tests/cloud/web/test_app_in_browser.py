@@ -115,6 +115,8 @@ def test_a_household_goes_through_its_app(
         )
         expect(page.locator("main:not([aria-busy]) .card").first).to_be_visible()
         seen[tab] = page.locator("main").inner_text()
+        if tab == "Usage":
+            expect(page.locator(".bar.measured")).to_have_count(46)
         assert accessibility_violations(page) == [], tab
         assert page.evaluate("document.documentElement.scrollWidth") <= 375, tab
 
