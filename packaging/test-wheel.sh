@@ -32,7 +32,7 @@ mkdir "$room/run"
 cp -r tests docs pyproject.toml "$room/run/"
 cd "$room/run"
 PYTHONDONTWRITEBYTECODE=1 "$room/venv/bin/python" -m pytest -q -m 'not slow and not hypothesis' \
-    tests/agent/test_database.py tests/agent/test_run.py tests/agent/home tests/agent/upkeep \
-    tests/cloud/test_api.py tests/cloud/test_backup.py tests/cloud/test_cli.py tests/cloud/test_db.py \
-    tests/cloud/fleet tests/cloud/tariffs tests/contracts/test_codecs.py tests/firmware_bridge/tools \
+    tests/agent/test_database.py tests/agent/test_run.py tests/agent/home tests/cloud/test_api.py \
+    tests/cloud/test_cli.py tests/cloud/test_db.py tests/cloud/tariffs tests/cloud/web \
+    tests/firmware_bridge/tools/test_decode.py \
     -p no:cacheprovider "${@:2}"

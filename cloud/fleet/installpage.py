@@ -126,7 +126,7 @@ def render_offer(progress: Progress, code: str, text: str, picture: str) -> str:
         f"""<section class="card" aria-labelledby="claim">
 <h2 id="claim">Claim for {escape(progress.thing)}</h2>
 <div class="qr" role="img" aria-label="QR code of this claim; its text is below">{picture}</div>
-<p>Photograph it with the hub's page, or type this there:</p>
+<p>Type this on the page of the hub:</p>
 <p class="code">{escape(grouped(code))}</p>
 <p class="hint">As a whole, for the page, the command or a file on the card:</p>
 <p class="text">{escape(text)}</p>

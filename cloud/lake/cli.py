@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloud.config import Config, load
-from cloud.progress import Progress
 from shared.clock import Clock
 from shared.errors import OperatorError
+from shared.progress import Progress
 
 if TYPE_CHECKING:
     from cloud.db import Database

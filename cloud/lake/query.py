@@ -18,8 +18,8 @@ from cloud.ingest.merge import Covered, cover
 from cloud.lake import layout
 from cloud.lake.objects import Objects
 from cloud.lake.rows import CORRECTIONS, SAMPLES, decode
-from cloud.progress import Progress
 from shared.errors import BadInputError, OperatorError
+from shared.progress import Progress
 from shared.ranges import Range, union
 from shared.readings import COUNTERS
 from shared.units import SLOT_MS

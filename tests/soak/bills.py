@@ -8,10 +8,10 @@ import argparse
 import sys
 from collections.abc import Iterator
 
+from shared.progress import Progress
 from shared.tariffs.bill import price
 from tests.support.bill_oracle import bill_on_paper, wall_clock
 from tests.support.household_years import HouseholdYear, household_year
-from tests.support.progress import Progress
 
 
 def differences(home: HouseholdYear) -> Iterator[str]:

@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator
 
 from firmware_bridge.meters.codec import Telegram
+from shared.progress import Progress
 from tests.soak.memory import describe, resident_kib
 from tests.support.codecs import STREAMS, Stream
-from tests.support.progress import Progress
 
 BATCH = 1_000
 ROUNDS = 10

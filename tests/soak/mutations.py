@@ -16,10 +16,10 @@ from types import FrameType
 
 from firmware_bridge.meters.catalog import CODECS, codec_for
 from firmware_bridge.meters.codec import Codec, Refused
+from shared.progress import Progress
 from tests.soak.memory import describe, resident_kib
 from tests.support.captures import ABSENT, captures
 from tests.support.codecs import KEYS, STREAMS, ZONE, Found, decode_split, mutated
-from tests.support.progress import Progress
 
 MUTATIONS = (1, 2, 4, 8, 40)
 """From one wrong byte among whole telegrams to hardly one left whole."""

@@ -24,6 +24,7 @@ from shared.enrolment import (
     RegisterAccepted,
     decode_enrolment,
 )
+from shared.progress import Progress
 from tests.support.device_cloud import ADDRESS, DeviceCloud
 from tests.support.enrolling import (
     SigningCloud,
@@ -34,7 +35,6 @@ from tests.support.enrolling import (
     register_request,
 )
 from tests.support.peers import connected
-from tests.support.progress import Progress
 
 SEED = 5
 AT_ONCE = 50

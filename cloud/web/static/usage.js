@@ -54,11 +54,11 @@ export async function showUsage({ home, show }) {
     label: label(one.start, resolution, home.zone),
     value: one[quantity] ?? null,
     below: one.export_mwh ?? 0,
-    quality: one.quality,
-    text: one[quantity] == null ? one.quality
-      : `${energy(one[quantity])}${one.export_mwh ? `, ${energy(one.export_mwh)} exported` : ""}, ${one.quality}`,
+    quality: one.status,
+    text: one[quantity] == null ? one.status
+      : `${energy(one[quantity])}${one.export_mwh ? `, ${energy(one.export_mwh)} exported` : ""}, ${one.status}`,
   }));
-  const missing = report.intervals.filter((one) => one.quality === "missing" && new Date(one.start) < new Date()).length;
+  const missing = report.intervals.filter((one) => one.status === "missing" && new Date(one.start) < new Date()).length;
   const used = card(`${meter.medium[0].toUpperCase()}${meter.medium.slice(1)} used`,
     el("p", { class: "figure" }, energy(sum(quantity))),
     el("p", { class: "note" }, [

@@ -9,11 +9,11 @@ import pytest
 from cloud.lake.disk import DiskObjects
 from cloud.lake.query import opened
 from cloud.lake.s3 import S3Objects
-from cloud.progress import Progress
 from cloud.readings.repository import SqlReadingStore
 from cloud.readings.store import RunKey
 from shared.errors import BadInputError, OperatorError
 from shared.frames import Gap, GapKind, encode_frame, frame_of
+from shared.progress import Progress
 from shared.units import MS_PER_DAY, SLOT_MS
 from tests.support.cloud import LOG_ID, METER, START_MS, config_in, payload_of, samples_of
 from tests.support.ingest import HOME

@@ -83,7 +83,8 @@ def test_a_script_strikes_the_radio_and_the_oracle_stays_true(tmp_path: Path, sp
     assert {key: read.get(key) for key in must} == must
     assert all((*key, registers) in shown for key, registers in read.items())
     assert any(one.is_damaged for one in lines) == spec.startswith("leave")
-    assert sum(event.kind is LinkEventKind.LOST for event in hub.events) == (
+    # A busy machine may be asked again before it has answered: lost once at the least.
+    assert any(event.kind is LinkEventKind.LOST for event in hub.events) == (
         spec.startswith(("reset", "error"))
     )
 

@@ -1,9 +1,9 @@
-"""A bar for whatever takes longer than a moment, on a terminal only."""
+"""A bar for commands that take longer than a moment: on a terminal only, on standard error."""
 
 import sys
 import time
 
-PATIENCE_S = 2
+PATIENCE_S = 2.0
 """What is done sooner needs no bar."""
 
 REDRAW_S = 0.2
@@ -11,7 +11,7 @@ WIDTH = 30
 
 
 class Progress:
-    """How far a count has come; draws on standard error, and wipes itself out in the end."""
+    """How far a count has come; drawn when `show` is called and it is due, wiped out by `close`."""
 
     def __init__(self, label: str, total: int) -> None:
         self._label, self._total = label, max(1, total)
@@ -25,11 +25,10 @@ class Progress:
         if not is_due or not sys.stderr.isatty():
             return
         self._drawn_s, self._is_shown = now_s, True
-        part = min(1.0, done / self._total)
-        bar = ("█" * round(part * WIDTH)).ljust(WIDTH, "·")
-        left_s = (now_s - self._started_s) * (1 - part) / max(part, 0.001)
-        line = f"\r{self._label:16} {bar} {part:4.0%}  {left_s:4.0f} s left"
-        sys.stderr.write(line)
+        percent = min(100, 100 * done // self._total)
+        bar = ("█" * (percent * WIDTH // 100)).ljust(WIDTH, "·")
+        left_s = round((now_s - self._started_s) * (100 - percent) / max(percent, 1))
+        sys.stderr.write(f"\r{self._label} {bar} {percent:3} %  {left_s} s left\033[K")
         sys.stderr.flush()
 
     def close(self) -> None:
@@ -37,3 +36,4 @@ class Progress:
         if self._is_shown:
             sys.stderr.write("\r\033[K")
             sys.stderr.flush()
+            self._is_shown = False
