@@ -22,8 +22,8 @@ from schemathesis.core.result import Ok
 
 from cloud.fleet.refusals import REFUSALS
 from cloud.problems import KINDS, PROBLEM_MEDIA_TYPE
+from shared.progress import Progress
 from tests.support.api_stage import KNOWN, ApiStage
-from tests.support.progress import Progress
 
 ENDLESS = {"/v1/meters/{meter}/live"}
 """Streams do not end; their own tests see to them."""

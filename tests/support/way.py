@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -293,9 +294,14 @@ class Way:
         missing = [subtract([span], stored.get(log_id, [])) for log_id, span in held.items()]
         return bool(held) and not any(missing)
 
-    def has_holes(self, thing: str) -> bool:
-        """Tell whether the API lists later sequences as stored than some that are not."""
-        return any(len(ranges) > 1 or ranges[0][0] > 1 for ranges in self._stored(thing).values())
+    def holes(self, thing: str) -> set[tuple[str, int]]:
+        """List (log, seq) that the API does not have though it has later ones of the same log."""
+        return {
+            (log_id, seq)
+            for log_id, ranges in self._stored(thing).items()
+            for before, after in pairwise([[0, 0], *ranges])
+            for seq in range(before[1] + 1, after[0])
+        }
 
     def knows(self, thing: str) -> bool:
         """Tell whether the cloud has heard of a hub."""
