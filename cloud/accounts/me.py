@@ -11,7 +11,7 @@ from cloud.accounts.schemas import (
     Me,
     NameBody,
     PasswordBody,
-    RecoveryCodes,
+    RecoveryCodeList,
 )
 from cloud.accounts.totp import uri_of
 from cloud.accounts.users import User
@@ -83,7 +83,9 @@ def begin_factor(parts: Shared, person: ProvedPerson, _once: Once) -> Response:
     return response
 
 
-@router.post("/second-factor/confirmation", response_model=RecoveryCodes, summary="Confirm the app")
+@router.post(
+    "/second-factor/confirmation", response_model=RecoveryCodeList, summary="Confirm the app"
+)
 def confirm_factor(parts: Shared, person: ProvedPerson, shown: CodeBody) -> Response:
     """Ask for a code at every sign-in from now on; the recovery codes are told now, once."""
     user = _here(parts, person)
@@ -109,7 +111,7 @@ def remove_factor(parts: Shared, person: ProvedPerson) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/recovery-codes", response_model=RecoveryCodes, summary="Make new recovery codes")
+@router.post("/recovery-codes", response_model=RecoveryCodeList, summary="Make new recovery codes")
 def renew_codes(parts: Shared, person: ProvedPerson, _once: Once) -> Response:
     """Put ten new recovery codes in the place of the old; told now, once."""
     user = _here(parts, person)

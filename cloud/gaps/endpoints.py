@@ -9,7 +9,7 @@ from cloud.answers import From, To, period, reply, unknown_meter
 from cloud.auth import Caller
 from cloud.errors import RESPONSES
 from cloud.gaps.repository import Correction, list_corrections, span_of
-from cloud.gaps.schemas import Corrections, MeterGaps
+from cloud.gaps.schemas import CorrectionList, MeterGaps
 from cloud.gaps.service import Explained, explained, gaps_between
 from cloud.ingest.merge import declared_by
 from cloud.parts import Shared
@@ -63,7 +63,7 @@ def gaps(meter: Meter, parts: Shared, scope: Caller, start: From, to: To) -> Res
 
 @router.get(
     "/{meter}/corrections",
-    response_model=Corrections,
+    response_model=CorrectionList,
     summary="What was corrected, when, and by what",
 )
 def corrections(

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from cloud.gaps.blanks import Blank, find_blanks, joined
-from cloud.gaps.reasons import Found, Reason, explain
+from cloud.gaps.reasons import Found, MissingReason, explain
 from cloud.gaps.repository import between, gateways_of
 from cloud.ingest.repository import list_logs
 from cloud.readings.repository import SqlReadingStore
@@ -56,9 +56,11 @@ def explained(
 
 def _telling(found: list[tuple[str, Found]]) -> list[tuple[str, Found]]:
     """Leave out what says nothing where another log says something, and what is said twice."""
-    dumb = (Reason.UNKNOWN, Reason.BEFORE_FIRST)
+    dumb = (MissingReason.UNKNOWN, MissingReason.BEFORE_FIRST)
     telling = [one for one in found if one[1].reason not in dumb]
     if telling:
         return list(dict.fromkeys(telling))
-    of_none = Reason.BEFORE_FIRST if any(one[1].reason is dumb[1] for one in found) else dumb[0]
+    of_none = (
+        MissingReason.BEFORE_FIRST if any(one[1].reason is dumb[1] for one in found) else dumb[0]
+    )
     return [("", Found(of_none))]

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from cloud.readings.conversions import GasConversionSetting
 from shared.enrolment import AuthorityAnswer, RedeemAnswer, RedeemRequest, RenewAnswer, RenewRequest
 from shared.tariffs.agreements import Agreement
 from shared.tariffs.model import Tariff
@@ -15,6 +16,7 @@ JSON = "application/json"
 SHOWN = (
     Agreement,
     AuthorityAnswer,
+    GasConversionSetting,
     Offer,
     RedeemAnswer,
     RedeemRequest,

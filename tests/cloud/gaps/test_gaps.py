@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from cloud.app import create_app
 from cloud.gaps import endpoints
-from cloud.gaps.reasons import Between, Found, Gateway, Reason, explain
+from cloud.gaps.reasons import Between, Found, Gateway, MissingReason, explain
 from cloud.households.revocations import revoke
 from cloud.ingest.gaps import Missing
 from cloud.ingest.hubbatch import Rules
@@ -288,14 +288,19 @@ def test_what_is_on_its_way_is_not_due() -> None:
         )
     ]
 
-    assert found == [Reason.NOT_DUE, Reason.METER_SILENT, Reason.NOT_DUE, Reason.WITHHELD]
+    assert found == [
+        MissingReason.NOT_DUE,
+        MissingReason.METER_SILENT,
+        MissingReason.NOT_DUE,
+        MissingReason.WITHHELD,
+    ]
 
 
 def test_what_no_frame_tells_any_more_is_unknown() -> None:
     """Frames are pruned after 13 months; what was missing elsewhere in the log says nothing."""
     elsewhere = (Missing(100, 200, NOW_MS), True)
 
-    assert explain(_between(None, None), ONLINE, None, NOW_MS) == [Found(Reason.UNKNOWN)]
+    assert explain(_between(None, None), ONLINE, None, NOW_MS) == [Found(MissingReason.UNKNOWN)]
     assert explain(_between(5, 9, elsewhere), ONLINE, NOW_MS - SLOT_MS, NOW_MS) == [
-        Found(Reason.METER_SILENT)
+        Found(MissingReason.METER_SILENT)
     ]
