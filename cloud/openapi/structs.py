@@ -4,7 +4,6 @@ from typing import Any
 
 import msgspec
 
-from cloud.readings.conversions import GasConversionSetting
 from shared.enrolment import AuthorityAnswer, RedeemAnswer, RedeemRequest, RenewAnswer, RenewRequest
 from shared.tariffs.agreements import Agreement
 from shared.tariffs.model import Tariff
@@ -16,7 +15,6 @@ JSON = "application/json"
 SHOWN = (
     Agreement,
     AuthorityAnswer,
-    GasConversionSetting,
     Offer,
     RedeemAnswer,
     RedeemRequest,

@@ -15,7 +15,7 @@ from cloud.bodies import read_body
 from cloud.changes.kinds import Change, ChangeKind
 from cloud.changes.repository import note_changes
 from cloud.errors import RESPONSES
-from cloud.openapi.structs import schema_of, taking
+from cloud.openapi.structs import taking
 from cloud.parts import Parts, Shared
 from cloud.readings.conversions import (
     FIRST_DAY,
@@ -44,6 +44,9 @@ EXAMPLE: list[dict[str, Any]] = [
 ]
 
 router = APIRouter(prefix="/v1/meters", tags=["usage"], responses=RESPONSES)
+
+
+SETTING_SCHEMA = msgspec.json.schema_components([GasConversionSetting])[1]["GasConversionSetting"]
 
 
 class ConversionList(BaseModel):
@@ -89,7 +92,7 @@ def get(meter: str, parts: Shared, scope: Caller) -> Response:
     response_model=ConversionList,
     summary="Set how a gas meter's litres become energy",
     openapi_extra=taking(
-        {"type": "array", "maxItems": MAX_SETTINGS, "items": schema_of(GasConversionSetting)},
+        {"type": "array", "maxItems": MAX_SETTINGS, "items": SETTING_SCHEMA},
         EXAMPLE,
     ),
 )

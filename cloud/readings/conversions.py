@@ -59,11 +59,18 @@ class GasConversionSetting(msgspec.Struct, forbid_unknown_fields=True, frozen=Tr
     Bills print MJ/m³: 39.5 of those are 39,500 here.
     """
 
-    starts_on: dt.date
-    calorific_value_kj_per_m3: Annotated[int, Meta(ge=10_000, le=60_000)]
-    volume_correction_millionths: Annotated[int, Meta(ge=900_000, le=1_200_000)] = (
-        VOLUME_CORRECTION_MILLIONTHS
-    )
+    starts_on: Annotated[dt.date, Meta(description="First local day on which it holds")]
+    calorific_value_kj_per_m3: Annotated[
+        int, Meta(ge=10_000, le=60_000, description="Calorific value in kJ/m³; bills print MJ/m³")
+    ]
+    volume_correction_millionths: Annotated[
+        int,
+        Meta(
+            ge=900_000,
+            le=1_200_000,
+            description="Temperature and pressure correction in millionths",
+        ),
+    ] = VOLUME_CORRECTION_MILLIONTHS
 
 
 def read_settings(connection: Connection, scope: Scope, meter: str) -> list[GasConversion]:
