@@ -18,6 +18,7 @@ from agent.database import open_copy, open_database
 from agent.marks import MARKS_NAME, read_marks
 from agent.reader import LogReader
 from agent.upkeep.remains import Remains
+from agent.upkeep.reruns import find_runs
 from shared.errors import OperatorError
 
 SALVAGE_FACT = "salvage"
@@ -132,6 +133,9 @@ def _rebuild(path: Path, building: Path, aside: str, reason: str) -> Salvage:
             remains.copy()
             lost, orphans, partly = remains.tie_up(), remains.orphans, remains.partly
             consent = read_record(old)
+            if "register_runs" in partly:
+                # Without its run a wrapped register would lose what was used across the wrap.
+                _write_runs(new)
         if consent is None:
             lose_record(new)
         kept = sum(LogReader(new).count_rows(one.log) for one in LogReader(new).entries())
@@ -144,6 +148,13 @@ def _rebuild(path: Path, building: Path, aside: str, reason: str) -> Salvage:
         new.execute("COMMIT")
         new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return found
+
+
+def _write_runs(new: sqlite3.Connection) -> None:
+    new.executemany(
+        "INSERT OR IGNORE INTO register_runs VALUES (?, ?, ?, ?, ?)",
+        [(c.log, c.register, c.from_seq, c.run, c.modulus) for c in list(find_runs(new))],
+    )
 
 
 def read_salvage(reader: LogReader) -> Salvage | None:
