@@ -146,8 +146,11 @@ class SqlReadingStore:
         for run in self._runs_of(scope, meter):
             if run.key != key or run.open_stretch is None or run.open_edges is None:
                 continue
-            known.update(unpack_slots(run.open_edges))
-            if first <= run.open_stretch or not run.has_edges:
+            open_edges = unpack_slots(run.open_edges)
+            known.update(open_edges)
+            # Nothing is newer than the open stretch: one that knows a day before needs no other.
+            earliest = min(open_edges, default=None)
+            if earliest is None or utc_day_of_slot(earliest) >= first_day:
                 rows = self._connection.execute(_READ_STRETCHES, {**span, "of_run": run.run_id})
                 for (edges,) in rows:
                     known.update(unpack_slots(edges))
