@@ -68,12 +68,21 @@ def from_deltas(coded: Deltas) -> Undone:
     if coded.scale == 0:
         return Undone([], 0, 0)
     deltas = coded.deltas
+    if deltas and deltas[0] == deltas[-1] and deltas.count(deltas[0]) == len(deltas):
+        return _in_equal_steps(coded.first * coded.scale, deltas[0] * coded.scale, len(deltas))
     scaled = map(mul, deltas, repeat(coded.scale)) if coded.scale != 1 else deltas
     values = list(accumulate(scaled, initial=coded.first * coded.scale))
     # A counter has a scale and no negative difference: its ends are its bounds, without a search.
     if coded.scale != 1 and (not deltas or min(deltas) >= 0):
         return Undone(values, values[0], values[-1])
     return Undone(values, min(values), max(values))
+
+
+def _in_equal_steps(first: int, step: int, count: int) -> Undone:
+    """Take steps of one size: the times of a meter read regularly, a register that stands still."""
+    last = first + step * count
+    values = list(range(first, last + step, step)) if step else [first] * (count + 1)
+    return Undone(values, min(first, last), max(first, last))
 
 
 def columns_of(rows: Sequence[Mapping[str, int]]) -> dict[str, list[int | None]]:

@@ -29,13 +29,6 @@ HUB, METER = "hub", "meter"
 MAX_NAME_CHARS = 200
 TOKEN_BYTES = 24
 
-# Of every batch: built once, since building one takes longer than the database takes over it.
-_START = select(tenancies.c.started_at_ms).where(
-    tenancies.c.kind == HUB,
-    tenancies.c.name == bindparam("of_hub"),
-    tenancies.c.ended_at_ms.is_(None),
-)
-
 
 class Tenancy(NamedTuple):
     """A hub or a meter of a household in [started_at_ms, ended_at_ms); it lasts where that is None.
@@ -102,11 +95,6 @@ def hand_over(
     write_hub(connection, moved_hub)
     token = "" if household_id else _mint_token(connection, household.household_id, now_ms)
     return moved_hub, Handover(thing, household, now_ms, moved, token)
-
-
-def tenancy_start_ms(connection: Connection, thing: str) -> int:
-    """Tell since when a hub is its household's; 0 where it never was another's."""
-    return int(connection.execute(_START, {"of_hub": thing}).scalar_one_or_none() or 0)
 
 
 def list_tenancies(connection: Connection, kind: str, name: str) -> list[Tenancy]:
