@@ -24,6 +24,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from cloud.scope import Scope
 from shared.errors import OperatorError
+from shared.units import MS_PER_DAY
 
 OLDEST_SERVER = (15, 0)
 
@@ -70,6 +71,22 @@ _TYPES: dict[type, str] = {
 
 # A setting that was never made is NULL, one whose transaction is over is '': both list nobody.
 _OWN_ROWS = f"household_id = ANY (string_to_array(current_setting('{SETTING}', true), ','))"
+
+_TAKEN_MS = {
+    "frames": ("first_taken_at_ms", "last_taken_at_ms"),
+    "meter_days": (f"{MS_PER_DAY}::int8 * utc_day", f"{MS_PER_DAY}::int8 * (utc_day + 1)"),
+}
+"""From when until when a row's readings are, of tables of readings; NULL where it has none."""
+
+# Which meters ever changed hands is asked once a query, and of those alone each row.
+_HELD_ROWS = """(
+    (household_id, meter) NOT IN (SELECT t.household_id, t.name FROM {schema}.tenancies t
+        WHERE t.kind = 'meter')
+    OR {first} IS NULL
+    OR EXISTS (SELECT FROM {schema}.tenancies t
+        WHERE t.household_id = {table}.household_id AND t.kind = 'meter' AND t.name = {table}.meter
+        AND t.started_at_ms <= {last} AND ({first} <= t.ended_at_ms OR t.ended_at_ms IS NULL))
+)"""
 
 
 def prepare(engine: Engine) -> None:
@@ -155,7 +172,13 @@ def secure_tables(connection: Connection) -> None:
         connection.execute(text(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {role}"))
         connection.execute(text(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"))
         connection.execute(text(f"DROP POLICY IF EXISTS {POLICY} ON {table}"))
-        connection.execute(text(f"CREATE POLICY {POLICY} ON {table} TO {role} USING ({_OWN_ROWS})"))
+        seen = _OWN_ROWS
+        if name in _TAKEN_MS:
+            first, last = _TAKEN_MS[name]
+            held = _HELD_ROWS.format(schema=schema, table=table, first=first, last=last)
+            seen = f"{_OWN_ROWS} AND {held}"
+        policy = f"CREATE POLICY {POLICY} ON {table} TO {role}"
+        connection.execute(text(policy + f" USING ({seen}) WITH CHECK ({_OWN_ROWS})"))
 
 
 def release_tables(connection: Connection) -> None:

@@ -241,6 +241,7 @@ tenancies = Table(
     Column("started_at_ms", BigInteger, nullable=False),
     Column("ended_at_ms", BigInteger),
     Index("tenancies_by_name", "kind", "name"),
+    Index("tenancies_by_household", "household_id", "kind", "name"),
 )
 
 household_tokens = Table(

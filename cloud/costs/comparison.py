@@ -77,6 +77,8 @@ def compare(
     }
     current = _current(supply, flow, today)
     candidates = _candidates(chosen, current, today if prices == "now" else None)
+    held = supply.held_of(slots)
+    slots = held[0][0], held[-1][1]
     ranked = rank(candidates, lambda tariff: supply.half_hours(flow, tariff), slots)
     base = _base(supply, ranked, current, slots, is_now=prices == "now")
     options = [_option(one, chosen, current, base) for one in ranked]

@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 from cloud.db import Database
 from cloud.exports.columns import Row
 from cloud.readings.known import known_usage
-from cloud.readings.repository import SqlReadingStore
 from cloud.readings.service import replaced_ranges
+from cloud.readings.tenancy import readings_of
 from cloud.readings.usage import serve
 from cloud.readings.usage_endpoints import Energies, conversions_of
 from cloud.scope import Scope
@@ -82,7 +82,7 @@ def sample_rows(
 def _samples(
     connection: Connection, scope: Scope, meter: str, start_ms: int, end_ms: int
 ) -> list[Row]:
-    store = SqlReadingStore(connection)
+    store = readings_of(connection)
     found: dict[tuple[int, str, int], Row] = {}
     for stored in store.frames_of_meter(scope, meter, start_ms, end_ms - 1):
         replaced = replaced_ranges(store, scope, stored)

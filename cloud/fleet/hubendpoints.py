@@ -129,7 +129,9 @@ def get_report(
 def hand_over(
     thing: Thing, wanted: HandoverRequest, parts: Shared, _operator: Operator, _once: Once
 ) -> Response:
-    """Begin a new tenancy now: nothing stored before is the new household's to see.
+    """Begin a new tenancy, now or `at` a time past: nothing before is the new household's to see.
+
+    What was read since `at` until now is no longer shown to who leaves, nor to who comes.
 
     `household` names a new household; `household_id` is of one that is there, whose people see the
     hub at once.
@@ -145,6 +147,7 @@ def hand_over(
         wanted.household,
         wanted.zone,
         wanted.household_id,
+        wanted.at,
     )
     return reply(
         {

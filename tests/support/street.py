@@ -16,7 +16,7 @@ from cloud.scope import Scope
 from cloud.tables import metadata
 from shared.clock import DrivenClock
 from shared.frames import encode_frame
-from shared.units import MS_PER_DAY
+from shared.units import MS_PER_DAY, MS_PER_HOUR
 from tests.support.cloud import START_MS, config_in, frame_at, samples_of
 
 NOW_MS = START_MS + MS_PER_DAY
@@ -169,3 +169,9 @@ class Street:
                 )
                 for name in sorted(HOUSEHOLDS_OWN)
             }
+
+    def move(self) -> None:
+        """Hand home's hub over, dated back to before all that it read, and go on asking as home."""
+        with self.database.writing() as connection:
+            hand_over(connection, "home-hub", "Third", "UTC", NOW_MS, at_ms=START_MS - MS_PER_HOUR)
+        self.token = self.app.state.parts.config.api_token
