@@ -29,13 +29,11 @@ from cloud.readings.imported import (
 from cloud.readings.periods import Zone, medium_known, zone_of
 from cloud.scope import Scope
 from cloud.times import format_utc
+from cloud.transfer.guard import MAX_IMPORT_BYTES
 from shared.errors import BadInputError, ConfigError
 from shared.readings import MAX_METER_ID_CHARS
 from shared.tariffs.model import Flow
 from shared.units import SLOT_MS
-
-MAX_IMPORT_BYTES = 16 * 1024 * 1024
-"""Ten years of half hours as CSV, three as Green Button XML."""
 
 MAX_IMPORTS = 500
 """Of one household: two meters by month for twenty years."""

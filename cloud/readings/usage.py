@@ -194,7 +194,7 @@ def serve(
 def _judge(
     parts: Sequence[Part], reasons: set[Reason], interval: Interval, now_ms: int
 ) -> tuple[Status, Source | None, list[Reason]]:
-    """Judge an interval by all its quantities that are known."""
+    """Judge an interval by all its quantities that the meter counts."""
     known = [part for part in parts if part.known]
     if not known:
         begun = interval.start_ms <= now_ms
