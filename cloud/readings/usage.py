@@ -104,7 +104,6 @@ class Known(NamedTuple):
                 found.setdefault(slot, set()).add(Reason.IMPORTED_ESTIMATE)
         return found
 
-
     def _why_of_parts(self) -> dict[int, set[Reason]]:
         found = {slot: {Reason.INCOMPLETE} for slot in self.incomplete}
         for part in self.parts:
