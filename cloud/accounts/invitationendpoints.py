@@ -48,7 +48,7 @@ def invite(
     with parts.database.writing(scope) as connection:
         check_owner(connection, scope, caller.user_id)
         made, code = kept.invite(connection, scope, role, caller.user_id, parts.clock.utc_ms())
-    base = parts.config.public_url.rstrip("/")
+    base = parts.config.public_url
     link = f"{base}/app/#invitation={code}" if base else None
     response = reply({**entry_of(made), "code": code, "link": link})
     response.status_code = 201
