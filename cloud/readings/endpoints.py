@@ -9,6 +9,7 @@ from cloud.auth import Caller
 from cloud.errors import RESPONSES, NotFoundError
 from cloud.parts import Shared
 from cloud.readings.meters import list_meters, medium_of_meter
+from cloud.readings.periods import household_zone
 from cloud.readings.schemas import MeterList, Registers
 from cloud.readings.service import sample_at
 from cloud.readings.tenancy import readings_of
@@ -51,7 +52,11 @@ def registers(
     at: Annotated[str | None, Query(description="An instant; now where left out")] = None,
 ) -> Response:
     """Give the last sample taken at or before `at`, exactly as the meter said it."""
-    at_ms = parts.clock.utc_ms() if at is None else parse_instant(at, "at", parts.zone)
+    at_ms = (
+        parts.clock.utc_ms()
+        if at is None
+        else parse_instant(at, "at", household_zone(parts, scope))
+    )
     with parts.database.reading(scope) as connection:
         medium = medium_of_meter(connection, scope, meter)
         found = sample_at(readings_of(connection), scope, meter, at_ms)

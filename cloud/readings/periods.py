@@ -52,6 +52,12 @@ def zone_of(connection: Connection, parts: Parts, scope: Scope, name: str | None
     return _checked(kept) if kept else parts.zone
 
 
+def household_zone(parts: Parts, scope: Scope) -> ZoneInfo:
+    """Find the zone of a household's days, in a transaction of its own."""
+    with parts.database.reading(scope) as connection:
+        return zone_of(connection, parts, scope, None)
+
+
 def span_between(
     start: str, to: str, zone: ZoneInfo, days_max: int | None = None
 ) -> tuple[int, int]:
