@@ -14,8 +14,8 @@ from cloud.costs.endpoints import on_half_hours
 from cloud.costs.schemas import ComparisonReport
 from cloud.costs.supply import Supply, bill, read_supply
 from cloud.errors import RESPONSES
+from cloud.households.zones import household_zone
 from cloud.parts import Shared
-from cloud.readings.periods import household_zone
 from cloud.tariffs.catalogue import list_offers, priced_offers
 from cloud.times import format_utc
 from shared.calendar import day_start_ms, local_date
@@ -66,7 +66,7 @@ def compare(
     """
     if region and region not in REGIONS:
         raise BadInputError(f"region = {region!r}", hint=f"use one of {', '.join(REGIONS)}")
-    zone = household_zone(parts, scope)
+    zone = household_zone(parts.database, scope, parts.zone)
     today = local_date(parts.clock.utc_ms(), zone)
     start_ms, end_ms = _period(zone, today, start, to)
     slots = start_ms // SLOT_MS, end_ms // SLOT_MS

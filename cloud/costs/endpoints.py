@@ -10,8 +10,8 @@ from cloud.auth import Caller
 from cloud.costs.schemas import CostReport, CostSeries
 from cloud.costs.supply import Supply, bill, read_supply
 from cloud.errors import RESPONSES
+from cloud.households.zones import household_zone
 from cloud.parts import Shared
-from cloud.readings.periods import household_zone
 from cloud.times import format_utc
 from shared.calendar import Interval, Resolution, intervals_between
 from shared.errors import BadInputError
@@ -38,7 +38,7 @@ def cost(meter: Meter, parts: Shared, scope: Caller, start: From, to: To) -> Res
     The standing charge is taken for each local day that begins in the period. What is exported is
     taken off where an agreement pays for it.
     """
-    zone = household_zone(parts, scope)
+    zone = household_zone(parts.database, scope, parts.zone)
     start_ms, end_ms = on_half_hours(*period(zone, start, to))
     with parts.database.reading(scope) as connection:
         supply = read_supply(connection, scope, meter, (start_ms, end_ms), zone)
@@ -72,7 +72,7 @@ def costs(
     A standing charge is in the interval in which its local day begins. Tiers of a tariff by month
     are filled by what was used before in that month.
     """
-    zone = household_zone(parts, scope)
+    zone = household_zone(parts.database, scope, parts.zone)
     start_ms, end_ms = period(zone, start, to)
     intervals = intervals_between(start_ms, end_ms, resolution, zone, MAX_COST_INTERVALS)
     span = intervals[0].start_ms, intervals[-1].end_ms

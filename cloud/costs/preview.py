@@ -12,8 +12,8 @@ from cloud.costs.endpoints import MAX_COST_DAYS, on_half_hours
 from cloud.costs.schemas import Preview
 from cloud.costs.supply import Supply, bill, bill_with, read_supply
 from cloud.errors import RESPONSES, NotFoundError
+from cloud.households.zones import household_zone
 from cloud.parts import Shared
-from cloud.readings.periods import household_zone
 from cloud.times import format_utc
 from shared.errors import BadInputError
 from shared.tariffs.agreements import Agreed
@@ -45,7 +45,7 @@ router = APIRouter(prefix="/v1/meters", tags=["tariffs"], responses=RESPONSES)
 @router.get("/{meter}/preview", response_model=Preview, summary="What the bill will be")
 def preview(meter: Meter, parts: Shared, scope: Caller, start: From, to: To) -> Response:
     """Say what `[from, to)` will cost by its end, which is to come, and how sure that is."""
-    zone = household_zone(parts, scope)
+    zone = household_zone(parts.database, scope, parts.zone)
     start_ms, end_ms = on_half_hours(*period(zone, start, to))
     now_ms = parts.clock.utc_ms()
     if end_ms <= now_ms:

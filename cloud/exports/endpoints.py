@@ -16,8 +16,9 @@ from cloud.exports.espi import FLOWS, write_espi
 from cloud.exports.parquet import check_available, write_parquet
 from cloud.exports.rows import sample_rows, usage_rows
 from cloud.exports.text import write_csv, write_json
+from cloud.households.zones import zone_of
 from cloud.parts import Shared
-from cloud.readings.periods import Zone, medium_known, span_between, zone_of
+from cloud.readings.periods import Zone, medium_known, span_between
 from cloud.times import format_utc
 from shared.calendar import Resolution, intervals_between
 from shared.errors import BadInputError
@@ -98,7 +99,7 @@ class Question:
         if written == UsageFormat.PARQUET.value:
             check_available()
         with self.parts.database.reading(self.scope) as connection:
-            zone = zone_of(connection, self.parts, self.scope, self._zone)
+            zone = zone_of(connection, self.scope, self._zone, self.parts.zone)
             span_ms = span_between(*self._period, zone, days_max)
             return zone, span_ms, medium_known(connection, self.scope, self.meter)
 

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query, Response
 from cloud.answers import Meter, reply, unknown_meter
 from cloud.auth import Caller
 from cloud.errors import RESPONSES, NotFoundError
+from cloud.households.zones import household_zone
 from cloud.parts import Shared
 from cloud.readings.meters import list_meters, medium_of_meter
-from cloud.readings.periods import household_zone
 from cloud.readings.schemas import MeterList, Registers
 from cloud.readings.service import sample_at
 from cloud.readings.tenancy import readings_of
@@ -55,7 +55,7 @@ def registers(
     at_ms = (
         parts.clock.utc_ms()
         if at is None
-        else parse_instant(at, "at", household_zone(parts, scope))
+        else parse_instant(at, "at", household_zone(parts.database, scope, parts.zone))
     )
     with parts.database.reading(scope) as connection:
         medium = medium_of_meter(connection, scope, meter)

@@ -16,6 +16,7 @@ from cloud.exports import parquet, rows
 from cloud.exports.columns import Column, Kind, exact
 from cloud.exports.parquet import write_parquet
 from cloud.exports.text import write_csv, write_json
+from cloud.readings.known import known_usage
 from cloud.times import format_utc
 from shared.units import MS_PER_DAY, MS_PER_HOUR, SLOT_MS
 from tests.support.cloud import METER, START_MS
@@ -54,13 +55,12 @@ def test_no_more_than_a_month_is_read_at_once(
 ) -> None:
     """Whatever the resolution: ten years by month are as many half hours as by half hour."""
     read: list[int] = []
-    known_usage = rows.known_usage
 
     def noted(*asked: Any) -> Any:
         read.append(asked[-1][1] - asked[-1][0])
         return known_usage(*asked)
 
-    monkeypatch.setattr(rows, "known_usage", noted)
+    monkeypatch.setattr("cloud.exports.rows.known_usage", noted)
     period = {"start": "2025-01-01", "to": "2027-01-01"}
 
     months = exported(stage, "usage", "csv", **period, resolution="month")
