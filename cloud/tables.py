@@ -240,7 +240,7 @@ tenancies = Table(
     Column("name", String(64), nullable=False),
     Column("started_at_ms", BigInteger, nullable=False),
     Column("ended_at_ms", BigInteger),
-    Index("tenancies_by_name", "kind", "name"),
+    Index("tenancies_by_name", "name", "kind"),
     Index("tenancies_by_household", "household_id", "kind", "name"),
 )
 

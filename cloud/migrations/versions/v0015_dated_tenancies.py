@@ -11,7 +11,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the index, and put the policies anew: those of readings ask for the tenancy."""
+    """Add the index, and put the policies anew: those of readings ask for the tenancy.
+
+    The other index begins with the name: by its kind alone the policies would find everybody's.
+    """
+    op.drop_index("tenancies_by_name", "tenancies")
+    op.create_index("tenancies_by_name", "tenancies", ["name", "kind"])
     op.create_index("tenancies_by_household", "tenancies", ["household_id", "kind", "name"])
     connection = op.get_bind()
     if connection.dialect.name == "postgresql":
@@ -19,5 +24,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the index away; the program before narrows readings by household alone."""
+    """Put the indexes back; the policies stay, the program before takes no notice of them."""
     op.drop_index("tenancies_by_household", "tenancies")
+    op.drop_index("tenancies_by_name", "tenancies")
+    op.create_index("tenancies_by_name", "tenancies", ["kind", "name"])
