@@ -13,10 +13,11 @@ from starlette.requests import HTTPConnection
 
 from cloud.errors import NotFoundError, ProblemError
 from cloud.gate import Credentials, Gate, credentials_of, gate_of
+from cloud.households.members import has_owner
 from cloud.households.repository import DEFAULT_HOUSEHOLD
 from cloud.origins import CLIENT_FIELD, is_own
 from cloud.parts import Parts
-from cloud.roles import Permission, Principal
+from cloud.roles import Kind, Permission, Principal
 from cloud.scope import Scope
 from shared.units import MS_PER_MINUTE, MS_PER_SECOND
 
@@ -100,6 +101,7 @@ class HouseholdRule(Rule):
             raise _forbidden(wanted)
         if self._is_proved:
             check_proof(connection, principal)
+            _check_token(connection, principal, Scope.of(household_id))
         return Scope.of(household_id)
 
 
@@ -116,12 +118,19 @@ class NamedHouseholdRule(HouseholdRule):
 class FleetRule(Rule):
     """Asks for an operator: the `api_token`, or a person who is one."""
 
-    text = Permission.FLEET.value
+    def __init__(self, *, is_proved: bool = False) -> None:
+        self._is_proved = is_proved
+        self.text = Permission.FLEET.value
+        if is_proved:
+            self.text += ", proved"
 
     def __call__(self, connection: HTTPConnection, shown: Shown) -> Scope:
         """Give the scope that claims and the like are made for: the first household's."""
-        if not self.admit(connection, shown).is_operator:
+        principal = self.admit(connection, shown)
+        if not principal.is_operator:
             raise _forbidden(Permission.FLEET)
+        if self._is_proved:
+            check_proof(connection, principal)
         return Scope.of(DEFAULT_HOUSEHOLD)
 
 
@@ -172,6 +181,26 @@ def check_proof(connection: HTTPConnection, principal: Principal) -> None:
             hint="POST /v1/sessions/current/proof, then repeat this within 5 minutes; "
             "with an OIDC provider, sign in there again",
             code="proof-needed",
+        )
+
+
+def _check_token(connection: HTTPConnection, principal: Principal, scope: Scope) -> None:
+    """Raise 403 for a household's token where somebody owns the household.
+
+    A token cannot be asked for a password: it lets the first owner in, and from then on a person
+    lets others in.
+    """
+    if principal.kind is not Kind.HOUSEHOLD_TOKEN:
+        return
+    parts: Parts = connection.app.state.parts
+    with parts.database.reading(scope) as transaction:
+        is_owned = has_owner(transaction, scope)
+    if is_owned:
+        raise ProblemError(
+            HTTPStatus.FORBIDDEN,
+            "the household has an owner, and a token cannot be asked who it is",
+            hint="its owner signs in by POST /v1/sessions and does this",
+            code="person-needed",
         )
 
 
@@ -256,6 +285,9 @@ ProvedHomeOwner = Annotated[Scope, Depends(NamedHouseholdRule(Permission.MANAGE,
 
 Operator = Annotated[Scope, Depends(FleetRule())]
 """The parameter of every endpoint that governs the fleet."""
+
+ProvedOperator = Annotated[Scope, Depends(FleetRule(is_proved=True))]
+"""Of one that lets a hub in or out, gives it away, or has hubs run something."""
 
 Known = Annotated[Principal, Depends(CallerRule())]
 Person = Annotated[Principal, Depends(CallerRule(is_person=True))]

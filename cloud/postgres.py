@@ -23,7 +23,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import ProgrammingError
 
 from cloud.scope import Scope
+from cloud.tables import STRETCH_DAYS
 from shared.errors import OperatorError
+from shared.units import MS_PER_DAY
 
 OLDEST_SERVER = (15, 0)
 
@@ -40,6 +42,7 @@ SETTING = "hearthlink.households"
 """The transaction's setting that lists the households it is for, with commas between."""
 
 POLICY = "of_household"
+TENANCY_POLICY = "of_tenancy"
 OPEN_TABLES = ("catalogue", "catalogue_rates", "store")
 """What a household may read besides its own rows: what anyone may, and the name of the store."""
 
@@ -70,6 +73,33 @@ _TYPES: dict[type, str] = {
 
 # A setting that was never made is NULL, one whose transaction is over is '': both list nobody.
 _OWN_ROWS = f"household_id = ANY (string_to_array(current_setting('{SETTING}', true), ','))"
+
+# Which meters ever changed hands is asked once a query, and of those alone each row.
+_HELD_ROWS = {
+    "frames": """(
+        (household_id, meter) NOT IN (SELECT t.household_id, t.name FROM {schema}.tenancies t
+            WHERE t.kind = 'meter')
+        OR first_taken_at_ms IS NULL
+        OR EXISTS (SELECT FROM {schema}.tenancies t
+            WHERE t.household_id = {table}.household_id AND t.kind = 'meter'
+            AND t.name = {table}.meter AND t.started_at_ms <= last_taken_at_ms
+            AND (first_taken_at_ms <= t.ended_at_ms OR t.ended_at_ms IS NULL))
+    )""",
+    "meter_days": """(
+        run_id NOT IN (SELECT r.run_id FROM {schema}.register_runs r
+            JOIN {schema}.tenancies t ON t.household_id = r.household_id AND t.name = r.meter
+            WHERE t.kind = 'meter')
+        OR EXISTS (SELECT FROM {schema}.register_runs r
+            JOIN {schema}.tenancies t ON t.household_id = r.household_id AND t.name = r.meter
+            WHERE t.kind = 'meter' AND r.run_id = {table}.run_id
+            AND t.started_at_ms <= {stretch_ms}::int8 * (stretch + 1)
+            AND ({stretch_ms}::int8 * stretch <= t.ended_at_ms OR t.ended_at_ms IS NULL))
+    )""",
+}
+"""Of tables of readings: that the meter was the household's own in the time that a row is of.
+
+A run's newest days lie in the run's own row, which is of all times: a handover lays them down.
+"""
 
 
 def prepare(engine: Engine) -> None:
@@ -155,7 +185,26 @@ def secure_tables(connection: Connection) -> None:
         connection.execute(text(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {role}"))
         connection.execute(text(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"))
         connection.execute(text(f"DROP POLICY IF EXISTS {POLICY} ON {table}"))
-        connection.execute(text(f"CREATE POLICY {POLICY} ON {table} TO {role} USING ({_OWN_ROWS})"))
+        policy = f"CREATE POLICY {POLICY} ON {table} TO {role}"
+        connection.execute(text(policy + f" USING ({_OWN_ROWS}) WITH CHECK ({_OWN_ROWS})"))
+
+
+def secure_tenancies(connection: Connection) -> None:
+    """Hide also a household's own rows of readings from times when the meter was not its own."""
+    role = _quoted(connection, household_role(connection))
+    schema = _quoted(connection, connection.execute(text("SELECT current_schema()")).scalar_one())
+    for name, held in _HELD_ROWS.items():
+        table = _quoted(connection, name)
+        policy = f"CREATE POLICY {TENANCY_POLICY} ON {table} AS RESTRICTIVE TO {role}"
+        seen = held.format(schema=schema, table=table, stretch_ms=STRETCH_DAYS * MS_PER_DAY)
+        connection.execute(text(policy + f" USING ({seen}) WITH CHECK (true)"))
+
+
+def release_tenancies(connection: Connection) -> None:
+    """Take those policies away again."""
+    for name in _HELD_ROWS:
+        table = _quoted(connection, name)
+        connection.execute(text(f"DROP POLICY {TENANCY_POLICY} ON {table}"))
 
 
 def release_tables(connection: Connection) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cloud.origins import origin_of
 from shared.calendar import check_zone
 from shared.errors import BadInputError
 
@@ -91,9 +92,12 @@ def _url(value: Value) -> str | None:
 
 
 def _origin(value: Value) -> str | None:
-    parts = urlsplit(str(value))
-    if _url(value) is None and not (parts.path.strip("/") or parts.query or parts.fragment):
+    if not value:
         return None
+    if origin_of(str(value)) and _url(value) is None:
+        parts = urlsplit(str(value))
+        if not (parts.path.strip("/") or parts.query or parts.fragment or parts.username):
+            return None
     return "give https:// and a host, without a path"
 
 

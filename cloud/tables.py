@@ -168,6 +168,9 @@ register_runs = Table(
 )
 """A meter's register runs, each with the newest days that are known of it."""
 
+STRETCH_DAYS = 2
+"""UTC days in a row. More would make it smaller, and what each frame rewrites larger."""
+
 meter_days = Table(
     "meter_days",
     metadata,
@@ -249,7 +252,8 @@ tenancies = Table(
     Column("name", String(64), nullable=False),
     Column("started_at_ms", BigInteger, nullable=False),
     Column("ended_at_ms", BigInteger),
-    Index("tenancies_by_name", "kind", "name"),
+    Index("tenancies_by_name", "name", "kind"),
+    Index("tenancies_by_household", "household_id", "kind", "name"),
 )
 
 household_tokens = Table(

@@ -86,7 +86,7 @@ def begin_factor(parts: Shared, person: ProvedPerson, _once: Once) -> Response:
 @router.post(
     "/second-factor/confirmation", response_model=RecoveryCodeList, summary="Confirm the app"
 )
-def confirm_factor(parts: Shared, person: ProvedPerson, shown: CodeBody) -> Response:
+def confirm_factor(parts: Shared, person: ProvedPerson, shown: CodeBody, _once: Once) -> Response:
     """Ask for a code at every sign-in from now on; the recovery codes are told now, once."""
     user = _here(parts, person)
     with parts.database.writing() as connection:

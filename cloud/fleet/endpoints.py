@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from cloud.answers import JSON, reply
-from cloud.auth import ANYONE, HUB, Operator
+from cloud.auth import ANYONE, HUB, Operator, ProvedOperator
 from cloud.bodies import read_body, read_signed
 from cloud.errors import RESPONSES, NotFoundError
 from cloud.fleet import qr
@@ -170,7 +170,7 @@ def renew(
     responses=RESPONSES,
 )
 def make_claim(
-    parts: Shared, scope: Operator, desk: Desk, order: ClaimOrder, _once: Once
+    parts: Shared, scope: ProvedOperator, desk: Desk, order: ClaimOrder, _once: Once
 ) -> Response:
     """Make a one-time claim for one hub; its code is told now and never again."""
     offer = desk.offer(scope, thing=order.thing, installer=order.installer, minutes=order.minutes)

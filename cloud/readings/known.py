@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 
 from cloud.readings.imported import imported_slots
 from cloud.readings.overlay import overlay
-from cloud.readings.repository import SqlReadingStore
 from cloud.readings.service import counters_of
+from cloud.readings.tenancy import holds, readings_of, spans_of
 from cloud.readings.usage import Known, RunEdges, usage_by_slot
 from cloud.scope import Scope
 from shared.readings import Medium
@@ -25,11 +25,19 @@ def known_usage(
     counters = {
         quantity: list(chain.from_iterable(by_register.values()))
         for quantity, by_register in counters_of(
-            SqlReadingStore(connection), scope, meter, medium, *span_ms
+            readings_of(connection), scope, meter, medium, *span_ms
         ).items()
     }
     slots = _reach(list(chain.from_iterable(counters.values())), span_ms)
-    history = imported_slots(connection, scope, meter, slots)
+    spans = spans_of(connection, scope, meter)
+    history = {
+        quantity: {
+            slot: usage
+            for slot, usage in by_slot.items()
+            if holds(spans, slot * SLOT_MS, (slot + 1) * SLOT_MS)
+        }
+        for quantity, by_slot in imported_slots(connection, scope, meter, slots).items()
+    }
     return {
         quantity: overlay(runs, history.get(quantity, {})) for quantity, runs in counters.items()
     }
@@ -39,7 +47,7 @@ def known_registers(
     connection: Connection, scope: Scope, meter: str, medium: Medium, span_ms: tuple[int, int]
 ) -> dict[tuple[str, str], Known]:
     """Say what is known of each register apart, by (quantity, register); imports name none."""
-    counters = counters_of(SqlReadingStore(connection), scope, meter, medium, *span_ms)
+    counters = counters_of(readings_of(connection), scope, meter, medium, *span_ms)
     return {
         (quantity, register): Known(usage_by_slot(runs), runs)
         for quantity, by_register in counters.items()

@@ -10,6 +10,7 @@ from cloud.db import insert_many, owned, upsert
 from cloud.readings.packing import NO_SLOTS, pack_slots, unpack_slots
 from cloud.readings.store import Change, RunKey, StoredFrame
 from cloud.scope import Scope
+from cloud.tables import STRETCH_DAYS
 from shared.calendar import utc_day_of_slot
 from shared.meterdays import SlotEdges, split_by_day
 
@@ -57,9 +58,6 @@ _FRAMES_OF_METER = (
 _NEWEST_OF_METER = _FRAMES_OF_METER.limit(bindparam("newest"))
 
 _STRETCH_KEYS = ("run_id", "stretch")
-STRETCH_DAYS = 2
-"""UTC days in a row. More would make it smaller, and what each frame rewrites larger."""
-
 _RUN_KEYS = ("household_id", "meter", "register", "run")
 
 
@@ -144,9 +142,9 @@ class SqlReadingStore:
         first, last = first_day // STRETCH_DAYS, last_day // STRETCH_DAYS
         span = {**_owners(scope), "first": first, "last": last}
         for run in self._runs_of(scope, meter):
-            if run.key != key or run.open_stretch is None or run.open_edges is None:
+            if run.key != key or run.open_stretch is None:
                 continue
-            open_edges = unpack_slots(run.open_edges)
+            open_edges = {} if run.open_edges is None else unpack_slots(run.open_edges)
             known.update(open_edges)
             # Nothing is newer than the open stretch: one that knows a day before needs no other.
             earliest = min(open_edges, default=None)

@@ -1,6 +1,7 @@
 """From what is known of a meter, slot by slot, to what was used in each interval. Pure."""
 
 import enum
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
@@ -67,7 +68,8 @@ class Known(NamedTuple):
     """What is known of one quantity: usage by slot, and where it is from.
 
     `imported` slots an import alone tells (whole); `shaped` ones have a register's energy in an
-    import's shape; of `incomplete` ones not every meter that is summed has said anything.
+    import's shape; of `incomplete` ones not every meter that is summed has said anything. `parts`
+    are the meters of a sum; its `mixed` slots one tells by an import and another by its registers.
     """
 
     by_slot: Mapping[int, SlotUsage]
@@ -75,9 +77,21 @@ class Known(NamedTuple):
     imported: frozenset[int] = frozenset()
     shaped: frozenset[int] = frozenset()
     incomplete: frozenset[int] = frozenset()
+    mixed: frozenset[int] = frozenset()
+    parts: Sequence["Known"] = ()
+
+    def begins(self) -> float:
+        """Give the first slot in which it was counted, as far as is known; infinite where never.
+
+        The nearest reading before what was asked for is among the counters.
+        """
+        firsts = [min(counter.edges) for counter in self.counters if counter.edges]
+        return min([*firsts, *([min(self.by_slot)] if self.by_slot else [])], default=math.inf)
 
     def why(self) -> dict[int, set[Reason]]:
         """Say of each estimated slot why it is one."""
+        if self.parts:
+            return self._why_of_parts()
         found: dict[int, set[Reason]] = {}
         for counter in self.counters:
             for slot, why in why_estimated(counter.edges, counter.modulus).items():
@@ -85,11 +99,16 @@ class Known(NamedTuple):
                     found.setdefault(slot, set()).add(Reason(why.value))
         for slot in self.shaped:
             found.setdefault(slot, set()).add(Reason.SHAPED)
-        for slot in self.incomplete:
-            found.setdefault(slot, set()).add(Reason.INCOMPLETE)
         for slot in self.imported:
             if self.by_slot[slot].is_estimated:
                 found.setdefault(slot, set()).add(Reason.IMPORTED_ESTIMATE)
+        return found
+
+    def _why_of_parts(self) -> dict[int, set[Reason]]:
+        found = {slot: {Reason.INCOMPLETE} for slot in self.incomplete}
+        for part in self.parts:
+            for slot, reasons in part.why().items():
+                found.setdefault(slot, set()).update(reasons)
         return found
 
 
@@ -101,6 +120,7 @@ class Part(NamedTuple):
     known: int
     estimated: Sequence[int]
     imported: int
+    mixed: int
 
 
 class Served(NamedTuple):
@@ -135,12 +155,16 @@ def sum_known(parts: Sequence[Known]) -> Known:
     incomplete = frozenset(by_slot) - common
     for slot in incomplete:
         by_slot[slot] = SlotUsage(by_slot[slot].amount, is_estimated=True)
+    imported: frozenset[int] = frozenset().union(*(part.imported for part in parts))
+    read = {slot for part in parts for slot in part.by_slot.keys() - part.imported}
     return Known(
         by_slot,
         tuple(chain.from_iterable(part.counters for part in parts)),
-        frozenset().union(*(part.imported for part in parts)),
-        frozenset().union(*(part.shaped for part in parts)),
-        incomplete.union(*(part.incomplete for part in parts)),
+        imported=imported - read,
+        shaped=frozenset().union(*(part.shaped for part in parts)),
+        incomplete=incomplete,
+        mixed=imported & read,
+        parts=parts,
     )
 
 
@@ -152,7 +176,7 @@ def parts_by_interval(known: Known, intervals: Iterable[Interval]) -> Iterator[P
         first, end = interval.start_ms // SLOT_MS, -(-interval.end_ms // SLOT_MS)
         while place < len(slots) and slots[place] < first:
             place += 1
-        amount = count = imported = 0
+        amount = count = imported = mixed = 0
         estimated = []
         while place < len(slots) and slots[place] < end:
             slot = slots[place]
@@ -160,21 +184,26 @@ def parts_by_interval(known: Known, intervals: Iterable[Interval]) -> Iterator[P
             amount += usage.amount
             count += 1
             imported += slot in known.imported
+            mixed += slot in known.mixed
             if usage.is_estimated:
                 estimated.append(slot)
             place += 1
-        yield Part(amount if count else None, end - first, count, estimated, imported)
+        yield Part(amount if count else None, end - first, count, estimated, imported, mixed)
 
 
 def serve(
     by_quantity: Mapping[str, Known], intervals: Sequence[Interval], now_ms: int
 ) -> list[Served]:
-    """Sum each quantity over each interval; quantities the meter does not count stay None."""
+    """Sum each quantity over each interval; quantities the meter does not count stay None.
+
+    One that it has counted and that is not known of an interval makes that interval incomplete.
+    """
     columns = {name: list(parts_by_interval(one, intervals)) for name, one in by_quantity.items()}
     why = {
         name: by_quantity[name].why() if any(part.estimated for part in parts) else {}
         for name, parts in columns.items()
     }
+    begins = {name: one.begins() for name, one in by_quantity.items()}
     served = []
     for place, interval in enumerate(intervals):
         parts = {name: column[place] for name, column in columns.items()}
@@ -185,25 +214,24 @@ def serve(
             for reason in why[name].get(slot, ())
         }
         amounts = {name: part.amount for name, part in parts.items()}
-        served.append(
-            Served(interval, amounts, *_judge(list(parts.values()), reasons, interval, now_ms))
-        )
+        counted = [part for name, part in parts.items() if begins[name] * SLOT_MS < interval.end_ms]
+        served.append(Served(interval, amounts, *_judge(counted, reasons, interval, now_ms)))
     return served
 
 
 def _judge(
     parts: Sequence[Part], reasons: set[Reason], interval: Interval, now_ms: int
 ) -> tuple[Status, Source | None, list[Reason]]:
-    """Judge an interval by all its quantities that are known."""
+    """Judge an interval by all its quantities that the meter counts."""
     known = [part for part in parts if part.known]
     if not known:
         begun = interval.start_ms <= now_ms
         return Status.MISSING, None, [Reason.NO_READINGS if begun else Reason.NOT_YET]
     imported, count = sum(part.imported for part in known), sum(part.known for part in known)
-    source = Source.MIXED if imported else Source.METER
+    source = Source.MIXED if imported or any(part.mixed for part in known) else Source.METER
     if imported == count:
         source = Source.IMPORTED
-    if any(part.known < part.slots for part in known):
+    if any(part.known < part.slots for part in parts):
         reasons = reasons | {Reason.INCOMPLETE}
     status = Status.ESTIMATED if reasons else Status.MEASURED
     if any(part.estimated for part in known):

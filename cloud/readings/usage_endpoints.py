@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from cloud.answers import From, To, reply
 from cloud.auth import Caller
 from cloud.errors import RESPONSES
+from cloud.households.zones import zone_of
 from cloud.parts import Shared
 from cloud.readings.conversions import Conversions, read_conversions
 from cloud.readings.known import known_registers, known_usage
@@ -20,7 +21,6 @@ from cloud.readings.periods import (
     medium_known,
     meters_asked,
     span_between,
-    zone_of,
 )
 from cloud.readings.usage import Known, Served, serve, sum_known
 from cloud.readings.usage_schemas import HouseholdUsage, UsageReport
@@ -107,7 +107,7 @@ def usage(
     said nothing, imported history stands, and `source` says so.
     """
     with parts.database.reading(scope) as connection:
-        local = zone_of(connection, parts, scope, zone)
+        local = zone_of(connection, scope, zone, parts.zone)
         span_ms = span_between(start, to, local)
         intervals = intervals_between(*span_ms, resolution, local, MAX_INTERVALS)
         medium = medium_known(connection, scope, meter)
@@ -150,7 +150,7 @@ def usage_of_meters(
     those that sum to import and export; imported history names none and is not among them.
     """
     with parts.database.reading(scope) as connection:
-        local = zone_of(connection, parts, scope, zone)
+        local = zone_of(connection, scope, zone, parts.zone)
         span_ms = span_between(start, to, local)
         names = meters_asked(connection, scope, meters, medium)
         intervals = intervals_between(*span_ms, resolution, local, MAX_INTERVALS)

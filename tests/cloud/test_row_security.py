@@ -108,6 +108,33 @@ def test_without_conditions_no_other_households_rows_are_changed(
     assert street.rows_of_home() == before
 
 
+def test_without_conditions_no_other_tenancys_readings_come_out(
+    street: Street, either_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read when the meter was no longer the household's own, though stored as its own."""
+    before = _of_readings(street)
+    street.move()
+    honest = _of_readings(street)
+    assert all(honest[path] != before[path] for path in honest), honest
+
+    _sabotage(monkeypatch, ["home", street.other.only])
+    monkeypatch.setattr("cloud.readings.tenancy._spans", lambda _rows: {})
+    now = _of_readings(street)
+
+    assert (now == honest) == (either_store == "postgresql")
+
+
+def _of_readings(street: Street) -> dict[str, tuple[int, str]]:
+    """Answer, as home, what comes of frames and meter-days."""
+    street.token = street.app.state.parts.config.api_token
+    kinds = ("/usage home", "/registers", "/exports")
+    return {
+        path: answer
+        for path, answer in street.answers().items()
+        if path.endswith("home=True") and any(kind in path for kind in kinds)
+    }
+
+
 def test_every_table_with_a_household_is_secured(database: Database) -> None:
     """A migration that makes one and forgets `secure_tables` is found here."""
     query = text(
