@@ -13,7 +13,6 @@ from starlette.requests import HTTPConnection
 
 from cloud.errors import NotFoundError, ProblemError
 from cloud.gate import Credentials, Gate, credentials_of, gate_of
-from cloud.households.repository import DEFAULT_HOUSEHOLD
 from cloud.origins import CLIENT_FIELD, is_own
 from cloud.parts import Parts
 from cloud.roles import Permission, Principal
@@ -118,11 +117,12 @@ class FleetRule(Rule):
 
     text = Permission.FLEET.value
 
-    def __call__(self, connection: HTTPConnection, shown: Shown) -> Scope:
-        """Give the scope that claims and the like are made for: the first household's."""
-        if not self.admit(connection, shown).is_operator:
+    def __call__(self, connection: HTTPConnection, shown: Shown) -> Principal:
+        """Give the operator, who is of no household: what is done for one names it."""
+        principal = self.admit(connection, shown)
+        if not principal.is_operator:
             raise _forbidden(Permission.FLEET)
-        return Scope.of(DEFAULT_HOUSEHOLD)
+        return principal
 
 
 class CallerRule(Rule):
@@ -254,7 +254,7 @@ HomeOwner = Annotated[Scope, Depends(NamedHouseholdRule(Permission.MANAGE))]
 ProvedHomeOwner = Annotated[Scope, Depends(NamedHouseholdRule(Permission.MANAGE, is_proved=True))]
 """The same, of the household in the path."""
 
-Operator = Annotated[Scope, Depends(FleetRule())]
+Operator = Annotated[Principal, Depends(FleetRule())]
 """The parameter of every endpoint that governs the fleet."""
 
 Known = Annotated[Principal, Depends(CallerRule())]

@@ -8,9 +8,7 @@ from cloud.errors import NotFoundError
 from cloud.fleet.authority import Authority
 from cloud.fleet.desk import ClaimDesk
 from cloud.fleet.exclusion import revoke_hub
-from cloud.households.repository import DEFAULT_HOUSEHOLD
 from cloud.registry.port import Admission, Excluded, Ticket
-from cloud.scope import Scope
 from shared.clock import Clock
 from shared.errors import OperatorError
 
@@ -32,15 +30,18 @@ class SelfHostedAdmission:
         Authority(folder, self._clock).prepare()
         return sorted(str(one.relative_to(folder)) for one in {*folder.rglob("*.crt")} - before)
 
-    def offer(self, thing: str, installer: str, minutes: int) -> Ticket:
+    def offer(self, thing: str, installer: str, minutes: int, household_id: str = "") -> Ticket:
         """Make a claim; raises as `ClaimDesk.offer`."""
         if not self._config.fleet_dir:
             raise NotFoundError("this cloud gives no hub a certificate", hint="set fleet_dir")
         desk = ClaimDesk(self._config, self._database, self._clock)
-        scope = Scope.of(DEFAULT_HOUSEHOLD)
-        made = desk.offer(scope, thing=thing, installer=installer, minutes=minutes)
+        made = desk.offer(
+            household_id=household_id, thing=thing, installer=installer, minutes=minutes
+        )
         row = made.row
-        return Ticket(row.thing, row.claim_id, row.expires_at_ms, made.code, made.text)
+        return Ticket(
+            row.thing, row.claim_id, row.household_id, row.expires_at_ms, made.code, made.text
+        )
 
     def revoke(self, thing: str) -> Excluded:
         """Shut a hub out: ingest from now on, the broker once it has read the list."""
@@ -55,4 +56,4 @@ def open_admission(config: Config, database: Database, clock: Clock) -> Admissio
     from cloud.fleet.awsadmission import AwsAdmission  # noqa: PLC0415  # an extra
     from cloud.registry.aws import AwsRegistry  # noqa: PLC0415  # as above
 
-    return AwsAdmission(config, AwsRegistry(config.fleet_region, clock), own)
+    return AwsAdmission(config, AwsRegistry(config.fleet_region, clock), own, database, clock)

@@ -13,6 +13,7 @@ from cloud.fleet import qr
 from cloud.fleet.claims import DEFAULT_MINUTES, MAX_INSTALLER_CHARS, MAX_MINUTES, ClaimRow
 from cloud.fleet.claims import list_claims as claims_of
 from cloud.fleet.desk import ClaimDesk
+from cloud.households.tenancies import MAX_NAME_CHARS
 from cloud.hubauth import Sender
 from cloud.ingest.hubs import REFUSALS, signed_request
 from cloud.openapi.structs import answering, schema_of, taking
@@ -40,8 +41,13 @@ router = APIRouter(tags=["fleet"])
 
 
 class ClaimOrder(BaseModel):
-    """What to make a claim for; a hub without a name is given one."""
+    """What to make a claim for; a hub without a name is given one.
 
+    `household_id` is a household's id, or its name where no other has it. It may be left out for a
+    hub that is there already, and while there is one household.
+    """
+
+    household_id: str = Field("", max_length=MAX_NAME_CHARS)
     thing: str = Field("", max_length=64)
     installer: str = Field("", max_length=MAX_INSTALLER_CHARS)
     minutes: int = Field(DEFAULT_MINUTES, ge=1, le=MAX_MINUTES)
@@ -54,6 +60,7 @@ class ClaimEntry(BaseModel):
     """
 
     claim: str
+    household_id: str
     thing: str
     installer: str
     state: str
@@ -73,6 +80,7 @@ class ClaimMade(ClaimEntry):
         json_schema_extra={
             "example": {
                 "claim": "claim-0123456789abcdef",
+                "household_id": "home",
                 "thing": "hub-5f1c2a9b70",
                 "installer": "Ada",
                 "state": "open",
@@ -170,10 +178,10 @@ def renew(
     responses=RESPONSES,
 )
 def make_claim(
-    parts: Shared, scope: Operator, desk: Desk, order: ClaimOrder, _once: Once
+    parts: Shared, _operator: Operator, desk: Desk, order: ClaimOrder, _once: Once
 ) -> Response:
     """Make a one-time claim for one hub; its code is told now and never again."""
-    offer = desk.offer(scope, thing=order.thing, installer=order.installer, minutes=order.minutes)
+    offer = desk.offer(**order.model_dump())
     shown = {"code": grouped(offer.code), "text": offer.text, "qr_svg": qr.svg(offer.text)}
     response = reply({**entry_of(offer.row, parts.clock.utc_ms()), **shown})
     response.status_code = 201
@@ -183,15 +191,15 @@ def make_claim(
 @router.get(CLAIMS_PATH, response_model=ClaimList, summary="Claims made", responses=RESPONSES)
 def list_claims(
     parts: Shared,
-    scope: Operator,
+    _operator: Operator,
     cursor: Cursor = "",
     limit: PageLimit = PAGE,
 ) -> Response:
-    """List the claims of the last 90 days."""
+    """List the claims of the last 90 days, of every household."""
     now_ms = parts.clock.utc_ms()
     before = decode_cursor(cursor, "claims", (int, str))
-    with parts.database.reading(scope) as connection:
-        rows = claims_of(connection, scope, limit + 1, before)
+    with parts.database.reading() as connection:
+        rows = claims_of(connection, limit + 1, before)
     next_cursor = next_of(rows, "claims", lambda row: (row.made_at_ms, row.claim_id), limit)
     listed = [entry_of(row, now_ms) for row in rows[:limit]]
     return reply({"claims": listed, "next_cursor": next_cursor})
@@ -201,6 +209,7 @@ def entry_of(row: ClaimRow, now_ms: int) -> dict[str, object]:
     """Show a claim without its code."""
     return {
         "claim": row.claim_id,
+        "household_id": row.household_id,
         "thing": row.thing,
         "installer": row.installer,
         "state": row.state(now_ms),

@@ -26,6 +26,7 @@ from cloud.fleet.installpage import (
     SCRIPT,
     SCRIPT_PATH,
     Progress,
+    Typed,
     render_offer,
     render_order,
     render_progress,
@@ -33,9 +34,10 @@ from cloud.fleet.installpage import (
     render_steps,
 )
 from cloud.fleet.pace import Pace
+from cloud.fleet.placing import UnclearHouseholdError
 from cloud.fleet.reportpage import render_page
 from cloud.fleet.reports import commission, seal_of
-from cloud.households.repository import DEFAULT_HOUSEHOLD
+from cloud.households.repository import count_households
 from cloud.ingest.repository import list_logs
 from cloud.parts import Parts, Shared
 from cloud.scope import Scope
@@ -126,7 +128,7 @@ Form = Annotated[dict[str, str], Depends(_form)]
 def show(request: Request, parts: Shared) -> Response:
     """Show what comes next: to sign in, or to make a claim."""
     if is_signed_in(parts, request.cookies.get(COOKIE, "")):
-        return _html(render_order())
+        return _html(render_order(asks_household=_asks_household(parts)))
     return _html(render_sign_in())
 
 
@@ -161,17 +163,23 @@ def script() -> Response:
 def make_claim(_installer: Installer, parts: Shared, desk: Desk, form: Form) -> Response:
     """Make a claim and show it, the only time that its code is told."""
     thing, installer = form.get("thing", ""), form.get("installer", "")
+    household = form.get("household", "")
     minutes = form.get("minutes", "")
     try:
         offer = desk.offer(
-            Scope.of(DEFAULT_HOUSEHOLD),
+            household_id=household,
             thing=thing,
             installer=installer,
             minutes=int(minutes) if minutes.isdecimal() else DEFAULT_MINUTES,
         )
-    except BadInputError as error:
-        problem = f"{error.message}. {error.hint}".strip(". ")
-        return _html(render_order(problem, thing, installer), HTTPStatus.BAD_REQUEST)
+    except (BadInputError, NotFoundError) as error:
+        # Which households there are is the operator's to know, and not every installer's.
+        is_unclear = isinstance(error, UnclearHouseholdError | NotFoundError)
+        told = "Ask the operator for the household's id" if is_unclear else error.hint
+        problem = f"{error.message}. {told}".strip(". ")
+        typed = Typed(thing, installer, household)
+        page = render_order(problem, typed, asks_household=_asks_household(parts))
+        return _html(page, HTTPStatus.BAD_REQUEST)
     with parts.database.reading() as connection:
         far = _progress(connection, offer.row, parts.clock.utc_ms())
     return _html(render_offer(far, offer.code, offer.text, qr.svg(offer.text)))
@@ -205,6 +213,11 @@ def show_report(claim_id: str, _installer: Installer, parts: Shared) -> Response
         ) from error
     sealed = commission(parts.database, parts.clock, seal, claim.thing, claim.installer)
     return _html(render_page(sealed.report, sealed.jws))
+
+
+def _asks_household(parts: Parts) -> bool:
+    with parts.database.reading() as connection:
+        return count_households(connection) > 1
 
 
 def _claim(connection: Connection, claim_id: str) -> ClaimRow:

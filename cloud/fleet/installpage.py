@@ -9,6 +9,7 @@ from html import escape
 from typing import NamedTuple
 
 from cloud.fleet.claims import DEFAULT_MINUTES, MAX_INSTALLER_CHARS, MAX_MINUTES
+from cloud.households.tenancies import MAX_NAME_CHARS
 from shared.claims import grouped
 from shared.units import MS_PER_MINUTE
 
@@ -96,20 +97,34 @@ def render_sign_in(problem: str = "") -> str:
     )
 
 
-def render_order(problem: str = "", thing: str = "", installer: str = "") -> str:
-    """Ask for which hub a claim is to be made."""
+class Typed(NamedTuple):
+    """What stands in the form of a claim."""
+
+    thing: str = ""
+    installer: str = ""
+    household: str = ""
+
+
+NOTHING_TYPED = Typed()
+
+
+def render_order(
+    problem: str = "", typed: Typed = NOTHING_TYPED, *, asks_household: bool = False
+) -> str:
+    """Ask for which hub a claim is to be made, and whose it is where there are several homes."""
     return _page(
         "Install a hub",
         f"""{_alarm(problem)}
 <form class="card" method="post" action="{ROOT}/claims">
 <h2>Make a claim</h2>
 <label for="thing">The hub's name</label>
-<input id="thing" name="thing" value="{escape(thing)}" maxlength="64" autocapitalize="none"
+<input id="thing" name="thing" value="{escape(typed.thing)}" maxlength="64" autocapitalize="none"
  spellcheck="false" aria-describedby="thing-hint">
 <p class="hint" id="thing-hint">Leave it empty for a new hub without a name. Name a hub that is
 there to replace it or let it in again.</p>
+{_household(typed.household) if asks_household else ""}
 <label for="installer">Your name, for the report</label>
-<input id="installer" name="installer" value="{escape(installer)}"
+<input id="installer" name="installer" value="{escape(typed.installer)}"
  maxlength="{MAX_INSTALLER_CHARS}" autocomplete="name">
 <label for="minutes">Minutes it holds</label>
 <input id="minutes" name="minutes" type="number" min="1" max="{MAX_MINUTES}"
@@ -117,6 +132,14 @@ there to replace it or let it in again.</p>
 <button>Make the claim</button>
 </form>""",
     )
+
+
+def _household(typed: str) -> str:
+    return f"""<label for="household">Household, by its id or name</label>
+<input id="household" name="household" value="{escape(typed)}" maxlength="{MAX_NAME_CHARS}"
+ spellcheck="false" aria-describedby="household-hint">
+<p class="hint" id="household-hint">Whose readings the hub sends. Leave it empty for a hub that is
+there already.</p>"""
 
 
 def render_offer(progress: Progress, code: str, text: str, picture: str) -> str:
