@@ -4,6 +4,7 @@ Who has signed in is known by a cookie that this cloud has signed and that ends 
 opens these pages and nothing of the API. Posts are taken from these pages alone.
 """
 
+import contextlib
 import hashlib
 import hmac
 import threading
@@ -32,7 +33,9 @@ from cloud.fleet.installpage import (
     render_progress,
     render_sign_in,
     render_steps,
+    render_waiting,
 )
+from cloud.fleet.orders import Order, find_made, make_once, new_word, order_of
 from cloud.fleet.pace import Pace
 from cloud.fleet.placing import UnclearHouseholdError
 from cloud.fleet.reportpage import render_page
@@ -40,7 +43,9 @@ from cloud.fleet.reports import commission, seal_of
 from cloud.households.repository import count_households
 from cloud.ingest.repository import list_logs
 from cloud.parts import Parts, Shared
+from cloud.registry.port import Ticket
 from cloud.scope import Scope
+from cloud.transfer.memory import InFlightError
 from shared.errors import BadInputError, OperatorError
 from shared.units import MS_PER_HOUR, MS_PER_SECOND
 
@@ -128,7 +133,7 @@ Form = Annotated[dict[str, str], Depends(_form)]
 def show(request: Request, parts: Shared) -> Response:
     """Show what comes next: to sign in, or to make a claim."""
     if is_signed_in(parts, request.cookies.get(COOKIE, "")):
-        return _html(render_order(asks_household=_asks_household(parts)))
+        return _html(render_order(new_word(), asks_household=_asks_household(parts)))
     return _html(render_sign_in())
 
 
@@ -160,29 +165,52 @@ def script() -> Response:
 
 
 @router.post("/claims")
-def make_claim(_installer: Installer, parts: Shared, desk: Desk, form: Form) -> Response:
-    """Make a claim and show it, the only time that its code is told."""
+def make_claim(
+    request: Request, _installer: Installer, parts: Shared, desk: Desk, form: Form
+) -> Response:
+    """Make a claim, and send the browser to its page: to load that again makes no other."""
     thing, installer = form.get("thing", ""), form.get("installer", "")
     household = form.get("household", "")
     minutes = form.get("minutes", "")
-    try:
-        offer = desk.offer(
-            household_id=household,
-            thing=thing,
-            installer=installer,
-            minutes=int(minutes) if minutes.isdecimal() else DEFAULT_MINUTES,
+    order = order_of(request.cookies.get(COOKIE, ""), form)
+
+    def offer() -> Ticket:
+        held = int(minutes) if minutes.isdecimal() else DEFAULT_MINUTES
+        made = desk.offer(household_id=household, thing=thing, installer=installer, minutes=held)
+        row = made.row
+        return Ticket(
+            row.thing, row.claim_id, row.household_id, row.expires_at_ms, made.code, made.text
         )
+
+    try:
+        with contextlib.suppress(InFlightError):
+            make_once(parts.database, order, parts.clock.utc_ms(), offer)
     except (BadInputError, NotFoundError) as error:
         # Which households there are is the operator's to know, and not every installer's.
         is_unclear = isinstance(error, UnclearHouseholdError | NotFoundError)
         told = "Ask the operator for the household's id" if is_unclear else error.hint
         problem = f"{error.message}. {told}".strip(". ")
         typed = Typed(thing, installer, household)
-        page = render_order(problem, typed, asks_household=_asks_household(parts))
+        page = render_order(new_word(), problem, typed, asks_household=_asks_household(parts))
         return _html(page, HTTPStatus.BAD_REQUEST)
+    return RedirectResponse(f"{ROOT}/orders/{order.name}", HTTPStatus.SEE_OTHER, headers=HEADERS)
+
+
+@router.get("/orders/{name}")
+def show_order(name: str, request: Request, _installer: Installer, parts: Shared) -> Response:
+    """Show the claim that a form made, and its code while it lives, to who sent the form."""
+    try:
+        ticket = find_made(parts.database, Order(request.cookies.get(COOKIE, ""), name))
+    except InFlightError:
+        return _html(render_waiting(), HTTPStatus.ACCEPTED)
+    if ticket is None:
+        raise NotFoundError("no claim that you ordered since you signed in", hint=f"go to {ROOT}")
     with parts.database.reading() as connection:
-        far = _progress(connection, offer.row, parts.clock.utc_ms())
-    return _html(render_offer(far, offer.code, offer.text, qr.svg(offer.text)))
+        row = _claim(connection, ticket.claim)
+        far = _progress(connection, row, parts.clock.utc_ms())
+    if row.state(parts.clock.utc_ms()) not in ("open", "redeemed"):
+        return _html(render_progress(far))
+    return _html(render_offer(far, ticket.code, ticket.text, qr.svg(ticket.text), name))
 
 
 @router.get("/claims/{claim_id}")
