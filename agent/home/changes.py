@@ -19,7 +19,10 @@ from agent.home.pins import PinGate
 from shared.errors import OperatorError
 
 MAX_BODY_BYTES = 1_024
-"""A PIN and a word, or a claim."""
+"""A PIN and a word."""
+
+MAX_CLAIM_BYTES = 16 * 1_024
+"""A claim that AWS made: a certificate, an RSA-2048 key and names, some 4 KB, within JSON again."""
 
 MAX_PIN_CHARS = 64
 """Nobody types more at a display."""
@@ -137,11 +140,11 @@ async def _decode(request: Request, kind: type[Change]) -> Change | Response:
     """Read the body within its limit; a browser's plain form is refused by its content type."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         return problem(415, "Not JSON", "The body must be application/json.", "")
-    body = b""
+    body, limit = b"", MAX_CLAIM_BYTES if kind is ClaimOffer else MAX_BODY_BYTES
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            return problem(413, "Too large", f"The limit is {MAX_BODY_BYTES} bytes.", "")
+        if len(body) > limit:
+            return problem(413, "Too large", f"The limit is {limit} bytes.", "")
     try:
         change = msgspec.json.decode(body, type=kind)
     except msgspec.MsgspecError as error:

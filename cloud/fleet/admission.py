@@ -16,10 +16,14 @@ from shared.errors import OperatorError
 class SelfHostedAdmission:
     """Claims and certificates of the fleet in `fleet_dir`."""
 
-    def __init__(self, config: Config, database: Database, clock: Clock) -> None:
+    def __init__(
+        self, config: Config, database: Database, clock: Clock, desk: ClaimDesk | None = None
+    ) -> None:
+        """Takes the process's desk where it has one; else one is made when it is needed."""
         self._config = config
         self._database = database
         self._clock = clock
+        self._desk = desk
 
     def prepare(self) -> list[str]:
         """Make the authority and the services' certificates where they are missing."""
@@ -34,7 +38,7 @@ class SelfHostedAdmission:
         """Make a claim; raises as `ClaimDesk.offer`."""
         if not self._config.fleet_dir:
             raise NotFoundError("this cloud gives no hub a certificate", hint="set fleet_dir")
-        desk = ClaimDesk(self._config, self._database, self._clock)
+        desk = self._desk or ClaimDesk(self._config, self._database, self._clock)
         made = desk.offer(
             household_id=household_id, thing=thing, installer=installer, minutes=minutes
         )
@@ -48,9 +52,11 @@ class SelfHostedAdmission:
         return revoke_hub(self._config, self._database, self._clock, thing)
 
 
-def open_admission(config: Config, database: Database, clock: Clock) -> Admission:
+def open_admission(
+    config: Config, database: Database, clock: Clock, desk: ClaimDesk | None = None
+) -> Admission:
     """Choose who lets hubs in: AWS IoT Core where a region is named, else our own authority."""
-    own = SelfHostedAdmission(config, database, clock)
+    own = SelfHostedAdmission(config, database, clock, desk)
     if not config.fleet_region:
         return own
     from cloud.fleet.awsadmission import AwsAdmission  # noqa: PLC0415  # an extra

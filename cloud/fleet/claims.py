@@ -55,7 +55,12 @@ class ClaimRow(NamedTuple):
             return "used"
         if self.expires_at_ms <= now_ms:
             return "expired"
-        return "open" if self.redeemed_at_ms is None else "redeemed"
+        return "open" if self.redeemed_at_ms is None or self.is_bundle else "redeemed"
+
+    @property
+    def is_bundle(self) -> bool:
+        """Tell whether another authority made it, which does not say when it is used."""
+        return not self.claim_key
 
 
 class NewClaim(NamedTuple):

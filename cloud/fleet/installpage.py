@@ -85,6 +85,11 @@ class Progress(NamedTuple):
         """Tell whether this claim leads nowhere any more."""
         return self.state == "expired"
 
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether a hub may yet join by this claim."""
+        return self.state in ("open", "redeemed")
+
 
 def render_sign_in(problem: str = "") -> str:
     """Ask for the token."""
@@ -172,6 +177,23 @@ def render_offer(progress: Progress, code: str, text: str, picture: str, order: 
 <p class="hint">It is shown only here, to you alone, and only while the claim lives.</p>
 </section>
 {_watched(progress, f"{ROOT}/orders/{order}")}""",
+    )
+
+
+def render_bundle(progress: Progress, order: str) -> str:
+    """Show a claim that AWS made: a file, and how far the hub is; `order` names this page."""
+    here = f"{ROOT}/orders/{order}"
+    return _page(
+        f"Claim for {progress.thing}",
+        f"""<section class="card" aria-labelledby="claim">
+<h2 id="claim">Claim for {escape(progress.thing)}</h2>
+<p><a href="{here}/file" download>Save the claim as a file</a></p>
+<p>Put it onto the boot partition of the hub's card as it is, or open it and copy all of it to the
+page of the hub.</p>
+<p class="hint">It holds a key: whoever has the file can join in the hub's place while the claim
+lives. It is given only here, to you alone. Remove it afterwards.</p>
+</section>
+{_watched(progress, here)}""",
     )
 
 
