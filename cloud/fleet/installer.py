@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import Connection
 
+from cloud.answers import JSON
 from cloud.bodies import read_body
 from cloud.errors import NotFoundError, ProblemError
 from cloud.fleet import qr
@@ -41,7 +42,7 @@ from cloud.fleet.pace import Pace
 from cloud.fleet.placing import UnclearHouseholdError
 from cloud.fleet.progress import read_progress
 from cloud.fleet.reportpage import render_page
-from cloud.fleet.reports import commission, seal_of
+from cloud.fleet.reports import Sealed, commission, seal_of
 from cloud.households.repository import count_households
 from cloud.parts import Parts, Shared
 from cloud.registry.port import Ticket
@@ -237,8 +238,25 @@ def show_progress(
 
 
 @router.get("/claims/{claim_id}/report")
-def show_report(claim_id: str, _installer: Installer, parts: Shared) -> Response:
-    """Show the hub's commissioning report, with who installed it."""
+def show_report(claim_id: str, request: Request, _installer: Installer, parts: Shared) -> Response:
+    """Show the hub's commissioning report; signed JSON where `Accept` asks for that."""
+    sealed = _report(parts, claim_id)
+    if JSON in request.headers.get("accept", ""):
+        return Response(sealed.to_json(), media_type=JSON, headers=HEADERS)
+    return _html(render_page(sealed.report, sealed.jws))
+
+
+@router.get("/claims/{claim_id}/report.json")
+def give_report(claim_id: str, _installer: Installer, parts: Shared) -> Response:
+    """Give the same as a file to keep, which 'hearthlink fleet report --verify' checks."""
+    sealed = _report(parts, claim_id)
+    name = f"report-{sealed.report.thing}.json"
+    said = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(sealed.to_json(), media_type=JSON, headers={**HEADERS, **said})
+
+
+def _report(parts: Parts, claim_id: str) -> Sealed:
+    """Make the report of a claim's hub, with who installed it; raises ProblemError."""
     with parts.database.reading() as connection:
         claim = _claim(connection, claim_id)
         is_joined = read_progress(connection, claim, parts.clock.utc_ms()).state == "used"
@@ -250,8 +268,7 @@ def show_report(claim_id: str, _installer: Installer, parts: Shared) -> Response
         raise ProblemError(
             HTTPStatus.SERVICE_UNAVAILABLE, error.message, hint=error.hint
         ) from error
-    sealed = commission(parts.database, parts.clock, seal, claim.thing, claim.installer)
-    return _html(render_page(sealed.report, sealed.jws))
+    return commission(parts.database, parts.clock, seal, claim.thing, claim.installer)
 
 
 def _ordered(request: Request, parts: Parts, name: str) -> tuple[Ticket, Progress]:

@@ -239,7 +239,8 @@ def _links(progress: Progress) -> str:
     if not all(is_done for _, is_done in progress.steps):
         return ""
     report = f"{ROOT}/claims/{progress.claim_id}/report"
-    return f'<p><a href="{report}">Commissioning report</a></p>'
+    return f"""<p><a href="{report}">Commissioning report</a>,
+<a href="{report}.json" download>the same as signed JSON</a></p>"""
 
 
 def _watched(progress: Progress, here: str) -> str:

@@ -16,6 +16,7 @@ from cloud.fleet.certificates import new_key
 from cloud.fleet.installer import COOKIE, SIGNED_IN_MS
 from cloud.fleet.installpage import Progress, render_offer, render_order, render_sign_in
 from cloud.fleet.orders import order_of
+from cloud.fleet.reports import verify_file
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
 from cloud.ingest.service import IngestService
@@ -186,10 +187,29 @@ def test_hub_is_watched_from_its_claim_to_its_report(screen: Screen) -> None:
     link = re.search(r'href="(/install/claims/[^"]+/report)"', steps)
     assert seen == [0, 1, 2, 4, 5]
     assert link
+    assert f'href="{link[1]}.json"' in steps
     shown = screen.client.get(link[1])
     assert shown.status_code == 200
     assert "Ada" in shown.text
     assert "script-src 'self'" in shown.headers["content-security-policy"]
+
+
+def test_report_is_had_as_signed_json_too(screen: Screen) -> None:
+    """By its address or by what the caller accepts; it is checked as the command's file is."""
+    screen.cloud.provision("hub-1")
+    screen.sign_in()
+    [claim] = screen.claims()
+    address = f"/install/claims/{claim['claim']}"
+    authority = str(screen.cloud.authority.certificate)
+
+    file = screen.client.get(f"{address}/report.json")
+    asked = screen.client.get(f"{address}/report", headers={"Accept": "application/json"})
+
+    assert 'filename="report-hub-1.json"' in file.headers["content-disposition"]
+    for one in (file, asked):
+        report = verify_file(one.content, authority)
+        assert (report.thing, report.installer) == ("hub-1", "Ada")
+    assert screen.client.get(f"{address}/report").headers["content-type"].startswith("text/html")
 
 
 def test_page_works_without_a_script(screen: Screen) -> None:
