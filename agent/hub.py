@@ -132,6 +132,7 @@ class Hub:
         self.links = {meter.link: LinkState() for meter in config.meters}
         self.latest: dict[str, Latest] = {}
         self.protocols: dict[str, str] = {}
+        self.signals_dbm: dict[str, int] = {}
         self.tariffs = TariffShelf(log, config.tariff_electricity_file, config.tariff_gas_file)
         self.live_demand = DemandWatch(self.machine.monotonic_ms)
         self._live_sent_ms: dict[str, int] = {}
@@ -212,6 +213,8 @@ class Hub:
                 for sample in one.samples:
                     if self.collector.knows(sample.meter):
                         self.protocols[sample.meter] = source.protocol
+                        if one.signal_dbm is not None:
+                            self.signals_dbm[sample.meter] = one.signal_dbm
                         self.roles.note(sample.meter, source.role)
                     if sample.meter_time_ms is not None and not self._is_driven:
                         self.vitals.floor.hear_meter(

@@ -14,7 +14,6 @@ from starlette.requests import HTTPConnection
 from cloud.errors import NotFoundError, ProblemError
 from cloud.gate import Credentials, Gate, credentials_of, gate_of
 from cloud.households.members import has_owner
-from cloud.households.repository import DEFAULT_HOUSEHOLD
 from cloud.origins import CLIENT_FIELD, is_own
 from cloud.parts import Parts
 from cloud.roles import Kind, Permission, Principal
@@ -124,14 +123,14 @@ class FleetRule(Rule):
         if is_proved:
             self.text += ", proved"
 
-    def __call__(self, connection: HTTPConnection, shown: Shown) -> Scope:
-        """Give the scope that claims and the like are made for: the first household's."""
+    def __call__(self, connection: HTTPConnection, shown: Shown) -> Principal:
+        """Give the operator, who is of no household: what is done for one names it."""
         principal = self.admit(connection, shown)
         if not principal.is_operator:
             raise _forbidden(Permission.FLEET)
         if self._is_proved:
             check_proof(connection, principal)
-        return Scope.of(DEFAULT_HOUSEHOLD)
+        return principal
 
 
 class CallerRule(Rule):
@@ -283,10 +282,10 @@ HomeOwner = Annotated[Scope, Depends(NamedHouseholdRule(Permission.MANAGE))]
 ProvedHomeOwner = Annotated[Scope, Depends(NamedHouseholdRule(Permission.MANAGE, is_proved=True))]
 """The same, of the household in the path."""
 
-Operator = Annotated[Scope, Depends(FleetRule())]
+Operator = Annotated[Principal, Depends(FleetRule())]
 """The parameter of every endpoint that governs the fleet."""
 
-ProvedOperator = Annotated[Scope, Depends(FleetRule(is_proved=True))]
+ProvedOperator = Annotated[Principal, Depends(FleetRule(is_proved=True))]
 """Of one that lets a hub in or out, gives it away, or has hubs run something."""
 
 Known = Annotated[Principal, Depends(CallerRule())]

@@ -46,8 +46,8 @@ class CloudAccess:
         """
         if self.key_file is None:
             raise OperatorError(
-                "uplink kind 'mqtt' cannot use a key in a PKCS#11 token: Python's TLS wants a file",
-                hint="use kind 'aws' or 'https', or identity.key_store = 'file'",
+                "Python's TLS cannot use a key in a PKCS#11 token: it wants a file",
+                hint="set identity.key_store = 'file', and provision with a new claim",
             )
         return client_context(self.ca_file, self.certificate_file, self.key_file, self.know_time)
 

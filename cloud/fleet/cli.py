@@ -14,7 +14,7 @@ from cloud.fleet.arguments import add_actions
 from cloud.fleet.authority import Authority, Credentials
 from cloud.fleet.broker import LOOPBACK, write_broker_config
 from cloud.fleet.check import check_broker
-from cloud.fleet.console import Painter
+from cloud.fleet.console import Painter, households_text
 from shared.clock import SystemClock
 from shared.errors import OperatorError
 
@@ -100,6 +100,12 @@ def parser() -> argparse.ArgumentParser:
 def _add_claim(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     claim = _on_database(actions, "claim", "let one hub join within some minutes, by a QR code")
     claim.add_argument("--thing", default="", metavar="NAME", help="the hub's name to be")
+    claim.add_argument(
+        "--household-id",
+        default="",
+        metavar="ID",
+        help="whose hub it is: the household's id, or its name; needed where there are several",
+    )
     claim.add_argument("--installer", default="", metavar="NAME", help="who installs it")
     claim.add_argument(
         "--minutes",
@@ -115,6 +121,8 @@ def _add_claim(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         help="draw the code into this .svg or .png file; at AWS, write the claim here",
     )
     claim.set_defaults(action=_claim)
+    households = _on_database(actions, "households", "list every household and its id")
+    households.set_defaults(action=_households, text=households_text)
 
 
 def _add_hosts(action: argparse.ArgumentParser) -> None:
@@ -191,6 +199,12 @@ def _claim(options: argparse.Namespace) -> Report:
     from cloud.fleet import commands  # noqa: PLC0415  # only these actions load the database
 
     return commands.claim(options)
+
+
+def _households(options: argparse.Namespace) -> Report:
+    from cloud.fleet import commands  # noqa: PLC0415  # as above
+
+    return commands.households(options)
 
 
 def _prepare(options: argparse.Namespace) -> Report:

@@ -22,11 +22,11 @@ from cloud.fleet.certificates import read_certificates
 from cloud.fleet.claims import ClaimRow
 from cloud.fleet.enrolment import Enrolment
 from cloud.fleet.pace import ADDRESS_MS, Pace
+from cloud.fleet.placing import choose_household
 from cloud.fleet.records import Status
 from cloud.fleet.refusals import REFUSALS, Refusal
 from cloud.households.repository import lock_hub
 from cloud.hubauth import HubGate, Sender
-from cloud.scope import Scope
 from shared.claims import Claim, pin_of, read_code, write_claim
 from shared.clock import Clock
 from shared.enrolment import RedeemAnswer, RedeemRequest
@@ -61,13 +61,13 @@ class ClaimDesk:
 
     def offer(
         self,
-        scope: Scope,
         *,
+        household_id: str = "",
         thing: str = "",
         installer: str = "",
         minutes: int = claims.DEFAULT_MINUTES,
     ) -> Offer:
-        """Make a claim; raises BadInputError for what cannot be claimed.
+        """Make a claim; raises as `choose_household`, and BadInputError for what cannot be claimed.
 
         Raises ProblemError where no broker is set that a hub could be sent to.
         """
@@ -80,7 +80,7 @@ class ClaimDesk:
         with self._database.writing() as connection:
             made = claims.make_claim(
                 connection,
-                scope,
+                choose_household(connection, thing, household_id),
                 thing or claims.new_thing(),
                 self._clock.utc_ms(),
                 installer=installer,

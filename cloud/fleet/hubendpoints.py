@@ -10,7 +10,7 @@ from cloud.answers import JSON, Thing, reply
 from cloud.auth import Operator, ProvedOperator
 from cloud.errors import RESPONSES, Problem, ProblemError
 from cloud.fleet import hubs
-from cloud.fleet.admission import open_admission
+from cloud.fleet.endpoints import Admitting
 from cloud.fleet.exclusion import restore_hub
 from cloud.fleet.handover import hand_over_hub
 from cloud.fleet.reportpage import render_page
@@ -162,12 +162,12 @@ def hand_over(
 
 
 @router.post("/{thing}/revocation", response_model=RevocationEntry, summary="No longer hear a hub")
-def revoke(thing: Thing, parts: Shared, _operator: ProvedOperator, _once: Once) -> Response:
+def revoke(thing: Thing, admission: Admitting, _operator: ProvedOperator, _once: Once) -> Response:
     """Refuse a hub, whether or not it was ever heard, and bar its certificates; again is the same.
 
     `broker` says in words whether the broker has been told.
     """
-    done = open_admission(parts.config, parts.database, parts.clock).revoke(thing)
+    done = admission.revoke(thing)
     revoked_at = format_utc(done.revoked_at_ms)
     return reply({"thing": thing, "revoked_at": revoked_at, "broker": done.broker})
 

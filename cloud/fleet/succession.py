@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from cloud.fleet import claims, records
 from cloud.fleet.records import Record, Status
 from cloud.fleet.refusals import Refusal
+from cloud.households.repository import Hub
 from cloud.households.revocations import find_revocation, readmit
 from shared.topics import CLAIM_PREFIX
 from shared.units import MS_PER_DAY
@@ -33,6 +34,11 @@ OUTRUN = Refusal(
     "certificate-superseded",
     "this certificate is not the hub's present one",
     hint="provision the hub with a new claim",
+)
+
+
+ELSEWHERE = Refusal(
+    "claim-expired", "the hub is another household's since this claim", hint="make a new claim"
 )
 
 
@@ -60,11 +66,16 @@ def is_outrun(connection: Connection, record: Record) -> bool:
     return is_of_claim(record) or record.issued_at_ms <= root.issued_at_ms
 
 
-def refuse_registering(connection: Connection, record: Record) -> Refusal | None:
-    """Say why a certificate is not to be its thing's: a revocation, or another that came before."""
+def refuse_registering(connection: Connection, record: Record, hub: Hub) -> Refusal | None:
+    """Say why a certificate is not to be its thing's: a revocation, or what came in between.
+
+    That is another certificate, or a household that is not the claim's.
+    """
     if is_of_claim(record):
         row = claims.find_claim(connection, record.asker)
         is_barred = row is None or claims.is_barred(connection, row)
+        if row is not None and row.household_id != hub.household_id:
+            return ELSEWHERE
     else:
         is_barred = find_revocation(connection, record.thing) is not None
     if is_barred:

@@ -151,6 +151,13 @@ def find_household(connection: Connection, household_id: str) -> Household | Non
     return None if row is None else Household(*row)
 
 
+def find_named(connection: Connection, name: str, count_max: int) -> list[Household]:
+    """List the households of exactly this name."""
+    columns = [households.c[field] for field in Household._fields]
+    query = select(*columns).where(households.c.name == name).order_by(households.c.household_id)
+    return [Household(*row) for row in connection.execute(query.limit(count_max))]
+
+
 def household_by_token(connection: Connection, token: str) -> str | None:
     """Find the household that a token opens; the store keeps only the token's digest."""
     asked = {"of_token": _digest(token)}

@@ -17,6 +17,7 @@ from cloud.config import Config
 from cloud.db import Database
 from cloud.fleet.admission import SelfHostedAdmission
 from cloud.fleet.awsadmission import AwsAdmission, account_of
+from cloud.households.repository import Household, lock_hub, put_household
 from cloud.households.revocations import find_revocation
 from cloud.registry.aws import AwsRegistry
 from cloud.registry.port import Admission, Ticket
@@ -53,7 +54,7 @@ class Door:
         if iot is not None:
             data = client("iot-data")
             registry = AwsRegistry(REGION, self.clock, iot=iot, iot_data=data)
-            self.admission = AwsAdmission(self.config, registry, own)
+            self.admission = AwsAdmission(self.config, registry, own, self.database, self.clock)
 
 
 @pytest.fixture(name="door", params=["self-hosted", "aws"])
@@ -97,6 +98,22 @@ def test_claim_is_one_that_a_hub_reads(door: Door) -> None:
         assert given.host.endswith("amazonaws.com")
         assert given.frames_prefix == "$aws/rules/hearthlink_frames/"
         assert given.private_key
+
+
+def test_hub_joins_the_household_that_the_claim_names(door: Door) -> None:
+    """Also where AWS makes the claim: the hub is placed by our own note of it when it is heard."""
+    door.admission.prepare()
+    with door.database.writing() as connection:
+        put_household(connection, Household("flat-2", "Flat 2", "Europe/London"))
+
+    ticket = door.admission.offer("hub-1", "Ada", 5, "Flat 2")
+
+    door.clock.advance_to(START_MS + 299_000)
+    with door.database.writing() as connection:
+        heard = lock_hub(connection, "hub-1", door.clock.utc_ms())
+    assert (ticket.household_id, heard.household_id) == ("flat-2", "flat-2")
+    with pytest.raises(BadInputError, match="2 households"):
+        door.admission.offer("hub-2", "Ada", 5)
 
 
 def test_hub_without_a_name_is_given_one(door: Door) -> None:

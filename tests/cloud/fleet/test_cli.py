@@ -121,7 +121,7 @@ def test_claim_as_json_has_no_picture(
     run(["claim", "--minutes", "5", "--json", "--config", str(cloud_config)])
 
     report = json.loads(capsys.readouterr().out)
-    assert set(report) == {"thing", "claim", "code", "text", "expires_at"}
+    assert set(report) == {"thing", "claim", "household_id", "code", "text", "expires_at"}
     assert read_claim(report["text"]).code == read_code(report["code"])
 
 

@@ -15,16 +15,19 @@ from cloud.fleet import pace
 from cloud.fleet.certificates import new_key
 from cloud.fleet.installer import COOKIE, SIGNED_IN_MS
 from cloud.fleet.installpage import Progress, render_offer, render_order, render_sign_in
+from cloud.fleet.orders import order_of
+from cloud.fleet.reports import verify_file
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
 from cloud.ingest.service import IngestService
 from cloud.shadows.requests import ShadowDesk
+from cloud.transfer.memory import begin
 from shared import topics
 from shared.enrolment import RegisterAccepted
 from shared.protocol import Hello, Status, encode_message
 from shared.units import MS_PER_MINUTE
 from tests.support.chromium import accessibility_violations, open_chromium
-from tests.support.cloud import TOKEN, payload_of, samples_of
+from tests.support.cloud import HEADERS, TOKEN, payload_of, samples_of
 from tests.support.enrolling import SigningCloud, accepted, claim_csr, csr_of, pem_of
 from tests.support.fleet import HEALTH
 from tests.support.webserver import WebServer
@@ -56,6 +59,12 @@ class Screen:
         answer = self.client.post("/install/claims", data={"thing": "hub-1", **fields})
         assert answer.status_code == 200, answer.text
         return str(answer.text)
+
+    def claims(self) -> list[Any]:
+        """List what claims there are."""
+        listed = self.client.get("/v1/fleet/claims", headers=HEADERS)
+        assert listed.status_code == 200, listed.text
+        return list(listed.json()["claims"])
 
     def follow(self, page: str) -> str:
         """Look at the steps as the page's script does."""
@@ -178,10 +187,29 @@ def test_hub_is_watched_from_its_claim_to_its_report(screen: Screen) -> None:
     link = re.search(r'href="(/install/claims/[^"]+/report)"', steps)
     assert seen == [0, 1, 2, 4, 5]
     assert link
+    assert f'href="{link[1]}.json"' in steps
     shown = screen.client.get(link[1])
     assert shown.status_code == 200
     assert "Ada" in shown.text
     assert "script-src 'self'" in shown.headers["content-security-policy"]
+
+
+def test_report_is_had_as_signed_json_too(screen: Screen) -> None:
+    """By its address or by what the caller accepts; it is checked as the command's file is."""
+    screen.cloud.provision("hub-1")
+    screen.sign_in()
+    [claim] = screen.claims()
+    address = f"/install/claims/{claim['claim']}"
+    authority = str(screen.cloud.authority.certificate)
+
+    file = screen.client.get(f"{address}/report.json")
+    asked = screen.client.get(f"{address}/report", headers={"Accept": "application/json"})
+
+    assert 'filename="report-hub-1.json"' in file.headers["content-disposition"]
+    for one in (file, asked):
+        report = verify_file(one.content, authority)
+        assert (report.thing, report.installer) == ("hub-1", "Ada")
+    assert screen.client.get(f"{address}/report").headers["content-type"].startswith("text/html")
 
 
 def test_page_works_without_a_script(screen: Screen) -> None:
@@ -189,13 +217,71 @@ def test_page_works_without_a_script(screen: Screen) -> None:
     screen.sign_in()
     page = screen.make_claim()
 
-    again = re.search(r'<a href="(/install/claims/[^"?]+)"', page)
+    again = re.search(r'<a href="(/install/orders/[^"?]+)"', page)
 
     assert "<svg" in page
     assert "15 minutes left" in page
     assert again
     assert "The claim waits for its hub" in screen.client.get(again[1]).text
-    assert CODE.search(screen.client.get(again[1]).text) is None
+
+
+def test_page_loaded_again_shows_the_same_claim_and_makes_none(screen: Screen) -> None:
+    """The page after the form is asked for, not sent; nor does the form make two, sent twice."""
+    screen.sign_in()
+    word = re.search(r'name="order" value="([^"]+)"', screen.client.get("/install").text)
+    assert word
+    form = {"thing": "hub-1", "order": word[1]}
+
+    first = screen.client.post("/install/claims", data=form)
+    again = screen.client.get(first.url)
+    resent = screen.client.post("/install/claims", data=form)
+
+    assert first.history[0].status_code == 303
+    assert len({tuple(CODE.findall(one.text)) for one in (first, again, resent)}) == 1
+    assert CODE.search(again.text)
+    assert len(screen.claims()) == 1
+
+
+def test_form_filled_in_otherwise_makes_another_claim(screen: Screen) -> None:
+    """Back in the browser, and a second hub is typed."""
+    screen.sign_in()
+    for thing in ("hub-1", "hub-2"):
+        screen.make_claim(thing=thing, order="the word of one form")
+
+    assert {one["thing"] for one in screen.claims()} == {"hub-1", "hub-2"}
+
+
+def test_code_is_shown_to_who_made_the_claim_while_it_lives(screen: Screen) -> None:
+    """Not to who signs in later, nor once the claim has run out; it is nowhere in the clear."""
+    screen.sign_in()
+    made = screen.client.post("/install/claims", data={"thing": "hub-1", "minutes": "2"})
+    code = CODE.search(made.text)
+    assert code
+
+    kept = b"".join(one.read_bytes() for one in screen.cloud.directory.glob("cloud.db*"))
+    screen.cloud.pass_ms(3 * MS_PER_MINUTE)
+    late = screen.client.get(made.url)
+    screen.sign_in()
+    other = screen.client.get(made.url)
+
+    assert code[1].replace("-", "").encode() not in kept
+    assert code[1].encode() not in kept
+    assert "has run out" in late.text
+    assert CODE.search(late.text) is None
+    assert other.status_code == 404
+
+
+def test_claim_that_is_being_made_is_waited_for(screen: Screen) -> None:
+    """Where the form was sent twice at once, the page looks again by itself."""
+    screen.sign_in()
+    order = order_of(screen.client.cookies[COOKIE], {"thing": "hub-1", "order": "w"})
+    begin(screen.cloud.database, order.claim, order.name, screen.cloud.now_ms)
+
+    answer = screen.client.post("/install/claims", data={"thing": "hub-1", "order": "w"})
+
+    assert answer.status_code == 202
+    assert "being made" in answer.text
+    assert screen.claims() == []
 
 
 def test_claim_that_ran_out_or_was_seen_is_said(screen: Screen) -> None:
@@ -240,7 +326,11 @@ def test_axe_finds_nothing_and_the_script_looks_again(screen: Screen) -> None:
 def test_nothing_is_loaded_from_elsewhere() -> None:
     """No address of another host is in any page."""
     far = Progress("claim-1", "hub-1", "open", 60_000, [("It speaks", False)])
-    pages = (render_sign_in(), render_order(), render_offer(far, "0" * 20, "t", "<svg></svg>"))
+    pages = (
+        render_sign_in(),
+        render_order("w"),
+        render_offer(far, "0" * 20, "t", "<svg></svg>", "o"),
+    )
 
     assert not any("http" in page for page in pages)
     assert "1 minute left" in pages[2]
