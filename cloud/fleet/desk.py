@@ -110,7 +110,7 @@ class ClaimDesk:
             expires_at_ms=answer.expires_at_ms,
             template=answer.claim_id,
             host=self._broker_host(),
-            port=self._config.hub_broker_port or self._config.broker_port,
+            port=self._config.hub_broker_port,
             authority=self.authority_pem(),
         )
 
