@@ -32,13 +32,13 @@ class SelfHostedAdmission:
         Authority(folder, self._clock).prepare()
         return sorted(str(one.relative_to(folder)) for one in {*folder.rglob("*.crt")} - before)
 
-    def offer(self, thing: str, installer: str, minutes: int) -> Ticket:
+    def offer(self, thing: str, installer: str, minutes: int, *, rejoin: bool = False) -> Ticket:
         """Make a claim; raises as `ClaimDesk.offer`."""
         if not self._config.fleet_dir:
             raise NotFoundError("this cloud gives no hub a certificate", hint="set fleet_dir")
         desk = ClaimDesk(self._config, self._database, self._clock)
         scope = Scope.of(DEFAULT_HOUSEHOLD)
-        made = desk.offer(scope, thing=thing, installer=installer, minutes=minutes)
+        made = desk.offer(scope, thing=thing, installer=installer, minutes=minutes, rejoin=rejoin)
         row = made.row
         return Ticket(row.thing, row.claim_id, row.expires_at_ms, made.code, made.text)
 

@@ -13,6 +13,8 @@ from botocore.exceptions import (  # type: ignore[import-untyped]  # it ships no
 
 from cloud.config import Config
 from cloud.fleet.claims import new_thing
+from cloud.fleet.desk import problem_of
+from cloud.fleet.succession import has_joined
 from cloud.registry import awspolicy
 from cloud.registry.aws import AwsRegistry
 from cloud.registry.awspolicy import Account
@@ -51,10 +53,11 @@ class AwsAdmission:
         except (ClientError, BotoCoreError) as error:
             raise _refused(error) from error
 
-    def offer(self, thing: str, installer: str, minutes: int) -> Ticket:
+    def offer(self, thing: str, installer: str, minutes: int, *, rejoin: bool = False) -> Ticket:
         """Make a provisioning claim; AWS makes its key, and ends it after five minutes.
 
-        `installer` and `minutes` are our own cloud's: AWS keeps neither.
+        `installer` and `minutes` are our own cloud's: AWS keeps neither. Nothing here lifts a
+        revocation: 'hearthlink fleet restore' does.
         """
         del installer
         if minutes < 1:
@@ -63,6 +66,8 @@ class AwsAdmission:
         if not self._config.fleet_rule:
             raise OperatorError("the rule that takes frames is not set", hint="set fleet_rule")
         try:
+            if not rejoin and self._registry.has_joined(name):
+                raise problem_of(has_joined(name))
             made = self._registry.make_claim(name)
             host = self._registry.endpoint()
         except (ClientError, BotoCoreError) as error:

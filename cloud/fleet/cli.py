@@ -120,6 +120,11 @@ def _add_claim(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         help="how long it holds, 60 at most",
     )
     claim.add_argument(
+        "--rejoin",
+        action="store_true",
+        help="also for a hub that has joined or is revoked: what it has ends with the claim's use",
+    )
+    claim.add_argument(
         "--out",
         type=Path,
         metavar="FILE",

@@ -35,7 +35,9 @@ def claim(options: argparse.Namespace) -> Report:
                 "AWS makes a claim with a key, which is nothing to show",
                 hint="--out FILE writes it for the hub's boot partition or 'hearthlink provision'",
             )
-        ticket = open_admission(*cloud).offer(options.thing, options.installer, options.minutes)
+        ticket = open_admission(*cloud).offer(
+            options.thing, options.installer, options.minutes, rejoin=options.rejoin
+        )
     report: Report = {
         "thing": ticket.thing,
         "claim": ticket.claim,

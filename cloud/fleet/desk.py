@@ -66,10 +66,13 @@ class ClaimDesk:
         thing: str = "",
         installer: str = "",
         minutes: int = claims.DEFAULT_MINUTES,
+        rejoin: bool = False,
     ) -> Offer:
         """Make a claim; raises BadInputError for what cannot be claimed.
 
-        Raises ProblemError where no broker is set that a hub could be sent to.
+        `rejoin` is an operator's word that the thing may have joined already, or be revoked: what
+        it has is over with the claim's use. Without it such a thing is refused by ProblemError 409.
+        Raises ProblemError where no broker is set that a hub could be sent to, too.
         """
         if not self._broker_host():
             raise ProblemError(
@@ -77,12 +80,17 @@ class ClaimDesk:
                 "no claim can be redeemed: it is not known where hubs reach the broker",
                 hint="set hub_broker_host",
             )
+        thing = thing or claims.new_thing()
         with self._database.writing() as connection:
+            now_ms = self._clock.utc_ms()
+            refusal = None if rejoin else self._enrolment.refuse_claim(connection, thing, now_ms)
+            if refusal is not None:
+                raise problem_of(refusal)
             made = claims.make_claim(
                 connection,
                 scope,
-                thing or claims.new_thing(),
-                self._clock.utc_ms(),
+                thing,
+                now_ms,
                 installer=installer,
                 minutes=minutes,
             )

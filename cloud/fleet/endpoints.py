@@ -40,11 +40,15 @@ router = APIRouter(tags=["fleet"])
 
 
 class ClaimOrder(BaseModel):
-    """What to make a claim for; a hub without a name is given one."""
+    """What to make a claim for; a hub without a name is given one.
+
+    `rejoin` lets it be one that has joined already or is revoked.
+    """
 
     thing: str = Field("", max_length=64)
     installer: str = Field("", max_length=MAX_INSTALLER_CHARS)
     minutes: int = Field(DEFAULT_MINUTES, ge=1, le=MAX_MINUTES)
+    rejoin: bool = False
 
 
 class ClaimEntry(BaseModel):
@@ -172,8 +176,18 @@ def renew(
 def make_claim(
     parts: Shared, scope: Operator, desk: Desk, order: ClaimOrder, _once: Once
 ) -> Response:
-    """Make a one-time claim for one hub; its code is told now and never again."""
-    offer = desk.offer(scope, thing=order.thing, installer=order.installer, minutes=order.minutes)
+    """Make a one-time claim for one hub; its code is told now and never again.
+
+    Answered with 409 `hub-has-joined` where the hub is in use or revoked and `rejoin` does not say
+    that it is to begin anew: its certificates, and a revocation, are over once the claim is used.
+    """
+    offer = desk.offer(
+        scope,
+        thing=order.thing,
+        installer=order.installer,
+        minutes=order.minutes,
+        rejoin=order.rejoin,
+    )
     shown = {"code": grouped(offer.code), "text": offer.text, "qr_svg": qr.svg(offer.text)}
     response = reply({**entry_of(offer.row, parts.clock.utc_ms()), **shown})
     response.status_code = 201

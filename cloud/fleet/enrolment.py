@@ -57,6 +57,17 @@ class Enrolment:
     def __init__(self, authority: Authority) -> None:
         self._authority = authority
 
+    def refuse_claim(self, connection: Connection, thing: str, now_ms: int) -> Refusal | None:
+        """Say why only an operator may make a claim for a thing; None where whoever installs may.
+
+        Holds the row of a hub that is known, so that a revocation is before this or after it.
+        """
+        check_hub(thing)
+        if household_of(connection, thing) is not None:
+            lock_hub(connection, thing, now_ms)
+        self.adopt(connection, thing, now_ms)
+        return succession.refuse_claim(connection, thing)
+
     def redeem(
         self, connection: Connection, code: str, csr_pem: str, now_ms: int
     ) -> ClaimRow | Refusal:

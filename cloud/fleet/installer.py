@@ -159,7 +159,10 @@ def script() -> Response:
 
 @router.post("/claims")
 def make_claim(_installer: Installer, parts: Shared, desk: Desk, form: Form) -> Response:
-    """Make a claim and show it, the only time that its code is told."""
+    """Make a claim and show it, the only time that its code is told.
+
+    Never for a hub that has joined: whoever holds the installer's token could have any.
+    """
     thing, installer = form.get("thing", ""), form.get("installer", "")
     minutes = form.get("minutes", "")
     try:
@@ -169,9 +172,10 @@ def make_claim(_installer: Installer, parts: Shared, desk: Desk, form: Form) -> 
             installer=installer,
             minutes=int(minutes) if minutes.isdecimal() else DEFAULT_MINUTES,
         )
-    except BadInputError as error:
+    except (BadInputError, ProblemError) as error:
         problem = f"{error.message}. {error.hint}".strip(". ")
-        return _html(render_order(problem, thing, installer), HTTPStatus.BAD_REQUEST)
+        status = error.status if isinstance(error, ProblemError) else HTTPStatus.BAD_REQUEST
+        return _html(render_order(problem, thing, installer), status)
     with parts.database.reading() as connection:
         far = _progress(connection, offer.row, parts.clock.utc_ms())
     return _html(render_offer(far, offer.code, offer.text, qr.svg(offer.text)))

@@ -94,6 +94,12 @@ def list_hubs(connection: Connection, scope: Scope) -> list[Hub]:
     return [Hub(*row) for row in connection.execute(query)]
 
 
+def version_of(connection: Connection, thing: str) -> str:
+    """Read what a hub said that it runs; "" for one that never said hello."""
+    query = select(hubs.c.agent_version).where(hubs.c.thing == thing)
+    return str(connection.execute(query).scalar_one_or_none() or "")
+
+
 def household_of(connection: Connection, thing: str) -> str | None:
     """Find the household of a hub; None where the hub is unknown."""
     query = select(hubs.c.household_id).where(hubs.c.thing == thing)

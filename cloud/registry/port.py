@@ -94,8 +94,11 @@ class Admission(Protocol):
         Raises OperatorError where a setting is missing.
         """
 
-    def offer(self, thing: str, installer: str, minutes: int) -> Ticket:
-        """Make a claim for one hub, which a thing without a name is given; raises BadInputError."""
+    def offer(self, thing: str, installer: str, minutes: int, *, rejoin: bool = False) -> Ticket:
+        """Make a claim for one hub, which a thing without a name is given; raises BadInputError.
+
+        Raises ProblemError 409 for a hub that has joined already, unless `rejoin` says it may.
+        """
 
     def revoke(self, thing: str) -> Excluded:
         """Shut a hub out, whether or not it was ever heard; again changes nothing.

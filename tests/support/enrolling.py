@@ -128,8 +128,8 @@ class SigningCloud:
         self.clock.advance_to(self.now_ms + span_ms)
 
     def offer(self, thing: str = "hub-a", minutes: int = 15) -> Offer:
-        """Make a claim."""
-        return self.desk.offer(SCOPE, thing=thing, installer="Ada", minutes=minutes)
+        """Make a claim as an operator, who may bring in anew what is there."""
+        return self.desk.offer(SCOPE, thing=thing, installer="Ada", minutes=minutes, rejoin=True)
 
     def create(self, csr: str) -> CsrAccepted | Refusal:
         """Ask for a certificate."""

@@ -145,6 +145,19 @@ def test_bad_name_is_said_and_what_was_typed_stays(screen: Screen) -> None:
     assert 'value="Ada"' in answer.text
 
 
+@pytest.mark.parametrize("token", [INSTALLER_TOKEN, TOKEN])
+def test_hub_that_has_joined_is_not_the_installers(screen: Screen, token: str) -> None:
+    """No claim for it is made here, whoever signed in; the page says who can."""
+    screen.cloud.provision("hub-1")
+    screen.sign_in(token)
+
+    answer = screen.client.post("/install/claims", data={"thing": "hub-1", "rejoin": "true"})
+
+    assert answer.status_code == 409
+    assert "ask the operator" in answer.text
+    assert CODE.search(answer.text) is None
+
+
 def test_hub_is_watched_from_its_claim_to_its_report(screen: Screen) -> None:
     """Each step shows once it is done; the report comes with the last, and names the installer."""
     cloud = screen.cloud
