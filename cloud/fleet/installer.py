@@ -9,7 +9,7 @@ import hmac
 import threading
 from http import HTTPStatus
 from typing import Annotated
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -37,6 +37,7 @@ from cloud.fleet.reportpage import render_page
 from cloud.fleet.reports import commission, seal_of
 from cloud.households.repository import DEFAULT_HOUSEHOLD
 from cloud.ingest.repository import list_logs
+from cloud.origins import CLIENT_FIELD, is_own
 from cloud.parts import Parts, Shared
 from cloud.scope import Scope
 from shared.errors import BadInputError, OperatorError
@@ -109,11 +110,19 @@ def _installer(request: Request, parts: Shared) -> None:
 Installer = Annotated[None, Depends(_installer)]
 
 
-async def _form(request: Request) -> dict[str, str]:
-    """Read a form that one of these pages sent; raises ProblemError 403 for another's."""
-    origin = request.headers.get("origin", "")
-    if origin and urlsplit(origin).netloc != request.headers.get("host", ""):
-        raise ProblemError(HTTPStatus.FORBIDDEN, "another site's page sent this form")
+async def _form(request: Request, parts: Shared) -> dict[str, str]:
+    """Read a form that one of these pages sent; raises ProblemError 403 for another's.
+
+    Also for one that says nothing of where it comes from, as no browser does.
+    """
+    if not is_own(request.headers, parts.config.public_url):
+        raise ProblemError(
+            HTTPStatus.FORBIDDEN,
+            "this form is not said to come from our own page",
+            hint=f"open {parts.config.public_url}{ROOT} in a browser and send it from there; a "
+            f"program sends the field {CLIENT_FIELD}",
+            code="foreign-origin",
+        )
     body = await read_body(request, MAX_FORM_BYTES)
     fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=8)
     return {name: values[0].strip() for name, values in fields.items()}
