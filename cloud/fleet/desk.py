@@ -20,6 +20,7 @@ from cloud.fleet import claims, records
 from cloud.fleet.authority import Authority
 from cloud.fleet.certificates import read_certificates
 from cloud.fleet.claims import ClaimRow
+from cloud.fleet.crl import ListFile
 from cloud.fleet.enrolment import Enrolment
 from cloud.fleet.pace import ADDRESS_MS, Pace
 from cloud.fleet.records import Status
@@ -56,6 +57,7 @@ class ClaimDesk:
         self.authority.check()
         self.gate = HubGate(str(self.authority.issuer_certificate), clock)
         self._enrolment = Enrolment(self.authority)
+        self._listed = ListFile(self.authority.revocations)
         self._pace = Pace()
         self._pace_lock = threading.Lock()
 
@@ -138,7 +140,8 @@ class ClaimDesk:
         with self._database.reading() as connection:
             record = records.find_record(connection, sender.certificate_id)
         if record is None:
-            return True
+            # Carried as a file, or of after the backup that the database was put back from.
+            return not self._listed.holds(sender.serial)
         if record.status == Status.ACTIVE and record.seen_at_ms is None:
             now_ms = self._clock.utc_ms()
             with self._database.writing() as connection:

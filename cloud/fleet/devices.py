@@ -167,13 +167,16 @@ class DeviceService:
         now_ms = self._clock.utc_ms()
         with self._database.writing() as connection:
             self.counts["unregistered"] += records.bar_unregistered(connection, now_ms)
-            self.counts["forgotten"] += records.sweep_expired(connection, now_ms)
         # Those of the tick before: the broker has read the list with their certificates by now.
         self._cut()
         try:
             self.counts["lists"] += self._publisher.refresh()
         except (OperatorError, OSError) as error:
             self._warn("revocation-list", str(error))
+        else:
+            # Only once it is off the list: there, a certificate nobody knows is kept.
+            with self._database.writing() as connection:
+                self.counts["forgotten"] += records.sweep_expired(connection, now_ms)
         known = read_list(self._authority.revocations)
         if known.standing(now_ms) is not Standing.OK:
             self._warn(
