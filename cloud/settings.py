@@ -245,7 +245,7 @@ SETTINGS: tuple[Setting, ...] = (
         "Host by which hubs reach the broker, as its certificate names it; empty: broker_host.",
         _any,
     ),
-    Setting("hub_broker_port", 0, "Port of that; 0: broker_port.", _between(0, 65_535)),
+    Setting("hub_broker_port", 8883, "Port of that, the broker's for hubs.", _between(1, 65_535)),
     Setting(
         "broker_reload",
         "",
@@ -260,7 +260,12 @@ SETTINGS: tuple[Setting, ...] = (
         _between(0, 65_535),
     ),
     Setting("broker_host", "", "MQTT broker; empty runs the API without live power.", _any),
-    Setting("broker_port", 8883, "Port of the broker.", _between(1, 65_535)),
+    Setting(
+        "broker_port",
+        8884,
+        "Port of the broker for the cloud's own services, not that of hubs.",
+        _between(1, 65_535),
+    ),
     Setting("broker_ca", "", "Certificate that the broker's own is signed by (PEM).", _any),
     Setting("broker_cert", "", "Certificate this service shows the broker (PEM).", _any),
     Setting("broker_key", "", "Private key of that certificate (PEM).", _any),

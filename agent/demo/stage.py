@@ -41,6 +41,13 @@ def find_mosquitto() -> str:
     return found
 
 
+def free_port() -> int:
+    """Find a port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
 class Stage:
     """Everything the demo has running, and the folder it writes to."""
 
@@ -52,6 +59,7 @@ class Stage:
         self.page_url = f"http://{HOST}:{chosen.page_port}"
         self.api_url = f"http://{HOST}:{chosen.api_port}"
         self.sources = {} if chosen.replay else home_of(chosen.protocol)
+        self.services_port = free_port()
         self.hub_database = self.state / "hub" / "hub.sqlite"
         self._processes = Processes(self.state)
 
@@ -131,9 +139,10 @@ class Stage:
         fleet = ["--state", str(self.state / "fleet")]
         run_hearthlink("fleet", "init", *fleet)
         port = str(self.chosen.broker_port)
-        told = run_hearthlink("fleet", "broker-config", *fleet, "--port", port, "--json")
+        services = ("--services-port", str(self.services_port))
+        told = run_hearthlink("fleet", "broker-config", *fleet, "--port", port, *services, "--json")
         self._processes.start("broker", [broker, "-c", json.loads(told)["config"]])
-        self._processes.wait_for_port("broker", HOST, self.chosen.broker_port)
+        self._processes.wait_for_port("broker", HOST, self.services_port)
 
     @staticmethod
     def _read_claim(claiming: "subprocess.Popen[str]") -> str:
@@ -151,7 +160,8 @@ class Stage:
             "HEARTHLINK_CLOUD_API_PORT": str(self.chosen.api_port),
             "HEARTHLINK_CLOUD_API_TOKEN": self.token,
             "HEARTHLINK_CLOUD_BROKER_HOST": "localhost",
-            "HEARTHLINK_CLOUD_BROKER_PORT": str(self.chosen.broker_port),
+            "HEARTHLINK_CLOUD_BROKER_PORT": str(self.services_port),
+            "HEARTHLINK_CLOUD_HUB_BROKER_PORT": str(self.chosen.broker_port),
             "HEARTHLINK_CLOUD_BROKER_CA": str(fleet / "ca.crt"),
             "HEARTHLINK_CLOUD_BROKER_CERT": f"{identity}.crt",
             "HEARTHLINK_CLOUD_BROKER_KEY": f"{identity}.key",
@@ -185,9 +195,7 @@ class Stage:
 
     def _start_glow_broker(self) -> str:
         """Start the plain broker a Glow needs, on a free port; return where it publishes."""
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
-            port = int(probe.getsockname()[1])
+        port = free_port()
         config = write_glow_broker_config(self.state, port)
         self._processes.start(GLOW_BROKER, [find_mosquitto(), "-c", str(config)])
         self._processes.wait_for_port(GLOW_BROKER, HOST, port)

@@ -6,7 +6,6 @@ A meter, a hub behind a relay, a broker that forgets or remembers, the API and t
 import argparse
 import json
 import os
-import socket
 import sqlite3
 import ssl
 import subprocess
@@ -18,7 +17,7 @@ from random import Random
 from typing import Any
 
 from agent.demo.processes import START_S, hearthlink, run_hearthlink
-from agent.demo.stage import HOST, SIMULATED_ZONE, Stage, find_mosquitto
+from agent.demo.stage import HOST, SIMULATED_ZONE, Stage, find_mosquitto, free_port
 from agent.torture.again import deliver, stored_frames
 from agent.torture.relay import Relay
 from agent.torture.troupe import Troupe
@@ -47,9 +46,9 @@ class Cast(Stage):
             replay=None,
             zone=SIMULATED_ZONE,
             faults=None,
-            page_port=_free_port(),
-            api_port=_free_port(),
-            broker_port=_free_port(),
+            page_port=free_port(),
+            api_port=free_port(),
+            broker_port=free_port(),
         )
         super().__init__(chosen)
         self._processes = self._troupe = Troupe(self.state)
@@ -153,7 +152,8 @@ class Cast(Stage):
         tls = ssl.create_default_context(cafile=self.state / "fleet" / "ca.crt")
         tls.load_cert_chain(things / f"{THING}.crt", things / f"{THING}.key")
         frames = stored_frames(self.cloud_database, draw)
-        deliver(THING, "localhost", self.chosen.broker_port, tls, frames)
+        # Under the hub's name, and not in its place: on its own listener it would be put out.
+        deliver(THING, "localhost", self.services_port, tls, frames)
 
     def ended(self) -> list[str]:
         """List the processes that have ended by themselves."""
@@ -163,6 +163,7 @@ class Cast(Stage):
         """Write the broker's configuration: one that forgets all with its process, or not."""
         fleet, port = str(self.state / "fleet"), str(self.chosen.broker_port)
         words = ["fleet", "broker-config", "--state", fleet, "--port", port, "--json"]
+        words += ["--services-port", str(self.services_port)]
         told = run_hearthlink(*words, *(["--ephemeral"] if forgets else []))
         self._troupe.remember("broker", [find_mosquitto(), "-c", json.loads(told)["config"]])
 
@@ -195,7 +196,7 @@ class Cast(Stage):
         run_hearthlink("fleet", "issue", THING, *fleet)
         self.write_broker(forgets=True)
         self.again("broker")
-        self._troupe.wait_for_port("broker", HOST, self.chosen.broker_port)
+        self._troupe.wait_for_port("broker", HOST, self.services_port)
         self._relay = Relay(self.chosen.broker_port)
         self._troupe.start("api", hearthlink("cloud", "api"), self._cloud_environment("api"))
         self._await_url("api", f"{self.api_url}/v1/health")
@@ -255,9 +256,3 @@ class Cast(Stage):
         finally:
             database.close()
         return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

@@ -34,13 +34,25 @@ class SelfHostedAdmission:
         Authority(folder, self._clock).prepare()
         return sorted(str(one.relative_to(folder)) for one in {*folder.rglob("*.crt")} - before)
 
-    def offer(self, thing: str, installer: str, minutes: int, household_id: str = "") -> Ticket:
+    def offer(
+        self,
+        thing: str,
+        installer: str,
+        minutes: int,
+        household_id: str = "",
+        *,
+        rejoin: bool = False,
+    ) -> Ticket:
         """Make a claim; raises as `ClaimDesk.offer`."""
         if not self._config.fleet_dir:
             raise NotFoundError("this cloud gives no hub a certificate", hint="set fleet_dir")
         desk = self._desk or ClaimDesk(self._config, self._database, self._clock)
         made = desk.offer(
-            household_id=household_id, thing=thing, installer=installer, minutes=minutes
+            household_id=household_id,
+            thing=thing,
+            installer=installer,
+            minutes=minutes,
+            rejoin=rejoin,
         )
         row = made.row
         return Ticket(

@@ -14,7 +14,9 @@ from botocore.exceptions import (  # type: ignore[import-untyped]  # it ships no
 from cloud.config import Config
 from cloud.db import Database
 from cloud.fleet.claims import check_claim, new_thing, note_bundle
+from cloud.fleet.desk import problem_of
 from cloud.fleet.placing import choose_household
+from cloud.fleet.succession import has_joined
 from cloud.registry import awspolicy
 from cloud.registry.aws import AwsRegistry
 from cloud.registry.awspolicy import Account
@@ -59,11 +61,20 @@ class AwsAdmission:
         except (ClientError, BotoCoreError) as error:
             raise _refused(error) from error
 
-    def offer(self, thing: str, installer: str, minutes: int, household_id: str = "") -> Ticket:
+    def offer(
+        self,
+        thing: str,
+        installer: str,
+        minutes: int,
+        household_id: str = "",
+        *,
+        rejoin: bool = False,
+    ) -> Ticket:
         """Make a provisioning claim; AWS makes its key, and ends it after five minutes.
 
         `minutes` is our own authority's to choose. Household and installer are noted here, where
-        the hub is placed once it is heard: AWS keeps neither.
+        the hub is placed once it is heard: AWS keeps neither. Nothing here lifts a revocation:
+        'hearthlink fleet restore' does.
         """
         name = thing or new_thing()
         check_claim(name, installer, minutes)
@@ -72,6 +83,8 @@ class AwsAdmission:
         if not self._config.fleet_rule:
             raise OperatorError("the rule that takes frames is not set", hint="set fleet_rule")
         try:
+            if not rejoin and self._registry.has_joined(name):
+                raise problem_of(has_joined(name))
             made = self._registry.make_claim(name)
             host = self._registry.endpoint()
         except (ClientError, BotoCoreError) as error:

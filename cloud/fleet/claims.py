@@ -89,7 +89,8 @@ def make_claim(
 ) -> NewClaim:
     """Make a claim for a thing of a household; an earlier one that nobody has used is over with it.
 
-    For a revoked thing too: its use lifts the revocation, and bars for good what was revoked.
+    Its use lifts a revocation, and bars for good what was revoked: who may make one for such a
+    thing is not decided here (cloud/fleet/succession.py).
     Raises BadInputError for a name no hub may have, or numbers too large.
     """
     check_claim(thing, installer, minutes)

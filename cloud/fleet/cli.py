@@ -12,13 +12,11 @@ from pathlib import Path
 
 from cloud.fleet.arguments import add_actions
 from cloud.fleet.authority import Authority, Credentials
-from cloud.fleet.broker import LOOPBACK, write_broker_config
+from cloud.fleet.broker import LOOPBACK, MAX_PORT, write_broker_config
 from cloud.fleet.check import check_broker
 from cloud.fleet.console import Painter, households_text
 from shared.clock import SystemClock
 from shared.errors import OperatorError
-
-MAX_PORT = 65535
 
 DRAWING = "qr"
 """Key of a report under which a picture for the terminal stands; it is not printed as JSON."""
@@ -67,12 +65,25 @@ def parser() -> argparse.ArgumentParser:
     issue.add_argument("thing", metavar="THING", help="the hub's name")
     issue.set_defaults(action=_issue)
     config = _action(actions, "broker-config", "write mosquitto.conf and its access list")
-    config.add_argument("--port", type=_port, metavar="N", help="TCP port to listen on")
+    config.add_argument("--port", type=_port, metavar="N", help="TCP port for hubs")
     config.add_argument(
         "--listen",
         default=LOOPBACK,
         metavar="ADDRESS",
-        help="address to listen on; 0.0.0.0 is every IPv4 one",
+        help="address to listen on for hubs; 0.0.0.0 is every IPv4 one",
+    )
+    config.add_argument(
+        "--services-port",
+        type=_port,
+        default=0,
+        metavar="N",
+        help="TCP port for the cloud's own services; the one after --port unless given",
+    )
+    config.add_argument(
+        "--services-listen",
+        default=LOOPBACK,
+        metavar="ADDRESS",
+        help="address for those, which no hub is to reach",
     )
     _add_hosts(config)
     config.add_argument("--ephemeral", action="store_true", help="keep nothing over a restart")
@@ -113,6 +124,11 @@ def _add_claim(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         default=15,
         metavar="N",
         help="how long it holds, 60 at most",
+    )
+    claim.add_argument(
+        "--rejoin",
+        action="store_true",
+        help="also for a hub that has joined or is revoked: what it has ends with the claim's use",
     )
     claim.add_argument(
         "--out",
@@ -187,12 +203,22 @@ def _broker_config(options: argparse.Namespace) -> Report:
         authority.check()
         return {"config": str(authority.directory), FAULTS: check_broker(authority, SystemClock())}
     if options.port is None:
-        raise OperatorError("--port is missing", hint="give the TCP port to listen on")
+        raise OperatorError("--port is missing", hint="give the TCP port that hubs connect to")
     authority.prepare(hosts=options.hosts)
     path = write_broker_config(
-        authority, options.port, ephemeral=options.ephemeral, address=options.listen
+        authority,
+        options.port,
+        ephemeral=options.ephemeral,
+        services_port=options.services_port,
+        address=options.listen,
+        services_address=options.services_listen,
     )
-    return {"config": str(path), "port": options.port, "start": f"mosquitto -c {path}"}
+    return {
+        "config": str(path),
+        "port": options.port,
+        "services_port": options.services_port or options.port + 1,
+        "start": f"mosquitto -c {path}",
+    }
 
 
 def _claim(options: argparse.Namespace) -> Report:

@@ -40,7 +40,11 @@ def claim(options: argparse.Namespace) -> Report:
                 hint="--out FILE writes it for the hub's boot partition or 'hearthlink provision'",
             )
         ticket = open_admission(*cloud).offer(
-            options.thing, options.installer, options.minutes, options.household_id
+            options.thing,
+            options.installer,
+            options.minutes,
+            options.household_id,
+            rejoin=options.rejoin,
         )
     report: Report = {
         "thing": ticket.thing,

@@ -56,13 +56,15 @@ class ClaimOrder(BaseModel):
     """What to make a claim for; a hub without a name is given one.
 
     `household_id` is a household's id, or its name where no other has it. It may be left out for a
-    hub that is there already, and while there is one household.
+    hub that is there already, and while there is one household. `rejoin` lets it be one that has
+    joined already or is revoked.
     """
 
     household_id: str = Field("", max_length=MAX_NAME_CHARS)
     thing: str = Field("", max_length=64)
     installer: str = Field("", max_length=MAX_INSTALLER_CHARS)
     minutes: int = Field(DEFAULT_MINUTES, ge=1, le=MAX_MINUTES)
+    rejoin: bool = False
 
 
 class ClaimEntry(BaseModel):
@@ -148,7 +150,13 @@ def offer_claim(admission: Admission, order: ClaimOrder) -> Ticket:
     That is a setting that is missing, or an AWS that refuses.
     """
     try:
-        return admission.offer(order.thing, order.installer, order.minutes, order.household_id)
+        return admission.offer(
+            order.thing,
+            order.installer,
+            order.minutes,
+            order.household_id,
+            rejoin=order.rejoin,
+        )
     except OperatorError as error:
         raise ProblemError(
             HTTPStatus.SERVICE_UNAVAILABLE, error.message, hint=error.hint
@@ -220,7 +228,11 @@ def renew(
 def make_claim(
     parts: Shared, _operator: ProvedOperator, admission: Admitting, order: ClaimOrder, _once: Once
 ) -> Response:
-    """Make a one-time claim for one hub, here or at AWS; its code is told now and never again."""
+    """Make a one-time claim for one hub, here or at AWS; its code is told now and never again.
+
+    Answered with 409 `hub-has-joined` where the hub is in use or revoked and `rejoin` does not say
+    that it is to begin anew: its certificates, and a revocation, are over once the claim is used.
+    """
     ticket = offer_claim(admission, order)
     with parts.database.reading() as connection:
         row = look_up_claim(connection, ticket.claim)

@@ -20,7 +20,7 @@ from cloud.fleet.claims import ClaimRow
 from cloud.fleet.policy import Csr, CsrError, check_claim_proof, check_renewal_proof, read_csr
 from cloud.fleet.records import Record, Status, record_of
 from cloud.fleet.refusals import Refusal
-from cloud.households.repository import lock_hub, place_of
+from cloud.households.repository import household_of, lock_hub, place_of
 from cloud.households.revocations import find_revocation
 from shared.enrolment import (
     CsrAccepted,
@@ -56,6 +56,17 @@ class Enrolment:
 
     def __init__(self, authority: Authority) -> None:
         self._authority = authority
+
+    def refuse_claim(self, connection: Connection, thing: str, now_ms: int) -> Refusal | None:
+        """Say why only an operator may make a claim for a thing; None where whoever installs may.
+
+        Holds the row of a hub that is known, so that a revocation is before this or after it.
+        """
+        check_hub(thing)
+        if household_of(connection, thing) is not None:
+            lock_hub(connection, thing, now_ms)
+        self.adopt(connection, thing, now_ms)
+        return succession.refuse_claim(connection, thing)
 
     def redeem(
         self, connection: Connection, code: str, csr_pem: str, now_ms: int

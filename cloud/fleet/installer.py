@@ -10,7 +10,7 @@ import hmac
 import threading
 from http import HTTPStatus
 from typing import Annotated
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -44,6 +44,7 @@ from cloud.fleet.progress import read_progress
 from cloud.fleet.reportpage import render_page
 from cloud.fleet.reports import Sealed, commission, seal_of
 from cloud.households.repository import count_households
+from cloud.origins import CLIENT_FIELD, is_own
 from cloud.parts import Parts, Shared
 from cloud.registry.port import Ticket
 from cloud.transfer.memory import InFlightError
@@ -120,11 +121,19 @@ def _installer(request: Request, parts: Shared) -> None:
 Installer = Annotated[None, Depends(_installer)]
 
 
-async def _form(request: Request) -> dict[str, str]:
-    """Read a form that one of these pages sent; raises ProblemError 403 for another's."""
-    origin = request.headers.get("origin", "")
-    if origin and urlsplit(origin).netloc != request.headers.get("host", ""):
-        raise ProblemError(HTTPStatus.FORBIDDEN, "another site's page sent this form")
+async def _form(request: Request, parts: Shared) -> dict[str, str]:
+    """Read a form that one of these pages sent; raises ProblemError 403 for another's.
+
+    Also for one that says nothing of where it comes from, as no browser does.
+    """
+    if not is_own(request.headers, parts.config.public_url):
+        raise ProblemError(
+            HTTPStatus.FORBIDDEN,
+            "this form is not said to come from our own page",
+            hint=f"open {parts.config.public_url}{ROOT} in a browser and send it from there; a "
+            f"program sends the field {CLIENT_FIELD}",
+            code="foreign-origin",
+        )
     body = await read_body(request, MAX_FORM_BYTES)
     fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=8)
     return {name: values[0].strip() for name, values in fields.items()}
@@ -172,7 +181,10 @@ def script() -> Response:
 def make_claim(
     request: Request, _installer: Installer, parts: Shared, admission: Admitting, form: Form
 ) -> Response:
-    """Make a claim, and send the browser to its page: to load that again makes no other."""
+    """Make a claim, and send the browser to its page: to load that again makes no other.
+
+    Never for a hub that has joined: whoever holds the installer's token could have any.
+    """
     thing, installer = form.get("thing", ""), form.get("installer", "")
     household = form.get("household", "")
     minutes = form.get("minutes", "")
@@ -189,14 +201,15 @@ def make_claim(
     try:
         with contextlib.suppress(InFlightError):
             make_once(parts.database, order, parts.clock.utc_ms(), offer)
-    except (BadInputError, NotFoundError) as error:
+    except (BadInputError, ProblemError) as error:
         # Which households there are is the operator's to know, and not every installer's.
         is_unclear = isinstance(error, UnclearHouseholdError | NotFoundError)
         told = "Ask the operator for the household's id" if is_unclear else error.hint
         problem = f"{error.message}. {told}".strip(". ")
         typed = Typed(thing, installer, household)
         page = render_order(new_word(), problem, typed, asks_household=_asks_household(parts))
-        return _html(page, HTTPStatus.BAD_REQUEST)
+        has_joined = isinstance(error, ProblemError) and error.status == HTTPStatus.CONFLICT
+        return _html(page, HTTPStatus.CONFLICT if has_joined else HTTPStatus.BAD_REQUEST)
     return RedirectResponse(f"{ROOT}/orders/{order.name}", HTTPStatus.SEE_OTHER, headers=HEADERS)
 
 

@@ -132,8 +132,8 @@ def render_order(
 <label for="thing">The hub's name</label>
 <input id="thing" name="thing" value="{escape(typed.thing)}" maxlength="64" autocapitalize="none"
  spellcheck="false" aria-describedby="thing-hint">
-<p class="hint" id="thing-hint">Leave it empty for a new hub without a name. Name a hub that is
-there to replace it or let it in again.</p>
+<p class="hint" id="thing-hint">Leave it empty for a new hub without a name. To replace a hub that
+is there, or let it in again, ask the operator.</p>
 {_household(typed.household) if asks_household else ""}
 <label for="installer">Your name, for the report</label>
 <input id="installer" name="installer" value="{escape(typed.installer)}"

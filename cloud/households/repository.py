@@ -130,6 +130,12 @@ def place_of(connection: Connection, thing: str, now_ms: int) -> str:
     return str(connection.execute(wanted).scalar_one_or_none() or DEFAULT_HOUSEHOLD)
 
 
+def version_of(connection: Connection, thing: str) -> str:
+    """Read what a hub said that it runs; "" for one that never said hello."""
+    query = select(hubs.c.agent_version).where(hubs.c.thing == thing)
+    return str(connection.execute(query).scalar_one_or_none() or "")
+
+
 def household_of(connection: Connection, thing: str) -> str | None:
     """Find the household of a hub; None where the hub is unknown."""
     query = select(hubs.c.household_id).where(hubs.c.thing == thing)

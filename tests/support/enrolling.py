@@ -125,9 +125,9 @@ class SigningCloud:
         self.clock.advance_to(self.now_ms + span_ms)
 
     def offer(self, thing: str = "hub-a", minutes: int = 15, household_id: str = "") -> Offer:
-        """Make a claim."""
+        """Make a claim as an operator, who may bring in anew what is there."""
         return self.desk.offer(
-            household_id=household_id, thing=thing, installer="Ada", minutes=minutes
+            household_id=household_id, thing=thing, installer="Ada", minutes=minutes, rejoin=True
         )
 
     def create(self, csr: str) -> CsrAccepted | Refusal:

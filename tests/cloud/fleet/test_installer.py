@@ -33,6 +33,7 @@ from tests.support.fleet import HEALTH
 from tests.support.webserver import WebServer
 
 INSTALLER_TOKEN = "a token of the installers alone"
+PAGE = "http://cloud.example.org"
 CODE = re.compile(r'class="code">([0-9A-Z-]+)<')
 
 
@@ -48,7 +49,9 @@ class Screen:
             report_key=str(signer.key),
         )
         self.app = create_app(self.cloud.config, self.cloud.clock)
-        self.client = TestClient(self.app, raise_server_exceptions=False)
+        self.client = TestClient(
+            self.app, headers={"Origin": PAGE}, base_url=PAGE, raise_server_exceptions=False
+        )
 
     def sign_in(self, token: str = INSTALLER_TOKEN) -> Any:
         """Send the form with a token."""
@@ -132,15 +135,40 @@ def test_signing_in_ends_by_itself(screen: Screen) -> None:
     assert screen.client.post("/install/claims", data={"thing": "hub-1"}).status_code == 401
 
 
-def test_another_sites_form_is_refused(screen: Screen) -> None:
-    """By the Origin that a browser says."""
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": PAGE, "Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {},
+    ],
+)
+@pytest.mark.parametrize("path", ["/install", "/install/claims"])
+def test_form_that_is_not_of_our_page_is_refused(
+    screen: Screen, path: str, said: dict[str, str]
+) -> None:
+    """Another site's, and one that does not say whose it is; nobody is signed in by it either."""
     screen.sign_in()
+    del screen.client.headers["Origin"]
 
     answer = screen.client.post(
-        "/install/claims", data={"thing": "hub-1"}, headers={"Origin": "https://evil.example"}
+        path, data={"thing": "hub-1", "token": INSTALLER_TOKEN}, headers=said
     )
 
-    assert answer.status_code == 403
+    assert (answer.status_code, answer.json()["code"]) == (403, "foreign-origin")
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("said", [{"Sec-Fetch-Site": "same-origin"}, {"Hearthlink-Client": "1"}])
+def test_form_of_our_page_or_of_a_program_is_taken(screen: Screen, said: dict[str, str]) -> None:
+    """A browser that sends no Origin still says where a form comes from."""
+    del screen.client.headers["Origin"]
+
+    answer = screen.client.post("/install", data={"token": INSTALLER_TOKEN}, headers=said)
+
+    assert answer.status_code == 200
 
 
 def test_bad_name_is_said_and_what_was_typed_stays(screen: Screen) -> None:
@@ -152,6 +180,19 @@ def test_bad_name_is_said_and_what_was_typed_stays(screen: Screen) -> None:
     assert answer.status_code == 400
     assert "<b>" not in answer.text
     assert 'value="Ada"' in answer.text
+
+
+@pytest.mark.parametrize("token", [INSTALLER_TOKEN, TOKEN])
+def test_hub_that_has_joined_is_not_the_installers(screen: Screen, token: str) -> None:
+    """No claim for it is made here, whoever signed in; the page says who can."""
+    screen.cloud.provision("hub-1")
+    screen.sign_in(token)
+
+    answer = screen.client.post("/install/claims", data={"thing": "hub-1", "rejoin": "true"})
+
+    assert answer.status_code == 409
+    assert "ask the operator" in answer.text
+    assert CODE.search(answer.text) is None
 
 
 def test_hub_is_watched_from_its_claim_to_its_report(screen: Screen) -> None:
