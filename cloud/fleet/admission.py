@@ -4,11 +4,11 @@ from pathlib import Path
 
 from cloud.config import Config
 from cloud.db import Database
-from cloud.errors import NotFoundError
 from cloud.fleet.authority import Authority
 from cloud.fleet.desk import ClaimDesk
 from cloud.fleet.exclusion import revoke_hub
 from cloud.households.repository import DEFAULT_HOUSEHOLD
+from cloud.problems import NotFoundError
 from cloud.registry.port import Admission, Excluded, Ticket
 from cloud.scope import Scope
 from shared.clock import Clock

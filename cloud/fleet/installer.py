@@ -16,7 +16,6 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import Connection
 
 from cloud.bodies import read_body
-from cloud.errors import NotFoundError, ProblemError
 from cloud.fleet import hubs, qr
 from cloud.fleet.claims import DEFAULT_MINUTES, ClaimRow, look_up_claim
 from cloud.fleet.endpoints import Desk
@@ -38,6 +37,7 @@ from cloud.fleet.reports import commission, seal_of
 from cloud.households.repository import DEFAULT_HOUSEHOLD
 from cloud.ingest.repository import list_logs
 from cloud.parts import Parts, Shared
+from cloud.problems import NotFoundError, ProblemError
 from cloud.scope import Scope
 from shared.errors import BadInputError, OperatorError
 from shared.units import MS_PER_HOUR, MS_PER_SECOND

@@ -12,7 +12,7 @@ from shared.clock import DrivenClock
 from shared.frames import Frame, encode_frame, frame_of
 from shared.meterdays import SlotEdges
 from shared.readings import StampedSample
-from tests.support.stores import url_for
+from tests.support.stores import begin, url_for
 
 TOKEN = "token-of-the-tests-only"
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
@@ -23,13 +23,15 @@ START_MS = 1_772_323_200_000
 
 
 def config_in(directory: Path, **overrides: object) -> Config:
-    """Load a configuration whose database lies in `directory`, or on PostgreSQL where chosen."""
+    """Load a configuration whose migrated database lies in `directory`, or on PostgreSQL."""
     settings: dict[str, object] = {
         "state_dir": directory,
         "database_url": url_for(directory),
         "api_token": TOKEN,
         **overrides,
     }
+    if not settings["database_url"]:
+        begin(directory)
     environment = {f"HEARTHLINK_CLOUD_{key.upper()}": str(value) for key, value in settings.items()}
     return load(None, environment=environment)
 
