@@ -7,7 +7,7 @@ import msgspec
 from fastapi import Path, Query, Response
 from pydantic import AfterValidator
 
-from cloud.errors import NotFoundError
+from cloud.problems import NotFoundError
 from cloud.times import parse_instant
 from shared.errors import BadInputError
 from shared.readings import MAX_METER_ID_CHARS

@@ -11,11 +11,11 @@ from typing import Annotated
 from fastapi import Depends, HTTPException, Path, Query
 from starlette.requests import HTTPConnection
 
-from cloud.errors import NotFoundError, ProblemError
 from cloud.gate import Credentials, Gate, credentials_of, gate_of
 from cloud.households.members import has_owner
 from cloud.origins import CLIENT_FIELD, is_own
 from cloud.parts import Parts
+from cloud.problems import NotFoundError, ProblemError
 from cloud.roles import Kind, Permission, Principal
 from cloud.scope import Scope
 from shared.units import MS_PER_MINUTE, MS_PER_SECOND

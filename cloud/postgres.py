@@ -113,15 +113,18 @@ def prepare(engine: Engine) -> None:
         connection.autocommit = was_autocommit
 
 
-def lock_migrations(connection: Connection) -> None:
-    """Wait until no other process migrates; raises OperatorError where the server is too old."""
+def check_server(connection: Connection) -> None:
+    """Raise OperatorError where the server is too old."""
     version = connection.dialect.server_version_info or (0,)
     if version < OLDEST_SERVER:
         raise OperatorError(
             f"PostgreSQL {'.'.join(map(str, version))} is too old",
             hint=f"use PostgreSQL {OLDEST_SERVER[0]} or later",
         )
-    # Another may be at a long one.
+
+
+def lock_migrations(connection: Connection) -> None:
+    """Wait until no other process migrates, be it at a long one."""
     connection.execute(text("SET LOCAL lock_timeout = 0"))
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
 
@@ -228,22 +231,24 @@ def _made_role(connection: Connection) -> str:
     database = str(connection.execute(text("SELECT current_database()")).scalar_one())
     name = str(known or database[: _MAX_NAME_BYTES - len(_ROLE_SUFFIX)] + _ROLE_SUFFIX)
     role = _quoted(connection, name)
+    # From 16 on, who makes a role may grant it and not become it; a membership that came without
+    # this option gets it by naming it alone.
+    has_option = (connection.dialect.server_version_info or (0,)) >= (16,)
+    wanted, option = ("SET", " WITH SET TRUE") if has_option else ("MEMBER", "")
     try:
         if not connection.execute(
             text("SELECT count(*) FROM pg_roles WHERE rolname = :name"), {"name": name}
         ).scalar_one():
             connection.execute(text(f"CREATE ROLE {role} NOLOGIN"))
-        # From 16 on, who makes a role is a member that may grant it, and may not become it.
-        wanted = "SET" if (connection.dialect.server_version_info or (0,)) >= (16,) else "MEMBER"
         if not connection.execute(
             text("SELECT pg_has_role(current_user, :name, :wanted)"),
             {"name": name, "wanted": wanted},
         ).scalar_one():
-            connection.execute(text(f"GRANT {role} TO CURRENT_USER"))
+            connection.execute(text(f"GRANT {role} TO CURRENT_USER{option}"))
     except ProgrammingError as error:
         raise OperatorError(
             f"the role {name!r} is missing or not granted to this login: {error.orig}",
-            hint=f"as a superuser: CREATE ROLE {role} NOLOGIN; GRANT {role} TO the login",
+            hint=f"as a superuser: CREATE ROLE {role} NOLOGIN; GRANT {role} TO the login{option}",
         ) from error
     return name
 

@@ -53,6 +53,7 @@ class Stage:
 
     def __init__(self, chosen: argparse.Namespace) -> None:
         self.chosen = chosen
+        self.thing = THING
         self.zone = chosen.zone if chosen.replay else SIMULATED_ZONE
         self.state: Path = chosen.state.absolute()
         self.token = secrets.token_urlsafe(24)
@@ -118,12 +119,18 @@ class Stage:
         (self.state / MARK).touch()
 
     def _start_all(self) -> None:
+        self._start_cloud()
+        self._start_home()
+
+    def _start_cloud(self) -> None:
         self._start_broker()
         for name in SERVICES:
             environment = self._cloud_environment(name)
             self._processes.start(name, hearthlink("cloud", name), environment)
         self._await_url("api", f"{self.api_url}/v1/health")
-        claiming = self.run_cloud("fleet", "claim", "--thing", THING, "--json")
+
+    def _start_home(self) -> None:
+        claiming = self.run_cloud("fleet", "claim", "--thing", self.thing, "--json")
         meters = [self._start_source(name, source) for name, source in self.sources.items()]
         if self.chosen.replay:
             capture = f"replay:{self.chosen.replay.absolute()}"

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from cloud.db import within
-from cloud.errors import NotFoundError, ProblemError
 from cloud.peopletables import api_keys
+from cloud.problems import NotFoundError, ProblemError
 from cloud.roles import Permission
 from cloud.scope import Scope
 from cloud.secrets import digest_of, mint_id, mint_key

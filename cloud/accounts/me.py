@@ -17,11 +17,11 @@ from cloud.accounts.totp import uri_of
 from cloud.accounts.users import User
 from cloud.answers import reply
 from cloud.auth import Known, Person, ProvedPerson
-from cloud.errors import NotFoundError, ProblemError
 from cloud.fleet import qr
 from cloud.households.members import end_membership, list_homes
 from cloud.households.tenancies import find_household
 from cloud.parts import Shared
+from cloud.problems import NotFoundError, ProblemError
 from cloud.roles import Principal
 from cloud.scope import Scope
 from cloud.transfer.repetition import Once

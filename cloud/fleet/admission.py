@@ -4,10 +4,10 @@ from pathlib import Path
 
 from cloud.config import Config
 from cloud.db import Database
-from cloud.errors import NotFoundError
 from cloud.fleet.authority import Authority
 from cloud.fleet.desk import ClaimDesk
 from cloud.fleet.exclusion import revoke_hub
+from cloud.problems import NotFoundError
 from cloud.registry.port import Admission, Excluded, Ticket
 from shared.clock import Clock
 from shared.errors import OperatorError

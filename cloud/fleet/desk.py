@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from cloud.config import Config
 from cloud.db import Database
-from cloud.errors import ProblemError
 from cloud.fleet import claims, records
 from cloud.fleet.authority import Authority
 from cloud.fleet.certificates import read_certificates
@@ -28,6 +27,7 @@ from cloud.fleet.records import Status
 from cloud.fleet.refusals import REFUSALS, Refusal
 from cloud.households.repository import lock_hub
 from cloud.hubauth import HubGate, Sender
+from cloud.problems import ProblemError
 from shared.claims import Claim, pin_of, read_code, write_claim
 from shared.clock import Clock
 from shared.enrolment import RedeemAnswer, RedeemRequest

@@ -18,7 +18,6 @@ from sqlalchemy import Connection
 
 from cloud.answers import JSON
 from cloud.bodies import read_body
-from cloud.errors import NotFoundError, ProblemError
 from cloud.fleet import qr
 from cloud.fleet.claims import DEFAULT_MINUTES, ClaimRow, look_up_claim
 from cloud.fleet.endpoints import Admitting, ClaimOrder, offer_claim
@@ -46,6 +45,7 @@ from cloud.fleet.reports import Sealed, commission, seal_of
 from cloud.households.repository import count_households
 from cloud.origins import CLIENT_FIELD, is_own
 from cloud.parts import Parts, Shared
+from cloud.problems import NotFoundError, ProblemError
 from cloud.registry.port import Ticket
 from cloud.transfer.memory import InFlightError
 from shared.errors import BadInputError, OperatorError

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Update, and_, bindparam, delete, select, update
 
 from cloud.db import upsert, within
-from cloud.errors import NotFoundError, ProblemError
 from cloud.households.repository import Household
 from cloud.peopletables import api_keys, invitations, members, users
+from cloud.problems import NotFoundError, ProblemError
 from cloud.roles import Role
 from cloud.scope import Scope
 from cloud.tables import households

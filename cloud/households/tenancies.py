@@ -12,7 +12,6 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from cloud.db import within
-from cloud.errors import NotFoundError
 from cloud.households.repository import (
     Household,
     Hub,
@@ -21,6 +20,7 @@ from cloud.households.repository import (
     put_household,
     write_hub,
 )
+from cloud.problems import NotFoundError
 from cloud.scope import Scope
 from cloud.tables import (
     consent_limits,

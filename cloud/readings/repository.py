@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 
 from cloud import tables
 from cloud.db import insert_many, owned, upsert
-from cloud.readings.packing import NO_SLOTS, pack_slots, unpack_slots
+from cloud.packing import NO_SLOTS, pack_slots, unpack_slots
 from cloud.readings.store import Change, RunKey, StoredFrame
 from cloud.scope import Scope
 from cloud.tables import STRETCH_DAYS

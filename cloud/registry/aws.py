@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import boto3  # type: ignore[import-untyped]  # it ships no types
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # as above
 
-from cloud.errors import NotFoundError, ProblemError
 from cloud.jobs.document import check_document, check_job_id, encode_document
 from cloud.jobs.rollout import Plan, RolloutState, check_plan, progress_of
+from cloud.problems import NotFoundError, ProblemError
 from cloud.registry import awshook, awspolicy
 from cloud.registry.port import JobView, ShadowView
 from shared.clock import Clock

@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 from sqlalchemy.exc import IntegrityError
 
 from cloud.db import Database
-from cloud.errors import ProblemError
+from cloud.problems import ProblemError
 from cloud.tables import idempotency_keys
 from shared.units import MS_PER_DAY
 

@@ -298,8 +298,10 @@ def test_restore_into_an_empty_place(cloud: Cloud, tmp_path: Path) -> None:
     cloud.send(payload_of(samples_of(1, 30)))
     back_up(cloud.database, tmp_path / "old.db")
     new = tmp_path / "new"
+    config = config_in(new)
+    (new / "cloud.db").unlink()
 
-    restored = restore(config_in(new), tmp_path / "old.db", DrivenClock(NOW_MS))
+    restored = restore(config, tmp_path / "old.db", DrivenClock(NOW_MS))
 
     moved = Cloud(new)
     assert restored.replaced is None

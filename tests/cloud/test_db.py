@@ -10,6 +10,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
@@ -18,6 +19,7 @@ from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
 from cloud.ingest.repository import read_log, store_id
 from cloud.ingest.service import IngestService
+from cloud.migrations import schemas
 from cloud.scope import Scope
 from cloud.tables import households, metadata
 from shared.clock import DrivenClock
@@ -67,7 +69,7 @@ def test_a_commit_that_fails_leaves_no_transaction_in_the_pool(tmp_path: Path) -
 
 def test_migrations_bring_a_database_to_the_tables(tmp_path: Path) -> None:
     """After every migration, once or twice, the schema is what cloud/tables.py says."""
-    database = Database(config_in(tmp_path).url)
+    database = Database(f"sqlite:///{tmp_path / 'new.db'}")
 
     database.migrate()
     database.migrate()
@@ -111,6 +113,28 @@ def test_every_migration_can_be_taken_back(tmp_path: Path) -> None:
     with database.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     database.close()
+
+
+def test_schemas_are_those_of_the_migrations() -> None:
+    """Known by their files' names: Alembic, asked for its own, says the same."""
+    steps = ScriptDirectory.from_config(_migrations()).walk_revisions()
+
+    assert [step.revision for step in steps] == list(reversed(schemas()))
+
+
+def test_a_store_that_is_up_to_date_is_opened_without_alembic(tmp_path: Path) -> None:
+    """Which takes longer to load than most commands run."""
+    database_in(tmp_path).close()
+    program = (
+        "import sys; from pathlib import Path; from cloud.db import Database;"
+        f"Database({config_in(tmp_path).url!r}).migrate(); print('alembic' in sys.modules)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, cwd=ROOT, check=True
+    )
+
+    assert done.stdout == b"False\n"
 
 
 def test_older_program_says_that_the_database_is_newer(tmp_path: Path) -> None:

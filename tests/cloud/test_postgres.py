@@ -14,6 +14,7 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import InternalError, OperationalError
 
 from cloud import postgres
+from cloud.backup import back_up, restore
 from cloud.db import Database, _migrations
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
@@ -106,6 +107,20 @@ def test_a_server_that_is_no_file_is_not_copied(database: Database, tmp_path: Pa
         database.copy_to(tmp_path / "copy.db")
 
     assert "pg_dump" in caught.value.hint
+
+
+def test_a_server_takes_no_backup_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is refused before anything is written, here or there."""
+    with kept_on("sqlite"):
+        back_up(database_in(tmp_path / "other"), tmp_path / "old.db")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    config = config_in(tmp_path)
+
+    with pytest.raises(OperatorError, match="not copied"):
+        restore(config, tmp_path / "old.db", DrivenClock(NOW_MS))
+
+    assert list((tmp_path / "here").iterdir()) == []
 
 
 def test_a_reader_has_one_view_and_cannot_write(database: Database) -> None:

@@ -264,6 +264,34 @@ def test_a_login_that_may_make_no_role_is_told_what_to_run() -> None:
     server.drop(name)
 
 
+def test_a_login_that_may_not_become_its_role_is_told_what_to_run() -> None:
+    """From 16 on a role can be granted without that; before, being a member is enough."""
+    server = session_server()
+    name = server.empty_database()
+    role = f"{name}_household"
+    has_option = server.version() >= (16,)
+    server.execute("DROP ROLE IF EXISTS member")
+    server.execute("CREATE ROLE member LOGIN")
+    server.execute(f"CREATE ROLE {role} NOLOGIN")
+    server.execute(f"GRANT {role} TO member" + (" WITH SET FALSE" if has_option else ""))
+    server.execute(f"ALTER DATABASE {name} OWNER TO member")
+    database = Database(server.url(name, "member"))
+
+    told = ""
+    try:
+        database.migrate()
+    except OperatorError as error:
+        told = error.hint.split("; ")[1]
+        server.execute(told.replace("the login", "member"))
+        database.migrate()
+
+    with database.reading(Scope.of("home")) as connection:
+        assert connection.execute(text("SELECT current_user")).scalar_one() == role
+    database.close()
+    server.drop(name)
+    assert bool(told) is has_option
+
+
 def _count(connection: Connection) -> int:
     return int(connection.execute(select(func.count()).select_from(households)).scalar_one())
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from cloud.bootstrap import open_database
 from cloud.config import Config, load
 from cloud.db import Database
-from cloud.readings.packing import unpack_slots
+from cloud.packing import unpack_slots
 from cloud.readings.store import Change, RunKey, StoredFrame
 from cloud.scope import Scope
 from cloud.tables import meter_days, register_runs
@@ -16,7 +16,7 @@ from shared.clock import DrivenClock
 from shared.frames import Frame, encode_frame, frame_of
 from shared.meterdays import SlotEdges, join_into, split_by_day
 from shared.readings import StampedSample
-from tests.support.stores import url_for
+from tests.support.stores import begin, url_for
 
 TOKEN = "token-of-the-tests-only"
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
@@ -27,13 +27,15 @@ START_MS = 1_772_323_200_000
 
 
 def config_in(directory: Path, **overrides: object) -> Config:
-    """Load a configuration whose database lies in `directory`, or on PostgreSQL where chosen."""
+    """Load a configuration whose migrated database lies in `directory`, or on PostgreSQL."""
     settings: dict[str, object] = {
         "state_dir": directory,
         "database_url": url_for(directory),
         "api_token": TOKEN,
         **overrides,
     }
+    if not settings["database_url"]:
+        begin(directory)
     environment = {f"HEARTHLINK_CLOUD_{key.upper()}": str(value) for key, value in settings.items()}
     return load(None, environment=environment)
 

@@ -18,6 +18,7 @@ from typing import Any, Self
 from agent.database import open_copy
 from agent.reader import LogReader
 from agent.uplink.kinds import UplinkKind
+from cloud.db import Database
 from shared.ranges import subtract
 from tests.support.mosquitto import Broker
 from tests.support.ports import free_port
@@ -202,6 +203,10 @@ class Way:
             process.send_signal(signal.SIGCONT)
             time.sleep(POLL_S)
             process.send_signal(signal.SIGSTOP)
+
+    def database(self) -> Database:
+        """Open the cloud's store beside its processes."""
+        return Database(url_for(self.folder) or f"sqlite:///{self.folder / 'cloud' / 'cloud.db'}")
 
     def _can_write(self) -> bool:
         if url_for(self.folder):

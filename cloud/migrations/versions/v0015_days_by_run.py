@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from cloud import packing
 from cloud.postgres import secure_tables
-from cloud.readings import packing
 from shared import meterdays
 
 revision = "0015"

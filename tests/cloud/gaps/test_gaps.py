@@ -81,6 +81,7 @@ def _api(tmp_path: Path) -> Iterator[Api]:
         yield api
 
 
+@pytest.mark.usefixtures("either_store")
 def test_a_gap_is_told_with_its_half_hours_and_why(api: Api) -> None:
     """Between two readings what was used is known, and spread."""
     api.send(*range(61), 180, gaps=(("withheld", 61, 179),))
@@ -167,6 +168,7 @@ def test_a_whole_day_has_no_gap(api: Api) -> None:
     assert api.get("gaps") == {"meter": METER, "gaps": [], "next": None}
 
 
+@pytest.mark.usefixtures("either_store")
 def test_gaps_come_in_pages(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """None is passed over between two."""
     monkeypatch.setattr(endpoints, "MAX_GAPS", 3)
@@ -212,6 +214,7 @@ def test_a_period_past_what_can_be_explained_is_refused(api: Api) -> None:
     api.get("gaps", 400, **{"from": "2024-01-01"})
 
 
+@pytest.mark.usefixtures("either_store")
 def test_corrections_are_listed_with_what_they_decide(api: Api) -> None:
     """Which range, when, by which revision, and of which time."""
     api.send(*range(61))

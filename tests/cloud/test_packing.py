@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.readings.packing import NO_SLOTS, pack_slots, unpack_slots
+from cloud.packing import NO_SLOTS, pack_slots, unpack_slots
 from shared.meterdays import Edges, SlotEdges
 from shared.units import INT64_MAX, SLOT_MS, SLOTS_PER_UTC_DAY
 
