@@ -8,7 +8,6 @@ import json
 import os
 import socket
 import sqlite3
-import ssl
 import subprocess
 import threading
 import time
@@ -19,14 +18,17 @@ from typing import Any
 
 from agent.demo.processes import START_S, hearthlink, run_hearthlink
 from agent.demo.stage import HOST, SIMULATED_ZONE, Stage, find_mosquitto
-from agent.torture.again import deliver, stored_frames
+from agent.torture.again import gather, mixed, stored_frames
 from agent.torture.relay import Relay
+from agent.torture.speaker import speaking
 from agent.torture.troupe import Troupe
+from shared import topics
 from shared.errors import OperatorError
 from shared.ranges import subtract
 
 THING = "torture-hub"
 WORKERS = ("ingest-1", "ingest-2")
+WORKER_IDENTITY = "cloud-ingest"
 FREEZE_TRIES = 50
 SPEAKS_S = 0.05
 SILENT_S = 0.35
@@ -64,6 +66,11 @@ class Cast(Stage):
         if self._relay is None:
             raise OperatorError("the relay is not there yet")
         return self._relay
+
+    @property
+    def fleet(self) -> Path:
+        """Where the identities are."""
+        return self.state / "fleet"
 
     @property
     def cloud_database(self) -> Path:
@@ -149,11 +156,20 @@ class Cast(Stage):
 
     def deliver_again(self, draw: Random) -> None:
         """Let frames that are stored arrive once more, twice each and in any order."""
-        things = self.state / "fleet" / "things"
-        tls = ssl.create_default_context(cafile=self.state / "fleet" / "ca.crt")
-        tls.load_cert_chain(things / f"{THING}.crt", things / f"{THING}.key")
         frames = stored_frames(self.cloud_database, draw)
-        deliver(THING, "localhost", self.chosen.broker_port, tls, frames)
+        with speaking(self.fleet, THING, "localhost", self.chosen.broker_port) as speaker:
+            speaker.say(topics.frames(THING), frames)
+
+    def receive_again(self, draw: Random, patience_s: float) -> int:
+        """Let the hub have receipts again, twice each and in any order; return how many it had."""
+        heard: list[bytes] = []
+        port, until_s = self.chosen.broker_port, time.monotonic() + patience_s
+        with speaking(self.fleet, THING, "localhost", port) as listener:
+            listener.hear(topics.receipts(THING), heard.append)
+            receipts = gather(heard, lambda: time.monotonic() > until_s)
+        with speaking(self.fleet, WORKER_IDENTITY, "localhost", port) as speaker:
+            speaker.say(topics.receipts(THING), mixed(receipts, draw))
+        return len(receipts)
 
     def ended(self) -> list[str]:
         """List the processes that have ended by themselves."""

@@ -27,6 +27,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="which schedule of faults (default 1)")
     parser.add_argument("--faults", type=int, default=10, help="how many (default 10)")
     parser.add_argument(
+        "--only", metavar="KINDS", help="strike with these alone, by their names with commas"
+    )
+    parser.add_argument(
         "--state", type=Path, default=Path("state/torture"), help="folder for everything it writes"
     )
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
@@ -39,16 +42,17 @@ def run(arguments: Sequence[str]) -> int:
     from agent.torture.cast import Cast  # noqa: PLC0415 (keeps --help quick)
     from agent.torture.evidence import Evidence  # noqa: PLC0415
     from agent.torture.play import play  # noqa: PLC0415
-    from agent.torture.strikes import NOT_STRUCK  # noqa: PLC0415
+    from agent.torture.strikes import NOT_STRUCK, named  # noqa: PLC0415
     from agent.torture.verdict import judge  # noqa: PLC0415
 
+    only = named(chosen.only) if chosen.only else []
     signal.signal(signal.SIGTERM, _interrupt)
     started = time.monotonic()
     wanted_days = DAYS_PER_FAULT * chosen.faults
     history_days = min(max(wanted_days, HISTORY_DAYS_MIN), HISTORY_DAYS_MAX)
     with Cast(chosen.state, chosen.seed, history_days) as cast:
         evidence = Evidence(cast.hub_database)
-        course = play(cast, evidence, chosen.seed, chosen.faults)
+        course = play(cast, evidence, chosen.seed, chosen.faults, only)
         verdict = judge(cast, evidence)
     told = {
         "seed": chosen.seed,

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -35,19 +36,29 @@ class Course:
             self.longest_recovery_s, self.slowest = recovery_s, kind
 
 
-def play(cast: Cast, evidence: Evidence, seed: int, faults: int) -> Course:
+def play(
+    cast: Cast, evidence: Evidence, seed: int, faults: int, only: Sequence[str] = ()
+) -> Course:
     """Strike so often, as the seed says, and bring everything to rest."""
     draw = Random(f"torture {seed}")  # noqa: S311  # a schedule, no secret
     course = Course()
-    for number in range(1, faults + 1):
+    for number, kind in enumerate(_schedule(seed, faults, only or list(STRIKES)), 1):
         time.sleep(draw.uniform(0, BETWEEN_S))
-        kind = draw.choice(sorted(STRIKES))
         _say(f"{number:4} of {faults}  {kind}")
         STRIKES[kind](cast, evidence, draw)
         course.note(kind, _await_progress(cast))
         _check_alive(cast, kind)
     _come_to_rest(cast, evidence)
     return course
+
+
+def _schedule(seed: int, faults: int, kinds: Sequence[str]) -> list[str]:
+    """Draw the faults by their names: each of them strikes before one does again."""
+    draw = Random(f"torture {seed}: kinds")  # noqa: S311
+    drawn: list[str] = []
+    while len(drawn) < faults:
+        drawn += draw.sample(sorted(kinds), len(kinds))
+    return drawn[:faults]
 
 
 def _await_progress(cast: Cast) -> float:

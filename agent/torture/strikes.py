@@ -128,6 +128,12 @@ def _deliver_again(cast: Cast, _evidence: Evidence, draw: Random) -> None:
     cast.deliver_again(draw)
 
 
+def _receive_again(cast: Cast, _evidence: Evidence, draw: Random) -> None:
+    """Repeat receipts to the hub, late and out of order."""
+    if cast.receive_again(draw, STRUCK_S_MAX) < 2:
+        raise OperatorError(f"no receipts came by in {STRUCK_S_MAX} s", hint=f"see {cast.state}")
+
+
 def _flapping(cast: Cast, _evidence: Evidence, draw: Random) -> None:
     for _ in range(draw.randint(2, 5)):
         cast.relay.set(Link.DOWN)
@@ -230,6 +236,7 @@ STRIKES: dict[str, Strike] = {
     "roll-back-cloud": _roll_back_cloud,
     "revoke-hub": _revoke_hub,
     "deliver-again": _deliver_again,
+    "receive-again": _receive_again,
     "kill-broker": _killed("broker"),
     "restart-broker-with-its-store": _restart_broker,
     "restart-broker-without-its-store": _wipe_broker,
@@ -251,8 +258,6 @@ STRIKES: dict[str, Strike] = {
 NOT_STRUCK = {
     "clock jumps": "a process cannot be given another wall clock without a hook in the product; "
     "the simulation on virtual time jumps every clock",
-    "receipts that come twice or out of order": "that needs a relay that speaks MQTT under TLS; "
-    "the simulation on virtual time does both to every message",
     "read-only disk": "a remount needs root, and root writes past file modes",
     "upgrade of the cloud": "the hub's side cannot make an older store; the simulation restarts "
     "the cloud across two schemas",
@@ -260,3 +265,14 @@ NOT_STRUCK = {
     "the simulation holds all that left against every choice and limit",
 }
 """What is left out here, and where it is proved instead."""
+
+
+def named(kinds: str) -> list[str]:
+    """Read the names of faults, with commas; raises OperatorError for one that is not known."""
+    names = kinds.split(",")
+    for name in names:
+        if name not in STRIKES:
+            raise OperatorError(
+                f"there is no fault {name!r}", hint=f"one of: {', '.join(sorted(STRIKES))}"
+            )
+    return names

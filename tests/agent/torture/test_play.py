@@ -9,6 +9,7 @@ from agent.torture import play as playing
 from agent.torture.cast import Cast
 from agent.torture.evidence import Evidence
 from agent.torture.play import play
+from agent.torture.strikes import named
 from shared.errors import OperatorError
 
 
@@ -82,6 +83,24 @@ def test_a_seed_strikes_the_same_every_time(tmp_path: Path, strikes: list[str]) 
 
     assert strikes == first
     assert sum(course.struck.values()) == len(first) == 6
+
+
+def test_each_fault_strikes_before_one_does_again(tmp_path: Path, strikes: list[str]) -> None:
+    """A run as long as the list of faults leaves none out; one that is chosen strikes alone."""
+    play(StandIn(tmp_path), Held(tmp_path / "hub.sqlite"), 5, 4)
+    every = list(strikes)
+    strikes.clear()
+    play(StandIn(tmp_path), Held(tmp_path / "hub.sqlite"), 5, 3, ["two"])
+
+    assert set(every[:2]) == set(every[2:]) == {"one", "two"}
+    assert strikes == ["two"] * 3
+
+
+def test_a_fault_that_is_not_known_is_said() -> None:
+    """Names come with commas."""
+    assert named("kill-hub,link-down") == ["kill-hub", "link-down"]
+    with pytest.raises(OperatorError, match="no fault 'kill-cat'"):
+        named("kill-hub,kill-cat")
 
 
 def test_at_the_end_everything_runs_and_the_hub_is_stopped(
