@@ -1,15 +1,15 @@
 """Delivers once more, and in another order, what was delivered: stored frames, and receipts.
 
 Frames go as the hub's, receipts as an ingest worker's, by their certificates and beside their own
-connections. It reads the cloud's file to know what was delivered, and changes nothing in it.
+connections.
 """
 
-import contextlib
-import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+
+from agent.torture.store import payloads
 
 FRAMES = 40
 RECEIPTS = 4
@@ -21,14 +21,13 @@ POLL_S = 0.05
 
 def stored_frames(database: Path, draw: Random) -> list[bytes]:
     """Draw some of the frames that the cloud has stored, each so often, in any order."""
-    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as store:
-        payloads = [payload for (payload,) in store.execute("SELECT payload FROM frames")]
-    return mixed(draw.sample(payloads, min(FRAMES, len(payloads))), draw)
+    stored = list(payloads(database))
+    return mixed(draw.sample(stored, min(FRAMES, len(stored))), draw)
 
 
-def mixed(payloads: list[bytes], draw: Random) -> list[bytes]:
+def mixed(once: list[bytes], draw: Random) -> list[bytes]:
     """Return each so often, in any order."""
-    again = payloads * COPIES
+    again = once * COPIES
     draw.shuffle(again)
     return again
 

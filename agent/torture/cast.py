@@ -4,25 +4,30 @@ A meter, a hub behind a relay, a broker that forgets or remembers, the API and t
 """
 
 import argparse
+import contextlib
 import json
 import os
+import secrets
 import socket
 import sqlite3
 import subprocess
 import threading
 import time
 import urllib.error
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from agent.demo.processes import START_S, hearthlink, run_hearthlink
 from agent.demo.stage import HOST, SIMULATED_ZONE, Stage, find_mosquitto
+from agent.home.changes import TOKEN_HEADER
 from agent.torture.again import gather, mixed, stored_frames
 from agent.torture.relay import Relay
 from agent.torture.speaker import speaking
 from agent.torture.troupe import Troupe
 from shared import topics
+from shared.consent import Granularity
 from shared.errors import OperatorError
 from shared.ranges import subtract
 
@@ -56,8 +61,12 @@ class Cast(Stage):
         super().__init__(chosen)
         self._processes = self._troupe = Troupe(self.state)
         self.oracle_path = self.state / "oracle.jsonl"
+        self.granularity = Granularity.TEN_SECONDS
+        self._pin = secrets.token_hex(4)
         self._relay: Relay | None = None
         self._is_over = threading.Event()
+        self._may_speak = threading.Event()
+        self._may_speak.set()
         self._pace = threading.Thread(target=self._let_meter_speak, name="pace", daemon=True)
 
     @property
@@ -80,6 +89,7 @@ class Cast(Stage):
     def end_meter(self) -> None:
         """Let the meter stop where it is."""
         self._is_over.set()
+        self._may_speak.set()
         if self._pace.is_alive():
             self._pace.join()
         self.resume("meter")
@@ -88,10 +98,20 @@ class Cast(Stage):
     def _let_meter_speak(self) -> None:
         """Let the meter tell its history in bursts, so that it lasts as long as the faults do."""
         while not self._is_over.is_set():
+            self._may_speak.wait()
             self.resume("meter")
             time.sleep(SPEAKS_S)
             self.freeze("meter")
             self._is_over.wait(SILENT_S)
+
+    @contextlib.contextmanager
+    def silence(self) -> Iterator[None]:
+        """Let the meter say nothing meanwhile, but for what it has begun."""
+        self._may_speak.clear()
+        try:
+            yield
+        finally:
+            self._may_speak.set()
 
     def __exit__(self, *_exception: object) -> None:
         self.end_meter()
@@ -194,6 +214,13 @@ class Cast(Stage):
             for log in gateway["logs"]
         }
 
+    def choose(self, granularity: Granularity) -> None:
+        """Choose what may leave the home, as the household does at the hub's page."""
+        token = self.get(f"{self.page_url}/view.json")["token"]
+        change = {"pin": self._pin, "granularity": granularity.value}
+        headers = {TOKEN_HEADER: token}
+        self.send("POST", f"{self.page_url}/granularity", change, headers)
+
     def missing(self, held: dict[str, tuple[int, int]]) -> int | None:
         """Count what of these ranges is not stored; None where the API does not answer."""
         stored = self.stored()
@@ -256,7 +283,8 @@ class Cast(Stage):
             "uplink_backlog_frames_per_s": 20,
             "uplink_start_delay_s": 0,
             "page_port": self.chosen.page_port,
-            "consent_granularity": "10s",
+            "page_pin": self._pin,
+            "consent_granularity": self.granularity.value,
         }
         return {f"HEARTHLINK_{key.upper()}": str(value) for key, value in settings.items()}
 

@@ -37,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Torture; exit status 0 where nothing was lost, doubled or altered."""
+    """Torture; exit status 0 where nothing was lost, doubled, altered or finer than allowed."""
     chosen = build_parser().parse_args(arguments)
     from agent.torture.cast import Cast  # noqa: PLC0415 (keeps --help quick)
     from agent.torture.evidence import Evidence  # noqa: PLC0415
@@ -69,9 +69,9 @@ def run(arguments: Sequence[str]) -> int:
     else:
         print(
             f"{told['faults']} faults, {verdict.stored} samples stored: lost {verdict.lost}, "
-            f"duplicated {verdict.duplicated}, altered {verdict.altered}, wrong at "
-            f"{verdict.wrong_boundaries} of {verdict.boundaries} slot boundaries; longest recovery "
-            f"{course.longest_recovery_s:.1f} s ({course.slowest})",
+            f"duplicated {verdict.duplicated}, altered {verdict.altered}, finer than allowed "
+            f"{verdict.finer}, wrong at {verdict.wrong_boundaries} of {verdict.boundaries} slot "
+            f"boundaries; longest recovery {course.longest_recovery_s:.1f} s ({course.slowest})",
             file=sys.stderr,
         )
     return EXIT_OK if verdict.is_whole() else EXIT_FAILED

@@ -13,6 +13,7 @@ from random import Random
 from agent.log import Log
 from agent.rows import LogRow
 from agent.torture.card import Key, flip_bits
+from agent.torture.consent import Narrowing
 
 NEWEST = 200
 """Rows and blocks in which a bit may turn: what is older is stored long since."""
@@ -32,6 +33,8 @@ class Evidence:
         self.committed: dict[Key, int] = {}
         self.damaged: set[Key] = set()
         self.changed: list[Key] = []
+        self.narrowings: list[Narrowing] = []
+        """Spans in which the household let less leave."""
 
     def look(self) -> dict[str, tuple[int, int]]:
         """Read what is committed by now; the hub must not be running. Returns what each log holds.
@@ -73,6 +76,10 @@ class Evidence:
             damaged = flip_bits(disk, draw, places, NEWEST)
         self.damaged |= damaged
         return len(damaged)
+
+    def may_withhold(self, key: Key) -> bool:
+        """Tell whether consent may have kept a sample back, or all of it but its counters."""
+        return any(narrowing.may_withhold(key) for narrowing in self.narrowings)
 
     def forget_since(self, held: dict[str, tuple[int, int]]) -> None:
         """Forget what came after these ranges: the card it was on is no longer the hub's."""

@@ -34,7 +34,7 @@ class Speaker:
         is_subscribed = threading.Event()
 
         def on_message(_client: Client, _told: object, message: MQTTMessage) -> None:
-            take(message.payload)
+            take(bytes(message.payload))
 
         self._client.on_message = on_message
         self._client.on_subscribe = lambda *_told: is_subscribed.set()

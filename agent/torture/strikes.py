@@ -9,6 +9,7 @@ from agent.database import READABLE_FROM
 from agent.torture.card import LATER_SCHEMA, age, come_from_later, name_schema
 from agent.torture.cast import THING, WORKERS, Cast
 from agent.torture.evidence import Evidence
+from agent.torture.household import narrow_consent
 from agent.torture.relay import Link
 from shared.errors import OperatorError
 
@@ -21,6 +22,9 @@ OUTAGE_S = (0.1, 2.0)
 
 STRUCK_S_MAX = 30.0
 """A hub that was away comes back within so long."""
+
+AN_ORDER = 2
+"""One receipt alone cannot be out of order."""
 
 PAGE_BYTES = 4_096
 """With no room for more than a page nothing at all can be committed."""
@@ -130,7 +134,7 @@ def _deliver_again(cast: Cast, _evidence: Evidence, draw: Random) -> None:
 
 def _receive_again(cast: Cast, _evidence: Evidence, draw: Random) -> None:
     """Repeat receipts to the hub, late and out of order."""
-    if cast.receive_again(draw, STRUCK_S_MAX) < 2:
+    if cast.receive_again(draw, STRUCK_S_MAX) < AN_ORDER:
         raise OperatorError(f"no receipts came by in {STRUCK_S_MAX} s", hint=f"see {cast.state}")
 
 
@@ -231,6 +235,7 @@ STRIKES: dict[str, Strike] = {
     "put-card-back": _put_card_back,
     "upgrade-hub": _upgrade_hub,
     "roll-back-hub": _roll_back_hub,
+    "narrow-consent": narrow_consent,
     "restore-cloud": _restore_cloud,
     "copy-cloud-back": _copy_cloud_back,
     "roll-back-cloud": _roll_back_cloud,
@@ -261,8 +266,6 @@ NOT_STRUCK = {
     "read-only disk": "a remount needs root, and root writes past file modes",
     "upgrade of the cloud": "the hub's side cannot make an older store; the simulation restarts "
     "the cloud across two schemas",
-    "consent": "what is withheld would have to be told from what is lost by the hub's own word; "
-    "the simulation holds all that left against every choice and limit",
 }
 """What is left out here, and where it is proved instead."""
 

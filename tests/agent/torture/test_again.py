@@ -14,8 +14,8 @@ def test_frames_are_drawn_twice_each_and_mixed(tmp_path: Path) -> None:
     path = tmp_path / "cloud.db"
     kept = [b"%d" % number for number in range(FRAMES + 10)]
     with closing(sqlite3.connect(path)) as store:
-        store.execute("CREATE TABLE frames (payload)")
-        store.executemany("INSERT INTO frames VALUES (?)", [(one,) for one in kept])
+        store.execute("CREATE TABLE frames (frame_id INTEGER PRIMARY KEY, payload)")
+        store.executemany("INSERT INTO frames (payload) VALUES (?)", [(one,) for one in kept])
         store.commit()
 
     drawn = stored_frames(path, Random(3))
