@@ -142,7 +142,7 @@ class Database:
         with _MIGRATING, self.writing() as connection:
             if self.dialect == "postgresql":
                 postgres.lock_migrations(connection)
-            settings = _migrations()
+            settings = migrations()
             settings.attributes["connection"] = connection
             try:
                 command.upgrade(settings, "head")
@@ -184,11 +184,12 @@ class Database:
 
 def knows_schema(schema: str) -> bool:
     """Tell whether this program has a database's schema among its migrations."""
-    scripts = ScriptDirectory.from_config(_migrations())
+    scripts = ScriptDirectory.from_config(migrations())
     return schema in {script.revision for script in scripts.walk_revisions()}
 
 
-def _migrations() -> AlembicConfig:
+def migrations() -> AlembicConfig:
+    """Tell Alembic where the migrations are; whoever runs one adds its connection."""
     settings = AlembicConfig()
     settings.set_main_option("script_location", "cloud:migrations")
     return settings

@@ -11,6 +11,7 @@ import secrets
 import socket
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -163,8 +164,15 @@ class Cast(Stage):
 
     def order(self, *words: str) -> None:
         """Run one of the cloud's commands to its end; raises OperatorError where it fails."""
+        self._do(hearthlink(*words))
+
+    def age_cloud(self, releases: int) -> None:
+        """Give the cloud's database the schema of so many releases ago; the cloud must be away."""
+        self._do([sys.executable, "-m", "cloud.aging", str(releases)])
+
+    def _do(self, command: list[str]) -> None:
         done = subprocess.run(  # noqa: S603
-            hearthlink(*words),
+            command,
             env={**os.environ, **self._cloud_environment("api")},  # noqa: TID251 (passed on)
             capture_output=True,
             text=True,
@@ -172,7 +180,7 @@ class Cast(Stage):
             timeout=START_S,
         )
         if done.returncode:
-            raise OperatorError(f"hearthlink {' '.join(words)}: {done.stderr.strip()}")
+            raise OperatorError(f"{' '.join(command)}: {done.stderr.strip()}")
 
     def deliver_again(self, draw: Random) -> None:
         """Let frames that are stored arrive once more, twice each and in any order."""

@@ -87,7 +87,7 @@ def judge(cast: Cast, evidence: Evidence) -> Verdict:
     wrong = [one for one in boundaries if _registers_at(cast, one[0], one[1]) != one[2]]
     examples = [*lost, *evidence.changed, *altered, *too_fine, *wrong]
     return Verdict(
-        emitted=len(shown),
+        emitted=len({_said(one) for one in shown}),
         committed=len(evidence.committed),
         stored=len(stored),
         damaged=len(evidence.damaged),
