@@ -4,7 +4,6 @@ A meter, a hub behind a relay, a broker that forgets or remembers, the API and t
 """
 
 import argparse
-import contextlib
 import json
 import os
 import secrets
@@ -12,10 +11,8 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,9 +21,11 @@ from agent.demo.processes import START_S, hearthlink, run_hearthlink
 from agent.demo.stage import HOST, SIMULATED_ZONE, Stage, find_mosquitto
 from agent.home.changes import TOKEN_HEADER
 from agent.torture.again import gather, mixed, stored_frames
+from agent.torture.pace import Pace
 from agent.torture.relay import Relay
 from agent.torture.speaker import speaking
 from agent.torture.troupe import Troupe
+from agent.torture.volume import Volume
 from shared import topics
 from shared.consent import Granularity
 from shared.errors import OperatorError
@@ -35,18 +34,18 @@ from shared.ranges import subtract
 THING = "torture-hub"
 WORKERS = ("ingest-1", "ingest-2")
 WORKER_IDENTITY = "cloud-ingest"
+READ_ONLY = "read-only-disk"
 FREEZE_TRIES = 50
-SPEAKS_S = 0.05
-SILENT_S = 0.35
-"""Some 400 telegrams a second: an hour of a household's meter, and frames all the time."""
-
 WRITE_TRY_S = 2.0
 
 
 class Cast(Stage):
     """Everything a torture has running."""
 
-    def __init__(self, state: Path, seed: int, history_days: float) -> None:
+    def __init__(
+        self, state: Path, seed: int, history_days: float, *, may_mount: bool = False
+    ) -> None:
+        """`may_mount` gives the hub a file system of its own (`take_own_mounts`)."""
         chosen = argparse.Namespace(
             state=state,
             seed=seed,
@@ -62,13 +61,14 @@ class Cast(Stage):
         super().__init__(chosen)
         self._processes = self._troupe = Troupe(self.state)
         self.oracle_path = self.state / "oracle.jsonl"
+        card = self.state / "card"
+        self.hub_folder = card / "hub"
+        self.hub_database = self.hub_folder / "hub.sqlite"
+        self.volume = Volume(self.state / "card.img", card) if may_mount else None
         self.granularity = Granularity.TEN_SECONDS
         self._pin = secrets.token_hex(4)
         self._relay: Relay | None = None
-        self._is_over = threading.Event()
-        self._may_speak = threading.Event()
-        self._may_speak.set()
-        self._pace = threading.Thread(target=self._let_meter_speak, name="pace", daemon=True)
+        self.pace = Pace(lambda: self.resume("meter"), lambda: self.freeze("meter"))
 
     @property
     def relay(self) -> Relay:
@@ -87,32 +87,16 @@ class Cast(Stage):
         """Where the cloud keeps everything."""
         return self.state / "cloud" / "cloud.db"
 
+    def lacking(self) -> dict[str, str]:
+        """Say of each fault that cannot strike on this machine why."""
+        if self.volume is None:
+            return {READ_ONLY: "needs root, to mount a file system of the hub's own"}
+        return {}
+
     def end_meter(self) -> None:
         """Let the meter stop where it is."""
-        self._is_over.set()
-        self._may_speak.set()
-        if self._pace.is_alive():
-            self._pace.join()
-        self.resume("meter")
+        self.pace.end()
         self.stop("meter")
-
-    def _let_meter_speak(self) -> None:
-        """Let the meter tell its history in bursts, so that it lasts as long as the faults do."""
-        while not self._is_over.is_set():
-            self._may_speak.wait()
-            self.resume("meter")
-            time.sleep(SPEAKS_S)
-            self.freeze("meter")
-            self._is_over.wait(SILENT_S)
-
-    @contextlib.contextmanager
-    def silence(self) -> Iterator[None]:
-        """Let the meter say nothing meanwhile, but for what it has begun."""
-        self._may_speak.clear()
-        try:
-            yield
-        finally:
-            self._may_speak.set()
 
     def __exit__(self, *_exception: object) -> None:
         self.end_meter()
@@ -121,6 +105,8 @@ class Cast(Stage):
             self.stop(name)
         if self._relay is not None:
             self._relay.close()
+        if self.volume is not None:
+            self.volume.leave(self.state / "card-left")
 
     def kill(self, name: str) -> None:
         """Take a process away without warning (SIGKILL)."""
@@ -241,6 +227,8 @@ class Cast(Stage):
         )
 
     def _start_all(self) -> None:
+        if self.volume is not None:
+            self.volume.make()
         fleet = ["--state", str(self.state / "fleet")]
         run_hearthlink("fleet", "init", *fleet)
         run_hearthlink("fleet", "issue", THING, *fleet)
@@ -256,7 +244,7 @@ class Cast(Stage):
         link = self._play_meter()
         self._troupe.start("hub", hearthlink("run"), self._hub_environment(link))
         self._await_url("hub", f"{self.page_url}/healthz")
-        self._pace.start()
+        self.pace.start()
 
     def _play_meter(self) -> str:
         port = self.state / "meter"
@@ -277,7 +265,7 @@ class Cast(Stage):
         things = self.state / "fleet" / "things"
         settings: dict[str, object] = {
             "hub_thing": THING,
-            "hub_state_dir": self.state / "hub",
+            "hub_state_dir": self.hub_folder,
             "hub_clock": "meter",
             "hub_zone": self.zone,
             "meter_link": link,

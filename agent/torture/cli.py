@@ -42,15 +42,17 @@ def run(arguments: Sequence[str]) -> int:
     from agent.torture.cast import Cast  # noqa: PLC0415 (keeps --help quick)
     from agent.torture.evidence import Evidence  # noqa: PLC0415
     from agent.torture.play import play  # noqa: PLC0415
-    from agent.torture.strikes import NOT_STRUCK, named  # noqa: PLC0415
+    from agent.torture.strikes import named  # noqa: PLC0415
     from agent.torture.verdict import judge  # noqa: PLC0415
+    from agent.torture.volume import take_own_mounts  # noqa: PLC0415
 
     only = named(chosen.only) if chosen.only else []
     signal.signal(signal.SIGTERM, _interrupt)
     started = time.monotonic()
     wanted_days = DAYS_PER_FAULT * chosen.faults
     history_days = min(max(wanted_days, HISTORY_DAYS_MIN), HISTORY_DAYS_MAX)
-    with Cast(chosen.state, chosen.seed, history_days) as cast:
+    may_mount = take_own_mounts()
+    with Cast(chosen.state, chosen.seed, history_days, may_mount=may_mount) as cast:
         evidence = Evidence(cast.hub_database)
         course = play(cast, evidence, chosen.seed, chosen.faults, only)
         verdict = judge(cast, evidence)
@@ -62,7 +64,7 @@ def run(arguments: Sequence[str]) -> int:
         "longest_recovery_s": round(course.longest_recovery_s, 1),
         "slowest": course.slowest,
         "struck": course.struck,
-        "not_struck": NOT_STRUCK,
+        "not_struck": cast.lacking(),
     }
     if chosen.json:
         print(json.dumps(told, indent=2))

@@ -24,7 +24,7 @@ def narrow_consent(cast: Cast, evidence: Evidence, draw: Random) -> None:
     The meter holds its breath at both choices, so that each reading is surely before or after.
     """
     granularity = draw.choice(NARROWER)
-    with cast.silence():
+    with cast.pace.silence():
         time.sleep(SETTLED_S)
         stored = cast.stored()
         if stored is None:
@@ -32,7 +32,7 @@ def narrow_consent(cast: Cast, evidence: Evidence, draw: Random) -> None:
         cast.choose(granularity)
         before = _look(cast, evidence)
     time.sleep(draw.uniform(*NARROW_S))
-    with cast.silence():
+    with cast.pace.silence():
         time.sleep(SETTLED_S)
         after = _look(cast, evidence)
         cast.choose(cast.granularity)

@@ -42,7 +42,10 @@ def play(
     """Strike so often, as the seed says, and bring everything to rest."""
     draw = Random(f"torture {seed}")  # noqa: S311  # a schedule, no secret
     course = Course()
-    for number, kind in enumerate(_schedule(seed, faults, only or list(STRIKES)), 1):
+    kinds = [kind for kind in only or STRIKES if kind not in cast.lacking()]
+    if not kinds:
+        raise OperatorError(f"cannot strike here: {cast.lacking()}")
+    for number, kind in enumerate(_schedule(seed, faults, kinds), 1):
         time.sleep(draw.uniform(0, BETWEEN_S))
         _say(f"{number:4} of {faults}  {kind}")
         STRIKES[kind](cast, evidence, draw)
