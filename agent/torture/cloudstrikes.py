@@ -4,9 +4,10 @@ import shutil
 from random import Random
 
 from agent.torture.card import name_schema
-from agent.torture.cast import THING, WORKERS, Cast
+from agent.torture.cast import Cast
 from agent.torture.evidence import Evidence
 from agent.torture.pause import pause
+from agent.torture.stage import THING, WORKERS
 from shared.errors import OperatorError
 
 CLOUD = ("api", *WORKERS)

@@ -36,16 +36,18 @@ class Evidence:
         self.narrowings: list[Narrowing] = []
         """Spans in which the household let less leave."""
 
-    def look(self) -> dict[str, tuple[int, int]]:
+    def look(self, database: Path | None = None) -> dict[str, tuple[int, int]]:
         """Read what is committed by now; the hub must not be running. Returns what each log holds.
 
-        A row that was seen before and is not there, or says something else, is noted.
+        A row that was seen before and is not there, or says something else, is noted. Another hub's
+        `database` may be named.
         """
+        path = database or self._database
         held: dict[str, tuple[int, int]] = {}
         with tempfile.TemporaryDirectory(prefix="hearthlink-torture-") as folder:
-            for path in self._database.parent.glob(f"{self._database.name}*"):
-                shutil.copy(path, folder)
-            log = Log(Path(folder) / self._database.name)
+            for file in path.parent.glob(f"{path.name}*"):
+                shutil.copy(file, folder)
+            log = Log(Path(folder) / path.name)
             try:
                 for meter_log in log.all_logs():
                     log_id, span = meter_log.log_id.hex(), log.held_range(meter_log.log)

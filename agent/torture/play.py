@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from agent.torture.cast import WORKERS, Cast
+from agent.torture.cast import CLOCK_JUMP, Cast
 from agent.torture.evidence import Evidence
+from agent.torture.progress import POLL_S, RECOVERY_S_MAX, await_progress
 from agent.torture.relay import Link
+from agent.torture.stage import HUB, SECOND, WORKERS
 from agent.torture.strikes import STRIKES
 from shared.errors import OperatorError
 
 BETWEEN_S = 1.0
-RECOVERY_S_MAX = 120.0
-"""Every timeout of the protocol's backlog has passed twice by then."""
-
-POLL_S = 0.2
 ROUNDS_MAX = 5
-ALL = ("broker", "api", *WORKERS, "hub")
+ALL = ("broker", "api", *WORKERS)
+
+WATCHED = {CLOCK_JUMP: SECOND}
+"""Which hub is to carry on after a fault, where it is not the first."""
 
 
 @dataclass
@@ -49,7 +50,7 @@ def play(
         time.sleep(draw.uniform(0, BETWEEN_S))
         _say(f"{number:4} of {faults}  {kind}")
         STRIKES[kind](cast, evidence, draw)
-        course.note(kind, _await_progress(cast))
+        course.note(kind, await_progress(cast, WATCHED.get(kind, HUB)))
         _check_alive(cast, kind)
     _come_to_rest(cast, evidence)
     return course
@@ -64,23 +65,6 @@ def _schedule(seed: int, faults: int, kinds: Sequence[str]) -> list[str]:
     return drawn[:faults]
 
 
-def _await_progress(cast: Cast) -> float:
-    """Wait until the cloud stores more than it did; say how long that took."""
-    started = time.monotonic()
-    before: int | None = None
-    while time.monotonic() - started < RECOVERY_S_MAX:
-        stored = cast.stored()
-        if stored is not None:
-            count = sum(last - first + 1 for ranges in stored.values() for first, last in ranges)
-            if before is not None and count > before:
-                return time.monotonic() - started
-            before = count if before is None else before
-        time.sleep(POLL_S)
-    raise OperatorError(
-        f"nothing more was stored for {RECOVERY_S_MAX:.0f} s", hint=f"see {cast.state}"
-    )
-
-
 def _check_alive(cast: Cast, kind: str) -> None:
     ended = cast.ended()
     if ended:
@@ -88,20 +72,23 @@ def _check_alive(cast: Cast, kind: str) -> None:
 
 
 def _come_to_rest(cast: Cast, evidence: Evidence) -> None:
-    """End the meter, then stop and start the hub until all it holds is stored."""
+    """End the meters, then stop and start the hubs until all they hold is stored."""
     cast.relay.set(Link.UP)
-    for name in ALL:
+    for name in (*ALL, *cast.hubs):
         cast.again(name)
-    cast.end_meter()
+    cast.end_meters()
     missing: int | None = None
     for _ in range(ROUNDS_MAX):
         deadline = time.monotonic() + RECOVERY_S_MAX
-        cast.stop("hub")
-        held = evidence.look()
+        held: dict[str, tuple[int, int]] = {}
+        for name, database in cast.hubs.items():
+            cast.stop(name)
+            held |= evidence.look(database)
         missing = cast.missing(held)
         if missing == 0:
             return
-        cast.again("hub")
+        for name in cast.hubs:
+            cast.again(name)
         while cast.missing(held) != 0 and time.monotonic() < deadline:
             time.sleep(POLL_S)
     raise OperatorError(f"{missing} samples were never stored", hint=f"see {cast.state}")

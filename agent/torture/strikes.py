@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable
 from random import Random
 
-from agent.torture import cloudstrikes, hubstrikes
-from agent.torture.cast import READ_ONLY, WORKERS, Cast
+from agent.torture import clockstrikes, cloudstrikes, hubstrikes
+from agent.torture.cast import CLOCK_JUMP, READ_ONLY, Cast
 from agent.torture.evidence import Evidence
 from agent.torture.household import narrow_consent
 from agent.torture.pause import OUTAGE_S, pause
 from agent.torture.relay import Link
+from agent.torture.stage import WORKERS
 from shared.errors import OperatorError
 
 Strike = Callable[[Cast, Evidence, Random], None]
@@ -108,6 +109,7 @@ STRIKES: dict[str, Strike] = {
     "put-card-back": hubstrikes.put_card_back,
     "upgrade-hub": hubstrikes.upgrade_hub,
     "roll-back-hub": hubstrikes.roll_back_hub,
+    CLOCK_JUMP: clockstrikes.jump_clock,
     "narrow-consent": narrow_consent,
     "restore-cloud": cloudstrikes.restore_cloud,
     "copy-cloud-back": cloudstrikes.copy_cloud_back,

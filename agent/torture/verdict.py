@@ -83,7 +83,7 @@ def judge(cast: Cast, evidence: Evidence) -> Verdict:
     lost, withheld = _explain(missing, evidence, declared(cast.cloud_database))
     altered = _altered(newest, shown, evidence)
     too_fine = finer(evidence.narrowings, stored, evidence.damaged, cast.zone)
-    boundaries = list(_boundaries(stored))
+    boundaries = list(_boundaries(newest.values()))
     wrong = [one for one in boundaries if _registers_at(cast, one[0], one[1]) != one[2]]
     examples = [*lost, *evidence.changed, *altered, *too_fine, *wrong]
     return Verdict(
@@ -152,9 +152,10 @@ def _counters_of(one: Shown) -> Shown:
 
 
 def _read_oracle(cast: Cast) -> Iterator[Shown]:
-    content = cast.oracle_path.read_bytes()
     decode = msgspec.json.Decoder(Shown).decode
-    yield from map(decode, content[: content.rfind(b"\n") + 1].splitlines())
+    for path in cast.oracle_paths:
+        content = path.read_bytes()
+        yield from map(decode, content[: content.rfind(b"\n") + 1].splitlines())
 
 
 def _read_stored(cast: Cast) -> Iterator[Stored]:
@@ -165,7 +166,7 @@ def _read_stored(cast: Cast) -> Iterator[Stored]:
         raise RuntimeError(f"hearthlink cloud samples ended with status {process.returncode}")
 
 
-def _boundaries(stored: list[Stored]) -> Iterator[tuple[str, int, dict[str, int]]]:
+def _boundaries(stored: Iterable[Stored]) -> Iterator[tuple[str, int, dict[str, int]]]:
     """Give for each meter and slot's end what it had last shown until then, of what is stored."""
     by_meter: dict[str, list[Stored]] = {}
     for one in stored:

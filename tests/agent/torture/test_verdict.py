@@ -53,7 +53,7 @@ class StandIn(Cast):
         self.samples = samples
         self.is_wrong = False
         emitted = [json.dumps(sample(seq)) for seq in range(1, 10)]
-        self.oracle_path.write_text("\n".join(emitted) + "\n")
+        self.oracle_paths[0].write_text("\n".join(emitted) + "\n")
         self.cloud_database.parent.mkdir(exist_ok=True)
         with closing(sqlite3.connect(self.cloud_database)) as store:
             store.execute("CREATE TABLE IF NOT EXISTS frames (frame_id, payload)")
