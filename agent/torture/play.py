@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -43,10 +43,8 @@ def play(
     """Strike so often, as the seed says, and bring everything to rest."""
     draw = Random(f"torture {seed}")  # noqa: S311  # a schedule, no secret
     course = Course()
-    kinds = [kind for kind in only or STRIKES if kind not in cast.lacking()]
-    if not kinds:
-        raise OperatorError(f"cannot strike here: {cast.lacking()}")
-    for number, kind in enumerate(_schedule(seed, faults, kinds), 1):
+    kinds = _schedule(seed, faults, only or list(STRIKES), cast.lacking())
+    for number, kind in enumerate(kinds, 1):
         time.sleep(draw.uniform(0, BETWEEN_S))
         _say(f"{number:4} of {faults}  {kind}")
         STRIKES[kind](cast, evidence, draw)
@@ -56,12 +54,19 @@ def play(
     return course
 
 
-def _schedule(seed: int, faults: int, kinds: Sequence[str]) -> list[str]:
-    """Draw the faults by their names: each of them strikes before one does again."""
+def _schedule(
+    seed: int, faults: int, kinds: Sequence[str], lacking: Mapping[str, str]
+) -> list[str]:
+    """Draw the faults by their names: each of them strikes before one does again.
+
+    What cannot strike on this machine is passed over, so that the others come as they do elsewhere.
+    """
+    if set(kinds) <= lacking.keys():
+        raise OperatorError(f"cannot strike here: {dict(lacking)}")
     draw = Random(f"torture {seed}: kinds")  # noqa: S311
     drawn: list[str] = []
     while len(drawn) < faults:
-        drawn += draw.sample(sorted(kinds), len(kinds))
+        drawn += [one for one in draw.sample(sorted(kinds), len(kinds)) if one not in lacking]
     return drawn[:faults]
 
 

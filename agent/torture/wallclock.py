@@ -1,6 +1,7 @@
 """The wall clock of one process, which may jump: libfaketime between the process and the machine.
 
-The clocks that count from the boot stay the machine's own, as they do where a clock is set.
+The clocks that count from the boot stay the machine's own, as they do where a clock is set. Under
+libfaketime 0.9.10 `time.sleep` fails in Python (EINVAL): whatever calls it must outlive that.
 """
 
 import time
