@@ -60,11 +60,15 @@ class _LastingClient(Client):
         self, timeout: float = 1.0, retry_first_connection: bool = False
     ) -> MQTTErrorCode:
         """Run until told to disconnect, as paho's does; after an error go on from where it was."""
+        has_failed = False
         while not self._is_stopped.is_set():
             try:
+                if has_failed:
+                    self.reconnect()
                 return super().loop_forever(timeout, retry_first_connection)
             except Exception:
                 _logger.exception("the connection to the broker failed and is made anew")
+            has_failed = True
             self._is_stopped.wait(RECONNECT_S_MIN)
         return MQTTErrorCode.MQTT_ERR_SUCCESS
 

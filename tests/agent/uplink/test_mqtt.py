@@ -24,6 +24,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         return MQTTErrorCode.MQTT_ERR_SUCCESS
 
     monkeypatch.setattr(Client, "loop_forever", loop_forever)
+    monkeypatch.setattr(Client, "reconnect", lambda _self: MQTTErrorCode.MQTT_ERR_SUCCESS)
     return ran
 
 
