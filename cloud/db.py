@@ -149,7 +149,7 @@ class Database:
         with _MIGRATING, self.writing() as connection:
             if self.dialect == "postgresql":
                 postgres.lock_migrations(connection)
-            settings = _migrations()
+            settings = migrations()
             settings.attributes["connection"] = connection
             try:
                 command.upgrade(settings, "head")
@@ -204,7 +204,8 @@ def knows_schema(schema: str) -> bool:
     return schema in schemas()
 
 
-def _migrations() -> "AlembicConfig":
+def migrations() -> "AlembicConfig":
+    """Tell Alembic where the migrations are; whoever runs one adds its connection."""
     from alembic.config import Config as AlembicConfig  # noqa: PLC0415  # as in `migrate`
 
     settings = AlembicConfig()

@@ -10,6 +10,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -247,12 +248,18 @@ class Stage:
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             return json.load(answer)
 
-    def send(self, method: str, url: str, body: Any) -> None:
-        """Write JSON to the API."""
+    def send(
+        self, method: str, url: str, body: Any, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Write JSON to the API or the page."""
         request = urllib.request.Request(  # noqa: S310
             url,
             data=json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+            headers={
+                "Authorization": f"Bearer {self.token}",
+                "Content-Type": "application/json",
+                **(headers or {}),
+            },
             method=method,
         )
         with urllib.request.urlopen(request, timeout=10):  # noqa: S310

@@ -9,7 +9,7 @@ import pytest
 from alembic import command
 from sqlalchemy import column, select, table
 
-from cloud.db import Database, _migrations
+from cloud.db import Database, migrations
 from cloud.readings.repository import SqlReadingStore
 from cloud.readings.store import RunKey
 from cloud.scope import Scope
@@ -37,7 +37,7 @@ def _database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databa
 
 def _go_back(database: Database) -> None:
     with database.writing() as connection:
-        settings = _migrations()
+        settings = migrations()
         settings.attributes["connection"] = connection
         command.downgrade(settings, BEFORE)
 

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import InternalError, OperationalError
 
 from cloud import postgres
+from cloud.aging import ALL_REVISIONS, take_back
 from cloud.backup import back_up, restore
-from cloud.db import Database, _migrations
+from cloud.db import Database
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
 from cloud.ingest.repository import list_logs
@@ -53,10 +53,7 @@ def test_migrations_bring_a_database_to_the_tables_and_back(database: Database) 
     with database.reading() as connection:
         first = compare_metadata(MigrationContext.configure(connection), metadata)
 
-    with database.writing() as connection:
-        settings = _migrations()
-        settings.attributes["connection"] = connection
-        command.downgrade(settings, "0001")
+    take_back(database, ALL_REVISIONS)
     database.migrate()
 
     with database.reading() as connection:
