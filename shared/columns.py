@@ -85,14 +85,14 @@ def _in_equal_steps(first: int, step: int, count: int) -> Undone:
     return Undone(values, min(first, last), max(first, last))
 
 
-def columns_of(rows: Sequence[Mapping[str, int]]) -> dict[str, list[int | None]]:
+def columns_of(rows: Sequence[Mapping[str, int]]) -> dict[str, Sequence[int | None]]:
     """Turn rows of named values into columns, None where a row lacks the name."""
     first = rows[0] if rows else {}
     if len(first) > 1 and sum(map(len, rows)) == len(first) * len(rows):
         # Every row has every name, as a meter's rows nearly always do: a third of the time.
         with contextlib.suppress(KeyError):
             columns = zip(*map(itemgetter(*first), rows), strict=True)
-            return dict(zip(first, map(list, columns), strict=True))
+            return dict(zip(first, columns, strict=True))
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name) for row in rows] for name in names}
 

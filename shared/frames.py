@@ -182,7 +182,7 @@ def frame_of(
     if samples:
         ends += [samples[0].seq, samples[-1].seq]
     columns = [
-        Column(name, *(runs or {}).get(name, ("", 0)), values)
+        Column(name, *(runs or {}).get(name, ("", 0)), list(values))
         for name, values in columns_of([sample.registers for sample in samples]).items()
     ]
     return Frame(

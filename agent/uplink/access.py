@@ -4,11 +4,13 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from cryptography.hazmat.primitives.asymmetric import ec
+from typing import TYPE_CHECKING
 
 from agent.uplink.tls import KnowTime, client_context, machine_time, server_context
 from shared.errors import OperatorError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import ec
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class TokenKeyRef:
     token_label: str
     pin: str = field(repr=False)
     key_label: str
-    open: Callable[[], ec.EllipticCurvePrivateKey]
+    open: "Callable[[], ec.EllipticCurvePrivateKey]"
 
 
 @dataclass(frozen=True, slots=True)

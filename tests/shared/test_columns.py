@@ -113,6 +113,6 @@ def test_rows_become_columns_and_rows_again(rows: list[dict[str, int]]) -> None:
     columns = columns_of(rows)
 
     assert rows_of(columns, len(rows)) == rows
-    assert columns == {
+    assert {name: list(values) for name, values in columns.items()} == {
         name: [row.get(name) for row in rows] for name in {name for row in rows for name in row}
     }

@@ -70,6 +70,11 @@ class Broker:
         return self.authority.certificate
 
     @property
+    def pid(self) -> int | None:
+        """The process's id; None while none runs."""
+        return self._process.pid if self._process is not None else None
+
+    @property
     def log_path(self) -> Path:
         """What the broker printed."""
         return self.directory / "mosquitto.log"

@@ -189,6 +189,11 @@ class Way:
         """Tell the process id of a running command."""
         return self._processes[name].pid
 
+    def pids(self) -> dict[str, int]:
+        """Tell the process ids of all that runs, the broker among them, by name."""
+        pids = {name: process.pid for name, process in self._processes.items()}
+        return pids | ({} if self.broker.pid is None else {"broker": self.broker.pid})
+
     def pause_worker(self, name: str) -> None:
         """Freeze an ingest worker (SIGSTOP): its connection stays, its queue fills.
 
