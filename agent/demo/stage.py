@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from agent.demo.files import write_hub_files
 from agent.demo.glow_broker import glow_topics, write_glow_broker_config
+from agent.demo.ports import free_port
 from agent.demo.processes import START_S, Processes, hearthlink, run_hearthlink
 from agent.demo.sources import Source, check_faults, home_of
 from firmware_bridge.meters.keys import KEY_BYTES
@@ -40,13 +41,6 @@ def find_mosquitto() -> str:
             "mosquitto, the broker, is not installed", hint="apt install mosquitto, or make demo"
         )
     return found
-
-
-def free_port() -> int:
-    """Find a port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 class Stage:

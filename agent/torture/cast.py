@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 from random import Random
 
+from agent.demo.ports import free_port
 from agent.demo.processes import hearthlink, run_hearthlink
-from agent.demo.stage import HOST, free_port
+from agent.demo.stage import HOST
 from agent.home.changes import TOKEN_HEADER
 from agent.torture.again import gather, mixed, stored_frames
 from agent.torture.pace import Pace

@@ -11,8 +11,9 @@ import urllib.error
 from pathlib import Path
 from typing import Any
 
+from agent.demo.ports import free_port
 from agent.demo.processes import START_S, hearthlink, run_hearthlink
-from agent.demo.stage import SIMULATED_ZONE, Stage, find_mosquitto, free_port
+from agent.demo.stage import SIMULATED_ZONE, Stage, find_mosquitto
 from agent.torture.troupe import Troupe
 from shared.errors import OperatorError
 from shared.ranges import subtract

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.app import build_hub, serve
+from agent.demo.ports import free_port
 from agent.log import Log
 from agent.reserve import FULL_BELOW_BYTES, Reserve
 from agent.transports import open_uplink
@@ -19,7 +20,6 @@ from shared.errors import OperatorError
 from shared.units import MS_PER_MINUTE
 from tests.support.hubs import config_in, simulated, sound_rows
 from tests.support.mosquitto import Broker
-from tests.support.ports import free_port
 
 PATIENCE_S = 20.0
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from agent.database import open_copy
+from agent.demo.ports import free_port
 from agent.log import Log
 from agent.reader import LogReader
 from shared.units import MS_PER_HOUR
 from tests.support.hubs import simulated, sound_rows
-from tests.support.ports import free_port
 from tests.support.service_manager import FakeManager
 
 pytestmark = pytest.mark.slow

@@ -13,6 +13,7 @@ import pytest
 
 from agent import pipeline as pipeline_module
 from agent.app import serve
+from agent.demo.ports import free_port
 from agent.hub import Hub
 from agent.liveness import Liveness
 from agent.notify import ALIVE, READY, Notifier
@@ -23,7 +24,6 @@ from agent.watchdog import Watchdog, page_answers
 from firmware_bridge.links import LinkEvent, LinkEventKind
 from shared.units import MS_PER_MINUTE
 from tests.support.hubs import config_in, hub_in, simulated, take, telegram
-from tests.support.ports import free_port
 from tests.support.service_manager import FakeManager
 
 WATCHDOG_S = 0.15

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from agent.demo.ports import free_port
 from cloud.bootstrap import open_database
 from cloud.config import load
 from cloud.ingest.hubbatch import Rules
@@ -22,7 +23,6 @@ from shared.clock import SystemClock
 from shared.frames import encode_frame, frame_of
 from shared.readings import StampedSample
 from shared.units import MS_PER_DAY, MS_PER_MINUTE
-from tests.support.ports import free_port
 
 METERS = 3
 DAYS = 365

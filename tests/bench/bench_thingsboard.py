@@ -18,12 +18,12 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
+from agent.demo.ports import free_port
 from agent.upkeep.opening import open_log
 from tests.bench.paced_hearthlink import DATABASE_NAME, METER
 from tests.bench.rows import simulated_rows
 from tests.support.disk import Disk, loop_disk
 from tests.support.hubs import sound_rows
-from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 PEER_HOME = Path(sys.prefix) / "thingsboard"

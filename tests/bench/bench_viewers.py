@@ -18,6 +18,7 @@ from typing import Any
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from agent.demo.ports import free_port
 from cloud.bootstrap import open_database
 from cloud.config import load
 from cloud.households.repository import lock_hub, write_hub
@@ -30,7 +31,6 @@ from shared.readings import Medium
 from tests.bench.bench_api import RUN, TOKEN, _connect
 from tests.bench.liveviewers import now_us
 from tests.support.plain_broker import HOST, PlainBroker
-from tests.support.ports import free_port
 
 VIEWERS = 10_000
 HOMES = 500

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.demo.ports import free_port
 from cloud.cli import run
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
@@ -21,7 +22,6 @@ from shared.clock import DrivenClock
 from shared.errors import ConfigError, OperatorError
 from shared.units import EARLIEST_PLAUSIBLE_MS, MS_PER_DAY
 from tests.support.cloud import LOG_ID, METER, START_MS, TOKEN, database_in, payload_of, samples_of
-from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 RUN = "import sys; from cloud.cli import run; sys.exit(run(sys.argv[1:]))"

@@ -19,13 +19,13 @@ from pathlib import Path
 import moto
 import pytest
 
+from agent.demo.ports import free_port
 from cloud.fleet.cli import run
 from firmware_bridge.simulator.p1_meter import telegrams
 from shared.clock import SystemClock
 from shared.tariffs import Flat, Tariff, TariffVersion, encode_tariff
 from tests.docs.generate import ROOT
 from tests.support.aws import client, iot_client
-from tests.support.ports import free_port
 
 FENCE = re.compile(r"^( *)```(sh|toml)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"`(/[^`]+\.toml)`")

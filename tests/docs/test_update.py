@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.demo.ports import free_port
 from agent.update import cli, starter
-from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "how-to" / "update.md"

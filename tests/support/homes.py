@@ -10,8 +10,8 @@ import msgspec
 
 from agent.demo import play
 from agent.demo.check import Summary, check_demo
+from agent.demo.ports import free_port
 from agent.demo.stage import SIMULATED_ZONE, Stage
-from tests.support.ports import free_port
 from tests.support.stores import url_for
 
 

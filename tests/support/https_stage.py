@@ -12,6 +12,7 @@ from typing import Any
 import uvicorn
 from sqlalchemy.exc import OperationalError
 
+from agent.demo.ports import free_port
 from agent.uplink.access import CloudAccess
 from agent.uplink.https import HttpsUplink
 from agent.uplink.port import Channel, Uplink
@@ -27,7 +28,6 @@ from shared.clock import Clock, SystemClock
 from shared.protocol import Status, decode_receipt, decode_status
 from shared.tariffs import decode_tariff
 from tests.support.cloud import config_in
-from tests.support.ports import free_port
 from tests.support.stages import THING
 
 ASK_S = 0.5

@@ -11,11 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from agent.demo.ports import free_port
 from cloud.fleet.authority import Authority, Credentials
 from cloud.fleet.broker import ACCESS_LIST_NAME, write_broker_config
 from shared.clock import SystemClock
 from shared.topics import SERVICE_PREFIX
-from tests.support.ports import free_port
 
 START_S_MAX = 10.0
 STOP_S_MAX = 5.0

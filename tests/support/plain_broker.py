@@ -11,7 +11,7 @@ from typing import Self
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.support.ports import free_port
+from agent.demo.ports import free_port
 
 HOST = "127.0.0.1"
 SEARCH_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"

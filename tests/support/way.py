@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from agent.database import open_copy
+from agent.demo.ports import free_port
 from agent.reader import LogReader
 from agent.uplink.kinds import UplinkKind
 from cloud.db import Database
 from shared.ranges import subtract
 from tests.support.mosquitto import Broker
-from tests.support.ports import free_port
 from tests.support.stores import is_idle, url_for
 
 TOKEN = "token-of-the-system-tests"

@@ -9,7 +9,7 @@ from typing import Self
 import uvicorn
 from starlette.applications import Starlette
 
-from tests.support.ports import free_port
+from agent.demo.ports import free_port
 
 START_S_MAX = 10.0
 STOP_S_MAX = 10.0

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from agent.demo.ports import free_port
 from agent.demo.sources import HOMES
 from firmware_bridge.simulator.oracle import read_lines
 from firmware_bridge.simulator.p1_meter import telegrams
 from tests.support.homes import SharedCloud
-from tests.support.ports import free_port
 
 COMMAND = str(Path(sys.executable).with_name("hearthlink"))
 ENDS_S = 180

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.demo.ports import free_port
 from agent.demo.processes import Processes, run_hearthlink
 from shared.errors import OperatorError
-from tests.support.ports import free_port
 
 LISTENS = "import socket; s = socket.create_server(('127.0.0.1', {port})); s.accept(); s.accept()"
 SLEEPS = "import time; time.sleep(60)"

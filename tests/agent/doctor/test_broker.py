@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.config import Config
+from agent.demo.ports import free_port
 from agent.doctor.broker import (
     Answer,
     Handshake,
@@ -25,7 +26,6 @@ from agent.uplink.kinds import UplinkKind
 from cloud.fleet.authority import Authority, Credentials
 from shared.clock import SystemClock
 from tests.support.hubs import config_in
-from tests.support.ports import free_port
 
 JOIN_S = 5.0
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.demo.ports import free_port
 from agent.doctor import build_parser, run
 from agent.doctor.check import Result
 from agent.doctor.examination import OF_THE_DATABASE, OF_THE_UPLINK, examine
@@ -12,7 +13,6 @@ from cloud.fleet.authority import Authority
 from shared.clock import SystemClock
 from shared.errors import ConfigError
 from tests.support.hubs import config_in, log_with
-from tests.support.ports import free_port
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.demo.ports import free_port
 from agent.doctor.check import Result
 from agent.doctor.meter import (
     SUBMETER_STALE_MS,
@@ -24,7 +25,6 @@ from shared.clock import DrivenClock
 from shared.readings import Medium
 from shared.units import MS_PER_HOUR, MS_PER_MINUTE
 from tests.support.hubs import START_MS, TIMED, config_in, log_with
-from tests.support.ports import free_port
 
 PORT = Path("/dev/ttyUSB0")
 LOCKS = """\

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from agent.demo.ports import free_port
 from agent.doctor.check import Result
 from agent.doctor.page import (
     LATE_FIX,
@@ -18,7 +19,6 @@ from agent.doctor.page import (
     probe_page,
 )
 from agent.liveness import Parts
-from tests.support.ports import free_port
 
 HEALTH = b'HTTP/1.1 200 OK\r\nContent-Length: 27\r\n\r\n{"status":"ok","viewers":0}'
 JOIN_S = 5.0

@@ -47,7 +47,9 @@ class AwsCloud:
         own = SelfHostedAdmission(config, self.database, self.clock)
         self.app.state.admission = AwsAdmission(config, registry, own, self.database, self.clock)
         self.app.state.admission.prepare()
-        self.client = TestClient(self.app, raise_server_exceptions=False)
+        self.client = TestClient(
+            self.app, headers={"Hearthlink-Client": "1"}, raise_server_exceptions=False
+        )
 
     def order(self, thing: str = "hub-1") -> Any:
         """Sign in at the installer's screen, and send the form."""

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
+from agent.demo.ports import free_port
 from cloud.fleet.metrics import ANSWERS, EVENTS, LEADING, QUEUED, copy_of, render, serving
-from tests.support.ports import free_port
 
 
 def test_counters_are_written_in_the_text_format() -> None:

@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from agent.demo.ports import free_port
 from cloud.app import create_app
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
@@ -34,7 +35,6 @@ from tests.support.cloud import (
     payload_of,
     samples_of,
 )
-from tests.support.ports import free_port
 
 WAIT_S = 10.0
 PATH = f"/v1/meters/{METER}/live"

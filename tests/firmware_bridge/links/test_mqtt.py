@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 
 import pytest
 
+from agent.demo.ports import free_port
 from firmware_bridge.links import Backoff, LinkEvent, LinkEventKind, LinkSettings, chunks, open_link
 from firmware_bridge.links import mqtt as mqtt_module
 from firmware_bridge.links.mqtt import MqttLink
@@ -20,7 +21,6 @@ from firmware_bridge.links.port import READ_BYTES
 from shared.errors import LinkError, OperatorError
 from tests.support.mosquitto import Broker
 from tests.support.plain_broker import PlainBroker
-from tests.support.ports import free_port
 
 LIMIT_S = 20
 T = TypeVar("T")

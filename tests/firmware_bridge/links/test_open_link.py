@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import serial
 
+from agent.demo.ports import free_port
 from firmware_bridge.links import (
     Backoff,
     LinkEvent,
@@ -27,7 +28,6 @@ from firmware_bridge.links import (
 from firmware_bridge.links.addresses import check_address, meant_by
 from firmware_bridge.links.serial_port import SerialLink, explain_port
 from shared.errors import LinkError, OperatorError
-from tests.support.ports import free_port
 
 
 class Pty:

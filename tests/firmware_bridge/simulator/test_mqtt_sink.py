@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.demo.ports import free_port
 from firmware_bridge.links import open_link
 from firmware_bridge.meters.codec import Telegram
 from firmware_bridge.meters.glow import GlowCodec
@@ -20,7 +21,6 @@ from firmware_bridge.simulator.oracle import read_lines
 from shared.errors import OperatorError
 from shared.units import MS_PER_SECOND
 from tests.support.plain_broker import PlainBroker
-from tests.support.ports import free_port
 
 START_MS = 1_790_000_000_000
 LIMIT_S = 30

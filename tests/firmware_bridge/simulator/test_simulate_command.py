@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from agent.demo.ports import free_port
 from firmware_bridge.simulator.cli import build_parser, run
 from firmware_bridge.simulator.openings import open_sink
 from firmware_bridge.simulator.oracle import read_lines
 from shared.errors import OperatorError
-from tests.support.ports import free_port
 
 NOW_MS = 1_790_000_000_000
 

@@ -13,6 +13,7 @@ import pytest
 from fastcrc import crc16
 
 from agent.config import read_config
+from agent.demo.ports import free_port
 from firmware_bridge.meters.catalog import PortSettings
 from firmware_bridge.simulator import dlms_meter, glow_meter, p1_meter, raven_meter, sml_meter
 from firmware_bridge.simulator.iec62056_meter import Iec62056Meter
@@ -23,7 +24,6 @@ from firmware_bridge.tools.finding import advice_on, found_lines, readable
 from firmware_bridge.tools.listening import Heard, Patience
 from firmware_bridge.tools.recognition import hearings
 from shared.errors import LinkError, OperatorError
-from tests.support.ports import free_port
 from tests.support.serial_ends import TalkingMeter
 
 START_MS = 1_790_000_000_000
