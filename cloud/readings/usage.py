@@ -1,7 +1,8 @@
 """From what is known of a meter, slot by slot, to what was used in each interval. Pure."""
 
 import enum
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -144,14 +145,16 @@ def sum_known(parts: Sequence[Known]) -> Known:
     )
 
 
-def parts_by_interval(known: Known, intervals: Iterable[Interval]) -> Iterator[Part]:
+def parts_by_interval(known: Known, intervals: Sequence[Interval]) -> list[Part]:
     """Sum one quantity over intervals in order of time, each slot looked at once."""
+    if all(one.end_ms - one.start_ms == SLOT_MS for one in intervals):
+        return [_part_of_slot(known, one.start_ms // SLOT_MS) for one in intervals]
+    found = []
     slots = sorted(known.by_slot)
     place = 0
     for interval in intervals:
         first, end = interval.start_ms // SLOT_MS, -(-interval.end_ms // SLOT_MS)
-        while place < len(slots) and slots[place] < first:
-            place += 1
+        place = bisect_left(slots, first, place)
         amount = count = imported = 0
         estimated = []
         while place < len(slots) and slots[place] < end:
@@ -163,31 +166,36 @@ def parts_by_interval(known: Known, intervals: Iterable[Interval]) -> Iterator[P
             if usage.is_estimated:
                 estimated.append(slot)
             place += 1
-        yield Part(amount if count else None, end - first, count, estimated, imported)
+        found.append(Part(amount if count else None, end - first, count, estimated, imported))
+    return found
+
+
+def _part_of_slot(known: Known, slot: int) -> Part:
+    usage = known.by_slot.get(slot)
+    if usage is None:
+        return Part(None, 1, 0, (), 0)
+    amount, is_estimated = usage
+    return Part(amount, 1, 1, (slot,) if is_estimated else (), int(slot in known.imported))
 
 
 def serve(
     by_quantity: Mapping[str, Known], intervals: Sequence[Interval], now_ms: int
 ) -> list[Served]:
     """Sum each quantity over each interval; quantities the meter does not count stay None."""
-    columns = {name: list(parts_by_interval(one, intervals)) for name, one in by_quantity.items()}
-    why = {
-        name: by_quantity[name].why() if any(part.estimated for part in parts) else {}
-        for name, parts in columns.items()
-    }
+    names = list(by_quantity)
+    columns = [parts_by_interval(one, intervals) for one in by_quantity.values()]
+    why = [
+        known.why() if any(part.estimated for part in column) else {}
+        for known, column in zip(by_quantity.values(), columns, strict=True)
+    ]
     served = []
-    for place, interval in enumerate(intervals):
-        parts = {name: column[place] for name, column in columns.items()}
-        reasons = {
-            reason
-            for name, part in parts.items()
-            for slot in part.estimated
-            for reason in why[name].get(slot, ())
-        }
-        amounts = {name: part.amount for name, part in parts.items()}
-        served.append(
-            Served(interval, amounts, *_judge(list(parts.values()), reasons, interval, now_ms))
-        )
+    for interval, *parts in zip(intervals, *columns, strict=True):
+        reasons: set[Reason] = set()
+        for part, of_slot in zip(parts, why, strict=True):
+            for slot in part.estimated:
+                reasons.update(of_slot.get(slot, ()))
+        amounts = dict(zip(names, [part.amount for part in parts], strict=True))
+        served.append(Served(interval, amounts, *_judge(parts, reasons, interval, now_ms)))
     return served
 
 
@@ -195,17 +203,21 @@ def _judge(
     parts: Sequence[Part], reasons: set[Reason], interval: Interval, now_ms: int
 ) -> tuple[Status, Source | None, list[Reason]]:
     """Judge an interval by all its quantities that are known."""
-    known = [part for part in parts if part.known]
-    if not known:
+    count = imported = 0
+    is_estimated = False
+    for _, slots, known, estimated, of_imports in parts:
+        if known:
+            count += known
+            imported += of_imports
+            is_estimated = is_estimated or bool(estimated)
+            if known < slots:
+                reasons.add(Reason.INCOMPLETE)
+    if not count:
         begun = interval.start_ms <= now_ms
         return Status.MISSING, None, [Reason.NO_READINGS if begun else Reason.NOT_YET]
-    imported, count = sum(part.imported for part in known), sum(part.known for part in known)
     source = Source.MIXED if imported else Source.METER
     if imported == count:
         source = Source.IMPORTED
-    if any(part.known < part.slots for part in known):
-        reasons = reasons | {Reason.INCOMPLETE}
-    status = Status.ESTIMATED if reasons else Status.MEASURED
-    if any(part.estimated for part in known):
-        status = Status.ESTIMATED
-    return status, source, sorted(reasons)
+    if reasons or is_estimated:
+        return Status.ESTIMATED, source, sorted(reasons)
+    return Status.MEASURED, source, []
