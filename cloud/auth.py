@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Path, Query
+from fastapi.dependencies.models import Dependant
 from starlette.requests import HTTPConnection
 
 from cloud.errors import NotFoundError, ProblemError
@@ -27,7 +28,6 @@ MAX_LISTED_HOMES = 20
 HOUSEHOLD_CHARS = 32
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-Shown = Annotated[Credentials, Depends(credentials_of)]
 HouseholdChoice = Annotated[
     str | None,
     Query(
@@ -47,14 +47,14 @@ class Rule:
 
     text = "anyone"
 
-    def admit(self, connection: HTTPConnection, shown: Credentials) -> Principal:
+    async def admit(self, connection: HTTPConnection, shown: Credentials) -> Principal:
         """Tell who calls; raises 401 for nobody, 403 for another site's page, 429 for too many."""
         gate = gate_of(connection)
         # A route with two rules asks, and counts, once.
         known: Principal | None = getattr(connection.state, "principal", None)
         if known is not None:
             return known
-        principal = gate.identify(shown) if any(shown) else None
+        principal = await gate.identify(shown) if any(shown) else None
         if principal is None:
             raise HTTPException(
                 HTTPStatus.UNAUTHORIZED,
@@ -82,11 +82,17 @@ class HouseholdRule(Rule):
         if is_proved:
             self.text += ", proved"
 
-    def __call__(
-        self, connection: HTTPConnection, shown: Shown, household: HouseholdChoice = None
+    async def __call__(
+        self, connection: HTTPConnection, household: HouseholdChoice = None
     ) -> Scope:
         """Give the scope of the household."""
-        principal = self.admit(connection, shown)
+        return await self.scope_of(connection, credentials_of(connection), household)
+
+    async def scope_of(
+        self, connection: HTTPConnection, shown: Credentials, household: str | None
+    ) -> Scope:
+        """Give the scope of the household that a caller who shows this named, or has alone."""
+        principal = await self.admit(connection, shown)
         return self._scope(connection, principal, household or _only(principal))
 
     def _scope(self, connection: HTTPConnection, principal: Principal, household_id: str) -> Scope:
@@ -106,11 +112,12 @@ class HouseholdRule(Rule):
 class NamedHouseholdRule(HouseholdRule):
     """As `HouseholdRule`, for routes with the household in their path."""
 
-    def __call__(  # type: ignore[override]  # FastAPI reads the parameters, nobody calls it
-        self, connection: HTTPConnection, shown: Shown, household_id: HouseholdId
+    async def __call__(  # type: ignore[override]  # FastAPI reads the parameters, nobody calls it
+        self, connection: HTTPConnection, household_id: HouseholdId
     ) -> Scope:
         """Give the scope of the household."""
-        return self._scope(connection, self.admit(connection, shown), household_id)
+        principal = await self.admit(connection, credentials_of(connection))
+        return self._scope(connection, principal, household_id)
 
 
 class FleetRule(Rule):
@@ -118,9 +125,10 @@ class FleetRule(Rule):
 
     text = Permission.FLEET.value
 
-    def __call__(self, connection: HTTPConnection, shown: Shown) -> Scope:
+    async def __call__(self, connection: HTTPConnection) -> Scope:
         """Give the scope that claims and the like are made for: the first household's."""
-        if not self.admit(connection, shown).is_operator:
+        principal = await self.admit(connection, credentials_of(connection))
+        if not principal.is_operator:
             raise _forbidden(Permission.FLEET)
         return Scope.of(DEFAULT_HOUSEHOLD)
 
@@ -135,9 +143,9 @@ class CallerRule(Rule):
         if is_proved:
             self.text += ", proved"
 
-    def __call__(self, connection: HTTPConnection, shown: Shown) -> Principal:
+    async def __call__(self, connection: HTTPConnection) -> Principal:
         """Give the caller."""
-        principal = self.admit(connection, shown)
+        principal = await self.admit(connection, credentials_of(connection))
         if self._is_person and not principal.is_person:
             raise ProblemError(
                 HTTPStatus.FORBIDDEN,
@@ -158,6 +166,15 @@ class OpenRule(Rule):
 
     async def __call__(self) -> None:
         """Let pass."""
+
+
+def rules_of(dependant: Dependant | None) -> tuple[Rule, ...]:
+    """List what a route asks of its caller, by what it depends on."""
+    if dependant is None:
+        return ()
+    call: object = dependant.call
+    own = (call,) if isinstance(call, Rule) else ()
+    return own + tuple(rule for one in dependant.dependencies for rule in rules_of(one))
 
 
 def check_proof(connection: HTTPConnection, principal: Principal) -> None:

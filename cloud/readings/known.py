@@ -19,9 +19,18 @@ from shared.units import SLOT_MS
 
 
 def known_usage(
-    connection: Connection, scope: Scope, meter: str, medium: Medium, span_ms: tuple[int, int]
+    connection: Connection,
+    scope: Scope,
+    meter: str,
+    medium: Medium,
+    span_ms: tuple[int, int],
+    *,
+    has_imports: bool = True,
 ) -> dict[str, Known]:
-    """Say what is known of each quantity of a meter, whole at least over the span."""
+    """Say what is known of each quantity of a meter, whole at least over the span.
+
+    Who knows that nothing was imported for it says so, and saves a question.
+    """
     counters = {
         quantity: list(chain.from_iterable(by_register.values()))
         for quantity, by_register in counters_of(
@@ -29,7 +38,7 @@ def known_usage(
         ).items()
     }
     slots = _reach(list(chain.from_iterable(counters.values())), span_ms)
-    history = imported_slots(connection, scope, meter, slots)
+    history = imported_slots(connection, scope, meter, slots) if has_imports else {}
     return {
         quantity: overlay(runs, history.get(quantity, {})) for quantity, runs in counters.items()
     }

@@ -45,11 +45,11 @@ Meters = Annotated[
 def zone_of(connection: Connection, parts: Parts, scope: Scope, name: str | None) -> ZoneInfo:
     """Find the zone whose calendar holds: the one asked for, else the household's."""
     if name is not None:
-        return _checked(name)
+        return checked_zone(name)
     kept = connection.execute(
         select(households.c.zone).where(within(households, scope))
     ).scalar_one_or_none()
-    return _checked(kept) if kept else parts.zone
+    return checked_zone(kept) if kept else parts.zone
 
 
 def span_between(
@@ -101,7 +101,8 @@ def meters_asked(
     return list(dict.fromkeys(asked))
 
 
-def _checked(name: str) -> ZoneInfo:
+def checked_zone(name: str) -> ZoneInfo:
+    """Find the zone that is asked for; raises BadInputError that names the parameter."""
     try:
         return check_zone(name)
     except BadInputError as error:
