@@ -17,7 +17,7 @@ PIP := PIP_REQUIRE_VIRTUALENV=1 $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 CHECKED := agent cloud firmware_bridge shared tests
 
-.PHONY: help demo test check format bench bench-card soak prove clean setup lock reference screenshot tests coverage wheel-tests
+.PHONY: help demo test check format bench bench-card soak prove clean setup lint lock reference screenshot tests coverage wheel-tests
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,18 +31,21 @@ demo: $(VENV)/.demo-ready $(RADIO) ## one household, from simulated meter to API
 # Most tests wait for real parts to start: more of them at a time than there are cores.
 WORKERS ?= 3
 
-# Both mostly wait, for processes and for time to pass: side by side they take as long as one.
-test: check ## everything: check, all tests, and the wheel by itself
+# Tests mostly wait, for processes and for time to pass: what lint says and whether the wheel is whole
+# is found out beside them, and told after them.
+test: $(VENV)/.dev-ready ## everything: check, all tests, and the wheel by itself
 	@said=$$(mktemp); trap 'rm -f "$$said"' EXIT; \
-	$(MAKE) wheel-tests >"$$said" 2>&1 & wheel=$$!; \
-	$(MAKE) tests && wait $$wheel && cat "$$said" || { wait $$wheel; cat "$$said"; exit 1; }
+	{ $(MAKE) lint && $(MAKE) wheel-tests; } >"$$said" 2>&1 & beside=$$!; \
+	$(MAKE) tests && wait $$beside && cat "$$said" || { wait $$beside; cat "$$said"; exit 1; }
 
-check: $(VENV)/.dev-ready ## format, lint, types, import contracts, documentation
+check: lint ## format, lint, types, import contracts, documentation
+	$(BIN)/pytest -q tests/docs
+
+lint: $(VENV)/.dev-ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(CHECKED)
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q tests/docs
 
 bench: $(VENV)/.bench-ready $(VENV)/.thingsboard-ready ## measure against the peers and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench.run $(ARGS)
@@ -119,7 +122,7 @@ $(VENV)/.zigbee-ready: $(VENV)/.project requirements/zigbee.lock
 	@touch $@
 
 $(VENV)/.dev-ready: $(VENV)/.project $(VENV)/.typescript-ready requirements/dev.lock packaging/setup.sh
-	@packaging/setup.sh mosquitto postgresql chromium softhsm libatomic
+	@packaging/setup.sh mosquitto postgresql chromium softhsm libatomic faketime
 	@echo "installing the locked dependencies of the tests"
 	@$(PIP) install --require-hashes -r requirements/dev.lock
 	@touch $@

@@ -19,6 +19,7 @@ from agent.config import Config, service_manager
 from agent.consent import MADE_FACT, Consent, decode_limit_state, decode_made
 from agent.consent_record import LIMIT_FACT
 from agent.governance import Governance
+from agent.home.firstpin import FirstPinDoor
 from agent.home.joining import JoinState
 from agent.home.page import JoinDoor, create_page, end_events
 from agent.home.pinfile import PinFile
@@ -254,6 +255,7 @@ async def serve(config: Config) -> bool:
     Returns whether it is to be started anew: a job asked for that, or an update.
     """
     finish_wiping(config)
+    first_pin = first_pin_door(config)
     listener = listen(config.page_host, config.page_port)
     restarting = Restarting()
     assembly = assemble(config, restarting)
@@ -266,7 +268,7 @@ async def serve(config: Config) -> bool:
         set_granularity=hub.set_granularity,
         read_parts=lambda: Parts(manager.watchdog_s > 0, hub.liveness.late()),
         render_metrics=partial(render_metrics, hub) if config.page_metrics else None,
-        pin_file=PinFile(config.hub_state_dir),
+        first_pin=first_pin,
         joining=_join_door(assembly.membership, config),
     )
     server = _page_server(page)
@@ -343,6 +345,16 @@ def _mind(group: asyncio.TaskGroup, assembly: Assembly) -> "list[asyncio.Task[No
     if assembly.membership is not None:
         tasks.append(group.create_task(assembly.membership.run(), name="membership"))
     return tasks
+
+
+def first_pin_door(config: Config) -> FirstPinDoor:
+    """Open the door to the first PIN: from boot, or from now where the hub starts the first time.
+
+    By the machine's own clock, whatever the hub's is; to be asked before the database is made.
+    """
+    monotonic_ms = SystemClock().monotonic_ms
+    opened_ms = 0 if config.database_path.exists() else monotonic_ms()
+    return FirstPinDoor(PinFile(config.hub_state_dir), monotonic_ms, opened_ms)
 
 
 def _page_server(page: Starlette) -> _PageServer:

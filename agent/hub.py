@@ -29,7 +29,7 @@ from agent.rows import LogRow
 from agent.sharing import Sharing
 from agent.tariffs import TariffShelf
 from agent.timekeeping import ClockLedger
-from agent.untimed import name_untimed
+from agent.untimed import name_untimed, told_once
 from agent.upkeep.retention import Retention
 from agent.uplink.framing import Chunk, Cut, Framer, rows_to_read, span_of
 from agent.uplink.numbering import restore_base
@@ -132,6 +132,7 @@ class Hub:
         self.links = {meter.link: LinkState() for meter in config.meters}
         self.latest: dict[str, Latest] = {}
         self.protocols: dict[str, str] = {}
+        self.signals_dbm: dict[str, int] = {}
         self.tariffs = TariffShelf(log, config.tariff_electricity_file, config.tariff_gas_file)
         self.live_demand = DemandWatch(self.machine.monotonic_ms)
         self._live_sent_ms: dict[str, int] = {}
@@ -212,6 +213,8 @@ class Hub:
                 for sample in one.samples:
                     if self.collector.knows(sample.meter):
                         self.protocols[sample.meter] = source.protocol
+                        if one.signal_dbm is not None:
+                            self.signals_dbm[sample.meter] = one.signal_dbm
                         self.roles.note(sample.meter, source.role)
                     if sample.meter_time_ms is not None and not self._is_driven:
                         self.vitals.floor.hear_meter(
@@ -284,11 +287,12 @@ class Hub:
     def cut(self, meter_log: MeterLog, chunk: Chunk) -> Cut:
         """Cut a frame from a chunk of a log, as consent and the clock allow."""
         framer = Framer(meter_log, self.log.runs(meter_log.log), self.consent, self.config.hub_zone)
+        resolve = told_once(self.ledger.resolve)
         chunk = chunk._replace(
-            rows=name_untimed(chunk.rows, self.ledger, self.boot),
+            rows=name_untimed(chunk.rows, self.ledger, self.boot, resolve),
             before=self.log.read_row(meter_log.log, chunk.first_seq - 1),
         )
-        return framer.cut(chunk, self.ledger.resolve, self._committed_until_ms(meter_log))
+        return framer.cut(chunk, resolve, self._committed_until_ms(meter_log))
 
     def _committed_until_ms(self, meter_log: MeterLog) -> int:
         """Tell until when a log is whole: a span whose last rows are not durable has not ended.

@@ -65,6 +65,7 @@ class Log(LogReader):
 
     def use_marks(self, marks: Marks) -> None:
         """Keep these marks ahead of what is committed from now on."""
+        marks.name(self.meters.values())
         self._marks = marks
 
     def close(self) -> None:

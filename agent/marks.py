@@ -2,20 +2,23 @@
 
 A database that is behind its marks was put back to an older state, and one that lies elsewhere is a
 copy whose original may still run: either goes on under new log ids, so that no number names two
-samples. Written ahead of use in steps, so that a commit need not wait for it. Owns one file.
+samples. Written ahead of use in steps, so that a commit need not wait for it. It also names the
+logs, for a database that loses the record of whose they are. Owns one file.
 """
 
 import hashlib
 import logging
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from agent.records import MeterLog
 from agent.rows import LogRow
+from shared.readings import Medium
 
 MARKS_NAME = "log-marks"
 
@@ -35,17 +38,32 @@ MACHINE_FILES = (
 )
 """What tells one computer or card from its clone, where there is such a thing."""
 
+HEAD_BYTES = 8
+"""A checksum and a length stand before the marks, and again before the names."""
+
 _logger = logging.getLogger(__name__)
 
 
+class LogName(NamedTuple):
+    """What tells whose a log is: its number in the database, its meter, and what that measures."""
+
+    log: int
+    meter: str
+    medium: Medium
+
+
 class Marks(msgspec.Struct):
-    """The marks of one state folder. `certain` and `reserved` are by log id."""
+    """The marks of one state folder. `certain`, `reserved` and `names` are by log id.
+
+    Names are for a database that loses them: the newest, as many as there is room for.
+    """
 
     path: Path
     place: str
     certain: dict[bytes, int] = {}
     reserved: dict[bytes, int] = {}
     generation: int = 0
+    names: dict[bytes, LogName] = {}
 
     def cover(self, rows: Sequence[tuple[MeterLog, LogRow]]) -> None:
         """Make sure that the file reserves these rows' sequences before they are committed.
@@ -62,7 +80,12 @@ class Marks(msgspec.Struct):
             first_seq = min(row.seq for one, row in rows if one.log_id == log_id)
             self.certain[log_id] = first_seq
             self.reserved[log_id] = last_seq + STEP
+        self.name(meter_log for meter_log, _ in rows)
         self._write()
+
+    def name(self, logs: Iterable[MeterLog]) -> None:
+        """Take down whose these logs are, for the next write."""
+        self.names |= {one.log_id: LogName(one.log, one.meter, one.medium) for one in logs}
 
     def settle(self, next_seqs: Mapping[bytes, int]) -> None:
         """Say exactly what was used, on the way out."""
@@ -83,12 +106,35 @@ class Marks(msgspec.Struct):
         for log_id in list(self.reserved)[:-MAX_MARKS]:
             del self.reserved[log_id]
             self.certain.pop(log_id, None)
-        body = msgspec.msgpack.encode([self.generation, self.place, self.certain, self.reserved])
-        slot = zlib.crc32(body).to_bytes(4, "big") + len(body).to_bytes(4, "big") + body
+        slot = _packed([self.generation, self.place, self.certain, self.reserved])
+        self.names = {one: name for one, name in self.names.items() if one in self.reserved}
+        # Behind the marks, where a release that knows of no names does not look.
+        slot += self._packed_names(SLOT_BYTES - len(slot))
         try:
             _overwrite(self.path, self.generation % 2 * SLOT_BYTES, slot.ljust(SLOT_BYTES, b"\0"))
         except OSError as error:
             _logger.warning("the marks in %s could not be written: %s", self.path, error)
+
+    def _packed_names(self, room_bytes: int) -> bytes:
+        names = list(self.names.items())
+        while names:
+            packed = _packed([self.generation, dict(names)])
+            if len(packed) <= room_bytes:
+                return packed
+            del names[0]
+        return b""
+
+
+def _packed(content: object) -> bytes:
+    body = msgspec.msgpack.encode(content)
+    return zlib.crc32(body).to_bytes(4, "big") + len(body).to_bytes(4, "big") + body
+
+
+def _unpacked(packed: bytes) -> bytes | None:
+    """Return a sound body; None for one that was torn, or never written."""
+    kept, length = int.from_bytes(packed[:4], "big"), int.from_bytes(packed[4:HEAD_BYTES], "big")
+    body = packed[HEAD_BYTES : HEAD_BYTES + length]
+    return body if length and zlib.crc32(body) == kept else None
 
 
 def _overwrite(path: Path, offset: int, slot: bytes) -> None:
@@ -124,9 +170,8 @@ def read_marks(path: Path) -> Marks | None:
 
 
 def _read_slot(path: Path, slot: bytes) -> Marks | None:
-    kept, length = int.from_bytes(slot[:4], "big"), int.from_bytes(slot[4:8], "big")
-    body = slot[8 : 8 + length]
-    if not length or zlib.crc32(body) != kept:
+    body = _unpacked(slot)
+    if body is None:
         return None
     try:
         generation, place, certain, reserved = msgspec.msgpack.decode(
@@ -134,7 +179,20 @@ def _read_slot(path: Path, slot: bytes) -> Marks | None:
         )
     except msgspec.MsgspecError:
         return None
-    return Marks(path, place, certain, reserved, generation)
+    names = _read_names(slot[HEAD_BYTES + len(body) :], generation)
+    return Marks(path, place, certain, reserved, generation, names)
+
+
+def _read_names(packed: bytes, generation: int) -> dict[bytes, LogName]:
+    """Read the names written with these marks; a release that knew of none left what was there."""
+    body = _unpacked(packed)
+    if body is None:
+        return {}
+    try:
+        written, names = msgspec.msgpack.decode(body, type=tuple[int, dict[bytes, LogName]])
+    except msgspec.MsgspecError:
+        return {}
+    return names if written == generation else {}
 
 
 def place_of(database: Path) -> str:

@@ -192,17 +192,25 @@ class Stretch:
         it and later ones also where nothing before them dates the instant.
         """
         first, word = self.words[0], self.words[place]
-        is_between = first.monotonic_ms <= self.start_ms
-        if place == 1:
-            bears_out_first = is_between and agree(first, word)
-        else:
-            is_third = word is self.words[2]
-            bears_out_first = is_third and agree(first, word) and not agree(first, self.words[1])
-        if bears_out_first:
+        if place == self._bears_out_first:
+            is_between = first.monotonic_ms <= self.start_ms
             return (
                 between(first, word, monotonic_ms) if is_between else away_from(first, monotonic_ms)
             )
         return away_from(word, monotonic_ms) if place == 1 or not is_known else None
+
+    @cached_property
+    def _bears_out_first(self) -> int:
+        """The place of the word that bears out the first; 0 where none does.
+
+        It is the same for every instant here, and asked for with every row of a backlog.
+        """
+        first, *others = self.words
+        if not others:
+            return 0
+        if agree(first, others[0]):
+            return 1 if first.monotonic_ms <= self.start_ms else 0
+        return 2 if len(others) > 1 and agree(first, others[1]) else 0
 
 
 def _replaces(new: BelievedTime, old: BelievedTime) -> bool:

@@ -48,6 +48,7 @@ def run(arguments: Sequence[str]) -> int:
     """Provision the hub; raises OperatorError (2) and RetryableError (1) with what to do."""
     chosen = build_parser().parse_args(arguments)
     from agent.config import load_config  # noqa: PLC0415 (keeps --help quick)
+    from agent.ownership import check_owner  # noqa: PLC0415
 
     config = load_config(chosen.config)
     if config.uplink_host:
@@ -55,6 +56,7 @@ def run(arguments: Sequence[str]) -> int:
             "uplink.host is set: this hub goes by the certificate named in its configuration",
             hint="take the [uplink] host, port and files out of it, then provision",
         )
+    check_owner(config.identity_folder)
     display = _Display(is_shown=not chosen.json)
     place = asyncio.run(_provision(config, chosen, display))
     if chosen.json:

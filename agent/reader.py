@@ -6,6 +6,7 @@ a connection of its own. Every method may raise sqlite3.Error.
 
 import sqlite3
 import struct
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -23,6 +24,9 @@ ROW, BLOCK, DAMAGE = range(3)
 
 READ_BACK_ROWS = 1_000
 """How far the newest sound row is looked for: three blocks, should the card have lost two."""
+
+UNPACKED_BLOCKS = 2
+"""Kept as they were unpacked: a frame looks at the row before it, which is of the block before."""
 
 # One statement is one snapshot: a segment that is being sealed is seen as rows or as its block.
 ITEMS = """
@@ -64,7 +68,8 @@ class LogReader:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._committed = connection
         self._names: dict[int, str] = {}
-        self._unpacked: tuple[tuple[object, ...], list[LogRow] | None] = ((), None)
+        self._unpacked: deque[tuple[tuple[object, ...], list[LogRow] | None]]
+        self._unpacked = deque(maxlen=UNPACKED_BLOCKS)
 
     @property
     def committed(self) -> sqlite3.Connection:
@@ -114,9 +119,12 @@ class LogReader:
     def _unpack(self, head: BlockHead, body: bytes, kept: int) -> list[LogRow] | None:
         """Unpack a block, or take it from the last time: frames and the page ask for the same."""
         key = (*head, kept, body)
-        if self._unpacked[0] != key:
-            self._unpacked = (key, read_block(head, body, kept))
-        return self._unpacked[1]
+        for known, rows in self._unpacked:
+            if known == key:
+                return rows
+        rows = read_block(head, body, kept)
+        self._unpacked.append((key, rows))
+        return rows
 
     def _sound_row(self, log: int, seq: int, fields: list[Any]) -> LogRow | None:
         """Decode a row; None for a damaged one, also where columns hold values of another kind."""

@@ -114,6 +114,7 @@ def read_health(
                 latest.heard.sample.medium.value,
                 hub.protocols.get(meter, ""),
                 latest.heard.at_ms,
+                hub.signals_dbm.get(meter),
             )
             for meter, latest in list(hub.latest.items())[:MAX_METERS]
         ],

@@ -61,9 +61,11 @@ def _versions(tariff: Tariff) -> list[str]:
 def _keep_on_hub(chosen: argparse.Namespace, payload: bytes) -> str:
     from agent.database import is_locked  # noqa: PLC0415
     from agent.log import Log  # noqa: PLC0415
+    from agent.ownership import check_owner  # noqa: PLC0415
     from agent.tariffs import TariffShelf, left_file  # noqa: PLC0415
 
     config = load_config(chosen.config)
+    check_owner(config.hub_state_dir)
     try:
         log = Log(config.database_path)
     except OperatorError as error:

@@ -5,7 +5,7 @@ The ledger decides which they are; their rows stay in the log as they were writt
 
 import sqlite3
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from agent.blocks import BLOCK_ROWS
 from agent.reader import READ_BACK_ROWS, LogReader
@@ -18,19 +18,41 @@ MAX_BOOTS_COUNTED = 32
 """The newest boots without a time whose samples the page counts: each costs some look-ups."""
 
 
+Resolve = Callable[[LogRow], tuple[int, int] | None]
+
+
+def told_once(resolve: Resolve) -> Resolve:
+    """Keep the answer for the row that was asked about last: each of a backlog is dated twice.
+
+    Here, whether it can be dated at all, and then where frames are cut.
+    """
+    asked: LogRow | None = None
+    answer: tuple[int, int] | None = None
+
+    def tell(row: LogRow) -> tuple[int, int] | None:
+        nonlocal asked, answer
+        if row is not asked:
+            asked, answer = row, resolve(row)
+        return answer
+
+    return tell
+
+
 def name_untimed(
-    items: Iterable[LogRow | Hole], ledger: ClockLedger, boot: int
+    items: Iterable[LogRow | Hole], ledger: ClockLedger, boot: int, resolve: Resolve | None = None
 ) -> Iterator[LogRow | Hole]:
     """Pass a log's rows on, with holes in the place of those that can never be dated.
 
     `boot` is the one that runs: its newest rows may yet learn their time, and are passed on.
+    `resolve` is the ledger's own where none is given.
     """
+    dating = resolve or ledger.resolve
     hole: Hole | None = None
     for one in items:
         if (
             not isinstance(one, LogRow)
             or not ledger.is_settled(one.boot, one.monotonic_ms, boot)
-            or ledger.resolve(one) is not None
+            or dating(one) is not None
         ):
             if hole is not None:
                 yield hole

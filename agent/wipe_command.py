@@ -57,11 +57,13 @@ def run(arguments: Sequence[str]) -> int:
     """Wipe the hub; raises OperatorError where it runs, or there is nothing."""
     chosen = build_parser().parse_args(arguments)
     from agent.config import load_config  # noqa: PLC0415 (keeps --help quick)
+    from agent.ownership import check_owner  # noqa: PLC0415
     from agent.wiping import finish_wiping, settings_left, wipe  # noqa: PLC0415
 
     config = load_config(chosen.config)
     if not config.hub_state_dir.is_dir():
         raise OperatorError(f"{config.hub_state_dir} is not there: nothing to wipe")
+    check_owner(config.hub_state_dir)
     if not chosen.yes and not _is_meant(config):
         print("nothing was changed", file=sys.stderr)
         return EXIT_FAILED

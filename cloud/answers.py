@@ -1,13 +1,13 @@
 """What endpoints share of their questions and answers: periods in, JSON out."""
 
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from fastapi import Path, Query, Response
 from pydantic import AfterValidator
 
-from cloud.errors import NotFoundError
-from cloud.parts import Parts
+from cloud.problems import NotFoundError
 from cloud.times import parse_instant
 from shared.errors import BadInputError
 from shared.readings import MAX_METER_ID_CHARS
@@ -69,10 +69,10 @@ def reply(document: object) -> Response:
     return Response(msgspec.json.encode(document), media_type=JSON)
 
 
-def period(parts: Parts, start: str, to: str) -> tuple[int, int]:
-    """Read `from` and `to`; raises BadInputError where the period is empty."""
-    start_ms = parse_instant(start, "from", parts.zone)
-    end_ms = parse_instant(to, "to", parts.zone)
+def period(zone: ZoneInfo, start: str, to: str) -> tuple[int, int]:
+    """Read `from` and `to`, dates in a zone; raises BadInputError where the period is empty."""
+    start_ms = parse_instant(start, "from", zone)
+    end_ms = parse_instant(to, "to", zone)
     if end_ms <= start_ms:
         raise BadInputError(f"to = {to!r} is not after from = {start!r}")
     return start_ms, end_ms

@@ -32,6 +32,7 @@ from cloud.fleet import endpoints as claims
 from cloud.fleet import hubendpoints as fleet
 from cloud.fleet import installer
 from cloud.fleet import jobendpoints as jobs
+from cloud.fleet.admission import open_admission
 from cloud.fleet.desk import ClaimDesk
 from cloud.gaps import endpoints as gaps
 from cloud.gate import Gate, pace_of
@@ -108,6 +109,7 @@ def create_app(config: Config, clock: Clock | None = None, hasher: Hasher | None
     app.state.sign_in = SignIn(database, clock, hasher or Hasher(), policy)
     desk = ClaimDesk(config, database, clock) if config.fleet_dir else None
     app.state.claim_desk = desk
+    app.state.admission = open_admission(config, database, clock, desk)
     app.state.installer_gate = installer.InstallerGate()
     app.state.change_watch = watch
     app.state.usage_desk = UsageDesk(database, clock, app.state.parts.zone, _version())

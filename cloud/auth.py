@@ -10,14 +10,15 @@ from typing import Annotated
 
 from fastapi import Depends, HTTPException, Path, Query
 from fastapi.dependencies.models import Dependant
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
-from cloud.errors import NotFoundError, ProblemError
 from cloud.gate import Credentials, Gate, credentials_of, gate_of
-from cloud.households.repository import DEFAULT_HOUSEHOLD
+from cloud.households.members import has_owner
 from cloud.origins import CLIENT_FIELD, is_own
 from cloud.parts import Parts
-from cloud.roles import Permission, Principal
+from cloud.problems import NotFoundError, ProblemError
+from cloud.roles import Kind, Permission, Principal
 from cloud.scope import Scope
 from shared.units import MS_PER_MINUTE, MS_PER_SECOND
 
@@ -93,9 +94,11 @@ class HouseholdRule(Rule):
     ) -> Scope:
         """Give the scope of the household that a caller who shows this named, or has alone."""
         principal = await self.admit(connection, shown)
-        return self._scope(connection, principal, household or _only(principal))
+        return await self._scope(connection, principal, household or _only(principal))
 
-    def _scope(self, connection: HTTPConnection, principal: Principal, household_id: str) -> Scope:
+    async def _scope(
+        self, connection: HTTPConnection, principal: Principal, household_id: str
+    ) -> Scope:
         granted = principal.homes.get(household_id)
         if granted is None:
             raise NotFoundError(
@@ -106,6 +109,8 @@ class HouseholdRule(Rule):
             raise _forbidden(wanted)
         if self._is_proved:
             check_proof(connection, principal)
+            if principal.kind is Kind.HOUSEHOLD_TOKEN:
+                await run_in_threadpool(_check_unowned, connection, Scope.of(household_id))
         return Scope.of(household_id)
 
 
@@ -117,20 +122,26 @@ class NamedHouseholdRule(HouseholdRule):
     ) -> Scope:
         """Give the scope of the household."""
         principal = await self.admit(connection, credentials_of(connection))
-        return self._scope(connection, principal, household_id)
+        return await self._scope(connection, principal, household_id)
 
 
 class FleetRule(Rule):
     """Asks for an operator: the `api_token`, or a person who is one."""
 
-    text = Permission.FLEET.value
+    def __init__(self, *, is_proved: bool = False) -> None:
+        self._is_proved = is_proved
+        self.text = Permission.FLEET.value
+        if is_proved:
+            self.text += ", proved"
 
-    async def __call__(self, connection: HTTPConnection) -> Scope:
-        """Give the scope that claims and the like are made for: the first household's."""
+    async def __call__(self, connection: HTTPConnection) -> Principal:
+        """Give the operator, who is of no household: what is done for one names it."""
         principal = await self.admit(connection, credentials_of(connection))
         if not principal.is_operator:
             raise _forbidden(Permission.FLEET)
-        return Scope.of(DEFAULT_HOUSEHOLD)
+        if self._is_proved:
+            check_proof(connection, principal)
+        return principal
 
 
 class CallerRule(Rule):
@@ -189,6 +200,24 @@ def check_proof(connection: HTTPConnection, principal: Principal) -> None:
             hint="POST /v1/sessions/current/proof, then repeat this within 5 minutes; "
             "with an OIDC provider, sign in there again",
             code="proof-needed",
+        )
+
+
+def _check_unowned(connection: HTTPConnection, scope: Scope) -> None:
+    """Raise 403 where somebody owns the household whose token is shown; asks the database.
+
+    A token cannot be asked for a password: it lets the first owner in, and from then on a person
+    lets others in.
+    """
+    parts: Parts = connection.app.state.parts
+    with parts.database.reading(scope) as transaction:
+        is_owned = has_owner(transaction, scope)
+    if is_owned:
+        raise ProblemError(
+            HTTPStatus.FORBIDDEN,
+            "the household has an owner, and a token cannot be asked who it is",
+            hint="its owner signs in by POST /v1/sessions and does this",
+            code="person-needed",
         )
 
 
@@ -271,8 +300,11 @@ HomeOwner = Annotated[Scope, Depends(NamedHouseholdRule(Permission.MANAGE))]
 ProvedHomeOwner = Annotated[Scope, Depends(NamedHouseholdRule(Permission.MANAGE, is_proved=True))]
 """The same, of the household in the path."""
 
-Operator = Annotated[Scope, Depends(FleetRule())]
+Operator = Annotated[Principal, Depends(FleetRule())]
 """The parameter of every endpoint that governs the fleet."""
+
+ProvedOperator = Annotated[Principal, Depends(FleetRule(is_proved=True))]
+"""Of one that lets a hub in or out, gives it away, or has hubs run something."""
 
 Known = Annotated[Principal, Depends(CallerRule())]
 Person = Annotated[Principal, Depends(CallerRule(is_person=True))]

@@ -74,7 +74,7 @@ def renew(database: Database, clock: Clock) -> str:
 
 
 def _put_back(database: Database, source: Path, clock: Clock) -> Restored:
-    here = Path(str(database.engine.url.database))
+    here = database.file()
     prepared = _beside(here, "restoring")
     replaced = _beside(here, f"replaced-{clock.utc_ms()}") if here.exists() else None
     if replaced is not None:

@@ -5,8 +5,8 @@ from http import HTTPStatus
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from cloud.errors import ProblemError
 from cloud.hubauth import HubRequest
+from cloud.problems import ProblemError
 
 
 async def read_body(request: Request, bytes_max: int) -> bytes:

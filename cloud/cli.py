@@ -277,7 +277,22 @@ def _restore(config: Config, file: Path) -> int:
     print(f"restored as store {restored.store_id}; hubs offer again what they hold")
     if restored.replaced is not None:
         print(f"what was there before is in {restored.replaced}")
+    if config.fleet_dir:
+        print(f"hubs that were shut out since are shut out again; the broker: {_bar_again(config)}")
     return 0
+
+
+def _bar_again(config: Config) -> str:
+    """Shut out by the revocation list whom a restored database would let in."""
+    from cloud.bootstrap import open_database  # noqa: PLC0415  # as above
+    from cloud.fleet.exclusion import tell_broker  # noqa: PLC0415  # as above
+
+    clock = SystemClock()
+    database = open_database(config, clock)
+    try:
+        return tell_broker(config, database, clock)
+    finally:
+        database.close()
 
 
 def _with_database(config: Config, chosen: argparse.Namespace) -> int:

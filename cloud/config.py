@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from cloud.origins import origin_of
 from cloud.settings import SETTINGS, Setting, Value
 from shared.errors import ConfigError
 
@@ -111,6 +112,8 @@ def load(
         )
     if faults:
         raise ConfigError(source, faults)
+    # Links are made from it and browsers' words held against it: in the form in which they write.
+    values["public_url"] = origin_of(str(values["public_url"]))
     return Config(**{field.name: values[field.name] for field in fields(Config)})  # type: ignore[arg-type]  # each value was checked against its setting's own type
 
 

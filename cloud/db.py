@@ -11,13 +11,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import (
     BigInteger,
     ColumnClause,
@@ -43,9 +39,13 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.types import TypeEngine
 
 from cloud import postgres, sqlitefile
+from cloud.migrations import schemas
 from cloud.scope import Scope
 from cloud.sqlitefile import WRITES, copy_file
 from shared.errors import OperatorError, RetryableError
+
+if TYPE_CHECKING:
+    from alembic.config import Config as AlembicConfig
 
 POOL_SIZE = 8
 POOL_OVERFLOW = 32
@@ -58,6 +58,7 @@ UNHEARD_S_MAX = 1.0
 """A busy worker need not ask before each batch whether the server is there."""
 
 _PING = text("SELECT 1")
+_SCHEMA = text("SELECT version_num FROM alembic_version")
 _HEARD_S = "hearthlink_heard_s"
 
 
@@ -157,10 +158,16 @@ class Database:
 
         Raises OperatorError where a later program has changed the schema already.
         """
+        if self._schema() == schemas()[-1]:
+            return
+        # Alembic takes longer to load than most commands do to run.
+        from alembic import command  # noqa: PLC0415
+        from alembic.util import CommandError  # noqa: PLC0415
+
         with _MIGRATING, self.writing() as connection:
             if self.dialect == "postgresql":
                 postgres.lock_migrations(connection)
-            settings = _migrations()
+            settings = migrations()
             settings.attributes["connection"] = connection
             try:
                 command.upgrade(settings, "head")
@@ -170,23 +177,33 @@ class Database:
                     hint="upgrade hearthlink again, or restore a backup from before the upgrade",
                 ) from error
 
+    def _schema(self) -> str:
+        """Read which schema the database has, "" for none yet."""
+        with self.reading() as connection:
+            if self.dialect == "postgresql":
+                postgres.check_server(connection)
+            if not connection.dialect.has_table(connection, "alembic_version"):
+                return ""
+            return str(connection.execute(_SCHEMA).scalar_one_or_none() or "")
+
     def copy_to(self, target: Path) -> None:
         """Copy the whole database into a new file, while others go on reading and writing it.
 
         Raises OperatorError for a database server, which has its own tools for that.
         """
-        copy_file(self._file(), target)
+        copy_file(self.file(), target)
 
     def replace_with(self, source: Path) -> None:
         """Put another file's content in the place of this database's, in one transaction.
 
         Processes that have it open go on with the new content. Raises as `copy_to`.
         """
-        target = self._file()
+        target = self.file()
         self.engine.dispose()
         copy_file(source, target)
 
-    def _file(self) -> Path:
+    def file(self) -> Path:
+        """Name the SQLite file; raises OperatorError for a database server, which has none."""
         name = self.engine.url.database
         if self.dialect != "sqlite" or not name:
             raise OperatorError(
@@ -202,11 +219,13 @@ class Database:
 
 def knows_schema(schema: str) -> bool:
     """Tell whether this program has a database's schema among its migrations."""
-    scripts = ScriptDirectory.from_config(_migrations())
-    return schema in {script.revision for script in scripts.walk_revisions()}
+    return schema in schemas()
 
 
-def _migrations() -> AlembicConfig:
+def migrations() -> "AlembicConfig":
+    """Tell Alembic where the migrations are; whoever runs one adds its connection."""
+    from alembic.config import Config as AlembicConfig  # noqa: PLC0415  # as in `migrate`
+
     settings = AlembicConfig()
     settings.set_main_option("script_location", "cloud:migrations")
     return settings

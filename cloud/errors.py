@@ -1,7 +1,8 @@
 """How the API says that something is wrong: problem+json (RFC 9457) for every error.
 
-The kinds with their codes are those of cloud/problems.py. 422 is kept for payloads that are
-malformed; a well-formed question that cannot be answered is 400, 404 or 503.
+The kinds with their codes, and the error to raise, are those of cloud/problems.py: what serves no
+requests imports them there, and starts in half the time without a web framework. 422 is kept for
+payloads that are malformed; a well-formed question that cannot be answered is 400, 404 or 503.
 """
 
 import json
@@ -15,8 +16,25 @@ from pydantic import BaseModel
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
-from cloud.problems import PROBLEM_MEDIA_TYPE, URN, kind_of, usual_code
-from shared.errors import BadInputError, ConfigError, HearthlinkError
+from cloud.problems import (
+    PROBLEM_MEDIA_TYPE,
+    URN,
+    NotFoundError,
+    ProblemError,
+    kind_of,
+    usual_code,
+)
+from shared.errors import BadInputError, ConfigError
+
+__all__ = [
+    "RESPONSES",
+    "NotFoundError",
+    "Problem",
+    "ProblemError",
+    "ProblemResponse",
+    "install",
+    "problem_response",
+]
 
 MAX_FAULTS = 100
 """What one answer lists; whoever has more mends these first."""
@@ -38,34 +56,6 @@ class Problem(BaseModel):
     hint: str = ""
     code: str
     faults: list[str] = []
-
-
-class ProblemError(HearthlinkError):
-    """An error with the HTTP status it is answered with, and a code for programs.
-
-    A code must be among `cloud.problems.KINDS`; "" is the usual one of the status.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        *,
-        hint: str = "",
-        code: str = "",
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(message, hint=hint)
-        self.status = status
-        self.code = code
-        self.headers = headers
-
-
-class NotFoundError(ProblemError):
-    """What was asked for does not exist, or not for this caller."""
-
-    def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(HTTPStatus.NOT_FOUND, message, hint=hint)
 
 
 class ProblemResponse(Response):

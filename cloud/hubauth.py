@@ -56,10 +56,11 @@ class HubRequest:
 
 
 class Sender(NamedTuple):
-    """The hub that sent a request, and the certificate it showed, by its fingerprint."""
+    """The hub that sent a request, and the certificate it showed, by fingerprint and serial."""
 
     thing: str
     certificate_id: str
+    serial: int
 
 
 Watch = Callable[[Sender], bool]
@@ -108,7 +109,7 @@ class HubGate:
                 f"{thing} calls more than {MAX_REQUESTS_PER_S} times a second",
                 headers={"Retry-After": "1"},
             )
-        return Sender(thing, key_id)
+        return Sender(thing, key_id, certificate.serial_number)
 
     def _refusal(self, reason: str) -> HTTPException:
         return HTTPException(

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 CLIENT_FIELD = "hearthlink-client"
 """A program that keeps cookies and is no browser sends this, with any value."""
 
+OWN_PORTS = {"http": 80, "https": 443}
+
 
 def is_own(headers: Mapping[str, str], public_url: str) -> bool:
     """Tell whether a request is our own page's or a program's, by its fields in lower case.
@@ -23,10 +25,9 @@ def is_own(headers: Mapping[str, str], public_url: str) -> bool:
     origin = headers.get("origin")
     if origin is None:
         return site is not None or CLIENT_FIELD in headers
-    if public_url:
-        return origin == origin_of(public_url)
-    host = headers.get("host", "")
-    return bool(host) and urlsplit(origin).netloc == host
+    scheme = origin.partition("://")[0]
+    own = origin_of(public_url or f"{scheme}://{headers.get('host', '')}")
+    return bool(own) and origin_of(origin) == own
 
 
 def is_foreign(headers: Mapping[str, str], public_url: str) -> bool:
@@ -36,6 +37,18 @@ def is_foreign(headers: Mapping[str, str], public_url: str) -> bool:
 
 
 def origin_of(url: str) -> str:
-    """Reduce a URL to its origin."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+    """Reduce a URL to its origin as browsers write it; "" where it has none.
+
+    In lower case, and without the port that is the scheme's own.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return ""
+    if not host:
+        return ""
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}" + (
+        "" if port in {None, OWN_PORTS.get(parts.scheme)} else f":{port}"
+    )

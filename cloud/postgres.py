@@ -23,7 +23,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import ProgrammingError
 
 from cloud.scope import Scope
+from cloud.tables import STRETCH_DAYS
 from shared.errors import OperatorError
+from shared.units import MS_PER_DAY
 
 OLDEST_SERVER = (15, 0)
 
@@ -40,6 +42,7 @@ SETTING = "hearthlink.households"
 """The transaction's setting that lists the households it is for, with commas between."""
 
 POLICY = "of_household"
+TENANCY_POLICY = "of_tenancy"
 OPEN_TABLES = ("catalogue", "catalogue_rates", "store")
 """What a household may read besides its own rows: what anyone may, and the name of the store."""
 
@@ -71,6 +74,33 @@ _TYPES: dict[type, str] = {
 # A setting that was never made is NULL, one whose transaction is over is '': both list nobody.
 _OWN_ROWS = f"household_id = ANY (string_to_array(current_setting('{SETTING}', true), ','))"
 
+# Which meters ever changed hands is asked once a query, and of those alone each row.
+_HELD_ROWS = {
+    "frames": """(
+        (household_id, meter) NOT IN (SELECT t.household_id, t.name FROM {schema}.tenancies t
+            WHERE t.kind = 'meter')
+        OR first_taken_at_ms IS NULL
+        OR EXISTS (SELECT FROM {schema}.tenancies t
+            WHERE t.household_id = {table}.household_id AND t.kind = 'meter'
+            AND t.name = {table}.meter AND t.started_at_ms <= last_taken_at_ms
+            AND (first_taken_at_ms <= t.ended_at_ms OR t.ended_at_ms IS NULL))
+    )""",
+    "meter_days": """(
+        run_id NOT IN (SELECT r.run_id FROM {schema}.register_runs r
+            JOIN {schema}.tenancies t ON t.household_id = r.household_id AND t.name = r.meter
+            WHERE t.kind = 'meter')
+        OR EXISTS (SELECT FROM {schema}.register_runs r
+            JOIN {schema}.tenancies t ON t.household_id = r.household_id AND t.name = r.meter
+            WHERE t.kind = 'meter' AND r.run_id = {table}.run_id
+            AND t.started_at_ms <= {stretch_ms}::int8 * (stretch + 1)
+            AND ({stretch_ms}::int8 * stretch <= t.ended_at_ms OR t.ended_at_ms IS NULL))
+    )""",
+}
+"""Of tables of readings: that the meter was the household's own in the time that a row is of.
+
+A run's newest days lie in the run's own row, which is of all times: a handover lays them down.
+"""
+
 
 def prepare(engine: Engine) -> None:
     """Have no connection wait, or be waited for, without end."""
@@ -83,15 +113,18 @@ def prepare(engine: Engine) -> None:
         connection.autocommit = was_autocommit
 
 
-def lock_migrations(connection: Connection) -> None:
-    """Wait until no other process migrates; raises OperatorError where the server is too old."""
+def check_server(connection: Connection) -> None:
+    """Raise OperatorError where the server is too old."""
     version = connection.dialect.server_version_info or (0,)
     if version < OLDEST_SERVER:
         raise OperatorError(
             f"PostgreSQL {'.'.join(map(str, version))} is too old",
             hint=f"use PostgreSQL {OLDEST_SERVER[0]} or later",
         )
-    # Another may be at a long one.
+
+
+def lock_migrations(connection: Connection) -> None:
+    """Wait until no other process migrates, be it at a long one."""
     connection.execute(text("SET LOCAL lock_timeout = 0"))
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
 
@@ -155,7 +188,26 @@ def secure_tables(connection: Connection) -> None:
         connection.execute(text(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {role}"))
         connection.execute(text(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"))
         connection.execute(text(f"DROP POLICY IF EXISTS {POLICY} ON {table}"))
-        connection.execute(text(f"CREATE POLICY {POLICY} ON {table} TO {role} USING ({_OWN_ROWS})"))
+        policy = f"CREATE POLICY {POLICY} ON {table} TO {role}"
+        connection.execute(text(policy + f" USING ({_OWN_ROWS}) WITH CHECK ({_OWN_ROWS})"))
+
+
+def secure_tenancies(connection: Connection) -> None:
+    """Hide also a household's own rows of readings from times when the meter was not its own."""
+    role = _quoted(connection, household_role(connection))
+    schema = _quoted(connection, connection.execute(text("SELECT current_schema()")).scalar_one())
+    for name, held in _HELD_ROWS.items():
+        table = _quoted(connection, name)
+        policy = f"CREATE POLICY {TENANCY_POLICY} ON {table} AS RESTRICTIVE TO {role}"
+        seen = held.format(schema=schema, table=table, stretch_ms=STRETCH_DAYS * MS_PER_DAY)
+        connection.execute(text(policy + f" USING ({seen}) WITH CHECK (true)"))
+
+
+def release_tenancies(connection: Connection) -> None:
+    """Take those policies away again."""
+    for name in _HELD_ROWS:
+        table = _quoted(connection, name)
+        connection.execute(text(f"DROP POLICY {TENANCY_POLICY} ON {table}"))
 
 
 def release_tables(connection: Connection) -> None:
@@ -179,22 +231,24 @@ def _made_role(connection: Connection) -> str:
     database = str(connection.execute(text("SELECT current_database()")).scalar_one())
     name = str(known or database[: _MAX_NAME_BYTES - len(_ROLE_SUFFIX)] + _ROLE_SUFFIX)
     role = _quoted(connection, name)
+    # From 16 on, who makes a role may grant it and not become it; a membership that came without
+    # this option gets it by naming it alone.
+    has_option = (connection.dialect.server_version_info or (0,)) >= (16,)
+    wanted, option = ("SET", " WITH SET TRUE") if has_option else ("MEMBER", "")
     try:
         if not connection.execute(
             text("SELECT count(*) FROM pg_roles WHERE rolname = :name"), {"name": name}
         ).scalar_one():
             connection.execute(text(f"CREATE ROLE {role} NOLOGIN"))
-        # From 16 on, who makes a role is a member that may grant it, and may not become it.
-        wanted = "SET" if (connection.dialect.server_version_info or (0,)) >= (16,) else "MEMBER"
         if not connection.execute(
             text("SELECT pg_has_role(current_user, :name, :wanted)"),
             {"name": name, "wanted": wanted},
         ).scalar_one():
-            connection.execute(text(f"GRANT {role} TO CURRENT_USER"))
+            connection.execute(text(f"GRANT {role} TO CURRENT_USER{option}"))
     except ProgrammingError as error:
         raise OperatorError(
             f"the role {name!r} is missing or not granted to this login: {error.orig}",
-            hint=f"as a superuser: CREATE ROLE {role} NOLOGIN; GRANT {role} TO the login",
+            hint=f"as a superuser: CREATE ROLE {role} NOLOGIN; GRANT {role} TO the login{option}",
         ) from error
     return name
 

@@ -1,10 +1,14 @@
-"""The kinds of problem the API answers with: stable codes, each with its meaning and its fix. Pure.
+"""The kinds of problem the API answers with, and the error that names one. Pure.
 
-A code never changes its meaning, and none is taken away: programs decide by it.
+Each kind is a stable code with its meaning and its fix. A code never changes its meaning, and none
+is taken away: programs decide by it.
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import NamedTuple
+
+from shared.errors import HearthlinkError
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 URN = "urn:problem-type:hearthlink:"
@@ -235,3 +239,31 @@ def kind_of(code: str, status: int) -> Kind:
 def usual_code(status: int) -> str:
     """Name the kind of an error of which only the status is known."""
     return USUAL.get(HTTPStatus(status), "internal" if status >= 500 else "conflict")  # noqa: PLR2004 (a server's errors)
+
+
+class ProblemError(HearthlinkError):
+    """An error with the HTTP status it is answered with, and a code for programs.
+
+    A code must be among `KINDS`; "" is the usual one of the status.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        hint: str = "",
+        code: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.code = code
+        self.headers = headers
+
+
+class NotFoundError(ProblemError):
+    """What was asked for does not exist, or not for this caller."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(HTTPStatus.NOT_FOUND, message, hint=hint)

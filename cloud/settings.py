@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cloud.origins import origin_of
 from shared.calendar import check_zone
 from shared.errors import BadInputError
 
@@ -91,9 +92,12 @@ def _url(value: Value) -> str | None:
 
 
 def _origin(value: Value) -> str | None:
-    parts = urlsplit(str(value))
-    if _url(value) is None and not (parts.path.strip("/") or parts.query or parts.fragment):
+    if not value:
         return None
+    if origin_of(str(value)) and _url(value) is None:
+        parts = urlsplit(str(value))
+        if not (parts.path.strip("/") or parts.query or parts.fragment or parts.username):
+            return None
     return "give https:// and a host, without a path"
 
 
@@ -241,7 +245,7 @@ SETTINGS: tuple[Setting, ...] = (
         "Host by which hubs reach the broker, as its certificate names it; empty: broker_host.",
         _any,
     ),
-    Setting("hub_broker_port", 0, "Port of that; 0: broker_port.", _between(0, 65_535)),
+    Setting("hub_broker_port", 8883, "Port of that, the broker's for hubs.", _between(1, 65_535)),
     Setting(
         "broker_reload",
         "",
@@ -256,7 +260,12 @@ SETTINGS: tuple[Setting, ...] = (
         _between(0, 65_535),
     ),
     Setting("broker_host", "", "MQTT broker; empty runs the API without live power.", _any),
-    Setting("broker_port", 8883, "Port of the broker.", _between(1, 65_535)),
+    Setting(
+        "broker_port",
+        8884,
+        "Port of the broker for the cloud's own services, not that of hubs.",
+        _between(1, 65_535),
+    ),
     Setting("broker_ca", "", "Certificate that the broker's own is signed by (PEM).", _any),
     Setting("broker_cert", "", "Certificate this service shows the broker (PEM).", _any),
     Setting("broker_key", "", "Private key of that certificate (PEM).", _any),

@@ -28,6 +28,10 @@ from cloud import (
 metadata = schema.metadata
 ROW_ID = schema.ROW_ID
 
+RUNS_FILLED_PERCENT = 25
+"""How full PostgreSQL makes a page of runs: each is rewritten with every frame and grows meanwhile,
+and where its page has room for that no index has to know."""
+
 store = Table(
     "store",
     metadata,
@@ -151,23 +155,31 @@ frames = Table(
 register_runs = Table(
     "register_runs",
     metadata,
-    Column("household_id", String(32), primary_key=True),
-    Column("meter", String(64), primary_key=True),
-    Column("register", String(64), primary_key=True),
-    Column("run", String(64), primary_key=True),
+    Column("run_id", Integer, primary_key=True),
+    Column("open_stretch", Integer),
     Column("modulus", BigInteger, nullable=False),
+    Column("household_id", String(32), nullable=False),
+    Column("meter", String(64), nullable=False),
+    Column("register", String(64), nullable=False),
+    Column("run", String(64), nullable=False),
+    Column("open_edges", LargeBinary),
+    UniqueConstraint("household_id", "meter", "register", "run", name="register_runs_once"),
+    postgresql_with={"fillfactor": RUNS_FILLED_PERCENT},
 )
+"""A meter's register runs, each with the newest days that are known of it."""
+
+STRETCH_DAYS = 2
+"""UTC days in a row. More would make it smaller, and what each frame rewrites larger."""
 
 meter_days = Table(
     "meter_days",
     metadata,
-    Column("household_id", String(32), primary_key=True),
-    Column("meter", String(64), primary_key=True),
-    Column("register", String(64), primary_key=True),
-    Column("run", String(64), primary_key=True),
-    Column("utc_day", Integer, primary_key=True, autoincrement=False),
+    Column("run_id", Integer, primary_key=True, autoincrement=False),
+    Column("stretch", Integer, primary_key=True, autoincrement=False),
+    Column("household_id", String(32), nullable=False),
     Column("edges", LargeBinary, nullable=False),
 )
+"""The days before those, laid down once: two UTC days a row, numbered from 1970."""
 
 imports = Table(
     "imports",
@@ -240,7 +252,8 @@ tenancies = Table(
     Column("name", String(64), nullable=False),
     Column("started_at_ms", BigInteger, nullable=False),
     Column("ended_at_ms", BigInteger),
-    Index("tenancies_by_name", "kind", "name"),
+    Index("tenancies_by_name", "name", "kind"),
+    Index("tenancies_by_household", "household_id", "kind", "name"),
 )
 
 household_tokens = Table(

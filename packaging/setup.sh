@@ -58,6 +58,9 @@ for program in "$@"; do
     # A PostgreSQL server's programs, which Debian keeps off the PATH.
     postgresql) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
         command -v initdb >/dev/null || missing+=(postgresql) ;;
+    # A library that gives one process another wall clock, for hearthlink torture.
+    faketime) compgen -G '/usr/lib*/faketime/libfaketime*' >/dev/null ||
+        compgen -G '/usr/lib*/*/faketime/libfaketime*' >/dev/null || missing+=(libfaketime) ;;
     chromium) command -v chromium >/dev/null || missing+=(chromium) ;;
     # The tools that make and check types for TypeScript.
     node) command -v npm >/dev/null || missing+=(nodejs npm) ;;

@@ -68,6 +68,8 @@ def from_deltas(coded: Deltas) -> Undone:
     if coded.scale == 0:
         return Undone([], 0, 0)
     deltas = coded.deltas
+    if deltas and deltas[0] == deltas[-1] and deltas.count(deltas[0]) == len(deltas):
+        return _in_equal_steps(coded.first * coded.scale, deltas[0] * coded.scale, len(deltas))
     scaled = map(mul, deltas, repeat(coded.scale)) if coded.scale != 1 else deltas
     values = list(accumulate(scaled, initial=coded.first * coded.scale))
     # A counter has a scale and no negative difference: its ends are its bounds, without a search.
@@ -76,14 +78,21 @@ def from_deltas(coded: Deltas) -> Undone:
     return Undone(values, min(values), max(values))
 
 
-def columns_of(rows: Sequence[Mapping[str, int]]) -> dict[str, list[int | None]]:
+def _in_equal_steps(first: int, step: int, count: int) -> Undone:
+    """Take steps of one size: the times of a meter read regularly, a register that stands still."""
+    last = first + step * count
+    values = list(range(first, last + step, step)) if step else [first] * (count + 1)
+    return Undone(values, min(first, last), max(first, last))
+
+
+def columns_of(rows: Sequence[Mapping[str, int]]) -> dict[str, Sequence[int | None]]:
     """Turn rows of named values into columns, None where a row lacks the name."""
     first = rows[0] if rows else {}
     if len(first) > 1 and sum(map(len, rows)) == len(first) * len(rows):
         # Every row has every name, as a meter's rows nearly always do: a third of the time.
         with contextlib.suppress(KeyError):
             columns = zip(*map(itemgetter(*first), rows), strict=True)
-            return dict(zip(first, map(list, columns), strict=True))
+            return dict(zip(first, columns, strict=True))
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name) for row in rows] for name in names}
 

@@ -7,6 +7,7 @@ Pure: bytes to `Frame` and back; every limit is checked before memory is spent.
 import enum
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 
 import msgspec
 
@@ -82,7 +83,7 @@ class Column(msgspec.Struct, frozen=True):
     values: list[int | None]
 
 
-class Frame(msgspec.Struct, frozen=True):
+class Frame(msgspec.Struct, frozen=True, dict=True):
     """A decoded frame: `times_ms[i]` and every column's `values[i]` belong to `sequences()[i]`."""
 
     log_id: bytes
@@ -94,6 +95,11 @@ class Frame(msgspec.Struct, frozen=True):
     columns: list[Column]
     qualities: list[int]
     gaps: list[Gap] = []
+
+    @cached_property
+    def span_ms(self) -> tuple[int, int] | None:
+        """The least and the greatest time; None where there is no sample."""
+        return (min(self.times_ms), max(self.times_ms)) if self.times_ms else None
 
     def sequences(self) -> list[int]:
         """List the sequence of each sample: the range without its gaps."""
@@ -176,7 +182,7 @@ def frame_of(
     if samples:
         ends += [samples[0].seq, samples[-1].seq]
     columns = [
-        Column(name, *(runs or {}).get(name, ("", 0)), values)
+        Column(name, *(runs or {}).get(name, ("", 0)), list(values))
         for name, values in columns_of([sample.registers for sample in samples]).items()
     ]
     return Frame(
@@ -264,7 +270,11 @@ def decode_frame(payload: bytes) -> Frame:
     Raises FrameError whose code is "too-large", "not-a-frame", "later-version",
     "inflates-too-large", "bad-range", "bad-time" or "bad-value".
     """
-    envelope = read_envelope(payload)
+    return decode_body(read_envelope(payload))
+
+
+def decode_body(envelope: Envelope) -> Frame:
+    """Decode the frame of an envelope as `read_envelope` gives it; raises as `decode_frame`."""
     decode = DECODERS.get(envelope.version)
     if decode is None:
         raise FrameError(

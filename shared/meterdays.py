@@ -60,27 +60,52 @@ SlotEdges = dict[int, Edges]
 
 def edges_of(times_ms: Sequence[int], values: Sequence[int | None]) -> SlotEdges:
     """Fold samples of one register, in any order, into the edges of their slots."""
-    if None not in values and all(map(lt, times_ms, islice(times_ms, 1, None))):
-        return _edges_of_rising(times_ms, values)  # type: ignore[arg-type]  # none is None
+    return edges_of_each(times_ms, [values])[0]
+
+
+def edges_of_each(
+    times_ms: Sequence[int], columns: Sequence[Sequence[int | None]]
+) -> list[SlotEdges]:
+    """Fold samples of several registers that were taken at the same times, as `edges_of`."""
+    if any(len(values) != len(times_ms) for values in columns):
+        raise ValueError(f"{len(times_ms)} times of {[len(values) for values in columns]} values")
+    if not all(map(lt, times_ms, islice(times_ms, 1, None))):
+        return [_edges_of_any(times_ms, values) for values in columns]
+    spans = _spans_of_rising(times_ms)
+    return [_edges_of_rising(times_ms, values, spans) for values in columns]
+
+
+def _spans_of_rising(times_ms: Sequence[int]) -> list[tuple[int, int, int]]:
+    """List each slot with its first place and its last, where times are in order."""
+    spans: list[tuple[int, int, int]] = []
+    start = 0
+    while start < len(times_ms):
+        slot = slot_of_sample(times_ms[start])
+        end = bisect_right(times_ms, slot_start_ms(slot + 1), start)
+        spans.append((slot, start, end - 1))
+        start = end
+    return spans
+
+
+def _edges_of_rising(
+    times_ms: Sequence[int], values: Sequence[int | None], spans: Sequence[tuple[int, int, int]]
+) -> SlotEdges:
+    """Fold samples in order of time, as a log's nearly always are: only the ends are looked at."""
+    edges: SlotEdges = {}
+    for slot, first, last in spans:
+        opening, closing = values[first], values[last]
+        if opening is None or closing is None:
+            return _edges_of_any(times_ms, values)
+        edges[slot] = Edges(times_ms[first], opening, times_ms[last], closing)
+    return edges
+
+
+def _edges_of_any(times_ms: Sequence[int], values: Sequence[int | None]) -> SlotEdges:
     by_slot: dict[int, list[tuple[int, int]]] = {}
     for at_ms, value in zip(times_ms, values, strict=True):
         if value is not None:
             by_slot.setdefault(slot_of_sample(at_ms), []).append((at_ms, value))
     return {slot: Edges(*min(seen), *max(seen)) for slot, seen in by_slot.items()}
-
-
-def _edges_of_rising(times_ms: Sequence[int], values: Sequence[int]) -> SlotEdges:
-    """Fold samples in order of time, as a log's nearly always are: only the ends are looked at."""
-    if len(times_ms) != len(values):
-        raise ValueError(f"{len(times_ms)} times of {len(values)} values")
-    edges: SlotEdges = {}
-    start = 0
-    while start < len(times_ms):
-        slot = slot_of_sample(times_ms[start])
-        end = bisect_right(times_ms, slot_start_ms(slot + 1), start)
-        edges[slot] = Edges(times_ms[start], values[start], times_ms[end - 1], values[end - 1])
-        start = end
-    return edges
 
 
 def join(one: Edges | None, other: Edges) -> Edges:

@@ -23,7 +23,12 @@ MAX_LIVE_S = 900
 
 
 class MeterHealth(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One meter as the hub hears it; `signal_dbm` where its link knows one."""
+    """One meter as the hub hears it.
+
+    `signal_dbm` is how strongly the hub's own radio heard it last, on the last hop where devices in
+    between pass it on. None is not weak but not measured: by wire (P1, optical, M-Bus) there is
+    no such thing, and some radios do not say.
+    """
 
     meter: str
     medium: str

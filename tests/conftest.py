@@ -1,7 +1,7 @@
 """How tests are judged, timed and dealt out, and where their clouds keep rows.
 
-`pytest --store postgresql` runs every test of the cloud on PostgreSQL; without it those that ask
-for `either_store` run on both.
+`pytest --store postgresql` runs every test that has a cloud on PostgreSQL; without it those that
+ask for `either_store` run on both.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import is_hypothesis_test, settings
 
-from tests.support.stores import STORES, kept_on
+from tests.support.stores import STORES, keep_on, kept_on
 
 # By what comes out, never by how long it took.
 settings.register_profile("untimed", deadline=None)
@@ -19,6 +19,11 @@ settings.load_profile("untimed")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a run choose the store."""
     parser.addoption("--store", choices=STORES, help="where every test's cloud keeps its rows")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the clouds that many tests share on the chosen store too."""
+    keep_on(config.getoption("--store") or "sqlite")
 
 
 @pytest.fixture(params=STORES)

@@ -10,6 +10,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -41,17 +42,26 @@ def find_mosquitto() -> str:
     return found
 
 
+def free_port() -> int:
+    """Find a port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
 class Stage:
     """Everything the demo has running, and the folder it writes to."""
 
     def __init__(self, chosen: argparse.Namespace) -> None:
         self.chosen = chosen
+        self.thing = THING
         self.zone = chosen.zone if chosen.replay else SIMULATED_ZONE
         self.state: Path = chosen.state.absolute()
         self.token = secrets.token_urlsafe(24)
         self.page_url = f"http://{HOST}:{chosen.page_port}"
         self.api_url = f"http://{HOST}:{chosen.api_port}"
         self.sources = {} if chosen.replay else home_of(chosen.protocol)
+        self.services_port = free_port()
         self.hub_database = self.state / "hub" / "hub.sqlite"
         self._processes = Processes(self.state)
 
@@ -110,12 +120,18 @@ class Stage:
         (self.state / MARK).touch()
 
     def _start_all(self) -> None:
+        self._start_cloud()
+        self._start_home()
+
+    def _start_cloud(self) -> None:
         self._start_broker()
         for name in SERVICES:
             environment = self._cloud_environment(name)
             self._processes.start(name, hearthlink("cloud", name), environment)
         self._await_url("api", f"{self.api_url}/v1/health")
-        claiming = self.run_cloud("fleet", "claim", "--thing", THING, "--json")
+
+    def _start_home(self) -> None:
+        claiming = self.run_cloud("fleet", "claim", "--thing", self.thing, "--json")
         meters = [self._start_source(name, source) for name, source in self.sources.items()]
         if self.chosen.replay:
             capture = f"replay:{self.chosen.replay.absolute()}"
@@ -131,9 +147,10 @@ class Stage:
         fleet = ["--state", str(self.state / "fleet")]
         run_hearthlink("fleet", "init", *fleet)
         port = str(self.chosen.broker_port)
-        told = run_hearthlink("fleet", "broker-config", *fleet, "--port", port, "--json")
+        services = ("--services-port", str(self.services_port))
+        told = run_hearthlink("fleet", "broker-config", *fleet, "--port", port, *services, "--json")
         self._processes.start("broker", [broker, "-c", json.loads(told)["config"]])
-        self._processes.wait_for_port("broker", HOST, self.chosen.broker_port)
+        self._processes.wait_for_port("broker", HOST, self.services_port)
 
     @staticmethod
     def _read_claim(claiming: "subprocess.Popen[str]") -> str:
@@ -151,7 +168,8 @@ class Stage:
             "HEARTHLINK_CLOUD_API_PORT": str(self.chosen.api_port),
             "HEARTHLINK_CLOUD_API_TOKEN": self.token,
             "HEARTHLINK_CLOUD_BROKER_HOST": "localhost",
-            "HEARTHLINK_CLOUD_BROKER_PORT": str(self.chosen.broker_port),
+            "HEARTHLINK_CLOUD_BROKER_PORT": str(self.services_port),
+            "HEARTHLINK_CLOUD_HUB_BROKER_PORT": str(self.chosen.broker_port),
             "HEARTHLINK_CLOUD_BROKER_CA": str(fleet / "ca.crt"),
             "HEARTHLINK_CLOUD_BROKER_CERT": f"{identity}.crt",
             "HEARTHLINK_CLOUD_BROKER_KEY": f"{identity}.key",
@@ -185,9 +203,7 @@ class Stage:
 
     def _start_glow_broker(self) -> str:
         """Start the plain broker a Glow needs, on a free port; return where it publishes."""
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
-            port = int(probe.getsockname()[1])
+        port = free_port()
         config = write_glow_broker_config(self.state, port)
         self._processes.start(GLOW_BROKER, [find_mosquitto(), "-c", str(config)])
         self._processes.wait_for_port(GLOW_BROKER, HOST, port)
@@ -232,12 +248,18 @@ class Stage:
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             return json.load(answer)
 
-    def send(self, method: str, url: str, body: Any) -> None:
-        """Write JSON to the API."""
+    def send(
+        self, method: str, url: str, body: Any, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Write JSON to the API or the page."""
         request = urllib.request.Request(  # noqa: S310
             url,
             data=json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+            headers={
+                "Authorization": f"Bearer {self.token}",
+                "Content-Type": "application/json",
+                **(headers or {}),
+            },
             method=method,
         )
         with urllib.request.urlopen(request, timeout=10):  # noqa: S310

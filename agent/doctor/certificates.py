@@ -6,7 +6,7 @@ from pathlib import Path
 
 from agent.config import Config
 from agent.doctor.check import Check, Result
-from agent.doctor.x509 import MAX_CERTIFICATE_CHARS, Certificate, read_certificate
+from agent.identity.x509 import MAX_CERTIFICATE_CHARS, Certificate, read_certificate
 from shared.units import MS_PER_DAY
 
 FILES = "certificate files"

@@ -13,13 +13,16 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from agent.home.firstpin import HINT, FirstPinDoor
 from agent.home.guard import problem
-from agent.home.pinfile import PinFile
 from agent.home.pins import PinGate
 from shared.errors import OperatorError
 
 MAX_BODY_BYTES = 1_024
-"""A PIN and a word, or a claim."""
+"""A PIN and a word."""
+
+MAX_CLAIM_BYTES = 16 * 1_024
+"""A claim that AWS made: a certificate, an RSA-2048 key and names, some 4 KB, within JSON again."""
 
 MAX_PIN_CHARS = 64
 """Nobody types more at a display."""
@@ -53,11 +56,11 @@ Change = TypeVar("Change", GranularityChange, ClaimOffer, FirstPin)
 class Changes:
     """The page's token and PIN; a PIN in the configuration leaves the file alone."""
 
-    def __init__(self, pin: str, pin_file: PinFile | None) -> None:
+    def __init__(self, pin: str, first_pin: FirstPinDoor | None) -> None:
         self.token = secrets.token_urlsafe(24)
         self._gate = PinGate(pin)
-        self._pin_file = pin_file
-        matches = pin_file.read() if pin_file is not None and not pin else None
+        self._first_pin = first_pin
+        matches = first_pin.file.read() if first_pin is not None and not pin else None
         if matches is not None:
             self._gate.set_by(matches)
 
@@ -68,8 +71,14 @@ class Changes:
 
     @property
     def may_set_pin(self) -> bool:
-        """Whether a first PIN can be set here."""
-        return self.is_read_only and self._pin_file is not None
+        """Whether a first PIN can be set here, if not by everybody."""
+        return self.is_read_only and self._first_pin is not None
+
+    @property
+    def pin_hint(self) -> str:
+        """What to do before a first PIN can be set from another machine; "" where nothing is."""
+        is_shut = self._first_pin is not None and not self._first_pin.is_open
+        return HINT if self.is_read_only and is_shut else ""
 
     async def read(self, request: Request, kind: type[Change]) -> Change | Response:
         """Read a change that may be made, or say why it may not."""
@@ -92,12 +101,15 @@ class Changes:
             return change
         return await self._check_pin(change.pin) or change
 
-    async def set_first_pin(self, pin: str) -> Response | None:
-        """Set the first PIN; None where it is set."""
-        if self._pin_file is None or not self.is_read_only:
+    async def set_first_pin(self, pin: str, address: str) -> Response | None:
+        """Set the first PIN for who asks from this address; None where it is set."""
+        if self._first_pin is None or not self.is_read_only:
             return problem(403, "There is a PIN", "The page has a PIN already.", "Use that one.")
+        if not self._first_pin.admits(address):
+            detail = "The hub has been on for too long to take its first PIN from another machine."
+            return problem(403, "Too late", detail, HINT)
         try:
-            self._gate.set_by(await asyncio.to_thread(self._pin_file.set_first, pin))
+            self._gate.set_by(await asyncio.to_thread(self._first_pin.file.set_first, pin))
         except OperatorError as error:
             return problem(422, "Not possible", error.message, error.hint)
         return None
@@ -128,11 +140,11 @@ async def _decode(request: Request, kind: type[Change]) -> Change | Response:
     """Read the body within its limit; a browser's plain form is refused by its content type."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         return problem(415, "Not JSON", "The body must be application/json.", "")
-    body = b""
+    body, limit = b"", MAX_CLAIM_BYTES if kind is ClaimOffer else MAX_BODY_BYTES
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            return problem(413, "Too large", f"The limit is {MAX_BODY_BYTES} bytes.", "")
+        if len(body) > limit:
+            return problem(413, "Too large", f"The limit is {limit} bytes.", "")
     try:
         change = msgspec.json.decode(body, type=kind)
     except msgspec.MsgspecError as error:

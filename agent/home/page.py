@@ -16,10 +16,10 @@ from starlette.routing import Route
 
 from agent.home.changes import Changes, ClaimOffer, FirstPin, GranularityChange
 from agent.home.events import EventStream, ViewFeed
+from agent.home.firstpin import FirstPinDoor
 from agent.home.guard import Guard, problem
 from agent.home.inputs import HomeInputs
 from agent.home.joining import JoinState, view_joining
-from agent.home.pinfile import PinFile
 from agent.home.view import build_view
 from agent.liveness import Parts
 from agent.metrics import MEDIA_TYPE
@@ -108,7 +108,10 @@ class Page:
         return Response(body, media_type="application/json", headers=NO_STORE)
 
     async def offer_claim(self, request: Request) -> Response:
-        """Join a cloud by a claim, for whoever knows the PIN; how it goes is in the view."""
+        """Join a cloud by a claim, for whoever knows the PIN; how it goes is in the view.
+
+        Once only: with the PIN alone a hub cannot be taken out of its cloud and into another.
+        """
         offer = await self._changes.read(request, ClaimOffer)
         if isinstance(offer, Response):
             return offer
@@ -119,6 +122,15 @@ class Page:
                 "This hub goes by the certificate named in its configuration.",
                 "Take uplink.host out of it first.",
             )
+        thing = self._joining.read().thing
+        if thing:
+            return problem(
+                409,
+                "Joined already",
+                f"This hub is {thing} in a cloud already, and is not moved to another from here.",
+                "Who looks after the hub gives it a new claim by 'hearthlink provision CLAIM' or a "
+                "file on its card; to give it away, run 'hearthlink wipe' first.",
+            )
         try:
             self._joining.offer(offer.claim)
         except HearthlinkError as error:
@@ -127,11 +139,12 @@ class Page:
         return Response(b"{}", media_type="application/json", headers=NO_STORE, status_code=202)
 
     async def set_first_pin(self, request: Request) -> Response:
-        """Set the page's PIN at its first use."""
+        """Set the page's PIN at its first use, for whoever has the hub in hand."""
         first = await self._changes.read(request, FirstPin)
         if isinstance(first, Response):
             return first
-        refusal = await self._changes.set_first_pin(first.pin)
+        address = request.client.host if request.client is not None else ""
+        refusal = await self._changes.set_first_pin(first.pin, address)
         if refusal is not None:
             return refusal
         self.feed.forget()
@@ -144,6 +157,7 @@ class Page:
                 view,
                 is_read_only=self._changes.is_read_only,
                 may_set_pin=self._changes.may_set_pin,
+                pin_hint=self._changes.pin_hint,
                 token=self._changes.token,
                 joining=view_joining(self._joining.read() if self._joining else None),
             )
@@ -158,19 +172,19 @@ def create_page(
     set_granularity: Callable[[str], None],
     read_parts: Callable[[], Parts] = Parts,
     render_metrics: Callable[[], bytes] | None = None,
-    pin_file: PinFile | None = None,
+    first_pin: FirstPinDoor | None = None,
     joining: JoinDoor | None = None,
 ) -> Starlette:
     """Make the application.
 
     `read_inputs` is called in the event loop at most once a second, and only while someone watches;
     `allowed_hosts` are the names, without port, that the hub answers to beside the loopback's;
-    `pin` "" makes the page read only until one is set in `pin_file`; `set_granularity` raises
-    HearthlinkError for what it refuses;
+    `pin` "" makes the page read only until one is set by way of `first_pin`; `set_granularity`
+    raises HearthlinkError for what it refuses;
     `read_parts` says how the hub's other parts are; without `render_metrics` there is no
     `/metrics`; `joining` lets a claim be given.
     """
-    changes = Changes(pin, pin_file)
+    changes = Changes(pin, first_pin)
     page = Page(read_inputs, changes, set_granularity, read_parts, joining)
     app = Starlette(
         routes=[

@@ -30,8 +30,9 @@ class HomeView(msgspec.Struct, frozen=True):
     """The display at `now_ms`.
 
     `granularity` is what the household chose, `granularity_text` what leaves the home, and
-    `limit_text` why that is less, "" where it is not; it is read only until a PIN is set. `token`
-    goes with every change; `joining` is None where the hub's certificate was made elsewhere.
+    `limit_text` why that is less, "" where it is not; it is read only until a PIN is set.
+    `pin_hint` is what to do first where the first PIN is not everybody's to set. `token` goes with
+    every change; `joining` is None where the hub's certificate was made elsewhere.
     """
 
     now_ms: int
@@ -54,6 +55,7 @@ class HomeView(msgspec.Struct, frozen=True):
     limit_text: str
     is_read_only: bool = True
     may_set_pin: bool = False
+    pin_hint: str = ""
     token: str = ""
     joining: JoinView | None = None
 

@@ -1,18 +1,14 @@
 """What the hub reads out of certificates, and the requests it writes. Pure: bytes in, bytes out."""
 
 import base64
-import datetime as dt
-from typing import NamedTuple
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import AttributeOID, NameOID
-
+from agent.identity.x509 import read_certificate
 from shared.enrolment import renewal_statement
-from shared.errors import BadInputError
-from shared.units import MS_PER_SECOND
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import ec
 
 
 class Facts(NamedTuple):
@@ -27,50 +23,51 @@ class Facts(NamedTuple):
 
 def read_facts(pem: str) -> Facts:
     """Read the first certificate of a PEM text; raises BadInputError where there is none."""
-    try:
-        certificate = x509.load_pem_x509_certificate(pem.encode())
-        names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    except ValueError as error:
-        raise BadInputError(f"not a certificate: {error}") from error
+    read = read_certificate(pem)
     return Facts(
-        str(names[0].value) if names else "",
-        _ms(certificate.not_valid_before_utc),
-        _ms(certificate.not_valid_after_utc),
-        certificate.fingerprint(hashes.SHA256()).hex(),
-        key,
+        read.name,
+        read.not_before_ms,
+        read.not_after_ms,
+        hashlib.sha256(read.der).hexdigest(),
+        read.public_key_der,
     )
 
 
 def der_of(pem: str) -> bytes:
     """Write the first certificate of a PEM text as DER; raises BadInputError."""
-    try:
-        return x509.load_pem_x509_certificate(pem.encode()).public_bytes(Encoding.DER)
-    except ValueError as error:
-        raise BadInputError(f"not a certificate: {error}") from error
+    return read_certificate(pem).der
 
 
-def public_der(key: ec.EllipticCurvePrivateKey) -> bytes:
+def public_der(key: "ec.EllipticCurvePrivateKey") -> bytes:
     """Write a key's public half (SPKI, DER)."""
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 (weighs 8 MB)
+        Encoding,
+        PublicFormat,
+    )
+
     return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-def make_csr(key: ec.EllipticCurvePrivateKey, name: str, proof: str = "") -> str:
+def make_csr(key: "ec.EllipticCurvePrivateKey", name: str, proof: str = "") -> str:
     """Write a request for a certificate of this key (PEM); `proof` is why it should be given."""
+    from cryptography import x509  # noqa: PLC0415 (as above)
+    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 (as above)
+    from cryptography.x509.oid import AttributeOID, NameOID  # noqa: PLC0415 (as above)
+
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
     if proof:
         builder = builder.add_attribute(AttributeOID.CHALLENGE_PASSWORD, proof.encode("ascii"))
-    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+    request = builder.sign(key, hashes.SHA256())
+    return request.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def renewal_proof(
-    present: ec.EllipticCurvePrivateKey, following: ec.EllipticCurvePrivateKey
+    present: "ec.EllipticCurvePrivateKey", following: "ec.EllipticCurvePrivateKey"
 ) -> str:
     """Let the present key say that a certificate of the following one is wanted."""
+    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 (as above)
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 (as above)
+
     statement = renewal_statement(public_der(following))
     return base64.b64encode(present.sign(statement, ec.ECDSA(hashes.SHA256()))).decode()
-
-
-def _ms(moment: dt.datetime) -> int:
-    return int(moment.timestamp()) * MS_PER_SECOND

@@ -1,4 +1,4 @@
-"""The Carrier port over awscrt, for AWS IoT Core: it also uses a key in a PKCS#11 token."""
+"""The Carrier port over awscrt, for AWS IoT Core, and for keys in a PKCS#11 token."""
 
 import asyncio
 import contextlib
@@ -23,8 +23,8 @@ FIRST_FAILURE = 0x80
 class AwsCarrier:
     """One connection."""
 
-    def __init__(self, client_id: str, access: CloudAccess) -> None:
-        """Raises OperatorError where the files do not fit."""
+    def __init__(self, client_id: str, access: CloudAccess, *, is_aws: bool = True) -> None:
+        """Takes `is_aws` as `AwsUplink`; raises OperatorError where the files do not fit."""
         access.request_context()
         self._address = f"{access.host}:{access.port}"
         self._loop = asyncio.get_running_loop()
@@ -37,7 +37,7 @@ class AwsCarrier:
                 host_name=access.host,
                 port=access.port,
                 bootstrap=io.ClientBootstrap(group, io.DefaultHostResolver(group)),
-                tls_ctx=io.ClientTlsContext(tls_options(access)),
+                tls_ctx=io.ClientTlsContext(tls_options(access, is_aws=is_aws)),
                 disable_metrics=True,
                 connect_options=mqtt5.ConnectPacket(
                     client_id=client_id, keep_alive_interval_sec=KEEPALIVE_S

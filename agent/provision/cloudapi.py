@@ -12,7 +12,6 @@ import msgspec
 from agent.identity.certificates import der_of
 from agent.uplink.access import CloudAccess
 from agent.uplink.exchange import HTTPS_PORT, Answer, Exchange, explain, problem_of
-from agent.uplink.signing import Signer
 from agent.uplink.tls import KnowTime, server_context, unverified_context
 from shared import enrolment, hubrequests
 from shared.claims import pin_of
@@ -57,6 +56,8 @@ class CloudApi:
     async def renew(self, csr: str, access: CloudAccess, now_ms: int) -> RenewAnswer:
         """Renew by a request that the present key signs, its certificate expired or not."""
         body = msgspec.json.encode(RenewRequest(csr))
+        from agent.uplink.signing import Signer  # noqa: PLC0415 (weighs 8 MB)
+
         signer = Signer(access)
         exchange = await self._open()
         try:

@@ -124,12 +124,6 @@ def _take(
         )
     kind = UplinkKind(answer.uplink_kind)
     folder = folder_of(tools, journal)
-    if kind is UplinkKind.MQTT and not isinstance(tools.identity.keys, FileKeyStore):
-        raise OperatorError(
-            "a self-hosted broker cannot be used with a key in a PKCS#11 token: "
-            "Python's TLS wants a file",
-            hint="set identity.key_store = 'file' and provision with a new claim",
-        )
     claim_folder = make_folder(tools.identity.claim_folder)
     if answer.private_key:
         write_whole(claim_folder / CLAIM_KEY, answer.private_key.encode())

@@ -1,51 +1,39 @@
-"""Delivers frames to the broker that the cloud has long since: once more, and in another order.
+"""Delivers once more, and in another order, what was delivered: stored frames, and receipts.
 
-It speaks as the hub, by its certificate, beside the hub's own connection; it reads the cloud's file
-to know what was delivered, and changes nothing in it.
+Frames go as the hub's, receipts as an ingest worker's, by their certificates and beside their own
+connections.
 """
 
-import contextlib
-import sqlite3
-import ssl
+import time
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-
-from shared import topics
-from shared.errors import OperatorError
+from agent.torture.store import payloads
 
 FRAMES = 40
+RECEIPTS = 4
+"""So many that an order can be another one."""
+
 COPIES = 2
-DELIVERED_S = 20.0
+POLL_S = 0.05
 
 
 def stored_frames(database: Path, draw: Random) -> list[bytes]:
     """Draw some of the frames that the cloud has stored, each so often, in any order."""
-    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as store:
-        payloads = [payload for (payload,) in store.execute("SELECT payload FROM frames")]
-    drawn = draw.sample(payloads, min(FRAMES, len(payloads))) * COPIES
-    draw.shuffle(drawn)
-    return drawn
+    stored = list(payloads(database))
+    return mixed(draw.sample(stored, min(FRAMES, len(stored))), draw)
 
 
-def deliver(thing: str, host: str, port: int, tls: ssl.SSLContext, payloads: list[bytes]) -> None:
-    """Publish frames as a hub; raises OperatorError where the broker does not take all of them."""
-    client = Client(
-        CallbackAPIVersion.VERSION2,
-        client_id=f"{thing}-again",
-        protocol=MQTTProtocolVersion.MQTTv5,
-    )
-    client.tls_set_context(tls)
-    client.connect(host, port)
-    client.loop_start()
-    try:
-        sent = [client.publish(topics.frames(thing), one, topics.FRAMES_QOS) for one in payloads]
-        for one in sent:
-            one.wait_for_publish(DELIVERED_S)
-        if not all(one.is_published() for one in sent):
-            raise OperatorError(f"{len(sent)} frames were not all taken in {DELIVERED_S} s")
-    finally:
-        client.disconnect()
-        client.loop_stop()
+def mixed(once: list[bytes], draw: Random) -> list[bytes]:
+    """Return each so often, in any order."""
+    again = once * COPIES
+    draw.shuffle(again)
+    return again
+
+
+def gather(heard: list[bytes], is_out_of_time: Callable[[], bool]) -> list[bytes]:
+    """Wait until so many receipts were heard, or time is out; return those there are."""
+    while len(heard) < RECEIPTS and not is_out_of_time():
+        time.sleep(POLL_S)
+    return list(heard)

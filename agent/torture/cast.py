@@ -3,60 +3,51 @@
 A meter, a hub behind a relay, a broker that forgets or remembers, the API and two ingest workers.
 """
 
-import argparse
-import json
-import os
-import socket
-import sqlite3
-import ssl
-import subprocess
-import threading
+import secrets
 import time
-import urllib.error
 from pathlib import Path
 from random import Random
-from typing import Any
 
-from agent.demo.processes import START_S, hearthlink, run_hearthlink
-from agent.demo.stage import HOST, SIMULATED_ZONE, Stage, find_mosquitto
-from agent.torture.again import deliver, stored_frames
+from agent.demo.processes import hearthlink, run_hearthlink
+from agent.demo.stage import HOST, free_port
+from agent.home.changes import TOKEN_HEADER
+from agent.torture.again import gather, mixed, stored_frames
+from agent.torture.pace import Pace
 from agent.torture.relay import Relay
-from agent.torture.troupe import Troupe
+from agent.torture.speaker import speaking
+from agent.torture.stage import HUB, SECOND, THING, THINGS, WORKERS, TortureStage
+from agent.torture.volume import Volume
+from agent.torture.wallclock import WallClock, find_faketime
+from shared import topics
+from shared.consent import Granularity
 from shared.errors import OperatorError
-from shared.ranges import subtract
 
-THING = "torture-hub"
-WORKERS = ("ingest-1", "ingest-2")
-FREEZE_TRIES = 50
-SPEAKS_S = 0.05
-SILENT_S = 0.35
-"""Some 400 telegrams a second: an hour of a household's meter, and frames all the time."""
-
-WRITE_TRY_S = 2.0
+METERS = {HUB: "meter", SECOND: "meter-2"}
+WORKER_IDENTITY = "cloud-ingest"
+READ_ONLY = "read-only-disk"
+CLOCK_JUMP = "clock-jump"
+DATABASE = "hub.sqlite"
 
 
-class Cast(Stage):
+class Cast(TortureStage):
     """Everything a torture has running."""
 
-    def __init__(self, state: Path, seed: int, history_days: float) -> None:
-        chosen = argparse.Namespace(
-            state=state,
-            seed=seed,
-            history_days=history_days,
-            protocol="p1",
-            replay=None,
-            zone=SIMULATED_ZONE,
-            faults=None,
-            page_port=_free_port(),
-            api_port=_free_port(),
-            broker_port=_free_port(),
-        )
-        super().__init__(chosen)
-        self._processes = self._troupe = Troupe(self.state)
-        self.oracle_path = self.state / "oracle.jsonl"
+    def __init__(
+        self, state: Path, seed: int, history_days: float, *, may_mount: bool = False
+    ) -> None:
+        """`may_mount` gives the hub a file system of its own (`take_own_mounts`)."""
+        super().__init__(state, seed, history_days)
+        card = self.state / "card"
+        self.hub_database = card / HUB / DATABASE
+        self.hubs = {HUB: self.hub_database}
+        """The database of each hub that there is."""
+        library = find_faketime()
+        self.wall = WallClock(library, self.state / "clock") if library else None
+        self.volume = Volume(self.state / "card.img", card) if may_mount else None
+        self.granularity = Granularity.TEN_SECONDS
+        self._pin = secrets.token_hex(4)
         self._relay: Relay | None = None
-        self._is_over = threading.Event()
-        self._pace = threading.Thread(target=self._let_meter_speak, name="pace", daemon=True)
+        self.pace = Pace(lambda: self.resume("meter"), lambda: self.freeze("meter"))
 
     @property
     def relay(self) -> Relay:
@@ -65,199 +56,130 @@ class Cast(Stage):
             raise OperatorError("the relay is not there yet")
         return self._relay
 
+    def lacking(self) -> dict[str, str]:
+        """Say of each fault that cannot strike on this machine why."""
+        missing = {}
+        if self.volume is None:
+            missing[READ_ONLY] = "needs root, to mount a file system of the hub's own"
+        if self.wall is None:
+            missing[CLOCK_JUMP] = "needs libfaketime: apt install libfaketime"
+        return missing
+
     @property
-    def cloud_database(self) -> Path:
-        """Where the cloud keeps everything."""
-        return self.state / "cloud" / "cloud.db"
+    def oracle_paths(self) -> list[Path]:
+        """What each meter writes down."""
+        return [self._oracle_path(name) for name in self.hubs]
 
-    def end_meter(self) -> None:
-        """Let the meter stop where it is."""
-        self._is_over.set()
-        if self._pace.is_alive():
-            self._pace.join()
-        self.resume("meter")
-        self.stop("meter")
+    def _oracle_path(self, hub: str) -> Path:
+        return self.state / f"{METERS[hub]}.oracle.jsonl"
 
-    def _let_meter_speak(self) -> None:
-        """Let the meter tell its history in bursts, so that it lasts as long as the faults do."""
-        while not self._is_over.is_set():
-            self.resume("meter")
-            time.sleep(SPEAKS_S)
-            self.freeze("meter")
-            self._is_over.wait(SILENT_S)
+    def start_second(self) -> WallClock | None:
+        """Start the hub in real time where it has not been, and return its wall clock."""
+        if SECOND not in self.hubs and self.wall is not None:
+            self.wall.jump(0)
+            run_hearthlink("fleet", "issue", THINGS[SECOND], "--state", str(self.fleet))
+            self.hubs[SECOND] = self.state / SECOND / DATABASE
+            link = self._play_meter(SECOND, self.chosen.seed + 1, 0)
+            self._start_hub(SECOND, link, "system", self.wall.environment)
+        return self.wall
+
+    def end_meters(self) -> None:
+        """Let the meters stop where they are."""
+        self.pace.end()
+        for name in METERS.values():
+            self.stop(name)
 
     def __exit__(self, *_exception: object) -> None:
-        self.end_meter()
-        for name in ("hub", *WORKERS, "api", "broker"):
+        self.end_meters()
+        for name in (*self.hubs, *WORKERS, "api", "broker"):
             self.resume(name)
             self.stop(name)
         if self._relay is not None:
             self._relay.close()
-
-    def kill(self, name: str) -> None:
-        """Take a process away without warning (SIGKILL)."""
-        self._troupe.kill(name)
-
-    def stop(self, name: str) -> None:
-        """Let a process end in its own order."""
-        self._troupe.stop(name)
-
-    def again(self, name: str) -> None:
-        """Start a process that was taken away, as it was started before."""
-        self._troupe.again(name)
-
-    def resume(self, name: str) -> None:
-        """Let a process go on."""
-        self._troupe.resume(name)
-
-    def freeze(self, name: str) -> None:
-        """Let a process stand still; an ingest worker between two transactions.
-
-        SQLite has one writer: a worker that stands still inside a transaction holds up the others.
-        """
-        for _ in range(FREEZE_TRIES):
-            self._troupe.freeze(name)
-            if name not in WORKERS or self._can_write():
-                return
-            self.resume(name)
-            time.sleep(0.05)
-
-    def limit_files(self, name: str, bytes_max: int | None) -> None:
-        """Let no file of a process grow past a size, as a full disk does; None lifts that."""
-        self._troupe.limit_files(name, bytes_max)
-
-    def refuses(self, name: str) -> bool:
-        """Start a process that is to refuse to run; tell whether it did."""
-        self.again(name)
-        try:
-            return self._troupe.wait(name, START_S) != 0
-        except subprocess.TimeoutExpired:
-            return False
-
-    def order(self, *words: str) -> None:
-        """Run one of the cloud's commands to its end; raises OperatorError where it fails."""
-        done = subprocess.run(  # noqa: S603
-            hearthlink(*words),
-            env={**os.environ, **self._cloud_environment("api")},  # noqa: TID251 (passed on)
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=START_S,
-        )
-        if done.returncode:
-            raise OperatorError(f"hearthlink {' '.join(words)}: {done.stderr.strip()}")
+        if self.volume is not None:
+            self.volume.leave(self.state / "card-left")
 
     def deliver_again(self, draw: Random) -> None:
         """Let frames that are stored arrive once more, twice each and in any order."""
-        things = self.state / "fleet" / "things"
-        tls = ssl.create_default_context(cafile=self.state / "fleet" / "ca.crt")
-        tls.load_cert_chain(things / f"{THING}.crt", things / f"{THING}.key")
         frames = stored_frames(self.cloud_database, draw)
-        deliver(THING, "localhost", self.chosen.broker_port, tls, frames)
+        # Under the hub's name, and not in its place: on its own listener it would be put out.
+        with speaking(self.fleet, THING, "localhost", self.services_port) as speaker:
+            speaker.say(topics.frames(THING), frames)
 
-    def ended(self) -> list[str]:
-        """List the processes that have ended by themselves."""
-        return self._troupe.ended()
+    def receive_again(self, draw: Random, patience_s: float) -> int:
+        """Let the hub have receipts again, twice each and in any order; return how many it had."""
+        heard: list[bytes] = []
+        port, until_s = self.services_port, time.monotonic() + patience_s
+        with speaking(self.fleet, THING, "localhost", port) as listener:
+            listener.hear(topics.receipts(THING), heard.append)
+            receipts = gather(heard, lambda: time.monotonic() > until_s)
+        with speaking(self.fleet, WORKER_IDENTITY, "localhost", port) as speaker:
+            speaker.say(topics.receipts(THING), mixed(receipts, draw))
+        return len(receipts)
 
-    def write_broker(self, *, forgets: bool) -> None:
-        """Write the broker's configuration: one that forgets all with its process, or not."""
-        fleet, port = str(self.state / "fleet"), str(self.chosen.broker_port)
-        words = ["fleet", "broker-config", "--state", fleet, "--port", port, "--json"]
-        told = run_hearthlink(*words, *(["--ephemeral"] if forgets else []))
-        self._troupe.remember("broker", [find_mosquitto(), "-c", json.loads(told)["config"]])
-
-    def stored(self) -> dict[str, list[tuple[int, int]]] | None:
-        """Ask the API what it lists as stored of each log; None where it does not answer."""
-        try:
-            gateways: Any = self.get(f"{self.api_url}/v1/gateways")["gateways"]
-        except (urllib.error.URLError, OSError, ValueError):
-            return None
-        return {
-            log["log_id"]: [(first, last) for first, last, *_ in log["stored"]]
-            for gateway in gateways
-            for log in gateway["logs"]
-        }
-
-    def missing(self, held: dict[str, tuple[int, int]]) -> int | None:
-        """Count what of these ranges is not stored; None where the API does not answer."""
-        stored = self.stored()
-        if stored is None:
-            return None
-        return sum(
-            last - first + 1
-            for log_id, span in held.items()
-            for first, last in subtract([span], stored.get(log_id, []))
-        )
+    def choose(self, granularity: Granularity) -> None:
+        """Choose what may leave the home, as the household does at the hub's page."""
+        token = self.get(f"{self.page_url}/view.json")["token"]
+        change = {"pin": self._pin, "granularity": granularity.value}
+        headers = {TOKEN_HEADER: token}
+        self.send("POST", f"{self.page_url}/granularity", change, headers)
 
     def _start_all(self) -> None:
+        if self.volume is not None:
+            self.volume.make()
         fleet = ["--state", str(self.state / "fleet")]
         run_hearthlink("fleet", "init", *fleet)
         run_hearthlink("fleet", "issue", THING, *fleet)
         self.write_broker(forgets=True)
         self.again("broker")
-        self._troupe.wait_for_port("broker", HOST, self.chosen.broker_port)
+        self._troupe.wait_for_port("broker", HOST, self.services_port)
         self._relay = Relay(self.chosen.broker_port)
         self._troupe.start("api", hearthlink("cloud", "api"), self._cloud_environment("api"))
         self._await_url("api", f"{self.api_url}/v1/health")
         for name in WORKERS:
             environment = self._cloud_environment("ingest")
             self._troupe.start(name, hearthlink("cloud", "ingest"), environment)
-        link = self._play_meter()
-        self._troupe.start("hub", hearthlink("run"), self._hub_environment(link))
-        self._await_url("hub", f"{self.page_url}/healthz")
-        self._pace.start()
+        link = self._play_meter(HUB, self.chosen.seed, self.chosen.history_days)
+        self._start_hub(HUB, link, "meter", {})
+        self._await_url(HUB, f"{self.page_url}/healthz")
+        self.pace.start()
 
-    def _play_meter(self) -> str:
-        port = self.state / "meter"
+    def _play_meter(self, hub: str, seed: int, history_days: float) -> str:
+        name = METERS[hub]
+        port = self.state / name
         self._troupe.start(
-            "meter",
+            name,
             hearthlink(
                 "simulate",
                 f"--link=pty:{port}",
-                f"--seed={self.chosen.seed}",
-                f"--history-days={self.chosen.history_days}",
-                f"--oracle={self.oracle_path}",
+                f"--seed={seed}",
+                f"--history-days={history_days}",
+                f"--oracle={self._oracle_path(hub)}",
             ),
         )
-        self._troupe.wait_for("meter", port.exists)
+        self._troupe.wait_for(name, port.exists)
         return str(port)
 
-    def _hub_environment(self, link: str) -> dict[str, str]:
-        things = self.state / "fleet" / "things"
+    def _start_hub(self, hub: str, link: str, clock: str, environment: dict[str, str]) -> None:
+        things = self.fleet / "things"
         settings: dict[str, object] = {
-            "hub_thing": THING,
-            "hub_state_dir": self.state / "hub",
-            "hub_clock": "meter",
+            "hub_thing": THINGS[hub],
+            "hub_state_dir": self.hubs[hub].parent,
+            "hub_clock": clock,
             "hub_zone": self.zone,
             "meter_link": link,
             "log_commit_window_s": 0.5,
             "uplink_host": "localhost",
             "uplink_port": self.relay.port,
-            "uplink_ca_file": self.state / "fleet" / "ca.crt",
-            "uplink_certificate_file": things / f"{THING}.crt",
-            "uplink_key_file": things / f"{THING}.key",
+            "uplink_ca_file": self.fleet / "ca.crt",
+            "uplink_certificate_file": things / f"{THINGS[hub]}.crt",
+            "uplink_key_file": things / f"{THINGS[hub]}.key",
             "uplink_frame_interval_s": 1,
             "uplink_backlog_frames_per_s": 20,
             "uplink_start_delay_s": 0,
-            "page_port": self.chosen.page_port,
-            "consent_granularity": "10s",
+            "page_port": self.chosen.page_port if hub == HUB else free_port(),
+            "page_pin": self._pin,
+            "consent_granularity": self.granularity.value,
         }
-        return {f"HEARTHLINK_{key.upper()}": str(value) for key, value in settings.items()}
-
-    def _can_write(self) -> bool:
-        path = self.cloud_database
-        database = sqlite3.connect(path, timeout=WRITE_TRY_S, isolation_level=None)
-        try:
-            database.execute("BEGIN IMMEDIATE")
-            database.execute("ROLLBACK")
-        except sqlite3.OperationalError:
-            return False
-        finally:
-            database.close()
-        return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+        written = {f"HEARTHLINK_{key.upper()}": str(value) for key, value in settings.items()}
+        self._troupe.start(hub, hearthlink("run"), {**written, **environment})

@@ -13,6 +13,7 @@ from random import Random
 from agent.log import Log
 from agent.rows import LogRow
 from agent.torture.card import Key, flip_bits
+from agent.torture.consent import Narrowing
 
 NEWEST = 200
 """Rows and blocks in which a bit may turn: what is older is stored long since."""
@@ -32,17 +33,21 @@ class Evidence:
         self.committed: dict[Key, int] = {}
         self.damaged: set[Key] = set()
         self.changed: list[Key] = []
+        self.narrowings: list[Narrowing] = []
+        """Spans in which the household let less leave."""
 
-    def look(self) -> dict[str, tuple[int, int]]:
+    def look(self, database: Path | None = None) -> dict[str, tuple[int, int]]:
         """Read what is committed by now; the hub must not be running. Returns what each log holds.
 
-        A row that was seen before and is not there, or says something else, is noted.
+        A row that was seen before and is not there, or says something else, is noted. Another hub's
+        `database` may be named.
         """
+        path = database or self._database
         held: dict[str, tuple[int, int]] = {}
         with tempfile.TemporaryDirectory(prefix="hearthlink-torture-") as folder:
-            for path in self._database.parent.glob(f"{self._database.name}*"):
-                shutil.copy(path, folder)
-            log = Log(Path(folder) / self._database.name)
+            for file in path.parent.glob(f"{path.name}*"):
+                shutil.copy(file, folder)
+            log = Log(Path(folder) / path.name)
             try:
                 for meter_log in log.all_logs():
                     log_id, span = meter_log.log_id.hex(), log.held_range(meter_log.log)
@@ -73,6 +78,10 @@ class Evidence:
             damaged = flip_bits(disk, draw, places, NEWEST)
         self.damaged |= damaged
         return len(damaged)
+
+    def may_withhold(self, key: Key) -> bool:
+        """Tell whether consent may have kept a sample back, or all of it but its counters."""
+        return any(narrowing.may_withhold(key) for narrowing in self.narrowings)
 
     def forget_since(self, held: dict[str, tuple[int, int]]) -> None:
         """Forget what came after these ranges: the card it was on is no longer the hub's."""

@@ -5,7 +5,7 @@ Nothing of ours is believed about itself: stored samples are decoded from the st
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -15,8 +15,12 @@ import msgspec
 from agent.demo.check import rfc3339
 from agent.torture.card import Key
 from agent.torture.cast import Cast
+from agent.torture.consent import finer
 from agent.torture.evidence import Evidence, digest_of
+from agent.torture.store import Declared, declared
+from shared.frames import GapKind
 from shared.ranges import contains
+from shared.readings import COUNTERS
 from shared.units import SLOT_MS
 
 MAX_SHOWN = 5
@@ -43,7 +47,10 @@ class Shown(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of every reading; `wrong_boundaries` are slot ends where the API differs."""
+    """What came of every reading; `wrong_boundaries` are slot ends where the API differs.
+
+    `withheld` were declared so, and might be; `finer` say more than the household allowed.
+    """
 
     emitted: int
     committed: int
@@ -52,6 +59,8 @@ class Verdict:
     lost: int
     duplicated: int
     altered: int
+    withheld: int
+    finer: int
     boundaries: int
     wrong_boundaries: int
     examples: list[str]
@@ -59,56 +68,94 @@ class Verdict:
     def is_whole(self) -> bool:
         """Tell whether nothing was lost, doubled or altered."""
         return self.boundaries > 0 and not (
-            self.lost or self.duplicated or self.altered or self.wrong_boundaries
+            self.lost or self.duplicated or self.altered or self.finer or self.wrong_boundaries
         )
 
 
 def judge(cast: Cast, evidence: Evidence) -> Verdict:
     """Compare once everything is at rest; the cloud still serves, the hub has stopped."""
-    shown = {_said(one) for one in _read_oracle(cast)}
+    shown = list(_read_oracle(cast))
     stored = list(_read_stored(cast))
     copies = Counter((one.log_id, one.seq, one.revision) for one in stored)
-    by_key = {Key(one.log_id, one.seq): one for one in stored}
-    covered = cast.stored() or {}
-    # Damaged on purpose: stored before that, or declared in a frame that covers its place.
-    lost = [
-        key
-        for key in evidence.committed.keys() | evidence.damaged
-        if key not in by_key
-        and not (
-            key in evidence.damaged and contains(covered.get(key.log_id, []), key.seq, key.seq)
-        )
-    ]
-    altered = [one for one in stored if _said(one) not in shown]
-    altered += [
-        by_key[key]
-        for key, digest in evidence.committed.items()
-        if key in by_key and digest_of(by_key[key].registers) != digest
-    ]
-    boundaries = list(_boundaries(stored))
+    by_revision = sorted(stored, key=lambda one: one.revision)
+    newest = {Key(one.log_id, one.seq): one for one in by_revision}
+    missing = (evidence.committed.keys() | evidence.damaged) - newest.keys()
+    lost, withheld = _explain(missing, evidence, declared(cast.cloud_database))
+    altered = _altered(newest, shown, evidence)
+    too_fine = finer(evidence.narrowings, stored, evidence.damaged, cast.zone)
+    boundaries = list(_boundaries(newest.values()))
     wrong = [one for one in boundaries if _registers_at(cast, one[0], one[1]) != one[2]]
+    examples = [*lost, *evidence.changed, *altered, *too_fine, *wrong]
     return Verdict(
-        emitted=len(shown),
+        emitted=len({_said(one) for one in shown}),
         committed=len(evidence.committed),
         stored=len(stored),
         damaged=len(evidence.damaged),
         lost=len(lost) + len(evidence.changed),
         duplicated=sum(copies.values()) - len(copies),
         altered=len(altered),
+        withheld=len(withheld),
+        finer=len(too_fine),
         boundaries=len(boundaries),
         wrong_boundaries=len(wrong),
-        examples=[str(one) for one in [*lost, *evidence.changed, *altered, *wrong][:MAX_SHOWN]],
+        examples=[str(one) for one in examples[:MAX_SHOWN]],
     )
+
+
+def _explain(
+    missing: Iterable[Key], evidence: Evidence, said: Declared
+) -> tuple[list[Key], list[Key]]:
+    """Tell what is lost of what is not stored, and what was withheld as it might be.
+
+    What was damaged on purpose is declared, or was stored before that.
+    """
+
+    def is_declared(kind: GapKind, key: Key) -> bool:
+        return contains(said[kind].get(key.log_id, []), key.seq, key.seq)
+
+    lost, withheld = [], []
+    for key in missing:
+        if evidence.may_withhold(key) and is_declared(GapKind.WITHHELD, key):
+            withheld.append(key)
+        elif not (key in evidence.damaged and is_declared(GapKind.DAMAGED, key)):
+            lost.append(key)
+    return lost, withheld
+
+
+def _altered(
+    newest: Mapping[Key, Stored], shown: Sequence[Shown], evidence: Evidence
+) -> list[Stored]:
+    """List what the meter never showed, or the hub did not commit so.
+
+    Where less was allowed, a sample may have left with its counters alone.
+    """
+    whole = {_said(one) for one in shown}
+    counted = {_said(_counters_of(one)) for one in shown}
+    altered = []
+    for key, one in newest.items():
+        if evidence.may_withhold(key) and one.registers.keys() <= COUNTERS:
+            is_shown, committed = _said(one) in counted, None
+        else:
+            is_shown, committed = _said(one) in whole, evidence.committed.get(key)
+        if not is_shown or committed not in {None, digest_of(one.registers)}:
+            altered.append(one)
+    return altered
 
 
 def _said(one: Stored | Shown) -> int:
     return hash((one.meter, one.taken_at_ms, digest_of(one.registers)))
 
 
+def _counters_of(one: Shown) -> Shown:
+    counters = {name: value for name, value in one.registers.items() if name in COUNTERS}
+    return msgspec.structs.replace(one, registers=counters)
+
+
 def _read_oracle(cast: Cast) -> Iterator[Shown]:
-    content = cast.oracle_path.read_bytes()
     decode = msgspec.json.Decoder(Shown).decode
-    yield from map(decode, content[: content.rfind(b"\n") + 1].splitlines())
+    for path in cast.oracle_paths:
+        content = path.read_bytes()
+        yield from map(decode, content[: content.rfind(b"\n") + 1].splitlines())
 
 
 def _read_stored(cast: Cast) -> Iterator[Stored]:
@@ -119,7 +166,7 @@ def _read_stored(cast: Cast) -> Iterator[Stored]:
         raise RuntimeError(f"hearthlink cloud samples ended with status {process.returncode}")
 
 
-def _boundaries(stored: list[Stored]) -> Iterator[tuple[str, int, dict[str, int]]]:
+def _boundaries(stored: Iterable[Stored]) -> Iterator[tuple[str, int, dict[str, int]]]:
     """Give for each meter and slot's end what it had last shown until then, of what is stored."""
     by_meter: dict[str, list[Stored]] = {}
     for one in stored:

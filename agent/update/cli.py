@@ -97,11 +97,13 @@ def _status(chosen: argparse.Namespace) -> int:
 
 
 def _install(chosen: argparse.Namespace) -> int:
+    from agent.ownership import check_owner  # noqa: PLC0415
     from agent.update.installing import Updater  # noqa: PLC0415
     from agent.update.slots import Trial  # noqa: PLC0415
     from agent.uplink.tls import server_context  # noqa: PLC0415
 
     slots, keys_file = _slots(chosen.config)
+    check_owner(slots.folder)
     artefact = _read_artefact(chosen.artefact)
     updater = Updater(slots, keys_file, lambda: server_context(None))
     with slots.held():

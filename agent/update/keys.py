@@ -9,19 +9,23 @@ import base64
 import binascii
 import re
 from pathlib import Path
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from typing import TYPE_CHECKING
 
 from shared.errors import BadInputError, OperatorError
 from shared.jobs import Artefact
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+        Ed25519PrivateKey,
+        Ed25519PublicKey,
+    )
 
 MAX_KEYS = 16
 KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 HINT = "a line for each key: KEY-ID BASE64, as `hearthlink update key` prints it"
 
 
-def read_keys(path: Path | None) -> dict[str, Ed25519PublicKey]:
+def read_keys(path: Path | None) -> "dict[str, Ed25519PublicKey]":
     """Read the keys by id; raises OperatorError where there are none, or a line is not one."""
     if path is None:
         raise OperatorError(
@@ -42,7 +46,11 @@ def read_keys(path: Path | None) -> dict[str, Ed25519PublicKey]:
     return keys
 
 
-def _read_line(words: list[str], path: Path) -> tuple[str, Ed25519PublicKey]:
+def _read_line(words: list[str], path: Path) -> "tuple[str, Ed25519PublicKey]":
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 (weighs 8 MB)
+        Ed25519PublicKey,
+    )
+
     try:
         key_id, written = words
         raw = base64.b64decode(written, validate=True)
@@ -54,8 +62,10 @@ def _read_line(words: list[str], path: Path) -> tuple[str, Ed25519PublicKey]:
     return key_id, key
 
 
-def check_signature(artefact: Artefact, keys: dict[str, Ed25519PublicKey]) -> None:
+def check_signature(artefact: Artefact, keys: "dict[str, Ed25519PublicKey]") -> None:
     """Raise BadInputError unless a known key signed exactly this version, hash and size."""
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 (as above)
+
     key = keys.get(artefact.key_id)
     if key is None:
         raise BadInputError(
@@ -70,6 +80,6 @@ def check_signature(artefact: Artefact, keys: dict[str, Ed25519PublicKey]) -> No
         ) from error
 
 
-def sign(artefact: Artefact, key: Ed25519PrivateKey) -> str:
+def sign(artefact: Artefact, key: "Ed25519PrivateKey") -> str:
     """Sign an artefact's statement; the maker's side."""
     return base64.b64encode(key.sign(artefact.statement())).decode()

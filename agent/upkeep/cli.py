@@ -21,6 +21,9 @@ SHOW_AFTER_S = 2.0
 
 BAR_CHARS = 30
 
+WRITING = ("compact", "restore")
+"""What leaves files in the hub's folder."""
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the command's parser; the documentation is checked against it."""
@@ -58,6 +61,7 @@ def run(arguments: Sequence[str]) -> int:
     """Look at the hub's log, check it, copy it, or give its samples out."""
     chosen = build_parser().parse_args(arguments)
     from agent.config import load_config  # noqa: PLC0415 (keeps --help quick)
+    from agent.ownership import check_owner  # noqa: PLC0415
 
     path = load_config(chosen.config).database_path
     if chosen.action != "restore" and not path.exists():
@@ -65,6 +69,8 @@ def run(arguments: Sequence[str]) -> int:
             f"{path} is not there: the hub has not run with this state folder yet",
             hint="run the hub, or correct hub.state_dir",
         )
+    if chosen.action in WRITING:
+        check_owner(path.parent)
     if chosen.action in ("status", "verify"):
         return _look(chosen, path)
     if chosen.action == "sent":

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from agent.blocks import BlockHead, read_block
+from agent.marks import Marks
 from agent.reader import LogReader
 from agent.rows import checksum, decode_body
+from agent.upkeep.lostlogs import name_lost_logs, settle_next_seqs
 from agent.upkeep.storage_days import FACT_PREFIX, fact_of
 from shared.errors import BadInputError
 from shared.frames import LOG_ID_BYTES, MAX_SEQ
@@ -50,8 +52,11 @@ class Remains:
     readable, but of a log that is lost, so that nobody can tell which meter they are of.
     """
 
-    def __init__(self, old: sqlite3.Connection, new: sqlite3.Connection) -> None:
-        self._old, self._new = old, new
+    def __init__(
+        self, old: sqlite3.Connection, new: sqlite3.Connection, marks: Marks | None = None
+    ) -> None:
+        """`marks` are those of this very database, which name logs that it may have lost."""
+        self._old, self._new, self._marks = old, new, marks
         self._logs: dict[int, int] = {}
         self._boots: set[int] = set()
         self._least: dict[int, int] = {}
@@ -63,11 +68,17 @@ class Remains:
         for table in BEFORE_SAMPLES:
             if not self._copy_table(table):
                 self.partly.append(table)
-        self._logs = {one.log: one.next_seq for one in LogReader(self._new).entries()}
+        used = {} if self._marks is None else name_lost_logs(self._new, self._marks)
+        self._take_logs()
         self._copy_samples()
         self._copy_blocks()
+        settle_next_seqs(self._new, used)
+        self._take_logs()
         for table in ("blocks", "damaged_ranges"):
             self._ask_index(table)
+
+    def _take_logs(self) -> None:
+        self._logs = {one.log: one.next_seq for one in LogReader(self._new).entries()}
 
     def _copy_table(self, table: str) -> bool:
         """Copy a small table from both ends, and by its indexes: damage in it costs a page.

@@ -15,9 +15,11 @@ import msgspec
 
 from agent.consent_record import lose_record, read_record
 from agent.database import open_copy, open_database
-from agent.marks import MARKS_NAME, read_marks
+from agent.marks import MARKS_NAME, Marks, place_of, read_marks
 from agent.reader import LogReader
+from agent.upkeep.lostlogs import declare_lost_logs
 from agent.upkeep.remains import Remains
+from agent.upkeep.reruns import find_runs
 from shared.errors import OperatorError
 
 SALVAGE_FACT = "salvage"
@@ -122,20 +124,29 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _rebuild(path: Path, building: Path, aside: str, reason: str) -> Salvage:
+    known = read_marks(path.parent / MARKS_NAME)
+    # A copy's original may still run: what is lost here may yet come from there.
+    marks = known if known is not None and known.place == place_of(path) else None
     with contextlib.closing(open_database(building)) as new:
         new.execute("BEGIN IMMEDIATE")
         # Rows may name others that are lost; they are kept all the same.
         new.execute("PRAGMA defer_foreign_keys = ON")
         lost, orphans, partly, consent = 0, 0, [], None
-        with contextlib.suppress(OperatorError), open_copy(path, is_mended=True) as old:
-            remains = Remains(old, new)
-            remains.copy()
-            lost, orphans, partly = remains.tie_up(), remains.orphans, remains.partly
-            consent = read_record(old)
+        try:
+            with open_copy(path, is_mended=True) as old:
+                remains = Remains(old, new, marks)
+                remains.copy()
+                lost, orphans, partly = remains.tie_up(), remains.orphans, remains.partly
+                consent = read_record(old)
+                if "register_runs" in partly:
+                    # Without its run a wrapped register would lose what was used across the wrap.
+                    _write_runs(new)
+        except OperatorError:
+            lost = declare_lost_logs(new, marks) if marks is not None else 0
         if consent is None:
             lose_record(new)
         kept = sum(LogReader(new).count_rows(one.log) for one in LogReader(new).entries())
-        unread = 0 if orphans else _count_unread(path.parent / MARKS_NAME, new)
+        unread = 0 if orphans else _count_unread(known, new)
         found = Salvage(aside, reason, kept, lost, orphans, partly, unread)
         new.execute(
             "INSERT OR REPLACE INTO facts VALUES (?, ?)",
@@ -146,15 +157,21 @@ def _rebuild(path: Path, building: Path, aside: str, reason: str) -> Salvage:
     return found
 
 
+def _write_runs(new: sqlite3.Connection) -> None:
+    new.executemany(
+        "INSERT OR IGNORE INTO register_runs VALUES (?, ?, ?, ?, ?)",
+        [(c.log, c.register, c.from_seq, c.run, c.modulus) for c in list(find_runs(new))],
+    )
+
+
 def read_salvage(reader: LogReader) -> Salvage | None:
     """Read what the last salvage found; None where there was none."""
     written = reader.fact(SALVAGE_FACT)
     return None if written is None else msgspec.json.decode(written, type=Salvage)
 
 
-def _count_unread(marks_path: Path, new: sqlite3.Connection) -> int:
+def _count_unread(marks: Marks | None, new: sqlite3.Connection) -> int:
     """Count the sequences that the marks know to be used, of logs that the new database lacks."""
-    marks = read_marks(marks_path)
     known = {one.log_id for one in LogReader(new).entries()}
     used = {} if marks is None else marks.certain
     return sum(next_seq - 1 for log_id, next_seq in used.items() if log_id not in known)

@@ -4,11 +4,13 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from cryptography.hazmat.primitives.asymmetric import ec
+from typing import TYPE_CHECKING
 
 from agent.uplink.tls import KnowTime, client_context, machine_time, server_context
 from shared.errors import OperatorError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import ec
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class TokenKeyRef:
     token_label: str
     pin: str = field(repr=False)
     key_label: str
-    open: Callable[[], ec.EllipticCurvePrivateKey]
+    open: "Callable[[], ec.EllipticCurvePrivateKey]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,8 @@ class CloudAccess:
         """
         if self.key_file is None:
             raise OperatorError(
-                "uplink kind 'mqtt' cannot use a key in a PKCS#11 token: Python's TLS wants a file",
-                hint="use kind 'aws' or 'https', or identity.key_store = 'file'",
+                "Python's TLS cannot use a key in a PKCS#11 token: it wants a file",
+                hint="set identity.key_store = 'file', and provision with a new claim",
             )
         return client_context(self.ca_file, self.certificate_file, self.key_file, self.know_time)
 

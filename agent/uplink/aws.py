@@ -1,4 +1,4 @@
-"""The Uplink port over awsiotsdk's MQTT 5 client, for AWS IoT Core (and any MQTT 5 broker).
+"""The Uplink port over awsiotsdk's MQTT 5 client, for AWS IoT Core, and for keys in a token.
 
 The client runs on threads of the AWS Common Runtime; every callback is handed to the event loop and
 decides nothing. The runtime would reconnect by itself with the will it was made with; a will that
@@ -49,7 +49,9 @@ class AwsUplink:
     128 KB of a payload by the frame's own limit. On port 443 it asks for MQTT by ALPN.
     """
 
-    def __init__(self, thing: str, access: CloudAccess) -> None:
+    def __init__(self, thing: str, access: CloudAccess, *, is_aws: bool = True) -> None:
+        """Takes `is_aws` false for another MQTT 5 broker, which knows nothing of AWS's ALPN."""
+        self._is_aws = is_aws
         self._thing = topics.check_thing(thing)
         self._access = access
         # The runtime names no file: what does not fit is found out, and named, before.
@@ -92,7 +94,8 @@ class AwsUplink:
     async def _connect_once(self, succeeded: Callable[[], None]) -> str:
         """Hold one connection from its first try to its end; return what ended it."""
         try:
-            link = _Link(self._thing, self._access, self._bootstrap, self._hear)
+            tls = io.ClientTlsContext(tls_options(self._access, is_aws=self._is_aws))
+            link = _Link(self._thing, self._access, self._bootstrap, tls, self._hear)
         except (AwsCrtError, RuntimeError, OSError) as error:
             return f"the certificate files cannot be used: {error}"
         self._link = link
@@ -140,6 +143,7 @@ class _Link:
         thing: str,
         access: CloudAccess,
         bootstrap: Any,
+        tls: Any,
         hear: Callable[[str, bytes], None],
     ) -> None:
         self._thing = thing
@@ -151,15 +155,15 @@ class _Link:
         self.opened: asyncio.Future[bool] = self._loop.create_future()
         self.ended: asyncio.Future[str] = self._loop.create_future()
         self._stopped: asyncio.Future[None] = self._loop.create_future()
-        self._client = mqtt5.Client(self._options(access, bootstrap))
+        self._client = mqtt5.Client(self._options(access, bootstrap, tls))
 
-    def _options(self, access: CloudAccess, bootstrap: Any) -> Any:
+    def _options(self, access: CloudAccess, bootstrap: Any, tls: Any) -> Any:
         offline = encode_message(Status(self._connection_id, online=False))
         return mqtt5.ClientOptions(
             host_name=access.host,
             port=access.port,
             bootstrap=bootstrap,
-            tls_ctx=io.ClientTlsContext(tls_options(access)),
+            tls_ctx=tls,
             disable_metrics=True,
             connect_options=mqtt5.ConnectPacket(
                 client_id=self._thing,

@@ -11,8 +11,8 @@ ALPN_PROTOCOL = "x-amzn-mqtt-ca"
 """On 443 AWS IoT Core tells MQTT from HTTPS by this name (AWS IoT developer guide, protocols)."""
 
 
-def tls_options(access: CloudAccess) -> Any:
-    """Make the runtime's TLS options: mutual, by ALPN on port 443; SNI it sends by itself.
+def tls_options(access: CloudAccess, *, is_aws: bool = True) -> Any:
+    """Make the runtime's TLS options: mutual, AWS's by ALPN on port 443; SNI it sends by itself.
 
     A key in a PKCS#11 token signs the handshake there.
     """
@@ -31,7 +31,7 @@ def tls_options(access: CloudAccess) -> Any:
         )
     if access.ca_file is not None:
         options.override_default_trust_store_from_path(None, str(access.ca_file))
-    if access.port == ALPN_PORT:
+    if is_aws and access.port == ALPN_PORT:
         options.alpn_list = [ALPN_PROTOCOL]
     return options
 

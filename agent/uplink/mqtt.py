@@ -5,8 +5,10 @@ paho runs its own network thread; every callback is handed to the event loop and
 
 import asyncio
 import contextlib
+import logging
 import random
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -38,6 +40,42 @@ MAX_QUEUED_MESSAGES = 64
 """paho's own queue: the session keeps far fewer frames in flight."""
 
 MAX_INFLIGHT_MESSAGES = 20
+
+_logger = logging.getLogger(__name__)
+
+
+class _LastingClient(Client):
+    """paho's client whose network thread outlives an error that paho does not catch.
+
+    Otherwise the hub would be offline until it is restarted, and nobody would know why.
+    """
+
+    def __init__(self, thing: str) -> None:
+        super().__init__(
+            CallbackAPIVersion.VERSION2, client_id=thing, protocol=MQTTProtocolVersion.MQTTv5
+        )
+        self._is_stopped = threading.Event()
+
+    def loop_forever(
+        self, timeout: float = 1.0, retry_first_connection: bool = False
+    ) -> MQTTErrorCode:
+        """Run until told to disconnect, as paho's does; after an error go on from where it was."""
+        has_failed = False
+        while not self._is_stopped.is_set():
+            try:
+                if has_failed:
+                    self.reconnect()
+                return super().loop_forever(timeout, retry_first_connection)
+            except Exception:
+                _logger.exception("the connection to the broker failed and is made anew")
+            has_failed = True
+            self._is_stopped.wait(RECONNECT_S_MIN)
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def loop_stop(self) -> MQTTErrorCode:
+        """End the thread, also where it waits after an error."""
+        self._is_stopped.set()
+        return super().loop_stop()
 
 
 class MqttUplink:
@@ -90,9 +128,7 @@ class MqttUplink:
         await asyncio.to_thread(self._client.loop_stop)
 
     def _make_client(self) -> Client:
-        client = Client(
-            CallbackAPIVersion.VERSION2, client_id=self._thing, protocol=MQTTProtocolVersion.MQTTv5
-        )
+        client = _LastingClient(self._thing)
         client.tls_set_context(self._access.tls_context())
         client.reconnect_delay_set(RECONNECT_S_MIN, RECONNECT_S_MAX)
         client.max_queued_messages_set(MAX_QUEUED_MESSAGES)

@@ -132,6 +132,8 @@ class Sender:
         self._in_flight = sum(len(delivery.flights) for _, delivery in deliveries)
         self._turn_frames, self._pause_s = 0, math.inf
         for meter_log, delivery in deliveries:
+            if self._in_flight >= window_frames:
+                break
             self._send_log(meter_log, delivery, now_ms, is_final=is_final)
         return self._pause_s
 

@@ -113,4 +113,4 @@ def _code(connection: Connection, user: User, now_ms: int) -> str:
 def _tell(config: Config, code: str) -> None:
     print(f"code for a password, good for {SET_UP_MS // MS_PER_HOUR} hours, once: {code}")
     if config.public_url:
-        print(f"{config.public_url.rstrip('/')}/#set-up={code}")
+        print(f"{config.public_url}/#set-up={code}")

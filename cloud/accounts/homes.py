@@ -114,21 +114,25 @@ def list_members(parts: Shared, scope: HomeReader) -> Response:
 @router.put(
     "/{household_id}/members/{user}", response_model=MemberEntry, summary="Change a member's role"
 )
-def change_role(user: str, parts: Shared, scope: ProvedHomeOwner, wanted: RoleBody) -> Response:
+def change_role(
+    user: str, parts: Shared, scope: ProvedHomeOwner, caller: Known, wanted: RoleBody
+) -> Response:
     """Give a member another role; whoever is no owner any more loses the keys they made.
 
     409 for the last owner.
     """
     role = read_role(wanted.role)
     with parts.database.writing() as connection:
+        kept.check_owner(connection, scope, caller.user_id)
         member = kept.change_role(connection, scope, user, role, parts.clock.utc_ms())
     return reply(entry_of(member))
 
 
 @router.delete("/{household_id}/members/{user}", status_code=204, summary="End a membership")
-def end(user: str, parts: Shared, scope: ProvedHomeOwner) -> Response:
+def end(user: str, parts: Shared, scope: ProvedHomeOwner, caller: Known) -> Response:
     """End another's membership, at once, with the keys they made; 409 for the last owner."""
     with parts.database.writing() as connection:
+        kept.check_owner(connection, scope, caller.user_id)
         kept.end_membership(connection, scope, user, parts.clock.utc_ms())
     return Response(status_code=204)
 

@@ -21,7 +21,7 @@ from cloud.errors import ProblemError
 from cloud.gate import address_of
 from cloud.households import invitations as kept
 from cloud.households.invitations import Invitation
-from cloud.households.members import add_member, list_homes
+from cloud.households.members import add_member, check_owner, list_homes
 from cloud.households.tenancies import find_household
 from cloud.parts import Shared
 from cloud.roles import GRANTS
@@ -46,8 +46,9 @@ def invite(
     """
     role = read_role(wanted.role)
     with parts.database.writing(scope) as connection:
+        check_owner(connection, scope, caller.user_id)
         made, code = kept.invite(connection, scope, role, caller.user_id, parts.clock.utc_ms())
-    base = parts.config.public_url.rstrip("/")
+    base = parts.config.public_url
     link = f"{base}/app/#invitation={code}" if base else None
     response = reply({**entry_of(made), "code": code, "link": link})
     response.status_code = 201

@@ -12,7 +12,7 @@ from typing import Any
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
-from cloud.errors import ProblemError
+from cloud.problems import ProblemError
 from shared.clock import Clock
 from shared.units import MS_PER_HOUR, MS_PER_MINUTE
 

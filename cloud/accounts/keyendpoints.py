@@ -8,6 +8,7 @@ from cloud.accounts.keys import Key
 from cloud.accounts.schemas import KeyBody, KeyList, KeyMade
 from cloud.answers import reply
 from cloud.auth import Known, Owner, ProvedOwner
+from cloud.households.members import check_owner
 from cloud.parts import Shared
 from cloud.roles import KEY_SCOPES, Permission
 from cloud.times import format_utc
@@ -41,6 +42,7 @@ def make(
     permissions = frozenset(Permission(one) for one in wanted.scopes)
     now_ms = parts.clock.utc_ms()
     with parts.database.writing(scope) as connection:
+        check_owner(connection, scope, caller.user_id)
         key, secret = kept.make_key(
             connection, scope, wanted.name, permissions, wanted.days, caller.user_id, now_ms
         )

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
 from cloud.db import given_rows, within, write_rows
-from cloud.errors import NotFoundError, ProblemError
 from cloud.peopletables import api_keys
+from cloud.problems import NotFoundError, ProblemError
 from cloud.roles import Permission
 from cloud.scope import Scope
 from cloud.secrets import digest_of, mint_id, mint_key

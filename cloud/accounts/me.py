@@ -11,17 +11,17 @@ from cloud.accounts.schemas import (
     Me,
     NameBody,
     PasswordBody,
-    RecoveryCodes,
+    RecoveryCodeList,
 )
 from cloud.accounts.totp import uri_of
 from cloud.accounts.users import User
 from cloud.answers import reply
 from cloud.auth import Known, Person, ProvedPerson
-from cloud.errors import NotFoundError, ProblemError
 from cloud.fleet import qr
 from cloud.households.members import end_membership, list_homes
 from cloud.households.tenancies import find_household
 from cloud.parts import Shared
+from cloud.problems import NotFoundError, ProblemError
 from cloud.roles import Principal
 from cloud.scope import Scope
 from cloud.transfer.repetition import Once
@@ -83,8 +83,10 @@ def begin_factor(parts: Shared, person: ProvedPerson, _once: Once) -> Response:
     return response
 
 
-@router.post("/second-factor/confirmation", response_model=RecoveryCodes, summary="Confirm the app")
-def confirm_factor(parts: Shared, person: ProvedPerson, shown: CodeBody) -> Response:
+@router.post(
+    "/second-factor/confirmation", response_model=RecoveryCodeList, summary="Confirm the app"
+)
+def confirm_factor(parts: Shared, person: ProvedPerson, shown: CodeBody, _once: Once) -> Response:
     """Ask for a code at every sign-in from now on; the recovery codes are told now, once."""
     user = _here(parts, person)
     with parts.database.writing() as connection:
@@ -109,7 +111,7 @@ def remove_factor(parts: Shared, person: ProvedPerson) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/recovery-codes", response_model=RecoveryCodes, summary="Make new recovery codes")
+@router.post("/recovery-codes", response_model=RecoveryCodeList, summary="Make new recovery codes")
 def renew_codes(parts: Shared, person: ProvedPerson, _once: Once) -> Response:
     """Put ten new recovery codes in the place of the old; told now, once."""
     user = _here(parts, person)

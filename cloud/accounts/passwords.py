@@ -13,7 +13,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from cloud.accounts.common import is_common
-from cloud.errors import ProblemError
+from cloud.problems import ProblemError
 from shared.errors import ConfigError
 
 MIN_CHARS = 12

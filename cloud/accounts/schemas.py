@@ -193,7 +193,7 @@ class FactorMade(BaseModel):
     qr_svg: str = Field(description="The same as a picture.", examples=["<svg …>"])
 
 
-class RecoveryCodes(BaseModel):
+class RecoveryCodeList(BaseModel):
     """Codes that each stand for the app once; told once."""
 
     recovery_codes: list[str] = Field(

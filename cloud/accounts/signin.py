@@ -15,7 +15,7 @@ from cloud.accounts.passwords import Hasher, Policy
 from cloud.accounts.sessions import Session
 from cloud.accounts.users import User
 from cloud.db import Database
-from cloud.errors import ProblemError
+from cloud.problems import ProblemError
 from cloud.secrets import digest_of
 from shared.clock import Clock
 

@@ -5,7 +5,7 @@ import binascii
 from hashlib import blake2b
 from http import HTTPStatus
 
-from cloud.errors import ProblemError
+from cloud.problems import ProblemError
 from shared.errors import BadInputError
 from shared.units import INT64_MAX
 

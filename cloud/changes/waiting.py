@@ -16,6 +16,9 @@ LOOK_EVERY_S = 0.5
 MAX_WAITING = 5_000
 """One more is answered at once: it may ask again."""
 
+MAX_WAITING_OF_HOME = 16
+"""The phones and tablets of a family: a home with more takes no place of another home."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -36,7 +39,8 @@ class ChangeWatch:
 
     async def wait(self, household_id: str, revision: int, wait_s: float) -> None:
         """Return once a household's changes have gone past a revision, or the time is over."""
-        if self._count >= MAX_WAITING:
+        of_home = len(self._waiting.get(household_id, ()))
+        if self._count >= MAX_WAITING or of_home >= MAX_WAITING_OF_HOME:
             return
         event = asyncio.Event()
         self._waiting.setdefault(household_id, set()).add(event)

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Response
 from sqlalchemy import Connection
@@ -13,7 +14,8 @@ from cloud.costs.endpoints import on_half_hours
 from cloud.costs.schemas import ComparisonReport
 from cloud.costs.supply import Supply, bill, read_supply
 from cloud.errors import RESPONSES
-from cloud.parts import Parts, Shared
+from cloud.households.zones import household_zone
+from cloud.parts import Shared
 from cloud.tariffs.catalogue import list_offers, priced_offers
 from cloud.times import format_utc
 from shared.calendar import day_start_ms, local_date
@@ -64,11 +66,12 @@ def compare(
     """
     if region and region not in REGIONS:
         raise BadInputError(f"region = {region!r}", hint=f"use one of {', '.join(REGIONS)}")
-    start_ms, end_ms = _period(parts, start, to)
+    zone = household_zone(parts.database, scope, parts.zone)
+    today = local_date(parts.clock.utc_ms(), zone)
+    start_ms, end_ms = _period(zone, today, start, to)
     slots = start_ms // SLOT_MS, end_ms // SLOT_MS
-    today = local_date(parts.clock.utc_ms(), parts.zone)
     with parts.database.reading(scope) as connection:
-        supply = read_supply(connection, scope, meter, (start_ms, end_ms), parts.zone)
+        supply = read_supply(connection, scope, meter, (start_ms, end_ms), zone)
         offers = _offers(connection, supply, flow, slots)
     chosen = {
         one.code: one
@@ -77,6 +80,8 @@ def compare(
     }
     current = _current(supply, flow, today)
     candidates = _candidates(chosen, current, today if prices == "now" else None)
+    held = supply.held_of(slots)
+    slots = held[0][0], held[-1][1]
     ranked = rank(candidates, lambda tariff: supply.half_hours(flow, tariff), slots)
     base = _base(supply, ranked, current, slots, is_now=prices == "now")
     options = [_option(one, chosen, current, base) for one in ranked]
@@ -97,11 +102,10 @@ def compare(
     )
 
 
-def _period(parts: Parts, start: str, to: str) -> tuple[int, int]:
-    today = local_date(parts.clock.utc_ms(), parts.zone)
+def _period(zone: ZoneInfo, today: dt.date, start: str, to: str) -> tuple[int, int]:
     first = start or (today - dt.timedelta(days=COMPARED_DAYS)).isoformat()
-    start_ms, end_ms = on_half_hours(*period(parts, first, to or today.isoformat()))
-    if end_ms > day_start_ms(today + dt.timedelta(days=1), parts.zone):
+    start_ms, end_ms = on_half_hours(*period(zone, first, to or today.isoformat()))
+    if end_ms > day_start_ms(today + dt.timedelta(days=1), zone):
         raise BadInputError(f"to = {to!r} is to come", hint="compare what was used")
     return start_ms, end_ms
 

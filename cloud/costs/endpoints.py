@@ -10,6 +10,7 @@ from cloud.auth import Caller
 from cloud.costs.schemas import CostReport, CostSeries
 from cloud.costs.supply import Supply, bill, read_supply
 from cloud.errors import RESPONSES
+from cloud.households.zones import household_zone
 from cloud.parts import Shared
 from cloud.times import format_utc
 from shared.calendar import Interval, Resolution, intervals_between
@@ -37,9 +38,10 @@ def cost(meter: Meter, parts: Shared, scope: Caller, start: From, to: To) -> Res
     The standing charge is taken for each local day that begins in the period. What is exported is
     taken off where an agreement pays for it.
     """
-    start_ms, end_ms = on_half_hours(*period(parts, start, to))
+    zone = household_zone(parts.database, scope, parts.zone)
+    start_ms, end_ms = on_half_hours(*period(zone, start, to))
     with parts.database.reading(scope) as connection:
-        supply = read_supply(connection, scope, meter, (start_ms, end_ms), parts.zone)
+        supply = read_supply(connection, scope, meter, (start_ms, end_ms), zone)
     slots = start_ms // SLOT_MS, end_ms // SLOT_MS
     held = [one for one in supply.agreed if _holds(one, supply, slots)]
     return reply(
@@ -70,19 +72,20 @@ def costs(
     A standing charge is in the interval in which its local day begins. Tiers of a tariff by month
     are filled by what was used before in that month.
     """
-    start_ms, end_ms = period(parts, start, to)
-    intervals = intervals_between(start_ms, end_ms, resolution, parts.zone, MAX_COST_INTERVALS)
+    zone = household_zone(parts.database, scope, parts.zone)
+    start_ms, end_ms = period(zone, start, to)
+    intervals = intervals_between(start_ms, end_ms, resolution, zone, MAX_COST_INTERVALS)
     span = intervals[0].start_ms, intervals[-1].end_ms
     if span[1] - span[0] > MAX_SERIES_DAYS * MS_PER_DAY:
         raise BadInputError(f"more than {MAX_SERIES_DAYS} days", hint="ask for a shorter period")
     with parts.database.reading(scope) as connection:
-        supply = read_supply(connection, scope, meter, span, parts.zone)
+        supply = read_supply(connection, scope, meter, span, zone)
     entries = [_interval(supply, one) for one in intervals]
     return reply(
         {
             "meter": meter,
             "medium": supply.medium,
-            "zone": parts.zone.key,
+            "zone": zone.key,
             "resolution": resolution,
             "currency": supply.agreed[0].tariff.currency,
             "intervals": entries,

@@ -15,6 +15,7 @@ from cloud.costs.endpoints import MAX_COST_DAYS
 from cloud.costs.schemas import PrepaymentReport
 from cloud.costs.supply import bill, read_supply
 from cloud.errors import RESPONSES, NotFoundError
+from cloud.households.zones import household_zone
 from cloud.parts import Shared
 from cloud.tariffs.agreements import TopUp, list_top_ups, put_top_up, read_agreements
 from cloud.times import format_utc, parse_instant
@@ -65,7 +66,7 @@ def put(
     scope: Caller,
 ) -> Response:
     """Keep a top-up under the caller's own id; the same id again puts it in place of the first."""
-    paid_at_ms = parse_instant(body.at, "at", parts.zone)
+    paid_at_ms = parse_instant(body.at, "at", household_zone(parts.database, scope, parts.zone))
     top_up = TopUp(top_up_id, paid_at_ms, body.amount_millionths)
     with parts.database.writing(scope) as connection:
         put_top_up(connection, scope, meter, top_up)
@@ -85,7 +86,7 @@ def put(
 )
 def account(meter: Meter, parts: Shared, scope: Caller) -> Response:
     """Run the account of the agreement that holds today, from its opening balance until today."""
-    zone = parts.zone
+    zone = household_zone(parts.database, scope, parts.zone)
     today = local_date(parts.clock.utc_ms(), zone)
     with parts.database.reading(scope) as connection:
         agreement = _prepaid(read_agreements(connection, scope, meter), today)

@@ -12,6 +12,7 @@ from cloud.costs.endpoints import MAX_COST_DAYS, on_half_hours
 from cloud.costs.schemas import Preview
 from cloud.costs.supply import Supply, bill, bill_with, read_supply
 from cloud.errors import RESPONSES, NotFoundError
+from cloud.households.zones import household_zone
 from cloud.parts import Shared
 from cloud.times import format_utc
 from shared.errors import BadInputError
@@ -44,7 +45,8 @@ router = APIRouter(prefix="/v1/meters", tags=["tariffs"], responses=RESPONSES)
 @router.get("/{meter}/preview", response_model=Preview, summary="What the bill will be")
 def preview(meter: Meter, parts: Shared, scope: Caller, start: From, to: To) -> Response:
     """Say what `[from, to)` will cost by its end, which is to come, and how sure that is."""
-    start_ms, end_ms = on_half_hours(*period(parts, start, to))
+    zone = household_zone(parts.database, scope, parts.zone)
+    start_ms, end_ms = on_half_hours(*period(zone, start, to))
     now_ms = parts.clock.utc_ms()
     if end_ms <= now_ms:
         raise BadInputError("the period is over", hint=f"GET /v1/meters/{meter}/cost prices it")
@@ -52,7 +54,7 @@ def preview(meter: Meter, parts: Shared, scope: Caller, start: From, to: To) -> 
         raise BadInputError(f"to = {to!r} is over {MAX_COST_DAYS} days ahead", hint="ask for less")
     since_ms = min(start_ms, (now_ms - HISTORY_MS) // SLOT_MS * SLOT_MS)
     with parts.database.reading(scope) as connection:
-        supply = read_supply(connection, scope, meter, (since_ms, end_ms), parts.zone)
+        supply = read_supply(connection, scope, meter, (since_ms, end_ms), zone)
     slots = start_ms // SLOT_MS, end_ms // SLOT_MS
     as_of = max(_known_until(supply, now_ms), slots[0])
     ahead = Ahead(supply, slots, as_of)

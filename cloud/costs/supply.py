@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from cloud.answers import unknown_meter
 from cloud.readings.known import known_usage
 from cloud.readings.meters import medium_of_meter
+from cloud.readings.tenancy import spans_of
 from cloud.readings.usage import QUANTITIES
 from cloud.scope import Scope
 from cloud.tariffs.agreements import agreed_tariffs
@@ -41,7 +42,10 @@ class Known(NamedTuple):
 
 @dataclass(frozen=True)
 class Supply:
-    """One meter's usage over `[start_ms, end_ms)` by flow, and the tariffs agreed for it."""
+    """One meter's usage over `[start_ms, end_ms)` by flow, and the tariffs agreed for it.
+
+    `held` are the slots `[start, end)` in which the meter was the household's: no other is priced.
+    """
 
     meter: str
     medium: Medium
@@ -50,6 +54,7 @@ class Supply:
     end_ms: int
     usage: Mapping[Flow, Mapping[int, SlotUsage]]
     agreed: Sequence[Agreed]
+    held: Sequence[tuple[int, int]]
     _laid_out: dict[tuple[Flow, int, int], HalfHours] = field(default_factory=dict)
 
     def flows(self) -> list[Flow]:
@@ -84,8 +89,15 @@ class Supply:
     def known(self, slots: tuple[int, int]) -> Known:
         """Count what is missing and estimated of what was bought in the slots `[start, end)`."""
         used = self.usage[Flow.IMPORT]
-        found = [used[slot] for slot in range(*slots) if slot in used]
-        return Known(slots[1] - slots[0] - len(found), sum(one.is_estimated for one in found))
+        parts = self.held_of(slots)
+        found = [used[slot] for part in parts for slot in range(*part) if slot in used]
+        count = sum(end - start for start, end in parts)
+        return Known(count - len(found), sum(one.is_estimated for one in found))
+
+    def held_of(self, slots: tuple[int, int]) -> list[tuple[int, int]]:
+        """Cut the slots `[start, end)` to the household's tenancies; where in none, to no slot."""
+        parts = [(max(low, slots[0]), min(high, slots[1])) for low, high in self.held]
+        return [one for one in parts if one[0] < one[1]] or [(slots[0], slots[0])]
 
 
 def read_supply(
@@ -113,7 +125,11 @@ def read_supply(
     usage = known_usage(connection, scope, meter, medium, (first_ms, end_ms))
     names = QUANTITIES[medium]
     by_flow = {flow: usage[name].by_slot for flow, name in zip(Flow, names, strict=False)}
-    return Supply(meter, medium, zone, first_ms, end_ms, by_flow, agreed)
+    held = [
+        (-(-span.start_ms // SLOT_MS), span.end_ms // SLOT_MS)
+        for span in spans_of(connection, scope, meter)
+    ]
+    return Supply(meter, medium, zone, first_ms, end_ms, by_flow, agreed, held)
 
 
 def bill(supply: Supply, slots: tuple[int, int]) -> Cost:
@@ -128,8 +144,9 @@ def bill_with(
 ) -> Cost:
     """Price slots with other energy than what is known, as a preview does."""
     costs = [
-        price_agreements(supply.of_flow(flow), half_hours_of(flow), slots)
+        price_agreements(supply.of_flow(flow), half_hours_of(flow), part)
         for flow in supply.flows()
+        for part in supply.held_of(slots)
     ]
     currencies = {cost.currency for cost in costs}
     if len(currencies) > 1:

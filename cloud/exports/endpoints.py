@@ -3,8 +3,9 @@
 import enum
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
 from cloud.answers import From, To
@@ -15,8 +16,9 @@ from cloud.exports.espi import FLOWS, write_espi
 from cloud.exports.parquet import check_available, write_parquet
 from cloud.exports.rows import sample_rows, usage_rows
 from cloud.exports.text import write_csv, write_json
+from cloud.households.zones import zone_of
 from cloud.parts import Shared
-from cloud.readings.periods import Zone, medium_known, span_between, zone_of
+from cloud.readings.periods import Zone, medium_known, span_between
 from cloud.times import format_utc
 from shared.calendar import Resolution, intervals_between
 from shared.errors import BadInputError
@@ -71,6 +73,40 @@ Meter = Annotated[
 ]
 
 
+class Question:
+    """What every export is asked with."""
+
+    def __init__(
+        self,
+        meter: Meter,
+        parts: Shared,
+        scope: Caller,
+        start: From,
+        to: To,
+        zone: Zone = None,
+    ) -> None:
+        self.meter = meter
+        self.parts = parts
+        self.scope = scope
+        self._period = start, to
+        self._zone = zone
+
+    def read(self, written: str, days_max: int) -> tuple[ZoneInfo, tuple[int, int], Medium]:
+        """Find the zone, the span in milliseconds, and what the meter measures.
+
+        Raises a problem where the format cannot be written or the span is over `days_max` long.
+        """
+        if written == UsageFormat.PARQUET.value:
+            check_available()
+        with self.parts.database.reading(self.scope) as connection:
+            zone = zone_of(connection, self.scope, self._zone, self.parts.zone)
+            span_ms = span_between(*self._period, zone, days_max)
+            return zone, span_ms, medium_known(connection, self.scope, self.meter)
+
+
+Asking = Annotated[Question, Depends()]
+
+
 def _file_responses(formats: type[enum.StrEnum]) -> dict[int | str, dict[str, Any]]:
     content = {MEDIA_TYPES[one].split(";")[0]: {"schema": _SHAPES[one]} for one in formats}
     return {200: {"description": "The file, in pieces as it is read", "content": content}}
@@ -83,32 +119,21 @@ def _file_responses(formats: type[enum.StrEnum]) -> dict[int | str, dict[str, An
     summary="What was used, as a file",
 )
 def usage(
-    *,
-    meter: Meter,
-    parts: Shared,
-    scope: Caller,
-    start: From,
-    to: To,
+    asked: Asking,
     written: Annotated[
         UsageFormat, Query(alias="format", description="The file's format")
     ] = UsageFormat.CSV,
     resolution: Resolution = Resolution.HALF_HOUR,
-    zone: Zone = None,
 ) -> StreamingResponse:
     """Stream the usage of a meter by local interval.
 
     CSV has exact decimals in kWh and m³ and the local time beside UTC; JSON and Parquet have the
     integers of the API. `espi` is Green Button XML, of electricity and gas.
     """
-    if written is UsageFormat.PARQUET:
-        check_available()
-    with parts.database.reading(scope) as connection:
-        local = zone_of(connection, parts, scope, zone)
-        span_ms = span_between(start, to, local, MAX_EXPORT_DAYS)
-        intervals = intervals_between(*span_ms, resolution, local, MAX_EXPORT_INTERVALS)
-        medium = medium_known(connection, scope, meter)
-    now_ms = parts.clock.utc_ms()
-    batches = usage_rows(parts.database, scope, meter, medium, intervals, local, now_ms)
+    zone, span_ms, medium = asked.read(written, MAX_EXPORT_DAYS)
+    intervals = intervals_between(*span_ms, resolution, zone, MAX_EXPORT_INTERVALS)
+    parts, meter, now_ms = asked.parts, asked.meter, asked.parts.clock.utc_ms()
+    batches = usage_rows(parts.database, asked.scope, meter, medium, intervals, zone, now_ms)
     if written is UsageFormat.ESPI:
         if medium not in FLOWS:
             raise BadInputError(
@@ -117,7 +142,7 @@ def usage(
             )
         pieces = write_espi(meter, medium, now_ms, batches)
     else:
-        head = {"meter": meter, "medium": medium, "zone": local.key, "resolution": resolution}
+        head = {"meter": meter, "medium": medium, "zone": zone.key, "resolution": resolution}
         pieces = _write(written, head, "intervals", usage_columns(medium), batches)
     return _file(pieces, written, "usage", span_ms)
 
@@ -129,31 +154,20 @@ def usage(
     summary="What a meter said, sample by sample, as a file",
 )
 def samples(
-    *,
-    meter: Meter,
-    parts: Shared,
-    scope: Caller,
-    start: From,
-    to: To,
+    asked: Asking,
     written: Annotated[
         SampleFormat, Query(alias="format", description="The file's format")
     ] = SampleFormat.CSV,
-    zone: Zone = None,
 ) -> StreamingResponse:
     """Stream every stored sample of `[from, to)` in order of time, each once.
 
     Each register is in the unit its name ends in. Samples are kept for 13 months; before that, and
     of what was imported, only half hours are known.
     """
-    if written is SampleFormat.PARQUET:
-        check_available()
-    with parts.database.reading(scope) as connection:
-        local = zone_of(connection, parts, scope, zone)
-        span_ms = span_between(start, to, local, MAX_SAMPLE_DAYS)
-        medium = medium_known(connection, scope, meter)
-    head = {"meter": meter, "medium": medium, "zone": local.key}
+    zone, span_ms, medium = asked.read(written, MAX_SAMPLE_DAYS)
+    head = {"meter": asked.meter, "medium": medium, "zone": zone.key}
     columns = sample_columns(_registers_of(medium))
-    batches = sample_rows(parts.database, scope, meter, span_ms)
+    batches = sample_rows(asked.parts.database, asked.scope, asked.meter, span_ms)
     return _file(_write(written, head, "samples", columns, batches), written, "samples", span_ms)
 
 

@@ -8,8 +8,8 @@ from http import HTTPStatus
 from importlib.util import find_spec
 from typing import Any
 
-from cloud.errors import ProblemError
 from cloud.exports.columns import Column, Kind, Row
+from cloud.problems import ProblemError
 
 COMPRESSION = "zstd"
 

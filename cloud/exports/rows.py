@@ -5,7 +5,6 @@ batches and not in the earlier ones.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
@@ -15,8 +14,8 @@ from cloud.exports.columns import Row
 from cloud.readings.conversions import conversions_of
 from cloud.readings.energies import Energies
 from cloud.readings.known import known_usage
-from cloud.readings.repository import SqlReadingStore
 from cloud.readings.service import replaced_ranges
+from cloud.readings.tenancy import readings_of
 from cloud.readings.usage import serve
 from cloud.scope import Scope
 from shared.calendar import Interval, to_local
@@ -25,8 +24,8 @@ from shared.ranges import contains
 from shared.readings import Medium
 from shared.units import MS_PER_DAY
 
-BATCH_INTERVALS = 1_500
-"""A month of half hours (1,490): some 300 KB of rows."""
+BATCH_MS = 32 * MS_PER_DAY
+"""What is read at once: a month of half hours (1,490), or one longer interval; 300 KB of rows."""
 
 SAMPLED_MS = MS_PER_DAY // 4
 """Samples are read six hours at a time: 21,600 of them at one a second."""
@@ -42,8 +41,7 @@ def usage_rows(
     now_ms: int,
 ) -> Iterator[list[Row]]:
     """Yield usage by interval, as the API serves it."""
-    waiting = iter(intervals)
-    while batch := list(islice(waiting, BATCH_INTERVALS)):
+    for batch in _batches(intervals):
         with database.reading(scope) as connection:
             span_ms = batch[0].start_ms, batch[-1].end_ms
             known = known_usage(connection, scope, meter, medium, span_ms)
@@ -70,6 +68,18 @@ def usage_rows(
         yield rows
 
 
+def _batches(intervals: Sequence[Interval]) -> Iterator[list[Interval]]:
+    """Cut intervals by how long they are together: a year is as many half hours however cut."""
+    batch: list[Interval] = []
+    for one in intervals:
+        if batch and one.end_ms - batch[0].start_ms > BATCH_MS:
+            yield batch
+            batch = []
+        batch.append(one)
+    if batch:
+        yield batch
+
+
 def sample_rows(
     database: Database, scope: Scope, meter: str, span_ms: tuple[int, int]
 ) -> Iterator[list[Row]]:
@@ -83,7 +93,7 @@ def sample_rows(
 def _samples(
     connection: Connection, scope: Scope, meter: str, start_ms: int, end_ms: int
 ) -> list[Row]:
-    store = SqlReadingStore(connection)
+    store = readings_of(connection)
     found: dict[tuple[int, str, int], Row] = {}
     for stored in store.frames_of_meter(scope, meter, start_ms, end_ms - 1):
         replaced = replaced_ranges(store, scope, stored)

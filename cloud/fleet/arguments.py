@@ -45,7 +45,7 @@ def add_actions(actions: Actions, add: Add) -> None:
     _add_settings(actions, add)
     _add_rollout(actions, add)
     _add_report(actions, add)
-    handover = add(actions, "handover", "give a hub to another household, from now on")
+    handover = add(actions, "handover", "give a hub to another household, from now on or --at")
     handover.add_argument("thing", metavar="THING", help="the hub's name")
     handover.add_argument(
         "--household", default="", metavar="NAME", help="what a new household is called"
@@ -58,6 +58,12 @@ def add_actions(actions: Actions, add: Add) -> None:
         default="Europe/London",
         metavar="ZONE",
         help="time zone of its days",
+    )
+    handover.add_argument(
+        "--at",
+        default="",
+        metavar="TIME",
+        help="when they moved: 2026-03-01 (midnight of who leaves) or 2026-03-01T12:00Z; now",
     )
     handover.set_defaults(action=_handover)
 

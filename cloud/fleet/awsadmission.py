@@ -12,20 +12,21 @@ from botocore.exceptions import (  # type: ignore[import-untyped]  # it ships no
 )
 
 from cloud.config import Config
-from cloud.fleet.claims import new_thing
+from cloud.db import Database
+from cloud.fleet.claims import check_claim, new_thing, note_bundle
+from cloud.fleet.desk import problem_of
+from cloud.fleet.placing import choose_household
+from cloud.fleet.succession import has_joined
 from cloud.registry import awspolicy
 from cloud.registry.aws import AwsRegistry
 from cloud.registry.awspolicy import Account
 from cloud.registry.port import Excluded, Ticket
+from shared.clock import Clock
 from shared.enrolment import RedeemAnswer
-from shared.errors import BadInputError, OperatorError
-from shared.topics import check_hub
+from shared.errors import OperatorError
 
 AWS_PORT = 8883
 ARN_PARTS = 6
-CLAIM_MINUTES = 5
-"""What AWS gives a provisioning claim; it cannot be asked for more."""
-
 CREDENTIALS_HINT = "give AWS credentials as every AWS tool takes them, and check fleet_region"
 
 
@@ -39,10 +40,19 @@ class Ingest(Protocol):
 class AwsAdmission:
     """Claims and certificates of one AWS account and region."""
 
-    def __init__(self, config: Config, registry: AwsRegistry, ingest: Ingest) -> None:
+    def __init__(
+        self,
+        config: Config,
+        registry: AwsRegistry,
+        ingest: Ingest,
+        database: Database,
+        clock: Clock,
+    ) -> None:
         self._config = config
         self._registry = registry
         self._ingest = ingest
+        self._database = database
+        self._clock = clock
 
     def prepare(self) -> list[str]:
         """Make the hubs' policy and the provisioning templates where they are missing."""
@@ -51,18 +61,30 @@ class AwsAdmission:
         except (ClientError, BotoCoreError) as error:
             raise _refused(error) from error
 
-    def offer(self, thing: str, installer: str, minutes: int) -> Ticket:
+    def offer(
+        self,
+        thing: str,
+        installer: str,
+        minutes: int,
+        household_id: str = "",
+        *,
+        rejoin: bool = False,
+    ) -> Ticket:
         """Make a provisioning claim; AWS makes its key, and ends it after five minutes.
 
-        `installer` and `minutes` are our own cloud's: AWS keeps neither.
+        `minutes` is our own authority's to choose. Household and installer are noted here, where
+        the hub is placed once it is heard: AWS keeps neither. Nothing here lifts a revocation:
+        'hearthlink fleet restore' does.
         """
-        del installer
-        if minutes < 1:
-            raise BadInputError(f"minutes = {minutes}", hint=f"AWS gives {CLAIM_MINUTES}")
-        name = check_hub(thing or new_thing())
+        name = thing or new_thing()
+        check_claim(name, installer, minutes)
+        with self._database.reading() as connection:
+            home = choose_household(connection, name, household_id)
         if not self._config.fleet_rule:
             raise OperatorError("the rule that takes frames is not set", hint="set fleet_rule")
         try:
+            if not rejoin and self._registry.has_joined(name):
+                raise problem_of(has_joined(name))
             made = self._registry.make_claim(name)
             host = self._registry.endpoint()
         except (ClientError, BotoCoreError) as error:
@@ -81,7 +103,17 @@ class AwsAdmission:
             private_key=made.private_key_pem,
         )
         file = msgspec.json.format(msgspec.json.encode(bundle)) + b"\n"
-        return Ticket(name, made.certificate_id, made.expires_at_ms, file=file)
+        with self._database.writing() as connection:
+            note_bundle(
+                connection,
+                home,
+                name,
+                made.certificate_id,
+                self._clock.utc_ms(),
+                made.expires_at_ms,
+                installer=installer,
+            )
+        return Ticket(name, made.certificate_id, home, made.expires_at_ms, file=file)
 
     def revoke(self, thing: str) -> Excluded:
         """Keep ingest from hearing the hub at once, then revoke its certificates at AWS."""

@@ -3,6 +3,11 @@
 Owns what the broker allows and every limit it works under. It does not start the broker: the demo,
 the tests and an operator's service each do that with the file written here. Facts are from
 mosquitto.conf(5) of Mosquitto 2.0.
+
+There are two listeners. On the hubs' the broker puts the certificate's name in the place of
+whatever client id was asked for: no hub can take another's connection over, and of one name there
+is one connection. The cloud's services need several under one certificate, and one of them takes
+over a revoked hub's session: they have a listener where a client names itself.
 """
 
 import os
@@ -12,6 +17,7 @@ from pathlib import Path
 from cloud.fleet.authority import SERVICES, Authority
 from cloud.fleet.crl import FILE_NAME as REVOCATIONS_NAME
 from shared import topics
+from shared.errors import OperatorError
 
 CONFIG_NAME = "mosquitto.conf"
 ACCESS_LIST_NAME = "mosquitto.acl"
@@ -41,6 +47,11 @@ MAX_CONNECTIONS = 2000
 MEMORY_LIMIT_BYTES = 1024 * 1024 * 1024
 """Queues of thirty clients that are full; past it the broker refuses, and is not killed."""
 
+MAX_SERVICE_CONNECTIONS = 100
+"""Workers, API processes and device services of one broker's fleet, several times over."""
+
+MAX_PORT = 65_535
+
 MAX_KEEPALIVE_S = 600
 """A dead link is noticed within fifteen minutes, whatever a client asks for."""
 
@@ -50,11 +61,16 @@ SESSION_EXPIRY = "1d"
 
 @dataclass(frozen=True)
 class BrokerPlan:
-    """What varies between brokers: where its files are, where it listens, what it keeps."""
+    """What varies between brokers: where its files are, where it listens, what it keeps.
+
+    `port` and `address` are the hubs'; those of the services are never to be the hubs' to reach.
+    """
 
     directory: Path
     port: int
+    services_port: int
     address: str = LOOPBACK
+    services_address: str = LOOPBACK
     ephemeral: bool = False
     as_root: bool = False
 
@@ -124,18 +140,7 @@ def broker_config(plan: BrokerPlan) -> str:
     directory = plan.directory.resolve()
     lines = [
         "# Written by 'hearthlink fleet broker-config'; change it there.",
-        f"listener {plan.port} {plan.address}",
-        f"max_connections {MAX_CONNECTIONS}",
-        "# Without a tls_version line Mosquitto 2.0 accepts TLS 1.2 and 1.3.",
-        f"cafile {directory / 'ca.crt'}",
-        f"certfile {directory / 'server.crt'}",
-        f"keyfile {directory / 'server.key'}",
-        "# Past its nextUpdate it shuts everyone out; 'hearthlink cloud devices' writes it anew.",
-        f"crlfile {directory / REVOCATIONS_NAME}",
         f"pid_file {directory / PID_NAME}",
-        "require_certificate true",
-        "use_identity_as_username true",
-        "allow_anonymous false",
         f"acl_file {directory / ACCESS_LIST_NAME}",
         f"max_queued_messages {MAX_QUEUED_MESSAGES}",
         f"max_queued_bytes {MAX_QUEUED_BYTES}",
@@ -151,21 +156,54 @@ def broker_config(plan: BrokerPlan) -> str:
         "log_type error",
         "log_type warning",
         "log_type notice",
+        *_persistence(plan, directory),
     ]
-    lines += _persistence(plan, directory)
     if plan.as_root:
         lines += [
             "# As root the broker would change to a user who cannot read these keys.",
             "user root",
         ]
+    lines += [
+        "",
+        "# For hubs: whatever client id they ask for, they get the name of their certificate.",
+        *_listener(directory, plan.port, plan.address, MAX_CONNECTIONS),
+        "use_username_as_clientid true",
+        "",
+        "# For the cloud's services, which name their connections themselves: not for hubs.",
+        *_listener(directory, plan.services_port, plan.services_address, MAX_SERVICE_CONNECTIONS),
+    ]
     return "\n".join(lines) + "\n"
 
 
 def write_broker_config(
-    authority: Authority, port: int, *, ephemeral: bool, address: str = LOOPBACK
+    authority: Authority,
+    port: int,
+    *,
+    ephemeral: bool,
+    services_port: int = 0,
+    address: str = LOOPBACK,
+    services_address: str = LOOPBACK,
 ) -> Path:
-    """Write mosquitto.conf and the access list beside the certificates; return its path."""
-    plan = BrokerPlan(authority.directory, port, address, ephemeral, as_root=os.geteuid() == 0)
+    """Write mosquitto.conf and the access list beside the certificates; return its path.
+
+    Without `services_port` the services have the port after the hubs'. Raises OperatorError where
+    the two cannot be.
+    """
+    services_port = services_port or port + 1
+    if services_port == port or services_port > MAX_PORT:
+        raise OperatorError(
+            f"the services cannot have port {services_port} beside the hubs' {port}",
+            hint="give another with --services-port",
+        )
+    plan = BrokerPlan(
+        authority.directory,
+        port,
+        services_port,
+        address,
+        services_address,
+        ephemeral,
+        as_root=os.geteuid() == 0,
+    )
     if not ephemeral:
         (authority.directory / PERSISTENCE_FOLDER).mkdir(mode=0o700, exist_ok=True)
     access = authority.directory / ACCESS_LIST_NAME
@@ -175,6 +213,22 @@ def write_broker_config(
     path = authority.directory / CONFIG_NAME
     path.write_text(broker_config(plan), encoding="utf-8")
     return path
+
+
+def _listener(directory: Path, port: int, address: str, connections: int) -> list[str]:
+    return [
+        f"listener {port} {address}",
+        f"max_connections {connections}",
+        "# Without a tls_version line Mosquitto 2.0 accepts TLS 1.2 and 1.3.",
+        f"cafile {directory / 'ca.crt'}",
+        f"certfile {directory / 'server.crt'}",
+        f"keyfile {directory / 'server.key'}",
+        "# Past its nextUpdate it shuts everyone out; 'hearthlink cloud devices' writes it anew.",
+        f"crlfile {directory / REVOCATIONS_NAME}",
+        "require_certificate true",
+        "use_identity_as_username true",
+        "allow_anonymous false",
+    ]
 
 
 def _persistence(plan: BrokerPlan, directory: Path) -> list[str]:

@@ -21,8 +21,20 @@ from cloud.fleet.crl import Standing, read_list
 from shared.clock import Clock
 from shared.errors import OperatorError
 
+LISTENERS = 2
 LISTENER_WORDS = 3
-DANGEROUS = ("allow_anonymous", "listener", "per_listener_settings", "plugin", "password_file")
+DANGEROUS = (
+    "allow_anonymous",
+    "allow_zero_length_clientid",
+    "listener",
+    "password_file",
+    "per_listener_settings",
+    "plugin",
+    "require_certificate",
+    "use_identity_as_username",
+    "use_subject_as_username",
+    "use_username_as_clientid",
+)
 """Lines that open another way in; of each the broker may have only what is written here."""
 
 
@@ -58,20 +70,38 @@ def _config_faults(directory: Path) -> Iterator[str]:
         return
     lines = [line for line in path.read_text("utf-8").splitlines() if line.strip()]
     listeners = [line.split() for line in lines if line.startswith("listener ")]
-    if len(listeners) != 1 or len(listeners[0]) != LISTENER_WORDS:
-        yield f"{path}: {len(listeners)} listeners where one belongs: {fix}"
+    if [len(words) for words in listeners] != [LISTENER_WORDS] * LISTENERS:
+        yield f"{path}: {len(listeners)} listeners, not the hubs' and the services': {fix}"
         return
-    _, port, address = listeners[0]
+    (_, port, address), (_, services_port, services_address) = listeners
     plan = BrokerPlan(
-        directory, int(port), address, "persistence false" in lines, "user root" in lines
+        directory,
+        int(port),
+        int(services_port),
+        address,
+        services_address,
+        "persistence false" in lines,
+        "user root" in lines,
     )
-    wanted = [line for line in broker_config(plan).splitlines() if not line.startswith("#")]
-    for line in wanted:
-        if line not in lines:
-            yield f"{path}: lacks {line!r}: {fix}"
-    for line in lines:
-        if line not in wanted and line.split()[0] in DANGEROUS:
-            yield f"{path}: {line!r} opens another way in: take it out, or {fix}"
+    # What follows a listener is that one's alone: each part is held against its own.
+    for wanted, found in zip(_parts(broker_config(plan)), _parts("\n".join(lines)), strict=True):
+        for line in wanted:
+            if line not in found:
+                yield f"{path}: lacks {line!r} under {wanted[0]!r}: {fix}"
+        for line in found:
+            if line not in wanted and line.split()[0] in DANGEROUS:
+                yield f"{path}: {line!r} opens another way in: take it out, or {fix}"
+
+
+def _parts(text: str) -> list[list[str]]:
+    """Split a configuration into what is for all and what is for each listener."""
+    parts: list[list[str]] = [[]]
+    for line in text.splitlines():
+        if line.startswith("listener "):
+            parts.append([])
+        if line.strip() and not line.startswith("#"):
+            parts[-1].append(line)
+    return parts
 
 
 def _access_faults(path: Path) -> Iterator[str]:

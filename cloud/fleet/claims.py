@@ -9,10 +9,8 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, func, select, tuple_, update
 
-from cloud.db import within
 from cloud.fleettables import claims
 from cloud.households.revocations import find_revocation
-from cloud.scope import Scope
 from shared.claims import claim_key, code_digest, make_code
 from shared.errors import BadInputError
 from shared.topics import CLAIM_PREFIX, check_hub
@@ -57,7 +55,12 @@ class ClaimRow(NamedTuple):
             return "used"
         if self.expires_at_ms <= now_ms:
             return "expired"
-        return "open" if self.redeemed_at_ms is None else "redeemed"
+        return "open" if self.redeemed_at_ms is None or self.is_bundle else "redeemed"
+
+    @property
+    def is_bundle(self) -> bool:
+        """Tell whether another authority made it, which does not say when it is used."""
+        return not self.claim_key
 
 
 class NewClaim(NamedTuple):
@@ -77,25 +80,25 @@ def new_thing() -> str:
 
 def make_claim(
     connection: Connection,
-    scope: Scope,
+    household_id: str,
     thing: str,
     now_ms: int,
     *,
     installer: str = "",
     minutes: int = DEFAULT_MINUTES,
 ) -> NewClaim:
-    """Make a claim for a thing; an earlier one that nobody has used is over with it.
+    """Make a claim for a thing of a household; an earlier one that nobody has used is over with it.
 
-    For a revoked thing too: its use lifts the revocation, and bars for good what was revoked.
+    Its use lifts a revocation, and bars for good what was revoked: who may make one for such a
+    thing is not decided here (cloud/fleet/succession.py).
     Raises BadInputError for a name no hub may have, or numbers too large.
     """
-    check_hub(thing)
-    _check(installer, minutes)
+    check_claim(thing, installer, minutes)
     _sweep(connection, thing, now_ms)
     code = make_code(secrets.token_bytes(CODE_BYTES))
     row = ClaimRow(
         claim_id=f"{CLAIM_PREFIX}{secrets.token_hex(CLAIM_ID_BYTES)}",
-        household_id=scope.only,
+        household_id=household_id,
         thing=thing,
         installer=installer,
         code_digest=code_digest(code),
@@ -110,6 +113,42 @@ def make_claim(
     )
     connection.execute(claims.insert(), [row._asdict()])
     return NewClaim(row, code)
+
+
+def note_bundle(
+    connection: Connection,
+    household_id: str,
+    thing: str,
+    claim_id: str,
+    now_ms: int,
+    expires_at_ms: int,
+    *,
+    installer: str = "",
+) -> ClaimRow:
+    """Note a claim that another authority made, with a key in it, for a thing of a household.
+
+    It is nobody's to redeem here: it has no code, and is the key's that it came with from the
+    start. What its hub does with it, that authority is told and we are not.
+    """
+    _sweep(connection, thing, now_ms)
+    row = ClaimRow(
+        claim_id=claim_id,
+        household_id=household_id,
+        thing=thing,
+        installer=installer,
+        # The column is unique, and this is the digest of no code.
+        code_digest=claim_id,
+        claim_key=b"",
+        made_at_ms=now_ms,
+        expires_at_ms=expires_at_ms,
+        key_id=claim_id,
+        certificate="",
+        redeemed_at_ms=now_ms,
+        used_at_ms=None,
+        refused_count=0,
+    )
+    connection.execute(claims.insert(), [row._asdict()])
+    return row
 
 
 def find_code(connection: Connection, code: str) -> ClaimRow | None:
@@ -177,12 +216,12 @@ def end_claims(connection: Connection, thing: str, now_ms: int) -> None:
 
 
 def list_claims(
-    connection: Connection, scope: Scope, count_max: int, before: tuple[int, str] | None = None
+    connection: Connection, count_max: int, before: tuple[int, str] | None = None
 ) -> list[ClaimRow]:
-    """List the claims of a scope, the latest first; `before` is the place of the last one seen."""
+    """List claims of every household, the latest first; `before` is the place of the last seen."""
     place = tuple_(claims.c.made_at_ms, claims.c.claim_id)
-    query = select(*_COLUMNS).where(within(claims, scope))
-    query = query.order_by(claims.c.made_at_ms.desc(), claims.c.claim_id.desc()).limit(count_max)
+    query = select(*_COLUMNS).order_by(claims.c.made_at_ms.desc(), claims.c.claim_id.desc())
+    query = query.limit(count_max)
     if before is not None:
         query = query.where(place < before)
     return [ClaimRow(*row) for row in connection.execute(query)]
@@ -194,7 +233,9 @@ def _locked(connection: Connection, condition: ColumnElement[bool]) -> ClaimRow 
     return None if row is None else ClaimRow(*row)
 
 
-def _check(installer: str, minutes: int) -> None:
+def check_claim(thing: str, installer: str, minutes: int) -> None:
+    """Raise BadInputError for a name no hub may have, or what no claim can hold."""
+    check_hub(thing)
     if not 1 <= minutes <= MAX_MINUTES:
         raise BadInputError(f"minutes = {minutes}", hint=f"give 1 to {MAX_MINUTES}")
     if len(installer) > MAX_INSTALLER_CHARS or not installer.isprintable():

@@ -12,13 +12,11 @@ from pathlib import Path
 
 from cloud.fleet.arguments import add_actions
 from cloud.fleet.authority import Authority, Credentials
-from cloud.fleet.broker import LOOPBACK, write_broker_config
+from cloud.fleet.broker import LOOPBACK, MAX_PORT, write_broker_config
 from cloud.fleet.check import check_broker
-from cloud.fleet.console import Painter
+from cloud.fleet.console import Painter, households_text
 from shared.clock import SystemClock
 from shared.errors import OperatorError
-
-MAX_PORT = 65535
 
 DRAWING = "qr"
 """Key of a report under which a picture for the terminal stands; it is not printed as JSON."""
@@ -67,12 +65,25 @@ def parser() -> argparse.ArgumentParser:
     issue.add_argument("thing", metavar="THING", help="the hub's name")
     issue.set_defaults(action=_issue)
     config = _action(actions, "broker-config", "write mosquitto.conf and its access list")
-    config.add_argument("--port", type=_port, metavar="N", help="TCP port to listen on")
+    config.add_argument("--port", type=_port, metavar="N", help="TCP port for hubs")
     config.add_argument(
         "--listen",
         default=LOOPBACK,
         metavar="ADDRESS",
-        help="address to listen on; 0.0.0.0 is every IPv4 one",
+        help="address to listen on for hubs; 0.0.0.0 is every IPv4 one",
+    )
+    config.add_argument(
+        "--services-port",
+        type=_port,
+        default=0,
+        metavar="N",
+        help="TCP port for the cloud's own services; the one after --port unless given",
+    )
+    config.add_argument(
+        "--services-listen",
+        default=LOOPBACK,
+        metavar="ADDRESS",
+        help="address for those, which no hub is to reach",
     )
     _add_hosts(config)
     config.add_argument("--ephemeral", action="store_true", help="keep nothing over a restart")
@@ -100,6 +111,12 @@ def parser() -> argparse.ArgumentParser:
 def _add_claim(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     claim = _on_database(actions, "claim", "let one hub join within some minutes, by a QR code")
     claim.add_argument("--thing", default="", metavar="NAME", help="the hub's name to be")
+    claim.add_argument(
+        "--household-id",
+        default="",
+        metavar="ID",
+        help="whose hub it is: the household's id, or its name; needed where there are several",
+    )
     claim.add_argument("--installer", default="", metavar="NAME", help="who installs it")
     claim.add_argument(
         "--minutes",
@@ -109,12 +126,19 @@ def _add_claim(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         help="how long it holds, 60 at most",
     )
     claim.add_argument(
+        "--rejoin",
+        action="store_true",
+        help="also for a hub that has joined or is revoked: what it has ends with the claim's use",
+    )
+    claim.add_argument(
         "--out",
         type=Path,
         metavar="FILE",
         help="draw the code into this .svg or .png file; at AWS, write the claim here",
     )
     claim.set_defaults(action=_claim)
+    households = _on_database(actions, "households", "list every household and its id")
+    households.set_defaults(action=_households, text=households_text)
 
 
 def _add_hosts(action: argparse.ArgumentParser) -> None:
@@ -179,18 +203,34 @@ def _broker_config(options: argparse.Namespace) -> Report:
         authority.check()
         return {"config": str(authority.directory), FAULTS: check_broker(authority, SystemClock())}
     if options.port is None:
-        raise OperatorError("--port is missing", hint="give the TCP port to listen on")
+        raise OperatorError("--port is missing", hint="give the TCP port that hubs connect to")
     authority.prepare(hosts=options.hosts)
     path = write_broker_config(
-        authority, options.port, ephemeral=options.ephemeral, address=options.listen
+        authority,
+        options.port,
+        ephemeral=options.ephemeral,
+        services_port=options.services_port,
+        address=options.listen,
+        services_address=options.services_listen,
     )
-    return {"config": str(path), "port": options.port, "start": f"mosquitto -c {path}"}
+    return {
+        "config": str(path),
+        "port": options.port,
+        "services_port": options.services_port or options.port + 1,
+        "start": f"mosquitto -c {path}",
+    }
 
 
 def _claim(options: argparse.Namespace) -> Report:
     from cloud.fleet import commands  # noqa: PLC0415  # only these actions load the database
 
     return commands.claim(options)
+
+
+def _households(options: argparse.Namespace) -> Report:
+    from cloud.fleet import commands  # noqa: PLC0415  # as above
+
+    return commands.households(options)
 
 
 def _prepare(options: argparse.Namespace) -> Report:

@@ -13,12 +13,16 @@ from cloud.db import Database
 from cloud.fleet import qr
 from cloud.fleet.admission import open_admission
 from cloud.fleet.exclusion import restore_hub
+from cloud.households.repository import list_households
 from cloud.times import format_utc
 from shared.claims import grouped
 from shared.clock import SystemClock
 from shared.errors import OperatorError
 
 Report = dict[str, object]
+
+MAX_HOUSEHOLDS = 10_000
+"""Households of one cloud that are listed; a page of them for a person is long before that."""
 
 
 class _Cloud(NamedTuple):
@@ -35,10 +39,17 @@ def claim(options: argparse.Namespace) -> Report:
                 "AWS makes a claim with a key, which is nothing to show",
                 hint="--out FILE writes it for the hub's boot partition or 'hearthlink provision'",
             )
-        ticket = open_admission(*cloud).offer(options.thing, options.installer, options.minutes)
+        ticket = open_admission(*cloud).offer(
+            options.thing,
+            options.installer,
+            options.minutes,
+            options.household_id,
+            rejoin=options.rejoin,
+        )
     report: Report = {
         "thing": ticket.thing,
         "claim": ticket.claim,
+        "household_id": ticket.household_id,
         "expires_at": format_utc(ticket.expires_at_ms),
     }
     if ticket.file:
@@ -51,6 +62,13 @@ def claim(options: argparse.Namespace) -> Report:
     else:
         report["qr"] = qr.terminal_text(ticket.text)
     return report
+
+
+def households(options: argparse.Namespace) -> Report:
+    """List every household."""
+    with _opened(options.config) as cloud, cloud.database.reading() as connection:
+        found = list_households(connection, MAX_HOUSEHOLDS)
+    return {"households": [one._asdict() for one in found]}
 
 
 def prepare(options: argparse.Namespace) -> Report:

@@ -58,6 +58,13 @@ def hubs_text(report: dict[str, Any], painter: Painter) -> str:
     return f"{table(columns, rows, painter, colours)}\n{len(hubs)} hubs"
 
 
+def households_text(report: dict[str, Any], painter: Painter) -> str:
+    """Write the households as a table: whose a hub can be."""
+    homes = report["households"]
+    rows = [(home["household_id"], home["name"], home["zone"]) for home in homes]
+    return table(("HOUSEHOLD ID", "NAME", "TIME ZONE"), rows, painter, [""] * len(homes))
+
+
 def hub_text(hub: dict[str, Any], painter: Painter) -> str:
     """Write one hub, a fact a line."""
     lines = []

@@ -85,6 +85,26 @@ def read_list(path: Path) -> RevocationList:
     return RevocationList(number, 0 if end is None else epoch_ms(end), revoked)
 
 
+class ListFile:
+    """A list that is looked things up in, and read again once the file has changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read: tuple[tuple[int, int, int], frozenset[int]] | None = None
+
+    def holds(self, serial: int) -> bool:
+        """Tell whether a certificate is on it; not where there is no list."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return False
+        state = (found.st_ino, found.st_mtime_ns, found.st_size)
+        known = self._read
+        if known is None or known[0] != state:
+            known = self._read = (state, read_list(self._path).serials)
+        return serial in known[1]
+
+
 def write_list(
     path: Path, issuer: Issuer, revoked: Sequence[Revoked], now_ms: int
 ) -> RevocationList:

@@ -15,18 +15,19 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from cloud.config import Config
 from cloud.db import Database
-from cloud.errors import ProblemError
 from cloud.fleet import claims, records
 from cloud.fleet.authority import Authority
 from cloud.fleet.certificates import read_certificates
 from cloud.fleet.claims import ClaimRow
+from cloud.fleet.crl import ListFile
 from cloud.fleet.enrolment import Enrolment
 from cloud.fleet.pace import ADDRESS_MS, Pace
+from cloud.fleet.placing import choose_household
 from cloud.fleet.records import Status
 from cloud.fleet.refusals import REFUSALS, Refusal
 from cloud.households.repository import lock_hub
 from cloud.hubauth import HubGate, Sender
-from cloud.scope import Scope
+from cloud.problems import ProblemError
 from shared.claims import Claim, pin_of, read_code, write_claim
 from shared.clock import Clock
 from shared.enrolment import RedeemAnswer, RedeemRequest
@@ -56,20 +57,24 @@ class ClaimDesk:
         self.authority.check()
         self.gate = HubGate(str(self.authority.issuer_certificate), clock)
         self._enrolment = Enrolment(self.authority)
+        self._listed = ListFile(self.authority.revocations)
         self._pace = Pace()
         self._pace_lock = threading.Lock()
 
     def offer(
         self,
-        scope: Scope,
         *,
+        household_id: str = "",
         thing: str = "",
         installer: str = "",
         minutes: int = claims.DEFAULT_MINUTES,
+        rejoin: bool = False,
     ) -> Offer:
-        """Make a claim; raises BadInputError for what cannot be claimed.
+        """Make a claim; raises as `choose_household`, and BadInputError for what cannot be claimed.
 
-        Raises ProblemError where no broker is set that a hub could be sent to.
+        `rejoin` is an operator's word that the thing may have joined already, or be revoked: what
+        it has is over with the claim's use. Without it such a thing is refused by ProblemError 409.
+        Raises ProblemError where no broker is set that a hub could be sent to, too.
         """
         if not self._broker_host():
             raise ProblemError(
@@ -77,12 +82,17 @@ class ClaimDesk:
                 "no claim can be redeemed: it is not known where hubs reach the broker",
                 hint="set hub_broker_host",
             )
+        thing = thing or claims.new_thing()
         with self._database.writing() as connection:
+            now_ms = self._clock.utc_ms()
+            refusal = None if rejoin else self._enrolment.refuse_claim(connection, thing, now_ms)
+            if refusal is not None:
+                raise problem_of(refusal)
             made = claims.make_claim(
                 connection,
-                scope,
-                thing or claims.new_thing(),
-                self._clock.utc_ms(),
+                choose_household(connection, thing, household_id),
+                thing,
+                now_ms,
                 installer=installer,
                 minutes=minutes,
             )
@@ -110,7 +120,7 @@ class ClaimDesk:
             expires_at_ms=answer.expires_at_ms,
             template=answer.claim_id,
             host=self._broker_host(),
-            port=self._config.hub_broker_port or self._config.broker_port,
+            port=self._config.hub_broker_port,
             authority=self.authority_pem(),
         )
 
@@ -130,7 +140,8 @@ class ClaimDesk:
         with self._database.reading() as connection:
             record = records.find_record(connection, sender.certificate_id)
         if record is None:
-            return True
+            # Carried as a file, or of after the backup that the database was put back from.
+            return not self._listed.holds(sender.serial)
         if record.status == Status.ACTIVE and record.seen_at_ms is None:
             now_ms = self._clock.utc_ms()
             with self._database.writing() as connection:

@@ -1,11 +1,11 @@
 """`hearthlink cloud devices`: AWS IoT's topics answered on Mosquitto, and the revocation list kept.
 
 Any number run on one database; the one that holds the lease works, the others stand by. Between
-the network thread and the work lies a bounded queue; what it drops a hub asks for again.
+the network thread and the work lie bounded lanes, one for each asker: what one asks too much of is
+refused to it alone, and what is dropped a hub asks for again.
 """
 
 import logging
-import queue
 import secrets
 import threading
 import time
@@ -22,6 +22,7 @@ from cloud.fleet.authority import Authority
 from cloud.fleet.crl import Standing, read_list
 from cloud.fleet.dispatch import Answers, Dispatcher, Handler
 from cloud.fleet.enrolment import Enrolment
+from cloud.fleet.lanes import Lanes
 from cloud.fleet.leases import LEASE_MS, give_up_lease, take_lease
 from cloud.fleet.metrics import copy_of, render
 from cloud.fleet.revocation import Publisher
@@ -34,9 +35,6 @@ from shared.errors import BadInputError, OperatorError
 from shared.units import MS_PER_HOUR, MS_PER_SECOND
 
 NAME = "cloud-devices"
-
-MAX_QUEUED = 1_000
-"""Requests that wait: at two milliseconds each two seconds, less than a hub's patience."""
 
 TICK_S = 1.0
 """How soon a revocation is noticed: with the broker's reload and the cut well within five."""
@@ -78,7 +76,7 @@ class DeviceService:
         self._authority = authority
         self._dispatcher = Dispatcher(database, Enrolment(authority), handlers)
         self._publisher = Publisher(database, authority, clock, config.broker_reload)
-        self._requests: queue.Queue[tuple[str, bytes]] = queue.Queue(MAX_QUEUED)
+        self._requests = Lanes()
         self._is_stopping = threading.Event()
         self._leads_until_ms = 0
         self._is_cut: set[str] = set()
@@ -92,7 +90,7 @@ class DeviceService:
             copy_of(self.counts),
             copy_of(self._dispatcher.counts),
             is_leading=self.is_leading,
-            queued=self._requests.qsize(),
+            queued=len(self._requests),
         )
 
     @property
@@ -125,17 +123,15 @@ class DeviceService:
         if not self.is_leading:
             self.counts["standing-by"] += 1
             return
-        try:
-            self._requests.put_nowait((topic, payload))
-        except queue.Full:
+        if not self._requests.put(topic, payload):
             self.counts["dropped"] += 1
 
     def _work(self, wait_s: float) -> None:
         """Answer one request, if one comes in time."""
-        try:
-            topic, payload = self._requests.get(timeout=wait_s)
-        except queue.Empty:
+        waiting = self._requests.take(wait_s)
+        if waiting is None:
             return
+        topic, payload = waiting
         if not self.is_leading:
             self.counts["standing-by"] += 1
             return
@@ -162,6 +158,7 @@ class DeviceService:
             self._leads_until_ms = asked_ms + LEASE_MS - LEASE_MARGIN_MS if leads else 0
             if leads:
                 self._keep_up()
+                self._refuse()
                 self._tell()
         except SQLAlchemyError as error:
             self._warn("database", f"the database cannot be used: {error}")
@@ -170,13 +167,16 @@ class DeviceService:
         now_ms = self._clock.utc_ms()
         with self._database.writing() as connection:
             self.counts["unregistered"] += records.bar_unregistered(connection, now_ms)
-            self.counts["forgotten"] += records.sweep_expired(connection, now_ms)
         # Those of the tick before: the broker has read the list with their certificates by now.
         self._cut()
         try:
             self.counts["lists"] += self._publisher.refresh()
         except (OperatorError, OSError) as error:
             self._warn("revocation-list", str(error))
+        else:
+            # Only once it is off the list: there, a certificate nobody knows is kept.
+            with self._database.writing() as connection:
+                self.counts["forgotten"] += records.sweep_expired(connection, now_ms)
         known = read_list(self._authority.revocations)
         if known.standing(now_ms) is not Standing.OK:
             self._warn(
@@ -184,6 +184,19 @@ class DeviceService:
                 f"the revocation list is {known.standing(now_ms)}: once it has expired the broker "
                 f"refuses every hub; make {self._authority.directory} writable for this process",
             )
+
+    def _refuse(self) -> None:
+        """Tell who asked too much that it did: once in a tick each, whatever it sends."""
+        now_ms = self._clock.utc_ms()
+        for topic, payload in self._requests.take_refused():
+            try:
+                answers = self._dispatcher.throttle(topic, payload, now_ms)
+            except BadInputError:
+                self.counts["bad-messages"] += 1
+                continue
+            self.counts["throttled"] += len(answers)
+            for answered, said in answers:
+                self.link.publish(answered, said)
 
     def _tell(self) -> None:
         now_ms = self._clock.utc_ms()

@@ -6,6 +6,7 @@ Touches no network: a topic and its payload in, topics and payloads out, written
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 
 import msgspec
 
@@ -16,6 +17,7 @@ from cloud.fleet.records import Status
 from cloud.fleet.refusals import Refusal
 from cloud.households.repository import lock_hub
 from cloud.households.revocations import find_revocation
+from cloud.jobs.execution import MAX_TOKEN_CHARS
 from cloud.shadows.document import MAX_REQUEST_BYTES
 from shared import topics
 from shared.enrolment import CsrAccepted, RegisterAccepted
@@ -29,6 +31,9 @@ Handler = Callable[[str, str, bytes, int], Answers]
 It is called only for topics of `shadow_requests` and `jobs_requests`, never for a thing that is
 revoked, and raises BadInputError for what cannot even be answered.
 """
+
+
+TOO_MANY = "too many requests wait to be answered"
 
 
 class Dispatcher:
@@ -53,6 +58,27 @@ class Dispatcher:
         with self._database.writing() as connection:
             return self._said(topic, self._enrolment.register(connection, asker, payload, now_ms))
 
+    def throttle(self, topic: str, payload: bytes, now_ms: int) -> Answers:
+        """Refuse a request because its asker has too many; raises as `answer`.
+
+        Nothing for a CSR: whose it is is not known before it is looked at.
+        """
+        if topic == topics.CREATE_FROM_CSR:
+            return []
+        branch = topics.branch_of(topic)
+        if not branch:
+            topics.template_of(topic)
+            return self._said(topic, Refusal("too-many-requests", TOO_MANY))
+        if not self._is_heard(topics.thing_of(topic), topic):
+            return []
+        document = {
+            "code": "RequestThrottled" if branch == "jobs" else int(HTTPStatus.TOO_MANY_REQUESTS),
+            "message": TOO_MANY,
+            "timestamp": now_ms // MS_PER_SECOND,
+            **_token_in(payload),
+        }
+        return [(topics.rejected(topic), msgspec.json.encode(document))]
+
     def _said(self, topic: str, answer: CsrAccepted | RegisterAccepted | Refusal) -> Answers:
         if isinstance(answer, Refusal):
             self.counts[answer.code] += 1
@@ -61,13 +87,8 @@ class Dispatcher:
         return [(topics.accepted(topic), msgspec.json.encode(answer))]
 
     def _answer_thing(self, thing: str, topic: str, payload: bytes, now_ms: int) -> Answers:
-        topics.check_hub(thing)
-        if topic == topics.shadow_get(thing, topics.TARIFF_SHADOW):
-            return []  # ingest's workers answer this one
-        with self._database.reading() as connection:
-            if find_revocation(connection, thing) is not None:
-                self.counts["revoked"] += 1
-                return []
+        if not self._is_heard(thing, topic):
+            return []
         if topic == topics.shadow_update(thing, topics.HEALTH_SHADOW):
             self._note_certificate(thing, payload, now_ms)
         handler = self._handlers.get(topics.branch_of(topic))
@@ -75,6 +96,16 @@ class Dispatcher:
             self.counts["unanswered"] += 1
             return []
         return handler(thing, topic, payload, now_ms)
+
+    def _is_heard(self, thing: str, topic: str) -> bool:
+        """Tell whether a thing is answered here; raises BadInputError where it is no hub."""
+        topics.check_hub(thing)
+        if topic == topics.shadow_get(thing, topics.TARIFF_SHADOW):
+            return False  # ingest's workers answer this one
+        with self._database.reading() as connection:
+            is_revoked = find_revocation(connection, thing) is not None
+        self.counts["revoked"] += is_revoked
+        return not is_revoked
 
     def _note_certificate(self, thing: str, payload: bytes, now_ms: int) -> None:
         """Note which certificate a hub connects with, as it says itself: what came before is over.
@@ -96,6 +127,18 @@ class Dispatcher:
         with self._database.writing() as connection:
             lock_hub(connection, thing, now_ms)
             self.counts["seen"] += records.note_seen(connection, used[0], now_ms)
+
+
+def _token_in(payload: bytes) -> dict[str, str]:
+    """Find by what its asker knows a request that nobody has read."""
+    if len(payload) > MAX_REQUEST_BYTES:
+        return {}
+    try:
+        token = json.loads(payload)["clientToken"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    is_token = isinstance(token, str) and len(token) <= MAX_TOKEN_CHARS
+    return {"clientToken": token} if is_token else {}
 
 
 def _reported_expiry_ms(payload: bytes) -> int | None:

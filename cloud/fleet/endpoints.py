@@ -1,22 +1,34 @@
-"""`/v1/claims/redeem` and `/v1/fleet/…`: claims for the installer, certificates for the hub."""
+"""`/v1/claims/redeem` and `/v1/fleet/…`: claims for the installer, certificates for the hub.
 
+Claims are made by whoever lets hubs in (`Admission`); redeemed and renewed by our own authority.
+"""
+
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from cloud.answers import JSON, reply
-from cloud.auth import ANYONE, HUB, Operator
+from cloud.auth import ANYONE, HUB, Operator, ProvedOperator
 from cloud.bodies import read_body, read_signed
-from cloud.errors import RESPONSES, NotFoundError
+from cloud.errors import RESPONSES, NotFoundError, ProblemError
 from cloud.fleet import qr
-from cloud.fleet.claims import DEFAULT_MINUTES, MAX_INSTALLER_CHARS, MAX_MINUTES, ClaimRow
+from cloud.fleet.claims import (
+    DEFAULT_MINUTES,
+    MAX_INSTALLER_CHARS,
+    MAX_MINUTES,
+    ClaimRow,
+    look_up_claim,
+)
 from cloud.fleet.claims import list_claims as claims_of
 from cloud.fleet.desk import ClaimDesk
+from cloud.households.tenancies import MAX_NAME_CHARS
 from cloud.hubauth import Sender
 from cloud.ingest.hubs import REFUSALS, signed_request
 from cloud.openapi.structs import answering, schema_of, taking
 from cloud.parts import Shared
+from cloud.registry.port import Admission, Ticket
 from cloud.times import format_utc
 from cloud.transfer.pages import PAGE, Cursor, PageLimit, decode_cursor, next_of
 from cloud.transfer.repetition import Once
@@ -33,6 +45,7 @@ from shared.enrolment import (
     RenewRequest,
     decode_enrolment,
 )
+from shared.errors import OperatorError
 
 CLAIMS_PATH = "/v1/fleet/claims"
 
@@ -40,11 +53,18 @@ router = APIRouter(tags=["fleet"])
 
 
 class ClaimOrder(BaseModel):
-    """What to make a claim for; a hub without a name is given one."""
+    """What to make a claim for; a hub without a name is given one.
 
+    `household_id` is a household's id, or its name where no other has it. It may be left out for a
+    hub that is there already, and while there is one household. `rejoin` lets it be one that has
+    joined already or is revoked.
+    """
+
+    household_id: str = Field("", max_length=MAX_NAME_CHARS)
     thing: str = Field("", max_length=64)
     installer: str = Field("", max_length=MAX_INSTALLER_CHARS)
     minutes: int = Field(DEFAULT_MINUTES, ge=1, le=MAX_MINUTES)
+    rejoin: bool = False
 
 
 class ClaimEntry(BaseModel):
@@ -54,6 +74,7 @@ class ClaimEntry(BaseModel):
     """
 
     claim: str
+    household_id: str
     thing: str
     installer: str
     state: str
@@ -63,16 +84,22 @@ class ClaimEntry(BaseModel):
 
 
 class ClaimMade(ClaimEntry):
-    """A claim just made: the only time that its code is told."""
+    """A claim just made: the only time that its code is told.
+
+    Where AWS makes it there is no code: `bundle` is the claim then, and a secret, as AWS makes its
+    key too. It goes to the hub as a file or at its page; the other three are "".
+    """
 
     code: str
     text: str
     qr_svg: str
+    bundle: str
 
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
                 "claim": "claim-0123456789abcdef",
+                "household_id": "home",
                 "thing": "hub-5f1c2a9b70",
                 "installer": "Ada",
                 "state": "open",
@@ -82,6 +109,7 @@ class ClaimMade(ClaimEntry):
                 "code": "7K2Q9-M4XAB-0CDEF-GHJKM",
                 "text": "hearthlink:cloud.example.org/7K2Q9-M4XAB-0CDEF-GHJKM",
                 "qr_svg": "<svg …>",
+                "bundle": "",
             }
         }
     )
@@ -105,6 +133,34 @@ def desk_of(request: Request) -> ClaimDesk:
 
 
 Desk = Annotated[ClaimDesk, Depends(desk_of)]
+
+
+def admission_of(request: Request) -> Admission:
+    """Find who lets hubs in: our own authority, or AWS."""
+    admission: Admission = request.app.state.admission
+    return admission
+
+
+Admitting = Annotated[Admission, Depends(admission_of)]
+
+
+def offer_claim(admission: Admission, order: ClaimOrder) -> Ticket:
+    """Make a claim; raises as `Admission.offer`, and ProblemError 503 for what the operator mends.
+
+    That is a setting that is missing, or an AWS that refuses.
+    """
+    try:
+        return admission.offer(
+            order.thing,
+            order.installer,
+            order.minutes,
+            order.household_id,
+            rejoin=order.rejoin,
+        )
+    except OperatorError as error:
+        raise ProblemError(
+            HTTPStatus.SERVICE_UNAVAILABLE, error.message, hint=error.hint
+        ) from error
 
 
 async def _redeeming(request: Request) -> RedeemRequest:
@@ -170,12 +226,25 @@ def renew(
     responses=RESPONSES,
 )
 def make_claim(
-    parts: Shared, scope: Operator, desk: Desk, order: ClaimOrder, _once: Once
+    parts: Shared, _operator: ProvedOperator, admission: Admitting, order: ClaimOrder, _once: Once
 ) -> Response:
-    """Make a one-time claim for one hub; its code is told now and never again."""
-    offer = desk.offer(scope, thing=order.thing, installer=order.installer, minutes=order.minutes)
-    shown = {"code": grouped(offer.code), "text": offer.text, "qr_svg": qr.svg(offer.text)}
-    response = reply({**entry_of(offer.row, parts.clock.utc_ms()), **shown})
+    """Make a one-time claim for one hub, here or at AWS; its code is told now and never again.
+
+    Answered with 409 `hub-has-joined` where the hub is in use or revoked and `rejoin` does not say
+    that it is to begin anew: its certificates, and a revocation, are over once the claim is used.
+    """
+    ticket = offer_claim(admission, order)
+    with parts.database.reading() as connection:
+        row = look_up_claim(connection, ticket.claim)
+    if row is None:
+        raise NotFoundError(f"claim {ticket.claim!r} is gone", hint="make another one")
+    shown = {
+        "code": grouped(ticket.code),
+        "text": ticket.text,
+        "qr_svg": qr.svg(ticket.text) if ticket.text else "",
+        "bundle": ticket.file.decode(),
+    }
+    response = reply({**entry_of(row, parts.clock.utc_ms()), **shown})
     response.status_code = 201
     return response
 
@@ -183,15 +252,15 @@ def make_claim(
 @router.get(CLAIMS_PATH, response_model=ClaimList, summary="Claims made", responses=RESPONSES)
 def list_claims(
     parts: Shared,
-    scope: Operator,
+    _operator: Operator,
     cursor: Cursor = "",
     limit: PageLimit = PAGE,
 ) -> Response:
-    """List the claims of the last 90 days."""
+    """List the claims of the last 90 days, of every household."""
     now_ms = parts.clock.utc_ms()
     before = decode_cursor(cursor, "claims", (int, str))
-    with parts.database.reading(scope) as connection:
-        rows = claims_of(connection, scope, limit + 1, before)
+    with parts.database.reading() as connection:
+        rows = claims_of(connection, limit + 1, before)
     next_cursor = next_of(rows, "claims", lambda row: (row.made_at_ms, row.claim_id), limit)
     listed = [entry_of(row, now_ms) for row in rows[:limit]]
     return reply({"claims": listed, "next_cursor": next_cursor})
@@ -201,6 +270,7 @@ def entry_of(row: ClaimRow, now_ms: int) -> dict[str, object]:
     """Show a claim without its code."""
     return {
         "claim": row.claim_id,
+        "household_id": row.household_id,
         "thing": row.thing,
         "installer": row.installer,
         "state": row.state(now_ms),

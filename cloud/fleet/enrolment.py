@@ -20,7 +20,7 @@ from cloud.fleet.claims import ClaimRow
 from cloud.fleet.policy import Csr, CsrError, check_claim_proof, check_renewal_proof, read_csr
 from cloud.fleet.records import Record, Status, record_of
 from cloud.fleet.refusals import Refusal
-from cloud.households.repository import DEFAULT_HOUSEHOLD, household_of, lock_hub
+from cloud.households.repository import household_of, lock_hub, place_of
 from cloud.households.revocations import find_revocation
 from shared.enrolment import (
     CsrAccepted,
@@ -56,6 +56,17 @@ class Enrolment:
 
     def __init__(self, authority: Authority) -> None:
         self._authority = authority
+
+    def refuse_claim(self, connection: Connection, thing: str, now_ms: int) -> Refusal | None:
+        """Say why only an operator may make a claim for a thing; None where whoever installs may.
+
+        Holds the row of a hub that is known, so that a revocation is before this or after it.
+        """
+        check_hub(thing)
+        if household_of(connection, thing) is not None:
+            lock_hub(connection, thing, now_ms)
+        self.adopt(connection, thing, now_ms)
+        return succession.refuse_claim(connection, thing)
 
     def redeem(
         self, connection: Connection, code: str, csr_pem: str, now_ms: int
@@ -111,11 +122,11 @@ class Enrolment:
         record = records.find_token(connection, asker, token)
         if record is None:
             return Refusal("bad-token", "this token was not given to this asker")
-        lock_hub(connection, record.thing, now_ms)
+        hub = lock_hub(connection, record.thing, now_ms)
         record = records.find_token(connection, asker, token)
         if record is None or record.status not in (Status.PENDING, Status.ACTIVE):
             return Refusal("bad-token", "this token's certificate is not to be had any more")
-        refusal = succession.refuse_registering(connection, record)
+        refusal = succession.refuse_registering(connection, record, hub)
         if refusal is not None:
             return refusal
         if record.status == Status.PENDING:
@@ -165,7 +176,7 @@ class Enrolment:
         record = record_of(
             certificate,
             thing=thing,
-            household_id=household_of(connection, thing) or DEFAULT_HOUSEHOLD,
+            household_id=place_of(connection, thing, now_ms),
             asker=thing,
             status=Status.ACTIVE,
             now_ms=now_ms,
@@ -216,7 +227,7 @@ class Enrolment:
         made = record_of(
             issued.certificate,
             thing=thing,
-            household_id=household_of(connection, thing) or DEFAULT_HOUSEHOLD,
+            household_id=place_of(connection, thing, now_ms),
             asker=csr.name,
             status=Status.PENDING,
             now_ms=now_ms,

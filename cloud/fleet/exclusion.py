@@ -40,7 +40,7 @@ def revoke_hub(config: Config, database: Database, clock: Clock, thing: str) -> 
     with database.writing() as connection:
         revocation = shut_out(connection, thing, clock.utc_ms(), enrolment)
         _note(connection, thing, clock.utc_ms())
-    return Excluded(thing, revocation.revoked_at_ms, _tell_broker(config, database, clock))
+    return Excluded(thing, revocation.revoked_at_ms, tell_broker(config, database, clock))
 
 
 def restore_hub(config: Config, database: Database, clock: Clock, thing: str) -> Admitted:
@@ -49,7 +49,7 @@ def restore_hub(config: Config, database: Database, clock: Clock, thing: str) ->
     with database.writing() as connection:
         was_revoked = let_in(connection, thing, clock.utc_ms())
         _note(connection, thing, clock.utc_ms())
-    return Admitted(thing, was_revoked, _tell_broker(config, database, clock))
+    return Admitted(thing, was_revoked, tell_broker(config, database, clock))
 
 
 def _note(connection: Connection, thing: str, now_ms: int) -> None:
@@ -72,7 +72,7 @@ def _authority(config: Config, clock: Clock) -> Authority | None:
     return authority
 
 
-def _tell_broker(config: Config, database: Database, clock: Clock) -> str:
+def tell_broker(config: Config, database: Database, clock: Clock) -> str:
     """Bring the broker's list up to date; returns how that went."""
     authority = _authority(config, clock)
     if authority is None:

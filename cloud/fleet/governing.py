@@ -146,6 +146,7 @@ def handover(options: argparse.Namespace) -> Report:
             options.household,
             options.zone,
             options.household_id,
+            options.at,
         )
     return {
         "thing": done.thing,

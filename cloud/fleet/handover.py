@@ -3,15 +3,23 @@
 The hub's own half is `hearthlink wipe`. All of it is one transaction.
 """
 
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from cloud.changes.kinds import Change, ChangeKind
+from cloud.changes.repository import note_usage, zone_of
 from cloud.config import Config
 from cloud.db import Database
 from cloud.fleet.claims import end_claims
 from cloud.fleet.exclusion import enrolment_of
 from cloud.fleet.records import bar_all
+from cloud.households.repository import household_of
 from cloud.households.tenancies import Handover, hand_over
 from cloud.jobs.repository import forget_jobs
 from cloud.shadows.repository import forget_shadows
-from shared.calendar import check_zone
+from cloud.times import parse_instant
+from shared.calendar import check_zone, slot_of_sample
 from shared.clock import Clock
 
 
@@ -23,8 +31,11 @@ def hand_over_hub(
     name: str,
     zone: str,
     household_id: str = "",
+    at: str = "",
 ) -> Handover:
-    """Give a hub to another household from now on; raises as `hand_over`, and for a bad zone.
+    """Give a hub to another household; raises as `hand_over`, and for a bad zone or time.
+
+    `at` is a date, its midnight in the zone of who leaves, or an instant; now where it is "".
 
     Its shadows are emptied, what it was asked for is cancelled, and its consent begins anew. Its
     certificates and open claims are over: it joins anew by a claim, with a key that is nobody's.
@@ -33,11 +44,26 @@ def hand_over_hub(
     enrolment = enrolment_of(config, clock)
     now_ms = clock.utc_ms()
     with database.writing() as connection:
-        _, handover = hand_over(connection, thing, name, zone, now_ms, household_id)
+        at_ms = parse_instant(at, "at", _zone_of_hub(connection, thing)) if at else None
+        _, handover = hand_over(connection, thing, name, zone, now_ms, household_id, at_ms)
         forget_jobs(connection, thing, now_ms)
         forget_shadows(connection, thing)
         end_claims(connection, thing, now_ms)
         if enrolment is not None:
             enrolment.adopt(connection, thing, now_ms)
         bar_all(connection, thing, now_ms)
+        _note(connection, handover, now_ms)
         return handover
+
+
+def _zone_of_hub(connection: Connection, thing: str) -> ZoneInfo:
+    return zone_of(connection, household_of(connection, thing) or "")
+
+
+def _note(connection: Connection, done: Handover, now_ms: int) -> None:
+    """Tell both households what they see now and did not, or no longer do."""
+    first, last = slot_of_sample(done.started_at_ms), slot_of_sample(now_ms)
+    ended = {meter: [(first, last)] for meter in done.meters}
+    changed = [Change(ChangeKind.METER, meter) for meter in done.meters]
+    for household_id, gone in sorted([(done.left_id, ended), (done.household.household_id, {})]):
+        note_usage(connection, household_id, gone, now_ms, changed)

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from cloud.answers import JSON, Thing, reply
-from cloud.auth import Operator
+from cloud.auth import Operator, ProvedOperator
 from cloud.errors import RESPONSES, Problem, ProblemError
 from cloud.fleet import hubs
-from cloud.fleet.admission import open_admission
+from cloud.fleet.endpoints import Admitting
 from cloud.fleet.exclusion import restore_hub
 from cloud.fleet.handover import hand_over_hub
 from cloud.fleet.reportpage import render_page
@@ -127,9 +127,11 @@ def get_report(
     "/{thing}/handover", response_model=HandoverEntry, summary="Give a hub to another household"
 )
 def hand_over(
-    thing: Thing, wanted: HandoverRequest, parts: Shared, _operator: Operator, _once: Once
+    thing: Thing, wanted: HandoverRequest, parts: Shared, _operator: ProvedOperator, _once: Once
 ) -> Response:
-    """Begin a new tenancy now: nothing stored before is the new household's to see.
+    """Begin a new tenancy, now or `at` a time past: nothing before is the new household's to see.
+
+    What was read since `at` until now is no longer shown to who leaves, nor to who comes.
 
     `household` names a new household; `household_id` is of one that is there, whose people see the
     hub at once.
@@ -145,6 +147,7 @@ def hand_over(
         wanted.household,
         wanted.zone,
         wanted.household_id,
+        wanted.at,
     )
     return reply(
         {
@@ -159,12 +162,12 @@ def hand_over(
 
 
 @router.post("/{thing}/revocation", response_model=RevocationEntry, summary="No longer hear a hub")
-def revoke(thing: Thing, parts: Shared, _operator: Operator, _once: Once) -> Response:
+def revoke(thing: Thing, admission: Admitting, _operator: ProvedOperator, _once: Once) -> Response:
     """Refuse a hub, whether or not it was ever heard, and bar its certificates; again is the same.
 
     `broker` says in words whether the broker has been told.
     """
-    done = open_admission(parts.config, parts.database, parts.clock).revoke(thing)
+    done = admission.revoke(thing)
     revoked_at = format_utc(done.revoked_at_ms)
     return reply({"thing": thing, "revoked_at": revoked_at, "broker": done.broker})
 
@@ -172,7 +175,7 @@ def revoke(thing: Thing, parts: Shared, _operator: Operator, _once: Once) -> Res
 @router.delete(
     "/{thing}/revocation", response_model=RevocationEntry, summary="Hear a revoked hub again"
 )
-def restore(thing: Thing, parts: Shared, _operator: Operator) -> Response:
+def restore(thing: Thing, parts: Shared, _operator: ProvedOperator) -> Response:
     """Let a hub in again with the certificates it had; for one that is back in your hands."""
     done = restore_hub(parts.config, parts.database, parts.clock, thing)
     return reply({"thing": thing, "revoked_at": None, "broker": done.broker})

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
 
-from cloud.errors import NotFoundError
 from cloud.fleet import records
 from cloud.fleet.claims import installer_of
 from cloud.fleet.overview import HubView, read_health, view
@@ -13,6 +12,7 @@ from cloud.households.repository import Hub
 from cloud.households.revocations import find_revocation
 from cloud.households.tenancies import find_household
 from cloud.ingest.repository import Log, list_logs
+from cloud.problems import NotFoundError
 from cloud.scope import Scope
 from cloud.shadows.repository import list_shadows
 from cloud.tables import frames, hubs, revocations

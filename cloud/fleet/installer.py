@@ -4,47 +4,59 @@ Who has signed in is known by a cookie that this cloud has signed and that ends 
 opens these pages and nothing of the API. Posts are taken from these pages alone.
 """
 
+import contextlib
 import hashlib
 import hmac
 import threading
 from http import HTTPStatus
 from typing import Annotated
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import Connection
 
+from cloud.answers import JSON
 from cloud.bodies import read_body
-from cloud.errors import NotFoundError, ProblemError
-from cloud.fleet import hubs, qr
+from cloud.fleet import qr
 from cloud.fleet.claims import DEFAULT_MINUTES, ClaimRow, look_up_claim
-from cloud.fleet.endpoints import Desk
+from cloud.fleet.endpoints import Admitting, ClaimOrder, offer_claim
 from cloud.fleet.installpage import (
     CONTENT_POLICY,
     ROOT,
     SCRIPT,
     SCRIPT_PATH,
     Progress,
+    Typed,
+    render_bundle,
     render_offer,
     render_order,
     render_progress,
     render_sign_in,
     render_steps,
+    render_waiting,
 )
+from cloud.fleet.orders import Order, find_made, make_once, new_word, order_of
 from cloud.fleet.pace import Pace
+from cloud.fleet.placing import UnclearHouseholdError
+from cloud.fleet.progress import read_progress
 from cloud.fleet.reportpage import render_page
-from cloud.fleet.reports import commission, seal_of
-from cloud.households.repository import DEFAULT_HOUSEHOLD
-from cloud.ingest.repository import list_logs
+from cloud.fleet.reports import Sealed, commission, seal_of
+from cloud.households.repository import count_households
+from cloud.origins import CLIENT_FIELD, is_own
 from cloud.parts import Parts, Shared
-from cloud.scope import Scope
+from cloud.problems import NotFoundError, ProblemError
+from cloud.registry.port import Ticket
+from cloud.transfer.memory import InFlightError
 from shared.errors import BadInputError, OperatorError
 from shared.units import MS_PER_HOUR, MS_PER_SECOND
 
 COOKIE = "hearthlink_installer"
 SIGNED_IN_MS = 8 * MS_PER_HOUR
 """A working day; who gets at the phone later must sign in."""
+
+CLAIM_FILE = "hearthlink-claim.txt"
+"""As a hub looks for it on its boot partition (`provision.claim_file`)."""
 
 MAX_FORM_BYTES = 4_096
 MAX_COOKIE_CHARS = 128
@@ -109,11 +121,19 @@ def _installer(request: Request, parts: Shared) -> None:
 Installer = Annotated[None, Depends(_installer)]
 
 
-async def _form(request: Request) -> dict[str, str]:
-    """Read a form that one of these pages sent; raises ProblemError 403 for another's."""
-    origin = request.headers.get("origin", "")
-    if origin and urlsplit(origin).netloc != request.headers.get("host", ""):
-        raise ProblemError(HTTPStatus.FORBIDDEN, "another site's page sent this form")
+async def _form(request: Request, parts: Shared) -> dict[str, str]:
+    """Read a form that one of these pages sent; raises ProblemError 403 for another's.
+
+    Also for one that says nothing of where it comes from, as no browser does.
+    """
+    if not is_own(request.headers, parts.config.public_url):
+        raise ProblemError(
+            HTTPStatus.FORBIDDEN,
+            "this form is not said to come from our own page",
+            hint=f"open {parts.config.public_url}{ROOT} in a browser and send it from there; a "
+            f"program sends the field {CLIENT_FIELD}",
+            code="foreign-origin",
+        )
     body = await read_body(request, MAX_FORM_BYTES)
     fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=8)
     return {name: values[0].strip() for name, values in fields.items()}
@@ -126,7 +146,7 @@ Form = Annotated[dict[str, str], Depends(_form)]
 def show(request: Request, parts: Shared) -> Response:
     """Show what comes next: to sign in, or to make a claim."""
     if is_signed_in(parts, request.cookies.get(COOKIE, "")):
-        return _html(render_order())
+        return _html(render_order(new_word(), asks_household=_asks_household(parts)))
     return _html(render_sign_in())
 
 
@@ -158,23 +178,63 @@ def script() -> Response:
 
 
 @router.post("/claims")
-def make_claim(_installer: Installer, parts: Shared, desk: Desk, form: Form) -> Response:
-    """Make a claim and show it, the only time that its code is told."""
+def make_claim(
+    request: Request, _installer: Installer, parts: Shared, admission: Admitting, form: Form
+) -> Response:
+    """Make a claim, and send the browser to its page: to load that again makes no other.
+
+    Never for a hub that has joined: whoever holds the installer's token could have any.
+    """
     thing, installer = form.get("thing", ""), form.get("installer", "")
+    household = form.get("household", "")
     minutes = form.get("minutes", "")
-    try:
-        offer = desk.offer(
-            Scope.of(DEFAULT_HOUSEHOLD),
-            thing=thing,
-            installer=installer,
-            minutes=int(minutes) if minutes.isdecimal() else DEFAULT_MINUTES,
+    order = order_of(request.cookies.get(COOKIE, ""), form)
+
+    def offer() -> Ticket:
+        held = int(minutes) if minutes.isdecimal() else DEFAULT_MINUTES
+        # Not checked as the API's is: the admission says in words what will not do.
+        wanted = ClaimOrder.model_construct(
+            household_id=household, thing=thing, installer=installer, minutes=held
         )
-    except BadInputError as error:
-        problem = f"{error.message}. {error.hint}".strip(". ")
-        return _html(render_order(problem, thing, installer), HTTPStatus.BAD_REQUEST)
-    with parts.database.reading() as connection:
-        far = _progress(connection, offer.row, parts.clock.utc_ms())
-    return _html(render_offer(far, offer.code, offer.text, qr.svg(offer.text)))
+        return offer_claim(admission, wanted)
+
+    try:
+        with contextlib.suppress(InFlightError):
+            make_once(parts.database, order, parts.clock.utc_ms(), offer)
+    except (BadInputError, ProblemError) as error:
+        # Which households there are is the operator's to know, and not every installer's.
+        is_unclear = isinstance(error, UnclearHouseholdError | NotFoundError)
+        told = "Ask the operator for the household's id" if is_unclear else error.hint
+        problem = f"{error.message}. {told}".strip(". ")
+        typed = Typed(thing, installer, household)
+        page = render_order(new_word(), problem, typed, asks_household=_asks_household(parts))
+        has_joined = isinstance(error, ProblemError) and error.status == HTTPStatus.CONFLICT
+        return _html(page, HTTPStatus.CONFLICT if has_joined else HTTPStatus.BAD_REQUEST)
+    return RedirectResponse(f"{ROOT}/orders/{order.name}", HTTPStatus.SEE_OTHER, headers=HEADERS)
+
+
+@router.get("/orders/{name}")
+def show_order(name: str, request: Request, _installer: Installer, parts: Shared) -> Response:
+    """Show the claim that a form made, and its code while it lives, to who sent the form."""
+    try:
+        ticket, far = _ordered(request, parts, name)
+    except InFlightError:
+        return _html(render_waiting(), HTTPStatus.ACCEPTED)
+    if not far.is_alive:
+        return _html(render_progress(far))
+    if ticket.file:
+        return _html(render_bundle(far, name))
+    return _html(render_offer(far, ticket.code, ticket.text, qr.svg(ticket.text), name))
+
+
+@router.get("/orders/{name}/file")
+def give_file(name: str, request: Request, _installer: Installer, parts: Shared) -> Response:
+    """Give the claim that AWS made as a file, while it lives, to who ordered it."""
+    ticket, far = _ordered(request, parts, name)
+    if not (ticket.file and far.is_alive):
+        raise NotFoundError("the claim is over, or has no file", hint=f"go to {ROOT}")
+    said = {"Content-Disposition": f'attachment; filename="{CLAIM_FILE}"'}
+    return Response(ticket.file, media_type="application/octet-stream", headers={**HEADERS, **said})
 
 
 @router.get("/claims/{claim_id}")
@@ -186,16 +246,34 @@ def show_progress(
 ) -> Response:
     """Show how far the claim's hub has come; `part=steps` is what of the page changes."""
     with parts.database.reading() as connection:
-        far = _progress(connection, _claim(connection, claim_id), parts.clock.utc_ms())
+        far = read_progress(connection, _claim(connection, claim_id), parts.clock.utc_ms())
     return _html(render_steps(far) if part == "steps" else render_progress(far))
 
 
 @router.get("/claims/{claim_id}/report")
-def show_report(claim_id: str, _installer: Installer, parts: Shared) -> Response:
-    """Show the hub's commissioning report, with who installed it."""
+def show_report(claim_id: str, request: Request, _installer: Installer, parts: Shared) -> Response:
+    """Show the hub's commissioning report; signed JSON where `Accept` asks for that."""
+    sealed = _report(parts, claim_id)
+    if JSON in request.headers.get("accept", ""):
+        return Response(sealed.to_json(), media_type=JSON, headers=HEADERS)
+    return _html(render_page(sealed.report, sealed.jws))
+
+
+@router.get("/claims/{claim_id}/report.json")
+def give_report(claim_id: str, _installer: Installer, parts: Shared) -> Response:
+    """Give the same as a file to keep, which 'hearthlink fleet report --verify' checks."""
+    sealed = _report(parts, claim_id)
+    name = f"report-{sealed.report.thing}.json"
+    said = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(sealed.to_json(), media_type=JSON, headers={**HEADERS, **said})
+
+
+def _report(parts: Parts, claim_id: str) -> Sealed:
+    """Make the report of a claim's hub, with who installed it; raises ProblemError."""
     with parts.database.reading() as connection:
         claim = _claim(connection, claim_id)
-    if claim.used_at_ms is None:
+        is_joined = read_progress(connection, claim, parts.clock.utc_ms()).state == "used"
+    if not is_joined:
         raise NotFoundError("the claim's hub has not joined by it", hint="wait until it has")
     try:
         seal = seal_of(parts.config)
@@ -203,8 +281,22 @@ def show_report(claim_id: str, _installer: Installer, parts: Shared) -> Response
         raise ProblemError(
             HTTPStatus.SERVICE_UNAVAILABLE, error.message, hint=error.hint
         ) from error
-    sealed = commission(parts.database, parts.clock, seal, claim.thing, claim.installer)
-    return _html(render_page(sealed.report, sealed.jws))
+    return commission(parts.database, parts.clock, seal, claim.thing, claim.installer)
+
+
+def _ordered(request: Request, parts: Parts, name: str) -> tuple[Ticket, Progress]:
+    """Find the claim of an order, and how far it is; raises as `find_made`, NotFoundError."""
+    ticket = find_made(parts.database, Order(request.cookies.get(COOKIE, ""), name))
+    if ticket is None:
+        raise NotFoundError("no claim that you ordered since you signed in", hint=f"go to {ROOT}")
+    with parts.database.reading() as connection:
+        claim = _claim(connection, ticket.claim)
+        return ticket, read_progress(connection, claim, parts.clock.utc_ms())
+
+
+def _asks_household(parts: Parts) -> bool:
+    with parts.database.reading() as connection:
+        return count_households(connection) > 1
 
 
 def _claim(connection: Connection, claim_id: str) -> ClaimRow:
@@ -212,37 +304,6 @@ def _claim(connection: Connection, claim_id: str) -> ClaimRow:
     if found is None:
         raise NotFoundError(f"no claim {claim_id[:40]!r}", hint=f"go to {ROOT}")
     return found
-
-
-def _progress(connection: Connection, claim: ClaimRow, now_ms: int) -> Progress:
-    """Read how far a hub has come since its claim was made."""
-    scope = Scope.of(claim.household_id)
-    is_joined = claim.used_at_ms is not None
-    try:
-        hub, seen = hubs.find_view(connection, claim.thing, now_ms)
-    except NotFoundError:
-        is_heard, is_well = False, False
-    else:
-        # Its registration notes the hub, too: only what came after is the hub's own word.
-        is_heard = is_joined and hub.last_seen_ms > (claim.used_at_ms or 0)
-        is_well = is_heard and seen.health_reported_at is not None
-    has_reading = is_heard and any(
-        one.coverage for one in list_logs(connection, scope, claim.thing)
-    )
-    return Progress(
-        claim.claim_id,
-        claim.thing,
-        claim.state(now_ms),
-        max(0, claim.expires_at_ms - now_ms),
-        [
-            ("The hub took the claim", claim.redeemed_at_ms is not None),
-            ("It has its own certificate", is_joined),
-            ("It speaks with the cloud", is_heard),
-            ("It has told its health", is_well),
-            ("Its first reading is stored", has_reading),
-        ],
-        claim.refused_count,
-    )
 
 
 def _html(page: str, status: int = HTTPStatus.OK) -> HTMLResponse:

@@ -9,10 +9,14 @@ from html import escape
 from typing import NamedTuple
 
 from cloud.fleet.claims import DEFAULT_MINUTES, MAX_INSTALLER_CHARS, MAX_MINUTES
+from cloud.households.tenancies import MAX_NAME_CHARS
 from shared.claims import grouped
-from shared.units import MS_PER_MINUTE
+from shared.units import MS_PER_MINUTE, MS_PER_SECOND
 
 ROOT = "/install"
+WORD = "order"
+"""The form's field with a word of its own."""
+
 SCRIPT_PATH = f"{ROOT}/live.js"
 LOOK_EVERY_MS = 3_000
 CONTENT_POLICY = (
@@ -81,6 +85,11 @@ class Progress(NamedTuple):
         """Tell whether this claim leads nowhere any more."""
         return self.state == "expired"
 
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether a hub may yet join by this claim."""
+        return self.state in ("open", "redeemed")
+
 
 def render_sign_in(problem: str = "") -> str:
     """Ask for the token."""
@@ -96,20 +105,38 @@ def render_sign_in(problem: str = "") -> str:
     )
 
 
-def render_order(problem: str = "", thing: str = "", installer: str = "") -> str:
-    """Ask for which hub a claim is to be made."""
+class Typed(NamedTuple):
+    """What stands in the form of a claim."""
+
+    thing: str = ""
+    installer: str = ""
+    household: str = ""
+
+
+NOTHING_TYPED = Typed()
+
+
+def render_order(
+    word: str, problem: str = "", typed: Typed = NOTHING_TYPED, *, asks_household: bool = False
+) -> str:
+    """Ask for which hub a claim is to be made, and whose it is where there are several homes.
+
+    `word` is this form's own: sent twice, it makes one claim.
+    """
     return _page(
         "Install a hub",
         f"""{_alarm(problem)}
 <form class="card" method="post" action="{ROOT}/claims">
 <h2>Make a claim</h2>
+<input type="hidden" name="{WORD}" value="{escape(word)}">
 <label for="thing">The hub's name</label>
-<input id="thing" name="thing" value="{escape(thing)}" maxlength="64" autocapitalize="none"
+<input id="thing" name="thing" value="{escape(typed.thing)}" maxlength="64" autocapitalize="none"
  spellcheck="false" aria-describedby="thing-hint">
-<p class="hint" id="thing-hint">Leave it empty for a new hub without a name. Name a hub that is
-there to replace it or let it in again.</p>
+<p class="hint" id="thing-hint">Leave it empty for a new hub without a name. To replace a hub that
+is there, or let it in again, ask the operator.</p>
+{_household(typed.household) if asks_household else ""}
 <label for="installer">Your name, for the report</label>
-<input id="installer" name="installer" value="{escape(installer)}"
+<input id="installer" name="installer" value="{escape(typed.installer)}"
  maxlength="{MAX_INSTALLER_CHARS}" autocomplete="name">
 <label for="minutes">Minutes it holds</label>
 <input id="minutes" name="minutes" type="number" min="1" max="{MAX_MINUTES}"
@@ -119,8 +146,25 @@ there to replace it or let it in again.</p>
     )
 
 
-def render_offer(progress: Progress, code: str, text: str, picture: str) -> str:
-    """Show a claim just made, the only time that its code is told, and how far the hub is."""
+def _household(typed: str) -> str:
+    return f"""<label for="household">Household, by its id or name</label>
+<input id="household" name="household" value="{escape(typed)}" maxlength="{MAX_NAME_CHARS}"
+ spellcheck="false" aria-describedby="household-hint">
+<p class="hint" id="household-hint">Whose readings the hub sends. Leave it empty for a hub that is
+there already.</p>"""
+
+
+def render_waiting() -> str:
+    """Say that the claim is being made, and look again by itself."""
+    return _page(
+        "A claim is being made",
+        """<section class="card"><p role="status">The claim is being made.</p></section>""",
+        head=f'<meta http-equiv="refresh" content="{LOOK_EVERY_MS // MS_PER_SECOND}">',
+    )
+
+
+def render_offer(progress: Progress, code: str, text: str, picture: str, order: str) -> str:
+    """Show a claim and its code to who made it, and how far the hub is; `order` names this page."""
     return _page(
         f"Claim for {progress.thing}",
         f"""<section class="card" aria-labelledby="claim">
@@ -130,15 +174,33 @@ def render_offer(progress: Progress, code: str, text: str, picture: str) -> str:
 <p class="code">{escape(grouped(code))}</p>
 <p class="hint">As a whole, for the page, the command or a file on the card:</p>
 <p class="text">{escape(text)}</p>
-<p class="hint">It is shown only here and only now.</p>
+<p class="hint">It is shown only here, to you alone, and only while the claim lives.</p>
 </section>
-{_watched(progress)}""",
+{_watched(progress, f"{ROOT}/orders/{order}")}""",
+    )
+
+
+def render_bundle(progress: Progress, order: str) -> str:
+    """Show a claim that AWS made: a file, and how far the hub is; `order` names this page."""
+    here = f"{ROOT}/orders/{order}"
+    return _page(
+        f"Claim for {progress.thing}",
+        f"""<section class="card" aria-labelledby="claim">
+<h2 id="claim">Claim for {escape(progress.thing)}</h2>
+<p><a href="{here}/file" download>Save the claim as a file</a></p>
+<p>Put it onto the boot partition of the hub's card as it is, or open it and copy all of it to the
+page of the hub.</p>
+<p class="hint">It holds a key: whoever has the file can join in the hub's place while the claim
+lives. It is given only here, to you alone. Remove it afterwards.</p>
+</section>
+{_watched(progress, here)}""",
     )
 
 
 def render_progress(progress: Progress) -> str:
     """Show how far a hub is, on a page of its own."""
-    return _page(f"{progress.thing} joins", _watched(progress))
+    here = f"{ROOT}/claims/{progress.claim_id}"
+    return _page(f"{progress.thing} joins", _watched(progress, here))
 
 
 def render_steps(progress: Progress) -> str:
@@ -177,18 +239,18 @@ def _links(progress: Progress) -> str:
     if not all(is_done for _, is_done in progress.steps):
         return ""
     report = f"{ROOT}/claims/{progress.claim_id}/report"
-    return f'<p><a href="{report}">Commissioning report</a></p>'
+    return f"""<p><a href="{report}">Commissioning report</a>,
+<a href="{report}.json" download>the same as signed JSON</a></p>"""
 
 
-def _watched(progress: Progress) -> str:
+def _watched(progress: Progress, here: str) -> str:
     address = f"{ROOT}/claims/{progress.claim_id}"
     return f"""<section class="card" aria-labelledby="far">
 <h2 id="far">How far the hub is</h2>
 <div id="progress" role="status" data-from="{address}?part=steps">
 {render_steps(progress)}
 </div>
-<p class="hint"><a href="{address}" target="_blank" rel="noopener">Look again</a> (a new window:
-this page keeps the code)</p>
+<p class="hint"><a href="{here}">Look again</a></p>
 </section>
 <p><a href="{ROOT}">Another hub</a></p>
 <script src="{SCRIPT_PATH}" defer></script>"""
@@ -198,7 +260,7 @@ def _alarm(problem: str) -> str:
     return f'<p class="alarm" role="alert">{escape(problem)}</p>' if problem else ""
 
 
-def _page(title: str, content: str) -> str:
+def _page(title: str, content: str, head: str = "") -> str:
     return f"""<!doctype html>
 <html lang="en-GB">
 <head>
@@ -207,6 +269,7 @@ def _page(title: str, content: str) -> str:
 <meta name="referrer" content="same-origin">
 <title>{escape(title)} · Hearthlink</title>
 <style>{STYLE}</style>
+{head}
 </head>
 <body>
 <header><h1>Hearthlink</h1></header>

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from cloud.answers import MAX_INT, Document, reply
-from cloud.auth import Operator
+from cloud.auth import Operator, ProvedOperator
 from cloud.errors import RESPONSES, Problem, ProblemError
 from cloud.jobs import repository
 from cloud.jobs.rollout import STAGES, Plan
@@ -129,7 +129,7 @@ class ExecutionPage(BaseModel):
 
 
 @router.post("", response_model=JobEntry, summary="Begin a job")
-def begin(wanted: JobRequest, parts: Shared, _operator: Operator, _once: Once) -> Response:
+def begin(wanted: JobRequest, parts: Shared, _operator: ProvedOperator, _once: Once) -> Response:
     """Begin a job with its first stage; the same request again makes nothing twice."""
     plan = Plan(tuple(wanted.stages), wanted.failure_percent, wanted.executed_min)
     document = msgspec.json.encode(wanted.document)

@@ -5,7 +5,7 @@ Whoever changes how a thing's certificates stand takes the hub's row lock first
 """
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from cryptography import x509
@@ -17,6 +17,9 @@ from cloud.fleet.certificates import epoch_ms, pem
 from cloud.fleettables import certificates
 from shared.enrolment import key_id_of
 from shared.units import MS_PER_DAY
+
+MAX_NAMED = 1_000
+"""Certificates that one statement names: within what every database takes."""
 
 PENDING_MS = MS_PER_DAY
 """A hub that was cut off between its certificate and its registration goes on within a day."""
@@ -118,6 +121,22 @@ def find_token(connection: Connection, asker: str, token: str) -> Record | None:
 def find_record(connection: Connection, certificate_id: str) -> Record | None:
     """Find a certificate by its fingerprint."""
     return _one(connection, certificates.c.certificate_id == certificate_id)
+
+
+def find_serial(connection: Connection, serial: int) -> Record | None:
+    """Find a certificate by its serial number."""
+    return _one(connection, certificates.c.serial == f"{serial:x}")
+
+
+def known_serials(connection: Connection, serials: Iterable[int]) -> set[int]:
+    """Find which of these certificates there are rows of."""
+    wanted = [f"{serial:x}" for serial in serials]
+    found: set[int] = set()
+    for start in range(0, len(wanted), MAX_NAMED):
+        named = certificates.c.serial.in_(wanted[start : start + MAX_NAMED])
+        rows = connection.execute(select(certificates.c.serial).where(named)).scalars()
+        found |= {int(serial, 16) for serial in rows}
+    return found
 
 
 def list_of_thing(connection: Connection, thing: str, *statuses: Status) -> list[Record]:

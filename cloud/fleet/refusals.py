@@ -55,6 +55,9 @@ REFUSALS = {
     "claim-used": _Kind(
         HTTPStatus.CONFLICT, "AccessDenied", "the claim's hub has its certificate already"
     ),
+    "hub-has-joined": _Kind(
+        HTTPStatus.CONFLICT, "AccessDenied", "the thing of a new claim has joined, or is revoked"
+    ),
     "revoked": _Kind(HTTPStatus.FORBIDDEN, "AccessDenied", "the hub is revoked"),
     "certificate-superseded": _Kind(
         HTTPStatus.FORBIDDEN, "AccessDenied", "the certificate shown is not the hub's present one"

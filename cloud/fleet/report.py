@@ -35,7 +35,7 @@ class FirstReading(msgspec.Struct, frozen=True):
 
 
 class ReportedMeter(msgspec.Struct, frozen=True):
-    """A meter that the hub reads; `signal_dbm` where its link knows one."""
+    """A meter that the hub reads; `signal_dbm` is None by wire and where the radio does not say."""
 
     meter: str
     medium: str

@@ -99,7 +99,7 @@ def _meters(meters: Sequence[ReportedMeter]) -> str:
 
 
 def _meter(meter: ReportedMeter) -> str:
-    signal = "not measured" if meter.signal_dbm is None else f"{meter.signal_dbm} dBm"
+    signal = "none (wire, or not told)" if meter.signal_dbm is None else f"{meter.signal_dbm} dBm"
     kind = " by ".join(part for part in (meter.medium, meter.protocol) if part) or "not known"
     first = meter.first_reading
     reading = "none yet"

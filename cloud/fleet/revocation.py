@@ -2,6 +2,10 @@
 
 The rows decide. The list follows them: whoever may write it compares the two and writes it where
 they differ, or where it is old, so that a revocation by any process or none reaches the broker.
+
+But rows may have been put back from a backup that is older than the list. Nobody is let in by that:
+what the list has barred since is barred in the rows again, and stays on the list where they do not
+know it at all. What was let in on purpose is told apart by when its row changed.
 """
 
 import logging
@@ -9,13 +13,14 @@ import os
 import shlex
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from cloud.db import Database
 from cloud.fleet import claims, records
-from cloud.fleet.authority import Authority
+from cloud.fleet.authority import LEAF_VALIDITY, Authority
 from cloud.fleet.broker import PID_NAME
 from cloud.fleet.certificates import Revoked, utc
 from cloud.fleet.crl import read_list
@@ -24,6 +29,7 @@ from cloud.fleet.records import Status
 from cloud.households.revocations import Revocation, readmit, revoke
 from shared.clock import Clock
 from shared.errors import OperatorError
+from shared.units import MS_PER_SECOND
 
 PROGRAM = "mosquitto"
 RELOAD_S_MAX = 30
@@ -50,8 +56,28 @@ def let_in(connection: Connection, thing: str, now_ms: int) -> bool:
     if not readmit(connection, thing, now_ms):
         return False
     for record in records.list_of_thing(connection, thing, Status.REVOKED):
-        records.set_status(connection, record.certificate_id, Status.ACTIVE, now_ms)
+        # The list counts seconds: this change must be seen to come after what it lists.
+        changed_at_ms = max(now_ms, record.changed_at_ms + MS_PER_SECOND)
+        records.set_status(connection, record.certificate_id, Status.ACTIVE, changed_at_ms)
     return True
+
+
+def bar_again(
+    connection: Connection, line: Revoked, now_ms: int, enrolment: Enrolment | None
+) -> None:
+    """Bar a listed certificate in rows that do not say so.
+
+    They are older than the list, unless its hub was let in since.
+    """
+    record = records.find_serial(connection, line.serial)
+    if record is None or record.status not in (Status.ACTIVE, Status.PENDING):
+        return
+    if line.is_final:
+        records.set_status(connection, record.certificate_id, Status.SUPERSEDED, now_ms)
+        _log.warning("the database is of before %r had another certificate", record.thing)
+    elif utc(record.changed_at_ms) <= line.revoked_at:
+        shut_out(connection, record.thing, now_ms, enrolment)
+        _log.warning("the database is of before %r was revoked: revoked again", record.thing)
 
 
 class Publisher:
@@ -74,13 +100,13 @@ class Publisher:
         tells it again.
         """
         now_ms = self._clock.utc_ms()
-        with self._database.reading() as connection:
-            barred = records.list_barred(connection, now_ms)
         present = read_list(self._authority.revocations)
-        wanted = [
-            Revoked(int(one.serial, 16), utc(one.changed_at_ms), one.status == Status.SUPERSEDED)
-            for one in barred
-        ]
+        wanted = self._barred(now_ms)
+        missing = present.serials - {one.serial for one in wanted}
+        if missing:
+            lines = [one for one in present.revoked if one.serial in missing]
+            unknown = self._bar_again(lines, now_ms)
+            wanted = [*self._barred(now_ms), *unknown]
         is_due = present.is_stale(now_ms) or present.serials != {one.serial for one in wanted}
         if is_due:
             present = self._authority.publish(wanted)
@@ -90,6 +116,28 @@ class Publisher:
             reload_broker(self._authority.directory, self._command)
             self._told_number = present.number
         return is_due
+
+    def _barred(self, now_ms: int) -> list[Revoked]:
+        with self._database.reading() as connection:
+            barred = records.list_barred(connection, now_ms)
+        return [
+            Revoked(int(one.serial, 16), utc(one.changed_at_ms), one.status == Status.SUPERSEDED)
+            for one in barred
+        ]
+
+    def _bar_again(self, lines: Sequence[Revoked], now_ms: int) -> list[Revoked]:
+        """Have the rows say what the list does; returns what they know nothing of.
+
+        Such a line is kept for as long as any certificate can be valid.
+        """
+        with self._database.reading() as connection:
+            known = records.known_serials(connection, [line.serial for line in lines])
+        for line in lines:
+            if line.serial in known:
+                with self._database.writing() as connection:
+                    bar_again(connection, line, now_ms, Enrolment(self._authority))
+        oldest = utc(now_ms) - LEAF_VALIDITY
+        return [one for one in lines if one.serial not in known and one.revoked_at > oldest]
 
 
 def reload_broker(directory: Path, command: str = "") -> None:

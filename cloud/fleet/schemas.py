@@ -112,6 +112,7 @@ class HandoverRequest(BaseModel):
     household: Name = Field("", max_length=MAX_NAME_CHARS)
     zone: str = "Europe/London"
     household_id: str = Field("", max_length=32)
+    at: str = Field("", max_length=40)
 
     model_config = ConfigDict(
         extra="forbid",

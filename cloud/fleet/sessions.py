@@ -1,8 +1,8 @@
 """Ends a connection that is open to the broker: Mosquitto 2.0 has no word for that.
 
 Whoever connects with another's client id takes its session over, and the broker closes the other
-connection (MQTT 5 §3.1.4). A hub's client id is its thing name; one that took another id stays
-connected, and is not heard all the same.
+connection (MQTT 5 §3.1.4). A hub's client id is its thing name: on the hubs' listener the broker
+sees to that, and on the services' one of these may ask for it (cloud/fleet/broker.py).
 """
 
 import queue

@@ -1,6 +1,7 @@
 """Which of a thing's certificates may ask for the next, and what a new one ends. Commits nothing.
 
-A claim is the operator's word that a thing begins anew. From its redemption on no older key of the
+A claim begins a thing anew; for one that has joined, or is revoked, only an operator makes one, who
+says so. From its redemption on no older key of the
 thing renews; once its certificate is active, only that one and what follows from it do. What came
 before stays good until the new one is seen in use, so that a hub cut off on its way is not lost.
 """
@@ -10,6 +11,7 @@ from sqlalchemy import Connection
 from cloud.fleet import claims, records
 from cloud.fleet.records import Record, Status
 from cloud.fleet.refusals import Refusal
+from cloud.households.repository import Hub, version_of
 from cloud.households.revocations import find_revocation, readmit
 from shared.topics import CLAIM_PREFIX
 from shared.units import MS_PER_DAY
@@ -36,6 +38,38 @@ OUTRUN = Refusal(
 )
 
 
+ELSEWHERE = Refusal(
+    "claim-expired", "the hub is another household's since this claim", hint="make a new claim"
+)
+
+
+REJOIN_HINT = (
+    "to replace it or let it in again ask the operator: 'hearthlink fleet claim --rejoin', or "
+    "`rejoin` in the API; one that changes hands is wiped and handed over first"
+)
+
+
+def refuse_claim(connection: Connection, thing: str) -> Refusal | None:
+    """Say why only an operator may make a claim for a thing: it is in use, or shut out.
+
+    One that was handed over is neither: none of its certificates is active. What was never given
+    a certificate here, and is heard all the same, is in use by one of elsewhere.
+    """
+    if find_revocation(connection, thing) is not None:
+        return Refusal("hub-has-joined", f"hub {thing!r} is revoked", hint=REJOIN_HINT)
+    known = records.list_of_thing(connection, thing)
+    if known:
+        is_in_use = any(one.status == Status.ACTIVE for one in known)
+    else:
+        is_in_use = bool(version_of(connection, thing))
+    return has_joined(thing) if is_in_use else None
+
+
+def has_joined(thing: str) -> Refusal:
+    """Refuse a claim for a thing that is in use."""
+    return Refusal("hub-has-joined", f"hub {thing!r} has joined already", hint=REJOIN_HINT)
+
+
 def is_of_claim(record: Record) -> bool:
     """Tell whether a certificate was asked for by a claim."""
     return record.asker.startswith(CLAIM_PREFIX)
@@ -60,11 +94,16 @@ def is_outrun(connection: Connection, record: Record) -> bool:
     return is_of_claim(record) or record.issued_at_ms <= root.issued_at_ms
 
 
-def refuse_registering(connection: Connection, record: Record) -> Refusal | None:
-    """Say why a certificate is not to be its thing's: a revocation, or another that came before."""
+def refuse_registering(connection: Connection, record: Record, hub: Hub) -> Refusal | None:
+    """Say why a certificate is not to be its thing's: a revocation, or what came in between.
+
+    That is another certificate, or a household that is not the claim's.
+    """
     if is_of_claim(record):
         row = claims.find_claim(connection, record.asker)
         is_barred = row is None or claims.is_barred(connection, row)
+        if row is not None and row.household_id != hub.household_id:
+            return ELSEWHERE
     else:
         is_barred = find_revocation(connection, record.thing) is not None
     if is_barred:

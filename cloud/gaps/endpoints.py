@@ -9,8 +9,9 @@ from cloud.answers import From, To, period, reply, unknown_meter
 from cloud.auth import Caller
 from cloud.errors import RESPONSES
 from cloud.gaps.repository import Correction, list_corrections, span_of
-from cloud.gaps.schemas import Corrections, MeterGaps
+from cloud.gaps.schemas import CorrectionList, MeterGaps
 from cloud.gaps.service import Explained, explained, gaps_between
+from cloud.households.zones import household_zone
 from cloud.ingest.merge import declared_by
 from cloud.parts import Shared
 from cloud.readings.meters import medium_of_meter
@@ -42,7 +43,7 @@ def gaps(meter: Meter, parts: Shared, scope: Caller, start: From, to: To) -> Res
     Half hours are estimated for them, where readings on both sides say what was used in all, or
     missing. At most 13 months are asked for at once.
     """
-    start_ms, end_ms = period(parts, start, to)
+    start_ms, end_ms = period(household_zone(parts.database, scope, parts.zone), start, to)
     if end_ms - start_ms > MAX_PERIOD_MS:
         raise BadInputError("from and to are over 13 months apart", hint="ask for less at once")
     now_ms = parts.clock.utc_ms()
@@ -63,7 +64,7 @@ def gaps(meter: Meter, parts: Shared, scope: Caller, start: From, to: To) -> Res
 
 @router.get(
     "/{meter}/corrections",
-    response_model=Corrections,
+    response_model=CorrectionList,
     summary="What was corrected, when, and by what",
 )
 def corrections(
@@ -89,7 +90,7 @@ def corrections(
     A hub corrects where it learns better when something was taken, where rows turn out damaged, or
     where consent was narrowed. What was sent first stays stored beside it for 13 months.
     """
-    span = period(parts, start, to)
+    span = period(household_zone(parts.database, scope, parts.zone), start, to)
     place = _place(before)
     with parts.database.reading(scope) as connection:
         if medium_of_meter(connection, scope, meter) is None:

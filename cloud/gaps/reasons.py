@@ -20,7 +20,7 @@ DUE_MS = {
 is withheld until a half hour or a day has ended leaves after it."""
 
 
-class Reason(enum.StrEnum):
+class MissingReason(enum.StrEnum):
     """Why there is no reading."""
 
     NOT_RECEIVED = "not-received"
@@ -74,7 +74,7 @@ class Gateway(NamedTuple):
 class Found(NamedTuple):
     """One reason, of how many samples, and since when the cloud knows; None where not counted."""
 
-    reason: Reason
+    reason: MissingReason
     samples: int | None = None
     since_ms: int | None = None
 
@@ -85,32 +85,32 @@ def explain(between: Between, gateway: Gateway, last_ms: int | None, now_ms: int
     `last_ms` is the last reading before, None where there is none.
     """
     if between.last_seq is None and between.next_seq is None:
-        return [Found(Reason.UNKNOWN)]
+        return [Found(MissingReason.UNKNOWN)]
     if between.last_seq is None:
-        return [Found(Reason.BEFORE_FIRST)]
+        return [Found(MissingReason.BEFORE_FIRST)]
     found = [*_lacking(between), *_declared(between)]
     if between.next_seq is not None:
-        return found or [Found(Reason.METER_SILENT)]
+        return found or [Found(MissingReason.METER_SILENT)]
     if gateway.is_revoked:
-        return [Found(Reason.GATEWAY_REVOKED), *found]
+        return [Found(MissingReason.GATEWAY_REVOKED), *found]
     if not gateway.is_online:
-        return [Found(Reason.GATEWAY_OFFLINE, since_ms=gateway.last_seen_ms), *found]
+        return [Found(MissingReason.GATEWAY_OFFLINE, since_ms=gateway.last_seen_ms), *found]
     return found or [Found(_of_the_end(gateway, last_ms, now_ms))]
 
 
-def _of_the_end(gateway: Gateway, last_ms: int | None, now_ms: int) -> Reason:
+def _of_the_end(gateway: Gateway, last_ms: int | None, now_ms: int) -> MissingReason:
     """Say why nothing has come of late from a hub that is there."""
     if gateway.consent is Granularity.NONE:
-        return Reason.WITHHELD
+        return MissingReason.WITHHELD
     is_due = last_ms is None or now_ms - last_ms > DUE_MS[gateway.consent]
-    return Reason.METER_SILENT if is_due else Reason.NOT_DUE
+    return MissingReason.METER_SILENT if is_due else MissingReason.NOT_DUE
 
 
 def _lacking(between: Between) -> list[Found]:
     low = (between.last_seq or 0) + 1
     high = between.next_seq - 1 if between.next_seq is not None else 1 << 62
     found = []
-    for is_held, reason in ((True, Reason.NOT_RECEIVED), (False, Reason.LOST)):
+    for is_held, reason in ((True, MissingReason.NOT_RECEIVED), (False, MissingReason.LOST)):
         parts = [one for one, held in between.missing if held is is_held]
         lacking = intersect([one[:2] for one in parts], [(low, high)])
         if lacking:
@@ -123,7 +123,7 @@ def _lacking(between: Between) -> list[Found]:
 def _declared(between: Between) -> list[Found]:
     order = (GapKind.WITHHELD, GapKind.DAMAGED, GapKind.THINNED, GapKind.UNTIMED)
     return [
-        Found(Reason(kind.value), between.declared[kind])
+        Found(MissingReason(kind.value), between.declared[kind])
         for kind in order
         if between.declared.get(kind)
     ]

@@ -14,6 +14,7 @@ from cloud.households.revocations import list_limits, list_revocations
 from cloud.ingest.gateways import gaps_of
 from cloud.ingest.merge import declared_by
 from cloud.ingest.repository import Log
+from cloud.readings.tenancy import held_frames
 from cloud.scope import Scope
 from cloud.tables import frames, meters
 from shared.consent import Granularity, narrowest
@@ -57,7 +58,7 @@ def between(
         found = _frames(
             connection,
             and_(
-                within(frames, scope),
+                _of_household(scope),
                 frames.c.log_id == log.log_id,
                 frames.c.last_seq >= low,
                 frames.c.first_seq <= high,
@@ -101,7 +102,7 @@ def list_corrections(
     query = (
         select(*_CORRECTION)
         .where(
-            within(frames, scope),
+            _of_household(scope),
             frames.c.meter == meter,
             _IS_CORRECTION,
             came_at >= period[0],
@@ -121,7 +122,7 @@ def span_of(connection: Connection, scope: Scope, one: Correction) -> tuple[int 
     if one.first_taken_at_ms is not None:
         return one.first_taken_at_ms, one.last_taken_at_ms
     query = select(func.min(frames.c.first_taken_at_ms), func.max(frames.c.last_taken_at_ms)).where(
-        within(frames, scope),
+        _of_household(scope),
         frames.c.log_id == one.log_id,
         frames.c.last_seq >= one.first_seq,
         frames.c.first_seq <= one.last_seq,
@@ -164,8 +165,12 @@ def _next_seq(connection: Connection, scope: Scope, log: Log, at_ms: int) -> int
     return min((seq for seq, taken in _samples(found) if taken >= at_ms), default=None)
 
 
+def _of_household(scope: Scope) -> ColumnElement[bool]:
+    return and_(within(frames, scope), held_frames())
+
+
 def _of_log(scope: Scope, log: Log) -> ColumnElement[bool]:
-    return and_(within(frames, scope), frames.c.meter == log.meter, frames.c.log_id == log.log_id)
+    return and_(_of_household(scope), frames.c.meter == log.meter, frames.c.log_id == log.log_id)
 
 
 def _frames(

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from cloud.gaps.reasons import Reason
+from cloud.gaps.reasons import MissingReason
 
 AT = "2026-03-01T00:30:00Z"
 METER = "E0012345678901234"
@@ -14,7 +14,7 @@ class GapReason(BaseModel):
     """Why one hub has no reading of this time."""
 
     reason: Annotated[
-        Reason,
+        MissingReason,
         Field(
             description="not-received: the hub has it and will send it; lost: it will not come; "
             "withheld, thinned, damaged, untimed: as the hub declared; meter-silent: nothing was "
@@ -133,7 +133,7 @@ class CorrectionEntry(BaseModel):
     ]
 
 
-class Corrections(BaseModel):
+class CorrectionList(BaseModel):
     """The corrections that came in a period, the newest first; kept for 13 months."""
 
     meter: Annotated[str, Field(description="The meter's id", examples=[METER])]

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, func, insert, select
 
 from cloud.db import within
-from cloud.errors import NotFoundError, ProblemError
 from cloud.peopletables import invitations
+from cloud.problems import NotFoundError, ProblemError
 from cloud.roles import Role
 from cloud.scope import Scope
 from cloud.secrets import digest_of, mint_code, mint_id, read_code

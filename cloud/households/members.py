@@ -8,9 +8,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Update, and_, bindparam, delete, select, update
 
 from cloud.db import upsert, within
-from cloud.errors import NotFoundError, ProblemError
 from cloud.households.repository import Household
 from cloud.peopletables import api_keys, invitations, members, users
+from cloud.problems import NotFoundError, ProblemError
 from cloud.roles import Role
 from cloud.scope import Scope
 from cloud.tables import households
@@ -124,6 +124,31 @@ def end_membership(connection: Connection, scope: Scope, user_id: str, now_ms: i
         _check_other_owner(connection, scope, member)
     _end_given(connection, scope, user_id, now_ms)
     connection.execute(_of(scope, user_id).values(ended_at_ms=now_ms))
+
+
+def check_owner(connection: Connection, scope: Scope, user_id: str) -> None:
+    """Keep who has part as it is until the commit, and raise 403 for whom is no owner by now.
+
+    Whoever lets others in, or out, asks this in the transaction that does: between finding out who
+    calls and that, their own part may have ended. "" is a token, which ends with no membership.
+    """
+    _lock(connection, scope)
+    if user_id and _role_of(connection, scope, user_id) is not Role.OWNER:
+        raise ProblemError(403, "you are no owner of the household any more", code="not-permitted")
+
+
+def has_owner(connection: Connection, scope: Scope) -> bool:
+    """Tell whether anybody owns a household."""
+    query = select(members.c.user_id).where(
+        within(members, scope), OPEN, members.c.role == Role.OWNER.value
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def _role_of(connection: Connection, scope: Scope, user_id: str) -> Role | None:
+    query = select(members.c.role).where(within(members, scope), members.c.user_id == user_id, OPEN)
+    found = connection.execute(query).scalar_one_or_none()
+    return None if found is None else Role(found)
 
 
 def _of(scope: Scope, user_id: str) -> Update:

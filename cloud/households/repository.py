@@ -2,14 +2,15 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from cloud.db import upsert, within
+from cloud.fleettables import claims
 from cloud.scope import Scope
 from cloud.tables import households, hubs
 
 DEFAULT_HOUSEHOLD = "home"
-"""The household that every hub joins where there is only one."""
+"""The household that is there from the start: what no claim says belongs elsewhere joins it."""
 
 
 class Household(NamedTuple):
@@ -72,10 +73,13 @@ def lock_household(connection: Connection, scope: Scope) -> None:
 
 
 def lock_hub(connection: Connection, thing: str, now_ms: int) -> Hub:
-    """Take the hub's row lock for this transaction; a hub not seen before joins the household."""
-    new = Hub(thing, DEFAULT_HOUSEHOLD, "", now_ms, False, "", 0, 0, 0, 0)
+    """Take the hub's row lock for this transaction; a hub not seen before joins a household.
+
+    Whichever part hears of a hub first, it is placed here and by the same rule (`place_of`).
+    """
     row = connection.execute(_LOCK, {"of_thing": thing}).one_or_none()
     if row is None:
+        new = Hub(thing, place_of(connection, thing, now_ms), "", now_ms, False, "", 0, 0, 0, 0)
         upsert(connection, hubs, [new._asdict()], keys=("thing",))
         row = connection.execute(_LOCK, {"of_thing": thing}).one()
     return Hub(*row)
@@ -92,6 +96,44 @@ def list_hubs(connection: Connection, scope: Scope) -> list[Hub]:
     """List the hubs of a scope by name."""
     query = select(*_HUB).where(within(hubs, scope)).order_by(hubs.c.thing)
     return [Hub(*row) for row in connection.execute(query)]
+
+
+def list_households(connection: Connection, count_max: int) -> list[Household]:
+    """List every household by name; for the operator."""
+    columns = [households.c[name] for name in Household._fields]
+    query = select(*columns).order_by(households.c.name, households.c.household_id)
+    return [Household(*row) for row in connection.execute(query.limit(count_max))]
+
+
+def count_households(connection: Connection) -> int:
+    """Count the households."""
+    return int(connection.execute(select(func.count()).select_from(households)).scalar_one())
+
+
+def place_of(connection: Connection, thing: str, now_ms: int) -> str:
+    """Find the household of a hub, or the one it is to join: its last claim's, else the first.
+
+    A claim that ran out and was never redeemed says nothing.
+    """
+    present = household_of(connection, thing)
+    if present is not None:
+        return present
+    wanted = (
+        select(claims.c.household_id)
+        .where(
+            claims.c.thing == thing,
+            or_(claims.c.redeemed_at_ms.is_not(None), claims.c.expires_at_ms > now_ms),
+        )
+        .order_by(claims.c.made_at_ms.desc(), claims.c.claim_id.desc())
+        .limit(1)
+    )
+    return str(connection.execute(wanted).scalar_one_or_none() or DEFAULT_HOUSEHOLD)
+
+
+def version_of(connection: Connection, thing: str) -> str:
+    """Read what a hub said that it runs; "" for one that never said hello."""
+    query = select(hubs.c.agent_version).where(hubs.c.thing == thing)
+    return str(connection.execute(query).scalar_one_or_none() or "")
 
 
 def household_of(connection: Connection, thing: str) -> str | None:

@@ -12,7 +12,6 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from cloud.db import within
-from cloud.errors import NotFoundError
 from cloud.households.repository import (
     Household,
     Hub,
@@ -21,20 +20,24 @@ from cloud.households.repository import (
     put_household,
     write_hub,
 )
+from cloud.problems import NotFoundError
 from cloud.scope import Scope
-from cloud.tables import consent_limits, household_tokens, households, hubs, logs, meters, tenancies
+from cloud.tables import (
+    consent_limits,
+    household_tokens,
+    households,
+    hubs,
+    logs,
+    meter_days,
+    meters,
+    register_runs,
+    tenancies,
+)
 from shared.errors import BadInputError
 
 HUB, METER = "hub", "meter"
 MAX_NAME_CHARS = 200
 TOKEN_BYTES = 24
-
-# Of every batch: built once, since building one takes longer than the database takes over it.
-_START = select(tenancies.c.started_at_ms).where(
-    tenancies.c.kind == HUB,
-    tenancies.c.name == bindparam("of_hub"),
-    tenancies.c.ended_at_ms.is_(None),
-)
 
 
 class Tenancy(NamedTuple):
@@ -53,10 +56,11 @@ class Tenancy(NamedTuple):
 class Handover(NamedTuple):
     """A change of tenancy; `token` opens a new household's part of the API and is told once.
 
-    "" where the household was there before.
+    It is "" where the household was there before.
     """
 
     thing: str
+    left_id: str
     household: Household
     started_at_ms: int
     meters: list[str]
@@ -78,13 +82,16 @@ def hand_over(
     zone: str,
     now_ms: int,
     household_id: str = "",
+    at_ms: int | None = None,
 ) -> tuple[Hub, Handover]:
-    """Give a hub, and the meters that it alone reads, to another household from now on.
+    """Give a hub, and the meters that it alone reads, to another household from `at_ms` on.
 
-    To a new one by `name`, or to one there is by `household_id`, whose people are in already: then
-    no token is made. What the cloud has of the old one stays the old one's. Returns the hub as it
-    is now. Raises NotFoundError for a hub that was never heard of or a household that there is
-    not, BadInputError for a household without a name or one that has the hub.
+    That is now where it is None. To a new one by `name`, or to one there is by `household_id`,
+    whose people are in already: then no token is made. What the cloud has of the old one stays
+    stored as the old one's, and what was read since `at_ms` is shown to nobody. Returns the hub as
+    it is now. Raises NotFoundError for a hub that was never heard of or a household that there is
+    not, BadInputError for a household without a name or one that has the hub, and for a time to
+    come or before the tenancy that ends.
     """
     if household_of(connection, thing) is None:
         raise NotFoundError(f"no hub {thing!r}", hint="'hearthlink fleet list' names them")
@@ -95,18 +102,16 @@ def hand_over(
         household = _named(name, zone)
         put_household(connection, household)
     moved = _meters_of(connection, hub)
+    since_ms = now_ms if at_ms is None else at_ms
     for kind, one in [(HUB, thing), *((METER, meter) for meter in moved)]:
-        _move(connection, kind, one, hub.household_id, household.household_id, now_ms)
+        _check_date(connection, kind, one, since_ms, now_ms)
+        _move(connection, kind, one, hub.household_id, household.household_id, since_ms)
+    _lay_down(connection, hub.household_id, moved)
     connection.execute(delete(consent_limits).where(consent_limits.c.thing == thing))
     moved_hub = hub._replace(household_id=household.household_id, consent="")
     write_hub(connection, moved_hub)
     token = "" if household_id else _mint_token(connection, household.household_id, now_ms)
-    return moved_hub, Handover(thing, household, now_ms, moved, token)
-
-
-def tenancy_start_ms(connection: Connection, thing: str) -> int:
-    """Tell since when a hub is its household's; 0 where it never was another's."""
-    return int(connection.execute(_START, {"of_hub": thing}).scalar_one_or_none() or 0)
+    return moved_hub, Handover(thing, hub.household_id, household, since_ms, moved, token)
 
 
 def list_tenancies(connection: Connection, kind: str, name: str) -> list[Tenancy]:
@@ -146,6 +151,13 @@ def find_household(connection: Connection, household_id: str) -> Household | Non
     return None if row is None else Household(*row)
 
 
+def find_named(connection: Connection, name: str, count_max: int) -> list[Household]:
+    """List the households of exactly this name."""
+    columns = [households.c[field] for field in Household._fields]
+    query = select(*columns).where(households.c.name == name).order_by(households.c.household_id)
+    return [Household(*row) for row in connection.execute(query.limit(count_max))]
+
+
 def household_by_token(connection: Connection, token: str) -> str | None:
     """Find the household that a token opens; the store keeps only the token's digest."""
     asked = {"of_token": _digest(token)}
@@ -177,6 +189,17 @@ def _was_given_away(kept: list[Tenancy], kind: str, name: str) -> bool:
     return any((one.kind, one.name) == (kind, name) and one.ended_at_ms is not None for one in kept)
 
 
+def _check_date(connection: Connection, kind: str, name: str, at_ms: int, now_ms: int) -> None:
+    if at_ms > now_ms:
+        raise BadInputError("at: the handover is dated ahead", hint="hand over on the day itself")
+    for one in list_tenancies(connection, kind, name):
+        if one.started_at_ms > at_ms:
+            raise BadInputError(
+                f"at: {kind} {name!r} came to a household after that",
+                hint="'hearthlink fleet show' says since when; date it then or later",
+            )
+
+
 def _meters_of(connection: Connection, hub: Hub) -> list[str]:
     """List the meters that this hub reads and no other hub of its household does."""
     scope = Scope.of(hub.household_id)
@@ -190,18 +213,36 @@ def _meters_of(connection: Connection, hub: Hub) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def _move(connection: Connection, kind: str, name: str, old: str, new: str, now_ms: int) -> None:
+def _move(connection: Connection, kind: str, name: str, old: str, new: str, at_ms: int) -> None:
     is_open = (
         tenancies.c.kind == kind,
         tenancies.c.name == name,
         tenancies.c.household_id == old,
         tenancies.c.ended_at_ms.is_(None),
     )
-    ended = connection.execute(update(tenancies).where(*is_open).values(ended_at_ms=now_ms))
-    rows = [Tenancy(new, kind, name, now_ms, None)]
+    ended = connection.execute(update(tenancies).where(*is_open).values(ended_at_ms=at_ms))
+    rows = [Tenancy(new, kind, name, at_ms, None)]
     if not ended.rowcount:
-        rows.insert(0, Tenancy(old, kind, name, 0, now_ms))
+        rows.insert(0, Tenancy(old, kind, name, 0, at_ms))
     connection.execute(insert(tenancies), [row._asdict() for row in rows])
+
+
+def _lay_down(connection: Connection, household_id: str, moved: list[str]) -> None:
+    """Take the newest days out of their runs' rows, which are of all times, into rows of their own.
+
+    Row-level security hides such a row where the meter was another's; nothing opens it again.
+    """
+    runs, days = register_runs, meter_days
+    is_open = (
+        within(runs, Scope.of(household_id)),
+        runs.c.meter.in_(moved),
+        runs.c.open_edges.is_not(None),
+    )
+    columns = ["run_id", "stretch", "household_id", "edges"]
+    laid = select(runs.c.run_id, runs.c.open_stretch, runs.c.household_id, runs.c.open_edges)
+    connection.execute(insert(days).from_select(columns, laid.where(*is_open)))
+    emptied = {"open_stretch": runs.c.open_stretch + 1, "open_edges": None}
+    connection.execute(update(runs).where(*is_open).values(emptied))
 
 
 def _mint_token(connection: Connection, household_id: str, now_ms: int) -> str:

@@ -3,12 +3,12 @@
 A row's "line" is its place in the list, from 1 on.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from cloud.imports.listing import Listing
 from cloud.imports.rows import Asked, LocalTimes, Parsed, Row, RowError, check_unit, parse_amount
 from shared.errors import BadInputError
 from shared.units import EARLIEST_PLAUSIBLE_MS, LATEST_PLAUSIBLE_MS, MS_PER_SECOND, SLOT_MS
@@ -22,7 +22,7 @@ def parse_octopus(body: bytes, asked: Asked) -> Parsed:
 
     Its unit is not said: kWh of electricity, of gas as `unit` says (SMETS1 kWh, SMETS2 m³).
     """
-    document = _document(body)
+    document = Listing(body, "results")
     unit, scale = check_unit(_kwh_or_asked(asked), asked)
     starts, ends = LocalTimes(asked.zone), LocalTimes(asked.zone)
 
@@ -34,18 +34,18 @@ def parse_octopus(body: bytes, asked: Asked) -> Parsed:
             parse_amount(_text(entry, "consumption"), scale),
         )
 
-    return _parse(_list(document, "results"), unit, read)
+    return _parse(document, unit, read)
 
 
 def parse_n3rgy(body: bytes, asked: Asked) -> Parsed:
     """Read n3rgy's answer: `values` of `timestamp` and `value`; UTC, the end of each half hour."""
-    document = _document(body)
-    granularity = document.get("granularity", "halfhour")
+    document = Listing(body, "values")
+    granularity = document.values.get("granularity", "halfhour")
     if granularity != "halfhour":
         raise BadInputError(
             f"granularity = {str(granularity)[:20]!r} is not read", hint="download half hours"
         )
-    named = document.get("unit")
+    named = document.values.get("unit")
     unit, scale = check_unit(named if isinstance(named, str) else _kwh_or_asked(asked), asked)
     times = LocalTimes(ZoneInfo("UTC"))
 
@@ -58,7 +58,7 @@ def parse_n3rgy(body: bytes, asked: Asked) -> Parsed:
         end_ms = times.parse(_text(entry, "timestamp"))
         return Row(line, end_ms - SLOT_MS, end_ms, parse_amount(_text(entry, name), scale))
 
-    return _parse(_list(document, "values"), unit, read)
+    return _parse(document, unit, read)
 
 
 def parse_glow(body: bytes, asked: Asked) -> Parsed:
@@ -66,15 +66,15 @@ def parse_glow(body: bytes, asked: Asked) -> Parsed:
 
     An instant is the beginning of its period; null is missing.
     """
-    document = _document(body)
-    query = document.get("query")
+    document = Listing(body, "data")
+    query = document.values.get("query")
     period = query.get("period") if isinstance(query, dict) else None
     if period is not None and period not in PERIODS:
         raise BadInputError(
             f"period = {str(period)[:20]!r} is not read", hint="ask Glow for period=PT30M"
         )
     length_ms = PERIODS.get(period, SLOT_MS) if isinstance(period, str) else SLOT_MS
-    named = document.get("units")
+    named = document.values.get("units")
     unit, scale = check_unit(named if isinstance(named, str) else "", asked)
 
     def read(line: int, entry: Any) -> Row | None:
@@ -89,35 +89,14 @@ def parse_glow(body: bytes, asked: Asked) -> Parsed:
             raise RowError("the time is not in this century")
         return Row(line, start_ms, start_ms + length_ms, parse_amount(str(entry[1]), scale))
 
-    return _parse(_list(document, "data"), unit, read)
+    return _parse(document, unit, read)
 
 
-def _parse(entries: list[Any], unit: str, read: Callable[[int, Any], Row | None]) -> Parsed:
+def _parse(document: Listing, unit: str, read: Callable[[int, Any], Row | None]) -> Parsed:
     parsed = Parsed(unit)
-    for line, entry in enumerate(entries, start=1):
+    for line, entry in document.entries():
         parsed.take(line, [entry], partial(read, line, entry))
     return parsed
-
-
-def _document(body: bytes) -> Mapping[str, Any]:
-    def refuse(constant: str) -> NoReturn:
-        raise ValueError(f"{constant} is no number")
-
-    try:
-        # Numbers stay text: a float would be another amount.
-        found = json.loads(body, parse_float=str, parse_constant=refuse)
-    except (ValueError, RecursionError) as error:
-        raise BadInputError(f"the body is no JSON: {error}"[:200]) from error
-    if not isinstance(found, dict):
-        raise BadInputError("the body is no JSON object", hint="send the answer as it was given")
-    return found
-
-
-def _list(document: Mapping[str, Any], name: str) -> list[Any]:
-    found = document.get(name)
-    if not isinstance(found, list):
-        raise BadInputError(f"the document has no list {name!r}", hint="name the `format` it is in")
-    return found
 
 
 def _text(entry: Mapping[str, Any], name: str) -> str:

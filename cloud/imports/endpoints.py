@@ -12,6 +12,7 @@ from cloud.auth import Caller
 from cloud.bodies import read_body
 from cloud.changes.repository import note_usage
 from cloud.errors import RESPONSES, NotFoundError, Problem, ProblemError
+from cloud.households.zones import zone_of
 from cloud.imports.rows import Asked
 from cloud.imports.schemas import ImportList, ImportReport, Outcome
 from cloud.imports.service import PARSERS, Format, Plan, plan_import, quantity_of, sniff_format
@@ -26,16 +27,14 @@ from cloud.readings.imported import (
     slots_of_import,
     undo_import,
 )
-from cloud.readings.periods import Zone, medium_known, zone_of
+from cloud.readings.periods import Zone, medium_known
 from cloud.scope import Scope
 from cloud.times import format_utc
+from cloud.transfer.guard import MAX_IMPORT_BYTES
 from shared.errors import BadInputError, ConfigError
 from shared.readings import MAX_METER_ID_CHARS
 from shared.tariffs.model import Flow
 from shared.units import SLOT_MS
-
-MAX_IMPORT_BYTES = 16 * 1024 * 1024
-"""Ten years of half hours as CSV, three as Green Button XML."""
 
 MAX_IMPORTS = 500
 """Of one household: two meters by month for twenty years."""
@@ -195,7 +194,7 @@ def _import(parts: Parts, scope: Scope, question: Question, body: bytes) -> Resp
 def _import_now(parts: Parts, scope: Scope, question: Question, body: bytes) -> Response:
     """Read the file outside of any transaction, then plan and keep in one."""
     with parts.database.reading(scope) as connection:
-        zone = zone_of(connection, parts, scope, question.zone)
+        zone = zone_of(connection, scope, question.zone, parts.zone)
         medium = medium_known(connection, scope, question.meter)
     quantity_of(medium, question.flow)
     asked = Asked(medium, question.flow, zone, question.unit)

@@ -75,10 +75,7 @@ class Parsed:
 
     def take(self, line: int, said: Sequence[object], read: Callable[[], Row | None]) -> None:
         """Read one row; what it raises becomes a fault, None is left aside."""
-        if len(self.rows) + len(self.faults) + self.left_aside >= MAX_ROWS:
-            raise BadInputError(
-                f"the file has more than {MAX_ROWS} rows", hint="send it in several parts"
-            )
+        self._check_room()
         try:
             row = read()
         except RowError as error:
@@ -91,8 +88,13 @@ class Parsed:
 
     def fault(self, line: int, reason: str, said: Sequence[object]) -> None:
         """Note what is wrong with a line."""
+        self._check_room()
         text = ",".join(map(str, said))[:MAX_SHOWN_CHARS]
         self.faults.append(Fault(line, reason, text))
+
+    def _check_room(self) -> None:
+        if len(self.rows) + len(self.faults) + self.left_aside >= MAX_ROWS:
+            raise too_many_rows()
 
 
 class Asked(NamedTuple):
@@ -105,6 +107,11 @@ class Asked(NamedTuple):
     flow: Flow
     zone: ZoneInfo
     unit: str = ""
+
+
+def too_many_rows() -> BadInputError:
+    """Say that a file is longer than what is read at once."""
+    return BadInputError(f"the file has more than {MAX_ROWS} rows", hint="send it in several parts")
 
 
 def check_unit(named: str, asked: Asked) -> tuple[str, int]:

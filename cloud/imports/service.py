@@ -7,7 +7,7 @@ keeps it apart from what hubs measured.
 import enum
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ from cloud.readings.conversions import Conversions, read_conversions
 from cloud.readings.imported import Import, imported_slots, list_imports
 from cloud.readings.known import known_usage
 from cloud.readings.overlay import overlay
+from cloud.readings.tenancy import Span, holds, spans_of
 from cloud.scope import Scope
 from shared.errors import BadInputError
 from shared.meterdays import SlotUsage
@@ -132,7 +133,7 @@ def plan_import(
 ) -> Plan:
     """Say what a file does to a meter's history; writes nothing."""
     format_, read = parsed
-    by_slot, faults = slots_of(read)
+    by_slot, faults = slots_of(_of_tenancy(read, spans_of(connection, scope, meter)))
     quantity = quantity_of(asked.medium, asked.flow)
     if asked.medium is Medium.GAS and read.unit == "mwh":
         by_slot = _in_litres(connection, scope, meter, by_slot, asked.zone)
@@ -170,6 +171,17 @@ def plan_import(
         changed,
         _known_already(connection, scope, made),
     )
+
+
+def _of_tenancy(read: Parsed, spans: Sequence[Span]) -> Parsed:
+    """Turn rows of when the meter was another household's into faults."""
+    kept = Parsed(read.unit, [], list(read.faults), read.left_aside)
+    for row in read.rows:
+        if holds(spans, row.start_ms, row.end_ms):
+            kept.rows.append(row)
+        else:
+            kept.fault(row.line, "the meter was not this household's then", ())
+    return kept
 
 
 def _known_already(connection: Connection, scope: Scope, made: Import) -> Import | None:

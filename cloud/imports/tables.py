@@ -31,7 +31,13 @@ class Table:
                 f"the file is not UTF-8 at byte {error.start}", hint="save it as UTF-8"
             ) from error
         self._reader = csv.reader(io.StringIO(text, newline=""))
-        header = next(self._rows(), None)
+        try:
+            header = next(self._rows(), None)
+        except csv.Error as error:
+            raise BadInputError(
+                f"line {max(self._reader.line_num, 1)}: {error}",
+                hint="keep the header in one line, as it was downloaded",
+            ) from error
         if header is None:
             raise BadInputError("the file is empty", hint="send the file as it was downloaded")
         self.names = [name.strip().lower() for name in header[1]]

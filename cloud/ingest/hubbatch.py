@@ -13,8 +13,7 @@ from sqlalchemy import Connection
 from cloud.changes.kinds import Change, ChangeKind
 from cloud.changes.repository import note_usage
 from cloud.households.repository import Hub, lock_hub, write_hub
-from cloud.households.revocations import find_limit, find_revocation, lift_limit
-from cloud.households.tenancies import tenancy_start_ms
+from cloud.households.revocations import find_limit, lift_limit
 from cloud.ingest import clones, gaps, letters, merge, repository
 from cloud.ingest.hublogs import HubLogs
 from cloud.ingest.intake import LATER_VERSION, Read
@@ -22,6 +21,7 @@ from cloud.ingest.letters import DeadLetter
 from cloud.ingest.merger import Merger, Verdict
 from cloud.ingest.receipts import Answer
 from cloud.ingest.repository import Log
+from cloud.ingest.standing import read_standing
 from cloud.readings.repository import SqlReadingStore
 from cloud.readings.store import CORRECTION_HORIZON_MS
 from cloud.scope import Scope
@@ -57,10 +57,13 @@ class HubBatch:
         self._now_ms = now_ms
         self._rules = rules
         self._hub: Hub = lock_hub(connection, thing, now_ms)
-        self.is_revoked = find_revocation(connection, thing) is not None
-        self._store_id = self._hub.store_id or repository.store_id(connection, now_ms)
+        standing = read_standing(connection, thing)
+        self.is_revoked = standing.is_revoked
+        self._limit = standing.limit
+        named = self._hub.store_id or standing.store_id
+        self._store_id = named or repository.store_id(connection, now_ms)
         self._scope = Scope.of(self._hub.household_id)
-        self._start_ms = tenancy_start_ms(connection, thing)
+        self._start_ms = standing.start_ms
         self._horizon_ms = now_ms - CORRECTION_HORIZON_MS
         self._merger = Merger(SqlReadingStore(connection), self._scope, thing, self._horizon_ms)
         self._logs = HubLogs(connection, self._hub, now_ms)
@@ -95,7 +98,7 @@ class HubBatch:
         """Note what the hub says it holds; every log it lists is answered, or the hub itself."""
         if self._is_refused(1):
             return
-        before = (self._hub.consent, find_limit(self._connection, self._hub.thing))
+        before = (self._hub.consent, self._limit)
         self._hub = self._hub._replace(
             agent_version=hello.agent_version[:64], consent=hello.consent[:16]
         )
@@ -104,7 +107,8 @@ class HubBatch:
         if hello.store_id == self._store_id and hello.receipt_revision > self._hub.receipt_revision:
             self._rename_store()
         lift_limit(self._connection, self._hub.thing, hello.consent_lifted)
-        if before != (self._hub.consent, find_limit(self._connection, self._hub.thing)):
+        self._limit = find_limit(self._connection, self._hub.thing)
+        if before != (self._hub.consent, self._limit):
             self._noted.append(Change(ChangeKind.CONSENT, self._hub.thing))
         for state in hello.logs:
             self._greet_log(state)
@@ -189,7 +193,7 @@ class HubBatch:
         if one.frame is None:
             raise one.error or FrameError("not-a-frame", "no frame")
         log = self._logs.open_for(log_id, one.frame.meter)
-        if min(one.frame.times_ms, default=self._start_ms) < self._start_ms:
+        if one.frame.span_ms is not None and one.frame.span_ms[0] < self._start_ms:
             raise FrameError(BEFORE_TENANCY, "samples from before the hub was this household's")
         return log
 
@@ -199,8 +203,8 @@ class HubBatch:
         medium = medium_of([column.register for column in frame.columns])
         if medium is not None:
             self._mediums[frame.meter] = medium.value
-        newest = max(frame.times_ms, default=self._now_ms)
-        if verdict is Verdict.DUPLICATE or is_backlog(newest, self._now_ms):
+        newest_ms = self._now_ms if frame.span_ms is None else frame.span_ms[1]
+        if verdict is Verdict.DUPLICATE or is_backlog(newest_ms, self._now_ms):
             self._logs.answer(log.log_id).is_due = True
 
     def _merge_into(self, one: Read, frame: Frame, log: Log) -> Verdict:
@@ -211,7 +215,8 @@ class HubBatch:
         # What a correction withholds takes samples away: that it is covered does not settle it.
         if is_known and not frame.times_ms and not frame.revision:
             return Verdict.DUPLICATE
-        if may_overlap and max(frame.times_ms, default=self._now_ms) < self._horizon_ms:
+        is_old = frame.span_ms is not None and frame.span_ms[1] < self._horizon_ms
+        if may_overlap and is_old:
             # The frames it would be held against may be gone: what is known is not stored again.
             if is_known:
                 return Verdict.DUPLICATE
@@ -320,6 +325,6 @@ class HubBatch:
             window_frames=self._rules.window_frames,
             cloud_time_ms=self._now_ms,
             answers=self._hello_id,
-            consent=find_limit(self._connection, self._hub.thing),
+            consent=self._limit,
             clone_seen_ms=clones.told_ms(clones.read_runs(self._hub.runs), self._now_ms),
         )

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from shared.errors import BadInputError, FrameError
-from shared.frames import LOG_ID_BYTES, MAX_SEQ, Envelope, Frame, decode_frame, read_envelope
+from shared.frames import LOG_ID_BYTES, MAX_SEQ, Envelope, Frame, decode_body, read_envelope
 from shared.protocol import Hello, LogState
 from shared.readings import COUNTERS, MAX_METER_ID_CHARS
 from shared.units import MS_PER_DAY
@@ -45,7 +45,7 @@ def read_message(message: Message, now_ms: int) -> Read:
     envelope = None
     try:
         envelope = read_envelope(message.payload)
-        frame = decode_frame(message.payload)
+        frame = decode_body(envelope)
         _check_times(frame, now_ms)
         _check_counters(frame)
     except FrameError as error:
@@ -82,11 +82,10 @@ def check_text(name: str, text: str) -> None:
 
 
 def _check_times(frame: Frame, now_ms: int) -> None:
-    latest_ms = max(frame.times_ms, default=0)
-    if latest_ms > now_ms + MAX_AHEAD_MS:
+    if frame.span_ms is not None and frame.span_ms[1] > now_ms + MAX_AHEAD_MS:
         raise FrameError(
             "bad-time",
-            f"sample at {latest_ms} ms, more than a day after {now_ms}",
+            f"sample at {frame.span_ms[1]} ms, more than a day after {now_ms}",
             hint="correct the clock of the hub or the meter",
         )
 
@@ -96,8 +95,10 @@ def _check_counters(frame: Frame) -> None:
     for column in frame.columns:
         if column.register not in COUNTERS:
             continue
-        # Hardly a frame lacks a value of a register, and without that the least is found fast.
-        has_all = None not in column.values
-        known = column.values if has_all else [v for v in column.values if v is not None]
-        if min(known, default=0) < 0:  # type: ignore[operator,type-var]  # None is in neither
+        try:
+            is_below = min(column.values, default=0) < 0  # type: ignore[type-var,operator]  # below
+        except TypeError:
+            # None, where a sample lacks the register, has no order; hardly a frame has one.
+            is_below = any(value is not None and value < 0 for value in column.values)
+        if is_below:
             raise FrameError("bad-value", f"{column.register}: below zero")

@@ -15,7 +15,7 @@ from cloud.readings.revisions import DECIDING, decided_by, outranked, standing
 from cloud.readings.store import RunKey
 from shared.calendar import slot_of_sample, utc_day_of_slot
 from shared.frames import Column, Frame, Gap, GapKind
-from shared.meterdays import SlotEdges, edges_of, join_into
+from shared.meterdays import SlotEdges, edges_of, edges_of_each, join_into
 from shared.ranges import Range, contains, count, intersect, subtract, union
 from shared.readings import COUNTERS
 
@@ -209,10 +209,10 @@ def counters_of(frame: Frame) -> list[Column]:
 
 def edges_by_run(frame: Frame) -> dict[RunKey, SlotEdges]:
     """Fold a frame's counters into the edges of their slots."""
-    return {
-        RunKey(column.register, column.run): edges_of(frame.times_ms, column.values)
-        for column in counters_of(frame)
-    }
+    columns = counters_of(frame)
+    edges = edges_of_each(frame.times_ms, [column.values for column in columns])
+    keys = [RunKey(column.register, column.run) for column in columns]
+    return dict(zip(keys, edges, strict=True))
 
 
 def effective(frames: Iterable[Frame]) -> dict[tuple[bytes, int], Content]:

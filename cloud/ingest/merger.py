@@ -145,7 +145,7 @@ class Merger:
         counts.subtract(merge.declared_by(held, first, last))
 
     def _keep(self, frame: Frame, payload: bytes, received_at_ms: int) -> None:
-        times = frame.times_ms
+        first_ms, last_ms = frame.span_ms or (None, None)
         self._pending.append(
             StoredFrame(
                 thing=self._thing,
@@ -154,8 +154,8 @@ class Merger:
                 revision=frame.revision,
                 first_seq=frame.first_seq,
                 last_seq=frame.last_seq,
-                first_taken_at_ms=min(times, default=None),
-                last_taken_at_ms=max(times, default=None),
+                first_taken_at_ms=first_ms,
+                last_taken_at_ms=last_ms,
                 received_at_ms=received_at_ms,
                 digest=digest_of(payload),
                 payload=payload,

@@ -9,7 +9,6 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from cloud.db import Database
-from cloud.errors import NotFoundError, ProblemError
 from cloud.households.repository import lock_hub
 from cloud.jobs import repository
 from cloud.jobs.document import check_document, check_job_id, encode_document
@@ -25,6 +24,7 @@ from cloud.jobs.rollout import (
     next_step,
     outcome_of,
 )
+from cloud.problems import NotFoundError, ProblemError
 from shared.errors import BadInputError
 from shared.jobs import JobStatus
 

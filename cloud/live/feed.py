@@ -14,10 +14,10 @@ from http import HTTPStatus
 from itertools import islice
 from typing import NamedTuple
 
-from cloud.errors import ProblemError
 from cloud.live.messages import EventId, Message, read_event_id, sample_message
 from cloud.live.ring import KEPT_MS, Ring
 from cloud.live.viewers import Viewer
+from cloud.problems import ProblemError
 from shared import topics
 from shared.clock import Clock, SystemClock
 from shared.errors import BadInputError

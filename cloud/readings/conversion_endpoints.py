@@ -2,25 +2,26 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Request, Response
-from msgspec import Meta
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from cloud.answers import JSON, reply
+from cloud.answers import reply
 from cloud.auth import Caller
 from cloud.bodies import read_body
 from cloud.changes.kinds import Change, ChangeKind
 from cloud.changes.repository import note_changes
 from cloud.errors import RESPONSES
+from cloud.openapi.structs import taking
 from cloud.parts import Parts, Shared
 from cloud.readings.conversions import (
     FIRST_DAY,
     ConversionSource,
     GasConversion,
+    GasConversionSetting,
     put_settings,
     read_conversions,
 )
@@ -29,7 +30,6 @@ from cloud.readings.usage_schemas import Conversion
 from cloud.scope import Scope
 from shared.errors import BadInputError, ConfigError
 from shared.readings import Medium
-from shared.tariffs import VOLUME_CORRECTION_MILLIONTHS
 
 MAX_SETTINGS = 500
 """Ten years of weekly values."""
@@ -46,17 +46,7 @@ EXAMPLE: list[dict[str, Any]] = [
 router = APIRouter(prefix="/v1/meters", tags=["usage"], responses=RESPONSES)
 
 
-class Setting(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """What a household sets; the bounds hold town gas and hydrogen blends, and no slip of a unit.
-
-    Bills print MJ/m³: 39.5 of those are 39,500 here.
-    """
-
-    starts_on: dt.date
-    calorific_value_kj_per_m3: Annotated[int, Meta(ge=10_000, le=60_000)]
-    volume_correction_millionths: Annotated[int, Meta(ge=900_000, le=1_200_000)] = (
-        VOLUME_CORRECTION_MILLIONTHS
-    )
+SETTING_SCHEMA = msgspec.json.schema_components([GasConversionSetting])[1]["GasConversionSetting"]
 
 
 class ConversionList(BaseModel):
@@ -101,12 +91,10 @@ def get(meter: str, parts: Shared, scope: Caller) -> Response:
     "/{meter}/gas-conversions",
     response_model=ConversionList,
     summary="Set how a gas meter's litres become energy",
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {JSON: {"schema": {"type": "array"}, "example": EXAMPLE}},
-        }
-    },
+    openapi_extra=taking(
+        {"type": "array", "maxItems": MAX_SETTINGS, "items": SETTING_SCHEMA},
+        EXAMPLE,
+    ),
 )
 async def put(meter: str, request: Request, parts: Shared, scope: Caller) -> Response:
     """Put dated settings in place of those the meter had; an empty list takes them away.
@@ -128,7 +116,7 @@ def _put(parts: Parts, scope: Scope, meter: str, settings: list[GasConversion]) 
 
 def _settings(body: bytes) -> list[GasConversion]:
     try:
-        given = msgspec.json.decode(body, type=list[Setting])
+        given = msgspec.json.decode(body, type=list[GasConversionSetting])
     except (msgspec.DecodeError, RecursionError) as error:
         raise ConfigError("gas-conversions", [str(error)]) from error
     faults = []

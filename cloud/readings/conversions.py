@@ -9,9 +9,11 @@ import datetime as dt
 import enum
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 from zoneinfo import ZoneInfo
 
+import msgspec
+from msgspec import Meta
 from sqlalchemy import Connection, delete, insert, select
 
 from cloud.db import within
@@ -50,6 +52,26 @@ class GasConversion(NamedTuple):
     calorific_value_kj_per_m3: int
     volume_correction_millionths: int
     source: ConversionSource
+
+
+class GasConversionSetting(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What a household sets; the bounds hold town gas and hydrogen blends, and no slip of a unit.
+
+    Bills print MJ/m³: 39.5 of those are 39,500 here.
+    """
+
+    starts_on: Annotated[dt.date, Meta(description="First local day on which it holds")]
+    calorific_value_kj_per_m3: Annotated[
+        int, Meta(ge=10_000, le=60_000, description="Calorific value in kJ/m³; bills print MJ/m³")
+    ]
+    volume_correction_millionths: Annotated[
+        int,
+        Meta(
+            ge=900_000,
+            le=1_200_000,
+            description="Temperature and pressure correction in millionths",
+        ),
+    ] = VOLUME_CORRECTION_MILLIONTHS
 
 
 def read_settings(connection: Connection, scope: Scope, meter: str) -> list[GasConversion]:

@@ -7,11 +7,12 @@ from fastapi import APIRouter, Query, Response
 from cloud.answers import Meter, reply, unknown_meter
 from cloud.auth import Caller
 from cloud.errors import RESPONSES, NotFoundError
+from cloud.households.zones import household_zone
 from cloud.parts import Shared
 from cloud.readings.meters import list_meters, medium_of_meter
-from cloud.readings.repository import SqlReadingStore
 from cloud.readings.schemas import MeterList, Registers
 from cloud.readings.service import sample_at
+from cloud.readings.tenancy import readings_of
 from cloud.times import format_utc, parse_instant
 from cloud.transfer.pages import PAGE, Cursor, PageLimit, cut, decode_cursor
 from shared.readings import Quality
@@ -51,10 +52,14 @@ def registers(
     at: Annotated[str | None, Query(description="An instant; now where left out")] = None,
 ) -> Response:
     """Give the last sample taken at or before `at`, exactly as the meter said it."""
-    at_ms = parts.clock.utc_ms() if at is None else parse_instant(at, "at", parts.zone)
+    at_ms = (
+        parts.clock.utc_ms()
+        if at is None
+        else parse_instant(at, "at", household_zone(parts.database, scope, parts.zone))
+    )
     with parts.database.reading(scope) as connection:
         medium = medium_of_meter(connection, scope, meter)
-        found = sample_at(SqlReadingStore(connection), scope, meter, at_ms)
+        found = sample_at(readings_of(connection), scope, meter, at_ms)
     if medium is None:
         raise unknown_meter(meter)
     if found is None:

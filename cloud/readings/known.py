@@ -10,10 +10,11 @@ from sqlalchemy import Connection
 
 from cloud.readings.imported import imported_slots
 from cloud.readings.overlay import overlay
-from cloud.readings.repository import SqlReadingStore
 from cloud.readings.service import counters_of
+from cloud.readings.tenancy import holds, readings_of, spans_of
 from cloud.readings.usage import Known, RunEdges, usage_by_slot
 from cloud.scope import Scope
+from shared.meterdays import SlotUsage
 from shared.readings import Medium
 from shared.units import SLOT_MS
 
@@ -34,13 +35,30 @@ def known_usage(
     counters = {
         quantity: list(chain.from_iterable(by_register.values()))
         for quantity, by_register in counters_of(
-            SqlReadingStore(connection), scope, meter, medium, *span_ms
+            readings_of(connection), scope, meter, medium, *span_ms
         ).items()
     }
     slots = _reach(list(chain.from_iterable(counters.values())), span_ms)
-    history = imported_slots(connection, scope, meter, slots) if has_imports else {}
+    history: dict[str, dict[int, SlotUsage]] = {}
+    if has_imports:
+        history = _held_imports(connection, scope, meter, slots)
     return {
         quantity: overlay(runs, history.get(quantity, {})) for quantity, runs in counters.items()
+    }
+
+
+def _held_imports(
+    connection: Connection, scope: Scope, meter: str, slots: tuple[int, int]
+) -> dict[str, dict[int, SlotUsage]]:
+    """Read what was imported, as far as the meter was the household's own."""
+    spans = spans_of(connection, scope, meter)
+    return {
+        quantity: {
+            slot: usage
+            for slot, usage in by_slot.items()
+            if holds(spans, slot * SLOT_MS, (slot + 1) * SLOT_MS)
+        }
+        for quantity, by_slot in imported_slots(connection, scope, meter, slots).items()
     }
 
 
@@ -48,7 +66,7 @@ def known_registers(
     connection: Connection, scope: Scope, meter: str, medium: Medium, span_ms: tuple[int, int]
 ) -> dict[tuple[str, str], Known]:
     """Say what is known of each register apart, by (quantity, register); imports name none."""
-    counters = counters_of(SqlReadingStore(connection), scope, meter, medium, *span_ms)
+    counters = counters_of(readings_of(connection), scope, meter, medium, *span_ms)
     return {
         (quantity, register): Known(usage_by_slot(runs), runs)
         for quantity, by_register in counters.items()

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from cloud.db import within
+from cloud.readings.tenancy import ALWAYS, all_spans
 from cloud.scope import Scope
 from cloud.tables import logs, meters, register_runs
 from shared.readings import MAX_METER_ID_CHARS, Medium
@@ -45,9 +46,19 @@ def list_meters(connection: Connection, scope: Scope) -> list[Meter]:
         select(register_runs.c.meter, register_runs.c.register).where(within(register_runs, scope))
     ):
         counters.setdefault(meter, set()).add(register)
+    spans = all_spans(connection, scope)
     return [
-        Meter(*row, sorted(gateways.get(row.meter, ())), sorted(counters.get(row.meter, ())))
+        Meter(
+            row.meter,
+            row.medium,
+            max(row.first_taken_at_ms, held[0].start_ms),
+            min(row.last_taken_at_ms, held[-1].end_ms),
+            row.frames_pruned,
+            sorted(gateways.get(row.meter, ())),
+            sorted(counters.get(row.meter, ())),
+        )
         for row in rows
+        for held in [spans.get(row.meter, ALWAYS)]
     ]
 
 

@@ -4,16 +4,12 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import Query
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from cloud.answers import unknown_meter
-from cloud.db import within
-from cloud.parts import Parts
 from cloud.readings.meters import list_meters, medium_of_meter
 from cloud.scope import Scope
-from cloud.tables import households
 from cloud.times import parse_instant
-from shared.calendar import check_zone
 from shared.errors import BadInputError
 from shared.readings import MAX_METER_ID_CHARS, Medium
 from shared.units import MS_PER_DAY
@@ -40,16 +36,6 @@ Meters = Annotated[
         examples=[["E0012345678901234"]],
     ),
 ]
-
-
-def zone_of(connection: Connection, parts: Parts, scope: Scope, name: str | None) -> ZoneInfo:
-    """Find the zone whose calendar holds: the one asked for, else the household's."""
-    if name is not None:
-        return checked_zone(name)
-    kept = connection.execute(
-        select(households.c.zone).where(within(households, scope))
-    ).scalar_one_or_none()
-    return checked_zone(kept) if kept else parts.zone
 
 
 def span_between(
@@ -99,11 +85,3 @@ def meters_asked(
                 f"meter = {meter!r} measures {its.value}", hint=f"ask with medium={its.value}"
             )
     return list(dict.fromkeys(asked))
-
-
-def checked_zone(name: str) -> ZoneInfo:
-    """Find the zone that is asked for; raises BadInputError that names the parameter."""
-    try:
-        return check_zone(name)
-    except BadInputError as error:
-        raise BadInputError(f"zone: {error.message}", hint=error.hint) from error

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from cloud.answers import From, To, reply
 from cloud.auth import Caller
 from cloud.errors import RESPONSES
+from cloud.households.zones import zone_of
 from cloud.parts import Shared
 from cloud.readings.comparison import (
     LOOKED_BACK_DAYS,
@@ -19,7 +20,7 @@ from cloud.readings.comparison import (
 from cloud.readings.conversions import conversions_of
 from cloud.readings.energies import Energies, entry_of
 from cloud.readings.known import known_usage
-from cloud.readings.periods import Zone, medium_known, span_between, zone_of
+from cloud.readings.periods import Zone, medium_known, span_between
 from cloud.readings.quality import MAX_STRETCHES, Stretch, Summary, summarize
 from cloud.readings.usage import QUANTITIES, Known, serve
 from cloud.readings.usage_schemas import QualityReport, UsageComparison
@@ -42,7 +43,7 @@ def quality(
     A quantity that the meter does not count is not in the answer.
     """
     with parts.database.reading(scope) as connection:
-        local = zone_of(connection, parts, scope, zone)
+        local = zone_of(connection, scope, zone, parts.zone)
         span_ms = span_between(start, to, local, MAX_QUALITY_DAYS)
         medium = medium_known(connection, scope, meter)
         known = known_usage(connection, scope, meter, medium, span_ms)
@@ -78,7 +79,7 @@ def comparison(
     """
     now_ms = parts.clock.utc_ms()
     with parts.database.reading(scope) as connection:
-        local = zone_of(connection, parts, scope, zone)
+        local = zone_of(connection, scope, zone, parts.zone)
         days = whole_days(*span_between(start, to, local), local)
         before, last_year = previous_of(days), year_before(days)
         span = days.interval(local)

@@ -1,15 +1,18 @@
 """The reading store on SQL: frames, register runs and meter-days. Commits nothing."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, select
+from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 
 from cloud import tables
-from cloud.db import insert_many, owned, upsert, within
+from cloud.db import insert_many, owned, upsert
+from cloud.packing import NO_SLOTS, pack_slots, unpack_slots
 from cloud.readings.store import Change, RunKey, StoredFrame
 from cloud.scope import Scope
-from shared.meterdays import SlotEdges, pack_day, unpack_day
+from cloud.tables import STRETCH_DAYS
+from shared.calendar import utc_day_of_slot
+from shared.meterdays import SlotEdges, split_by_day
 
 _frames = tables.frames
 _days = tables.meter_days
@@ -18,22 +21,21 @@ _meters = tables.meters
 
 _FRAME_COLUMNS = [_frames.c[name] for name in StoredFrame._fields]
 # Of every batch: built once, since building one takes longer than the database takes over it.
-_OF_RUN = and_(
-    owned(_days),
-    _days.c.meter == bindparam("of_meter"),
-    _days.c.register == bindparam("of_register"),
-    _days.c.run == bindparam("of_run"),
-)
-_BEFORE = select(func.max(_days.c.utc_day)).where(_OF_RUN, _days.c.utc_day < bindparam("first"))
-_AFTER = select(func.min(_days.c.utc_day)).where(_OF_RUN, _days.c.utc_day > bindparam("last"))
-_READ_DAYS = select(_days.c.utc_day, _days.c.edges).where(
+_RUN_COLUMNS = [
+    _runs.c[name] for name in ("run_id", "register", "run", "modulus", "open_stretch", "open_edges")
+]
+_READ_RUNS = select(*_RUN_COLUMNS).where(owned(_runs), _runs.c.meter == bindparam("of_meter"))
+_WRITE_RUN = update(_runs).where(_runs.c.run_id == bindparam("of_run"))
+_OF_RUN = and_(owned(_days), _days.c.run_id == bindparam("of_run"))
+_BEFORE = select(func.max(_days.c.stretch)).where(_OF_RUN, _days.c.stretch < bindparam("first"))
+_AFTER = select(func.min(_days.c.stretch)).where(_OF_RUN, _days.c.stretch > bindparam("last"))
+_READ_STRETCHES = select(_days.c.edges).where(
     _OF_RUN,
-    _days.c.utc_day >= func.coalesce(_BEFORE.scalar_subquery(), bindparam("first")),
-    _days.c.utc_day <= func.coalesce(_AFTER.scalar_subquery(), bindparam("last")),
+    _days.c.stretch >= func.coalesce(_BEFORE.scalar_subquery(), bindparam("first")),
+    _days.c.stretch <= func.coalesce(_AFTER.scalar_subquery(), bindparam("last")),
 )
-_READ_RUNS = select(_runs.c.register, _runs.c.run, _runs.c.modulus).where(
-    owned(_runs), _runs.c.meter == bindparam("of_meter")
-)
+_READ_STRETCH = select(_days.c.edges).where(_OF_RUN, _days.c.stretch == bindparam("of_stretch"))
+_REMOVE_STRETCH = delete(_days).where(_OF_RUN, _days.c.stretch == bindparam("of_stretch"))
 _FRAMES_OF_LOG = select(*_FRAME_COLUMNS).where(
     owned(_frames),
     _frames.c.log_id == bindparam("of_log"),
@@ -55,15 +57,44 @@ _FRAMES_OF_METER = (
 )
 _NEWEST_OF_METER = _FRAMES_OF_METER.limit(bindparam("newest"))
 
-_DAY_KEYS = ("household_id", "meter", "register", "run", "utc_day")
+_STRETCH_KEYS = ("run_id", "stretch")
 _RUN_KEYS = ("household_id", "meter", "register", "run")
 
 
+class _Run(NamedTuple):
+    """A register run as it is stored; the open stretch is newer than any that is laid down."""
+
+    run_id: int
+    key: RunKey
+    modulus: int
+    open_stretch: int | None
+    open_edges: bytes | None
+
+    @property
+    def has_edges(self) -> bool:
+        """Tell whether anything is known of the open stretch."""
+        return self.open_edges is not None and self.open_edges != NO_SLOTS
+
+
+class _Laid(NamedTuple):
+    """A stretch that is not a run's newest, as its row has it."""
+
+    run_id: int
+    stretch: int
+    edges: bytes
+
+
 class SqlReadingStore:
-    """The `ReadingStore` port over one SQLAlchemy connection and its open transaction."""
+    """The `ReadingStore` port over one SQLAlchemy connection and its open transaction.
+
+    A run's newest days lie open in the run's own row, which is rewritten in place; once newer ones
+    are known they are laid down, and only what comes late writes to them again. A meter's runs are
+    read once: whoever writes has the meter's lock before that.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._read: dict[tuple[Scope, str], list[_Run]] = {}
 
     def add_frames(self, scope: Scope, frames: Sequence[StoredFrame]) -> None:
         """See `ReadingStore.add_frames`; keeps each meter's first, last and longest in step."""
@@ -101,51 +132,116 @@ class SqlReadingStore:
 
     def runs(self, scope: Scope, meter: str) -> dict[RunKey, int]:
         """See `ReadingStore.runs`."""
-        rows = self._connection.execute(_READ_RUNS, {**_owners(scope), "of_meter": meter})
-        return {RunKey(register, run): modulus for register, run, modulus in rows}
+        return {one.key: one.modulus for one in self._runs_of(scope, meter)}
 
     def days(
         self, scope: Scope, meter: str, key: RunKey, first_day: int, last_day: int
     ) -> dict[int, SlotEdges]:
         """See `ReadingStore.days`."""
-        of_run = {"of_meter": meter, "of_register": key.register, "of_run": key.run}
-        rows = self._connection.execute(
-            _READ_DAYS, {**_owners(scope), **of_run, "first": first_day, "last": last_day}
-        )
-        return {utc_day: unpack_day(edges, utc_day) for utc_day, edges in rows}
+        known: SlotEdges = {}
+        first, last = first_day // STRETCH_DAYS, last_day // STRETCH_DAYS
+        span = {**_owners(scope), "first": first, "last": last}
+        for run in self._runs_of(scope, meter):
+            if run.key != key or run.open_stretch is None:
+                continue
+            open_edges = {} if run.open_edges is None else unpack_slots(run.open_edges)
+            known.update(open_edges)
+            # Nothing is newer than the open stretch: one that knows a day before needs no other.
+            earliest = min(open_edges, default=None)
+            if earliest is None or utc_day_of_slot(earliest) >= first_day:
+                rows = self._connection.execute(_READ_STRETCHES, {**span, "of_run": run.run_id})
+                for (edges,) in rows:
+                    known.update(unpack_slots(edges))
+        days = split_by_day(known)
+        low = max((day for day in days if day < first_day), default=first_day)
+        high = min((day for day in days if day > last_day), default=last_day)
+        return {day: edges for day, edges in days.items() if low <= day <= high}
 
     def apply(self, scope: Scope, meter: str, change: Change) -> None:
         """See `ReadingStore.apply`."""
-        owner = {"household_id": scope.only, "meter": meter}
-        known = self.runs(scope, meter)
-        upsert(
-            self._connection,
-            _runs,
-            [
-                {**owner, **key._asdict(), "modulus": modulus}
-                for key, modulus in change.runs.items()
-                if key not in known or known[key] < modulus
-            ],
-            keys=_RUN_KEYS,
-            replace=("modulus",),
-        )
-        rows: list[dict[str, Any]] = []
+        known = {one.key: one for one in self._runs_of(scope, meter)}
+        days: dict[RunKey, dict[int, SlotEdges]] = {}
         for (key, utc_day), edges in change.days.items():
-            if edges:
-                packed = pack_day(edges)
-                rows.append({**owner, **key._asdict(), "utc_day": utc_day, "edges": packed})
-            else:
-                of_run = self._of_run(scope, meter, key)
-                self._connection.execute(delete(_days).where(of_run, _days.c.utc_day == utc_day))
-        upsert(self._connection, _days, rows, keys=_DAY_KEYS, replace=("edges",))
+            days.setdefault(key, {})[utc_day] = edges
+        keys = change.runs.keys() | days.keys()
+        if new := keys - known.keys():
+            self._begin(scope, meter, sorted(new))
+            self._read.clear()
+            known = {one.key: one for one in self._runs_of(scope, meter)}
+        runs: list[_Run] = []
+        laid: list[_Laid] = []
+        for key in sorted(keys):
+            before = known[key]
+            modulus = max(before.modulus, change.runs.get(key, 0))
+            run = before._replace(modulus=modulus)
+            for stretch, in_stretch in sorted(_by_stretch(days.get(key, {})).items()):
+                run = self._take(scope, run, stretch, in_stretch, laid)
+            if run != before:
+                runs.append(run)
+        self._write_runs(runs)
+        self._write_laid(scope, laid)
+        self._read.clear()
 
-    def _of_run(self, scope: Scope, meter: str, key: RunKey) -> ColumnElement[bool]:
-        return and_(
-            within(_days, scope),
-            _days.c.meter == meter,
-            _days.c.register == key.register,
-            _days.c.run == key.run,
-        )
+    def _take(
+        self,
+        scope: Scope,
+        run: _Run,
+        stretch: int,
+        days: Mapping[int, SlotEdges],
+        laid: list[_Laid],
+    ) -> _Run:
+        """Take days of one stretch into a run, and lay down what is not its newest.
+
+        An open stretch that has lost its edges stays open and empty, so that it stays the newest.
+        """
+        if run.open_stretch is not None and stretch < run.open_stretch:
+            of_stretch = {"of_run": run.run_id, "of_stretch": stretch}
+            given = {**_owners(scope), **of_stretch}
+            found = self._connection.execute(_READ_STRETCH, given).scalar_one_or_none()
+            laid.append(_Laid(run.run_id, stretch, _replaced(found, days)))
+            return run
+        if stretch == run.open_stretch:
+            return run._replace(open_edges=_replaced(run.open_edges, days))
+        packed = _replaced(None, days)
+        if packed == NO_SLOTS:
+            return run
+        if run.open_stretch is not None and run.open_edges is not None and run.has_edges:
+            laid.append(_Laid(run.run_id, run.open_stretch, run.open_edges))
+        return run._replace(open_stretch=stretch, open_edges=packed)
+
+    def _runs_of(self, scope: Scope, meter: str) -> list[_Run]:
+        if (scope, meter) not in self._read:
+            rows = self._connection.execute(_READ_RUNS, {**_owners(scope), "of_meter": meter})
+            self._read[scope, meter] = [_Run(one[0], RunKey(*one[1:3]), *one[3:]) for one in rows]
+        return self._read[scope, meter]
+
+    def _begin(self, scope: Scope, meter: str, keys: Sequence[RunKey]) -> None:
+        owner = {"household_id": scope.only, "meter": meter, "modulus": 0}
+        rows = [{**owner, **key._asdict()} for key in keys]
+        upsert(self._connection, _runs, rows, keys=_RUN_KEYS)
+
+    def _write_runs(self, runs: Sequence[_Run]) -> None:
+        rows = [
+            {
+                "of_run": one.run_id,
+                "modulus": one.modulus,
+                "open_stretch": one.open_stretch,
+                "open_edges": one.open_edges,
+            }
+            for one in runs
+        ]
+        if rows:
+            self._connection.execute(_WRITE_RUN, rows)
+
+    def _write_laid(self, scope: Scope, laid: Sequence[_Laid]) -> None:
+        """Write stretches that are no run's newest; those without edges go."""
+        owner = {"household_id": scope.only}
+        rows = [{**owner, **one._asdict()} for one in laid if one.edges != NO_SLOTS]
+        upsert(self._connection, _days, rows, keys=_STRETCH_KEYS, replace=("edges",))
+        for one in laid:
+            if one.edges == NO_SLOTS:
+                gone = {**_owners(scope), "of_run": one.run_id, "of_stretch": one.stretch}
+                self._connection.execute(_REMOVE_STRETCH, gone)
 
     def _extend(self, household_id: str, meter: str, frames: Sequence[StoredFrame]) -> None:
         timed = [
@@ -173,3 +269,20 @@ class SqlReadingStore:
 
 def _owners(scope: Scope) -> dict[str, Any]:
     return {"households": sorted(scope.household_ids)}
+
+
+def _by_stretch(days: Mapping[int, SlotEdges]) -> dict[int, dict[int, SlotEdges]]:
+    stretches: dict[int, dict[int, SlotEdges]] = {}
+    for utc_day, edges in days.items():
+        stretches.setdefault(utc_day // STRETCH_DAYS, {})[utc_day] = edges
+    return stretches
+
+
+def _replaced(packed: bytes | None, days: Mapping[int, SlotEdges]) -> bytes:
+    """Put whole days in the place of what a stretch has of them."""
+    edges = {} if packed is None else unpack_slots(packed)
+    if edges:
+        edges = {slot: one for slot, one in edges.items() if utc_day_of_slot(slot) not in days}
+    for in_day in days.values():
+        edges.update(in_day)
+    return pack_slots(edges)

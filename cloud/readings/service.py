@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from cloud.readings.revisions import outranked
 from cloud.readings.runs import agree, are_of_one_log, clip, group_runs, join_runs
-from cloud.readings.store import ReadingStore, RunKey, StoredFrame
+from cloud.readings.store import Readings, RunKey, StoredFrame
 from cloud.readings.usage import QUANTITIES, RunEdges, keys_of, usage_by_slot
 from cloud.scope import Scope
 from shared.calendar import utc_day_of_slot
@@ -33,7 +33,7 @@ class Displayed(NamedTuple):
     quality: int
 
 
-def sample_at(store: ReadingStore, scope: Scope, meter: str, at_ms: int) -> Displayed | None:
+def sample_at(store: Readings, scope: Scope, meter: str, at_ms: int) -> Displayed | None:
     """Find the last sample taken at or before `at_ms`; None where there is none.
 
     A sample that a higher revision replaced or withheld is passed over.
@@ -54,9 +54,7 @@ _Best = tuple[int, str, int, Displayed]
 """The order of samples (time, log, sequence), and what the sample says."""
 
 
-def _best(
-    store: ReadingStore, scope: Scope, frames: Sequence[StoredFrame], at_ms: int
-) -> _Best | None:
+def _best(store: Readings, scope: Scope, frames: Sequence[StoredFrame], at_ms: int) -> _Best | None:
     """Choose the greatest (time, log, sequence) at or before an instant among these frames."""
     best: _Best | None = None
     for stored in frames:
@@ -92,7 +90,7 @@ def _displayed(frame: Frame, place: int) -> Displayed:
     return Displayed(frame.times_ms[place], registers, frame.qualities[place])
 
 
-def replaced_ranges(store: ReadingStore, scope: Scope, stored: StoredFrame) -> list[Range]:
+def replaced_ranges(store: Readings, scope: Scope, stored: StoredFrame) -> list[Range]:
     """List the places of a frame that a higher revision has decided."""
     others = store.frames_of_log(scope, stored.log_id, stored.first_seq, stored.last_seq)
     return outranked(
@@ -102,7 +100,7 @@ def replaced_ranges(store: ReadingStore, scope: Scope, stored: StoredFrame) -> l
 
 
 def counters_of(
-    store: ReadingStore, scope: Scope, meter: str, medium: Medium, start_ms: int, end_ms: int
+    store: Readings, scope: Scope, meter: str, medium: Medium, start_ms: int, end_ms: int
 ) -> dict[str, dict[str, list[RunEdges]]]:
     """Give the counters behind each quantity of a meter by register, over `[start_ms, end_ms)`.
 
@@ -126,7 +124,7 @@ def counters_of(
 
 
 def usage_of(
-    store: ReadingStore, scope: Scope, meter: str, medium: Medium, start_ms: int, end_ms: int
+    store: Readings, scope: Scope, meter: str, medium: Medium, start_ms: int, end_ms: int
 ) -> dict[str, dict[int, SlotUsage]]:
     """Give the usage by slot that a meter's own readings tell, whole at least over the span."""
     counters = counters_of(store, scope, meter, medium, start_ms, end_ms)
@@ -137,7 +135,7 @@ def usage_of(
 
 
 def _counters(
-    store: ReadingStore,
+    store: Readings,
     scope: Scope,
     meter: str,
     runs: Mapping[RunKey, int],
@@ -169,7 +167,7 @@ def _counters(
     return [one[0] if len(one) == 1 else clip(join_runs(one), *days) for one in counters]
 
 
-def _span(store: ReadingStore, scope: Scope, meter: str, key: RunKey) -> tuple[int, int]:
+def _span(store: Readings, scope: Scope, meter: str, key: RunKey) -> tuple[int, int]:
     """Find a run's first and last known UTC day: the nearest ones to days that never are."""
     first = store.days(scope, meter, key, -1, -1)
     last = store.days(scope, meter, key, LAST_DAY + 1, LAST_DAY + 1)
@@ -177,7 +175,7 @@ def _span(store: ReadingStore, scope: Scope, meter: str, key: RunKey) -> tuple[i
 
 
 def _edges(
-    store: ReadingStore, scope: Scope, meter: str, key: RunKey, first_day: int, last_day: int
+    store: Readings, scope: Scope, meter: str, key: RunKey, first_day: int, last_day: int
 ) -> SlotEdges:
     edges: SlotEdges = {}
     for in_day in store.days(scope, meter, key, first_day, last_day).values():

@@ -52,11 +52,8 @@ class Change(NamedTuple):
     days: Mapping[tuple[RunKey, int], SlotEdges]
 
 
-class ReadingStore(Protocol):
-    """Bound to one transaction, which its opener commits; blocks only on the database's locks."""
-
-    def add_frames(self, scope: Scope, frames: Sequence[StoredFrame]) -> None:
-        """Keep frames; who calls has made sure that they are not held yet."""
+class Readings(Protocol):
+    """What is read of one transaction's view; blocks only on the database's locks."""
 
     def frames_of_log(
         self, scope: Scope, log_id: str, first_seq: int, last_seq: int
@@ -78,6 +75,13 @@ class ReadingStore(Protocol):
         self, scope: Scope, meter: str, key: RunKey, first_day: int, last_day: int
     ) -> dict[int, SlotEdges]:
         """Read a run's UTC days, both ends included, and the nearest known day on either side."""
+
+
+class ReadingStore(Readings, Protocol):
+    """Bound to one transaction, which its opener commits."""
+
+    def add_frames(self, scope: Scope, frames: Sequence[StoredFrame]) -> None:
+        """Keep frames; who calls has made sure that they are not held yet."""
 
     def apply(self, scope: Scope, meter: str, change: Change) -> None:
         """Write runs and days over what was there; a modulus once known stays."""

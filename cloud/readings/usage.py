@@ -1,6 +1,7 @@
 """From what is known of a meter, slot by slot, to what was used in each interval. Pure."""
 
 import enum
+import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -68,7 +69,8 @@ class Known(NamedTuple):
     """What is known of one quantity: usage by slot, and where it is from.
 
     `imported` slots an import alone tells (whole); `shaped` ones have a register's energy in an
-    import's shape; of `incomplete` ones not every meter that is summed has said anything.
+    import's shape; of `incomplete` ones not every meter that is summed has said anything. `parts`
+    are the meters of a sum; its `mixed` slots one tells by an import and another by its registers.
     """
 
     by_slot: Mapping[int, SlotUsage]
@@ -76,9 +78,21 @@ class Known(NamedTuple):
     imported: frozenset[int] = frozenset()
     shaped: frozenset[int] = frozenset()
     incomplete: frozenset[int] = frozenset()
+    mixed: frozenset[int] = frozenset()
+    parts: Sequence["Known"] = ()
+
+    def begins(self) -> float:
+        """Give the first slot in which it was counted, as far as is known; infinite where never.
+
+        The nearest reading before what was asked for is among the counters.
+        """
+        firsts = [min(counter.edges) for counter in self.counters if counter.edges]
+        return min([*firsts, *([min(self.by_slot)] if self.by_slot else [])], default=math.inf)
 
     def why(self) -> dict[int, set[Reason]]:
         """Say of each estimated slot why it is one."""
+        if self.parts:
+            return self._why_of_parts()
         found: dict[int, set[Reason]] = {}
         for counter in self.counters:
             for slot, why in why_estimated(counter.edges, counter.modulus).items():
@@ -86,11 +100,16 @@ class Known(NamedTuple):
                     found.setdefault(slot, set()).add(Reason(why.value))
         for slot in self.shaped:
             found.setdefault(slot, set()).add(Reason.SHAPED)
-        for slot in self.incomplete:
-            found.setdefault(slot, set()).add(Reason.INCOMPLETE)
         for slot in self.imported:
             if self.by_slot[slot].is_estimated:
                 found.setdefault(slot, set()).add(Reason.IMPORTED_ESTIMATE)
+        return found
+
+    def _why_of_parts(self) -> dict[int, set[Reason]]:
+        found = {slot: {Reason.INCOMPLETE} for slot in self.incomplete}
+        for part in self.parts:
+            for slot, reasons in part.why().items():
+                found.setdefault(slot, set()).update(reasons)
         return found
 
 
@@ -102,6 +121,7 @@ class Part(NamedTuple):
     known: int
     estimated: Sequence[int]
     imported: int
+    mixed: int
 
 
 class Served(NamedTuple):
@@ -136,12 +156,16 @@ def sum_known(parts: Sequence[Known]) -> Known:
     incomplete = frozenset(by_slot) - common
     for slot in incomplete:
         by_slot[slot] = SlotUsage(by_slot[slot].amount, is_estimated=True)
+    imported: frozenset[int] = frozenset().union(*(part.imported for part in parts))
+    read = {slot for part in parts for slot in part.by_slot.keys() - part.imported}
     return Known(
         by_slot,
         tuple(chain.from_iterable(part.counters for part in parts)),
-        frozenset().union(*(part.imported for part in parts)),
-        frozenset().union(*(part.shaped for part in parts)),
-        incomplete.union(*(part.incomplete for part in parts)),
+        imported=imported - read,
+        shaped=frozenset().union(*(part.shaped for part in parts)),
+        incomplete=incomplete,
+        mixed=imported & read,
+        parts=parts,
     )
 
 
@@ -155,7 +179,7 @@ def parts_by_interval(known: Known, intervals: Sequence[Interval]) -> list[Part]
     for interval in intervals:
         first, end = interval.start_ms // SLOT_MS, -(-interval.end_ms // SLOT_MS)
         place = bisect_left(slots, first, place)
-        amount = count = imported = 0
+        amount = count = imported = mixed = 0
         estimated = []
         while place < len(slots) and slots[place] < end:
             slot = slots[place]
@@ -163,31 +187,38 @@ def parts_by_interval(known: Known, intervals: Sequence[Interval]) -> list[Part]
             amount += usage.amount
             count += 1
             imported += slot in known.imported
+            mixed += slot in known.mixed
             if usage.is_estimated:
                 estimated.append(slot)
             place += 1
-        found.append(Part(amount if count else None, end - first, count, estimated, imported))
+        some = amount if count else None
+        found.append(Part(some, end - first, count, estimated, imported, mixed))
     return found
 
 
 def _part_of_slot(known: Known, slot: int) -> Part:
     usage = known.by_slot.get(slot)
     if usage is None:
-        return Part(None, 1, 0, (), 0)
+        return Part(None, 1, 0, (), 0, 0)
     amount, is_estimated = usage
-    return Part(amount, 1, 1, (slot,) if is_estimated else (), int(slot in known.imported))
+    estimated = (slot,) if is_estimated else ()
+    return Part(amount, 1, 1, estimated, int(slot in known.imported), int(slot in known.mixed))
 
 
 def serve(
     by_quantity: Mapping[str, Known], intervals: Sequence[Interval], now_ms: int
 ) -> list[Served]:
-    """Sum each quantity over each interval; quantities the meter does not count stay None."""
+    """Sum each quantity over each interval; quantities the meter does not count stay None.
+
+    One that it has counted and that is not known of an interval makes that interval incomplete.
+    """
     names = list(by_quantity)
     columns = [parts_by_interval(one, intervals) for one in by_quantity.values()]
     why = [
         known.why() if any(part.estimated for part in column) else {}
         for known, column in zip(by_quantity.values(), columns, strict=True)
     ]
+    begins_ms = [known.begins() * SLOT_MS for known in by_quantity.values()]
     served = []
     for interval, *parts in zip(intervals, *columns, strict=True):
         reasons: set[Reason] = set()
@@ -195,27 +226,29 @@ def serve(
             for slot in part.estimated:
                 reasons.update(of_slot.get(slot, ()))
         amounts = dict(zip(names, [part.amount for part in parts], strict=True))
-        served.append(Served(interval, amounts, *_judge(parts, reasons, interval, now_ms)))
+        begun = zip(parts, begins_ms, strict=True)
+        counted = [part for part, at_ms in begun if at_ms < interval.end_ms]
+        served.append(Served(interval, amounts, *_judge(counted, reasons, interval, now_ms)))
     return served
 
 
 def _judge(
     parts: Sequence[Part], reasons: set[Reason], interval: Interval, now_ms: int
 ) -> tuple[Status, Source | None, list[Reason]]:
-    """Judge an interval by all its quantities that are known."""
-    count = imported = 0
+    """Judge an interval by all its quantities that the meter counts; takes the reasons over."""
+    count = imported = mixed = 0
     is_estimated = False
-    for _, slots, known, estimated, of_imports in parts:
-        if known:
-            count += known
-            imported += of_imports
-            is_estimated = is_estimated or bool(estimated)
-            if known < slots:
-                reasons.add(Reason.INCOMPLETE)
+    for _, slots, known, estimated, of_imports, of_both in parts:
+        count += known
+        imported += of_imports
+        mixed += of_both
+        is_estimated = is_estimated or bool(estimated)
+        if known < slots:
+            reasons.add(Reason.INCOMPLETE)
     if not count:
         begun = interval.start_ms <= now_ms
         return Status.MISSING, None, [Reason.NO_READINGS if begun else Reason.NOT_YET]
-    source = Source.MIXED if imported else Source.METER
+    source = Source.MIXED if imported or mixed else Source.METER
     if imported == count:
         source = Source.IMPORTED
     if reasons or is_estimated:

@@ -16,14 +16,15 @@ from cloud.answers import unknown_meter
 from cloud.changes.kinds import day_of_instant
 from cloud.db import Database
 from cloud.gathering import Gathering
+from cloud.households.zones import read_zones
 from cloud.readings.conversions import conversions_of
 from cloud.readings.energies import Energies, entries_of
 from cloud.readings.known import known_usage
 from cloud.readings.periods import span_between
-from cloud.readings.validators import Days, Standing, read_standings, read_zones, tag_of
+from cloud.readings.validators import Days, Standing, read_standings, tag_of
 from cloud.scope import Scope
 from cloud.transfer.negotiation import holds
-from shared.calendar import Interval, Resolution, check_zone, interval_at, intervals_between
+from shared.calendar import Interval, Resolution, interval_at, intervals_between
 from shared.clock import Clock
 from shared.errors import HearthlinkError
 from shared.readings import MAX_METER_ID_CHARS
@@ -120,9 +121,8 @@ class UsageDesk:
                     found[place] = error
         return [found[place] for place in range(len(questions))]
 
-    def _read(self, question: Question, zones: Mapping[str, str]) -> _Asked:
-        own = zones.get(question.household_id, "")
-        home = check_zone(own) if own else self._zone
+    def _read(self, question: Question, zones: Mapping[str, ZoneInfo]) -> _Asked:
+        home = zones.get(question.household_id, self._zone)
         zone = question.zone or home
         start_ms, end_ms = span_between(question.start, question.to, zone)
         first = interval_at(start_ms, question.resolution, zone)

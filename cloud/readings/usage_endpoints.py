@@ -12,18 +12,12 @@ from sqlalchemy import Connection
 from cloud.answers import JSON, From, To, reply
 from cloud.auth import Caller
 from cloud.errors import RESPONSES
+from cloud.households.zones import checked_zone, zone_of
 from cloud.parts import Shared
 from cloud.readings.conversions import Conversions, conversions_of
 from cloud.readings.energies import Energies, entries_of
 from cloud.readings.known import known_registers, known_usage
-from cloud.readings.periods import (
-    Meters,
-    Zone,
-    checked_zone,
-    meters_asked,
-    span_between,
-    zone_of,
-)
+from cloud.readings.periods import Meters, Zone, meters_asked, span_between
 from cloud.readings.usage import Known, sum_known
 from cloud.readings.usage_desk import MAX_INTERVALS, Question, UsageDesk
 from cloud.readings.usage_schemas import HouseholdUsage, UsageReport
@@ -95,7 +89,7 @@ def usage_of_meters(
     those that sum to import and export; imported history names none and is not among them.
     """
     with parts.database.reading(scope) as connection:
-        local = zone_of(connection, parts, scope, zone)
+        local = zone_of(connection, scope, zone, parts.zone)
         span_ms = span_between(start, to, local)
         names = meters_asked(connection, scope, meters, medium)
         intervals = intervals_between(*span_ms, resolution, local, MAX_INTERVALS)

@@ -1,9 +1,10 @@
 """What a meter's usage over some days follows from, in few numbers: the tag of an answer.
 
 Read without the answer: where a client has it already, nothing else is. Late readings change a tag
-through the days that they are noted under (`cloud/changes`); what reaches further than the days it
-is noted under is in the tag by itself: imports, which shape gaps together, and a meter's registers
-and their runs. Commits nothing.
+through the days that they are noted under (`cloud/changes`), and through those before: a register
+that was read once is counted from then on, and its absence told. What reaches further still is in
+the tag by itself: imports, which shape gaps together, a meter's registers and their runs, and its
+tenancies. Commits nothing.
 """
 
 from collections.abc import Sequence
@@ -11,28 +12,27 @@ from functools import cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select
 
-from cloud.changes.kinds import NO_DAY, ChangeKind
-from cloud.db import given_rows, owned, write_rows
-from cloud.scope import Scope
+from cloud.changes.kinds import ChangeKind
+from cloud.db import given_rows, write_rows
+from cloud.households.tenancies import METER
 from cloud.tables import (
     change_counters,
     changes,
-    households,
     imports,
     meters,
     register_runs,
     store,
+    tenancies,
 )
 from shared.readings import Medium
 
 TAG_BYTES = 16
-_ZONES = select(households.c.household_id, households.c.zone).where(owned(households))
 
 
 class Days(NamedTuple):
-    """Local days of one meter, both ends included, counted from 1970."""
+    """Local days of one meter that are asked for, both ends included, counted from 1970."""
 
     household_id: str
     meter: str
@@ -43,7 +43,8 @@ class Days(NamedTuple):
 class Standing(NamedTuple):
     """What is known of a meter over some days, before any of it is read.
 
-    `newest` is the revision of the newest change that concerns the days.
+    `newest` is the revision of the newest change of the days or any before them. Of tenancies,
+    which are only ever begun and ended, it tells how many there are and the sums of when.
     """
 
     medium: Medium
@@ -52,13 +53,10 @@ class Standing(NamedTuple):
     newest_import_ms: int
     run_count: int
     moduli: int
+    tenancy_count: int
+    started_ms: int
+    ended_ms: int
     store_id: str
-
-
-def read_zones(connection: Connection, scope: Scope) -> dict[str, str]:
-    """Read the time zones of households, by id."""
-    rows = connection.execute(_ZONES, {"households": sorted(scope.household_ids)})
-    return {row.household_id: row.zone for row in rows}
 
 
 def read_standings(connection: Connection, asked: Sequence[Days]) -> list[Standing | None]:
@@ -77,11 +75,13 @@ def tag_of(asked: Days, standing: Standing, *marks: object) -> str:
 
 def _standing(row: Sequence[Any]) -> Standing:
     medium, of_days, revision, expired = row[:4]
-    import_count, imported_ms, runs, registers, moduli, name = row[4:]
+    import_count, imported_ms, runs, registers, moduli, held, started, ended, name = row[4:]
     # Runs that agree are joined wherever they met: then any change may be of any day.
     newest = revision if runs > registers else max(of_days, expired)
     known = Medium(medium) if medium else Medium.ELECTRICITY
-    return Standing(known, newest, import_count, imported_ms, runs, int(moduli), name)
+    # PostgreSQL's sums are decimals.
+    sums = (int(moduli), held, int(started), int(ended))
+    return Standing(known, newest, import_count, imported_ms, runs, *sums, name)
 
 
 @cache
@@ -90,7 +90,7 @@ def _statement(dialect: str) -> Select[Any]:
 
     What was forgotten of the changes counts as the last of them: it may have been of these days.
     """
-    columns = {"place": int, "household_id": str, "meter": str, "first": int, "last": int}
+    columns = {"place": int, "household_id": str, "meter": str, "last": int}
     given = given_rows(dialect, columns)
 
     def of_meter(table: Table, name: str = "meter") -> ColumnElement[bool]:
@@ -101,12 +101,13 @@ def _statement(dialect: str) -> Select[Any]:
         found = select(value).where(where).correlate(given).scalar_subquery()
         return func.coalesce(found, empty)
 
-    day = changes.c.local_day
-    is_asked = or_(day.between(given.c.first, given.c.last), day == NO_DAY)
+    # Those of no day are numbered before all days.
+    is_asked = changes.c.local_day <= given.c.last
     # Of every kind: named, so that the index leads to the meter.
     of_days = and_(of_meter(changes, "subject"), changes.c.kind.in_(tuple(ChangeKind)), is_asked)
     counter = change_counters.c.household_id == given.c.household_id
-    runs, taken = register_runs.c, imports.c
+    runs, taken, held = register_runs.c, imports.c, tenancies.c
+    is_held = and_(of_meter(tenancies, "name"), held.kind == METER)
     return select(
         given.c.place,
         meters.c.medium,
@@ -118,5 +119,8 @@ def _statement(dialect: str) -> Select[Any]:
         one(func.count(runs.register), of_meter(register_runs), 0),
         one(func.count(runs.register.distinct()), of_meter(register_runs), 0),
         one(func.sum(runs.modulus), of_meter(register_runs), 0),
+        one(func.count(held.tenancy_id), is_held, 0),
+        one(func.sum(held.started_at_ms), is_held, 0),
+        one(func.sum(held.ended_at_ms), is_held, 0),
         one(store.c.store_id, store.c.id == 1, ""),
     ).where(of_meter(meters), meters.c.last_taken_at_ms.is_not(None))

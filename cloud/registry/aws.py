@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import boto3  # type: ignore[import-untyped]  # it ships no types
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # as above
 
-from cloud.errors import NotFoundError, ProblemError
 from cloud.jobs.document import check_document, check_job_id, encode_document
 from cloud.jobs.rollout import Plan, RolloutState, check_plan, progress_of
+from cloud.problems import NotFoundError, ProblemError
 from cloud.registry import awshook, awspolicy
 from cloud.registry.port import JobView, ShadowView
 from shared.clock import Clock
@@ -204,19 +204,27 @@ class AwsRegistry:
             _ms(made["expiration"]),
         )
 
+    def has_joined(self, thing: str) -> bool:
+        """Tell whether a thing has a certificate."""
+        return bool(self._principals(thing))
+
     def revoke(self, thing: str) -> int:
         """Revoke every certificate of a thing and take it off; returns how many there were."""
-        try:
-            principals = self._iot.list_thing_principals(thingName=thing)["principals"]
-        except ClientError as error:
-            if _code(error) == "ResourceNotFoundException":
-                return 0
-            raise
+        principals = self._principals(thing)
         for principal in principals:
             certificate_id = principal.rpartition("/")[2]
             self._iot.update_certificate(certificateId=certificate_id, newStatus="REVOKED")
             self._iot.detach_thing_principal(thingName=thing, principal=principal)
         return len(principals)
+
+    def _principals(self, thing: str) -> list[str]:
+        try:
+            found: list[str] = self._iot.list_thing_principals(thingName=thing)["principals"]
+        except ClientError as error:
+            if _code(error) == "ResourceNotFoundException":
+                return []
+            raise
+        return found
 
     def _find(self, job_id: str) -> dict[str, Any] | None:
         try:

@@ -71,6 +71,7 @@ class Ticket(NamedTuple):
 
     thing: str
     claim: str
+    household_id: str
     expires_at_ms: int
     code: str = ""
     text: str = ""
@@ -94,8 +95,22 @@ class Admission(Protocol):
         Raises OperatorError where a setting is missing.
         """
 
-    def offer(self, thing: str, installer: str, minutes: int) -> Ticket:
-        """Make a claim for one hub, which a thing without a name is given; raises BadInputError."""
+    def offer(
+        self,
+        thing: str,
+        installer: str,
+        minutes: int,
+        household_id: str = "",
+        *,
+        rejoin: bool = False,
+    ) -> Ticket:
+        """Make a claim for one hub of one household; a thing without a name is given one.
+
+        `household_id` is an id or a name, "" where there is but one household. Raises BadInputError
+        for a name that will not do and where it is not clear which household is meant,
+        NotFoundError for a household that there is not, and ProblemError 409 for a hub that has
+        joined already, unless `rejoin` says it may.
+        """
 
     def revoke(self, thing: str) -> Excluded:
         """Shut a hub out, whether or not it was ever heard; again changes nothing.

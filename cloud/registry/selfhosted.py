@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from cloud.db import Database
-from cloud.errors import NotFoundError
 from cloud.households.repository import household_of, lock_hub
 from cloud.jobs.rollout import Plan
 from cloud.jobs.rollouts import Rollouts, Standing
+from cloud.problems import NotFoundError
 from cloud.registry.port import JobView, ShadowView
 from cloud.shadows.document import ShadowError
 from cloud.shadows.repository import read_shadow

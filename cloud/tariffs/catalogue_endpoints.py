@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from cloud.answers import From, To, period, reply
 from cloud.auth import Caller
 from cloud.errors import RESPONSES, NotFoundError
+from cloud.households.zones import household_zone
 from cloud.openapi.structs import answering, schema_of
 from cloud.parts import Shared
 from cloud.tariffs.catalogue import KeptOffer, list_offers, prices_between, read_offers
@@ -117,7 +118,7 @@ def get(code: Code, parts: Shared, scope: Caller) -> Response:
 @router.get("/{code}/rates", response_model=RateList, summary="Half-hourly prices of a tariff")
 def rates(code: Code, parts: Shared, scope: Caller, start: From, to: To) -> Response:
     """Give the price of each half hour of `[from, to)` without VAT; null where none is known."""
-    start_ms, end_ms = period(parts, start, to)
+    start_ms, end_ms = period(household_zone(parts.database, scope, parts.zone), start, to)
     if end_ms - start_ms > MAX_RATE_DAYS * MS_PER_DAY:
         raise BadInputError(f"more than {MAX_RATE_DAYS} days", hint="ask for a shorter period")
     slots = start_ms // SLOT_MS, -(-end_ms // SLOT_MS)

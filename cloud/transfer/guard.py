@@ -17,8 +17,11 @@ from cloud.errors import problem_response
 MAX_BODY_BYTES = 1 << 20
 """More than any document of the API; a tariff may have 256 KiB, a frame 128."""
 
-BODY_BYTES_MAX: Mapping[str, int] = {"/v1/imports": 64 << 20}
-"""Paths, with all below them, that take more: files of history."""
+MAX_IMPORT_BYTES = 16 << 20
+"""Files of history: ten years of half hours as CSV, three as Green Button XML."""
+
+BODY_BYTES_MAX: Mapping[str, int] = {"/v1/imports": MAX_IMPORT_BYTES}
+"""Paths, with all below them, that take more."""
 
 MAX_TARGET_BYTES = 8_192
 """Path and query; the longest that the API itself asks for has some hundred bytes."""

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from fastapi.routing import APIRoute
 from starlette.requests import HTTPConnection
 
-from cloud.errors import ProblemError
+from cloud.problems import ProblemError
 
 JSON = "application/json"
 

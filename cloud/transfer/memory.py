@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 from sqlalchemy.exc import IntegrityError
 
 from cloud.db import Database
-from cloud.errors import ProblemError
+from cloud.problems import ProblemError
 from cloud.tables import idempotency_keys
 from shared.units import MS_PER_DAY
 
@@ -44,6 +44,18 @@ class Answer(msgspec.Struct, frozen=True):
     status: int
     headers: list[tuple[str, str]]
     body: bytes
+
+
+class InFlightError(ProblemError):
+    """The first request with a key is being carried out."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            HTTPStatus.CONFLICT,
+            "the first request with this Idempotency-Key is not answered yet",
+            code="idempotency-key-in-flight",
+            headers={"Retry-After": "1"},
+        )
 
 
 class Claim(NamedTuple):
@@ -93,7 +105,7 @@ def _earlier(
     if row["answer"] is not None:
         return _open(claim, row["answer"])
     if row["made_at_ms"] > now_ms - IN_FLIGHT_MS:
-        raise _in_flight()
+        raise InFlightError
     connection.execute(delete(idempotency_keys).where(*mine, idempotency_keys.c.answer.is_(None)))
     return None
 
@@ -116,16 +128,7 @@ def _take(connection: Connection, claim: Claim, request_digest: str, now_ms: int
     try:
         connection.execute(insert(idempotency_keys).values(row))
     except IntegrityError as error:
-        raise _in_flight() from error
-
-
-def _in_flight() -> ProblemError:
-    return ProblemError(
-        HTTPStatus.CONFLICT,
-        "the first request with this Idempotency-Key is not answered yet",
-        code="idempotency-key-in-flight",
-        headers={"Retry-After": "1"},
-    )
+        raise InFlightError from error
 
 
 def keep(database: Database, claim: Claim, answer: Answer) -> None:
@@ -134,6 +137,21 @@ def keep(database: Database, claim: Claim, answer: Answer) -> None:
     sealed = nonce + AESGCM(claim.secret).encrypt(nonce, msgspec.msgpack.encode(answer), None)
     with database.writing() as connection:
         connection.execute(update(idempotency_keys).where(*_mine(claim)).values(answer=sealed))
+
+
+def recall(database: Database, claim: Claim) -> Answer | None:
+    """Give the answer that was kept under a key, None where nothing was asked by it.
+
+    Raises ProblemError 409 while that is being answered.
+    """
+    with database.reading() as connection:
+        query = select(idempotency_keys.c.answer).where(*_mine(claim))
+        row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    if row.answer is None:
+        raise InFlightError
+    return _open(claim, row.answer)
 
 
 def release(database: Database, claim: Claim) -> None:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Query
 
-from cloud.errors import ProblemError
+from cloud.problems import ProblemError
 
 MAX_CURSOR_CHARS = 512
 MAX_PLACE_CHARS = 200

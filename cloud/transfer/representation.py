@@ -35,6 +35,7 @@ CACHING = "private, no-cache"
 """Kept by the client alone, and asked about each time: late readings change any answer."""
 
 VARIES = "Authorization, Cookie, Accept, Accept-Encoding"
+"""What an answer is taken to depend on whose endpoint does not say it in `Vary` itself."""
 
 
 class _EnoughError(Exception):
@@ -132,7 +133,7 @@ class _Answer:
         is_secret = "no-store" in self._headers.get("cache-control", "")
         is_document = self._media_type in TEXTS and "content-encoding" not in self._headers
         self._headers.setdefault("Cache-Control", CACHING if is_well or is_same else "no-store")
-        self._headers.add_vary_header(VARIES)
+        self._headers.setdefault("Vary", VARIES)
         if is_well and is_document and not is_secret:
             self._body = bytearray()
             return

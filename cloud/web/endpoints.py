@@ -79,4 +79,7 @@ def show_file(build: str, name: str) -> Response:
 
 
 def _answer(asset: Asset, headers: dict[str, str]) -> Response:
-    return Response(asset.content, media_type=asset.media_type, headers=headers)
+    # The same for everyone: a shelf that a browser's worker fills gives it back to any request.
+    return Response(
+        asset.content, media_type=asset.media_type, headers={**headers, "Vary": "Accept-Encoding"}
+    )

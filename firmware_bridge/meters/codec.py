@@ -22,13 +22,15 @@ class Telegram(msgspec.Struct, frozen=True):
     The first sample's time is the sender's clock, a further one's that of its own capture; where
     `is_past`, every sample's is, and the sender's clock is not told: a register's last capture, or,
     where `is_healing`, half hours that the meter kept and was asked for. `texts` are the messages
-    the network operator sent to the household's display.
+    the network operator sent to the household's display. `signal_dbm` is how strongly our radio
+    heard it on its last hop; None by wire, and where the radio does not say.
     """
 
     samples: tuple[Sample, ...]
     texts: tuple[str, ...] = ()
     is_past: bool = False
     is_healing: bool = False
+    signal_dbm: int | None = None
 
 
 class Refused(msgspec.Struct, frozen=True):

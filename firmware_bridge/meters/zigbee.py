@@ -1,9 +1,10 @@
 """ZigBee meters: from lines of received ZCL frames to samples.
 
 Owns the lines and which endpoint a frame belongs to; no radio, and no ZigBee library. A line is
-`<ieee, 16 hex> <endpoint, 2> <profile, 4> <cluster, 4> <ZCL frame, hex>` and a line feed, so that a
-capture can be decoded anywhere. The radio has checked each frame already: FCS and MIC. Sources:
-ZigBee Cluster Library, Smart Energy profile.
+`<ieee, 16 hex> <endpoint, 2> <profile, 4> <cluster, 4> <ZCL frame, hex>[ <dBm>]` and a line feed,
+so that a capture can be decoded anywhere; how strongly the radio heard the frame stands last, where
+it says. The radio has checked each frame already: FCS and MIC. Sources: ZigBee Cluster Library,
+Smart Energy profile.
 
 After it was opened a link reads each endpoint's description (Metering 0x0300 to 0x0308, Electrical
 Measurement 0x0600 to 0x0605 and 0x090B). To heal the half hours it missed it sends GetProfile, of
@@ -12,6 +13,8 @@ before it lets a report pass: a hub that has logged the present takes no past an
 """
 
 import re
+
+import msgspec
 
 from firmware_bridge.meters.codec import Refused, Telegram, refuse
 from firmware_bridge.meters.framing import Found, StreamCodec
@@ -48,7 +51,8 @@ MAX_ENDPOINTS = 16
 GET_PROFILE_RESPONSE = 0x00
 
 _LINE = re.compile(
-    rb"([0-9a-f]{16}) ([0-9a-f]{2}) ([0-9a-f]{4}) ([0-9a-f]{4}) ((?:[0-9a-f]{2})+)\r?",
+    rb"([0-9a-f]{16}) ([0-9a-f]{2}) ([0-9a-f]{4}) ([0-9a-f]{4}) ((?:[0-9a-f]{2})+)"
+    rb"( -[0-9]{1,3})?\r?",
     re.IGNORECASE,
 )
 _NO_ZCL = frozenset((0x0000, 0xA1E0))
@@ -107,7 +111,8 @@ class ZigbeeCodec(StreamCodec):
             return
         try:
             frame = read_frame(bytes.fromhex(match[5].decode("ascii")))
-            found.extend(self._take_frame(ieee, number, cluster, frame, line))
+            taken = self._take_frame(ieee, number, cluster, frame, line)
+            found.extend(taken if match[6] is None else _heard_at(taken, int(match[6])))
         except ZclError as fault:
             found.append(refuse(fault.reason, fault.detail, line))
         found.extend(self._evicted)
@@ -223,3 +228,11 @@ class ZigbeeCodec(StreamCodec):
 
     def _is_taken(self, serial: str) -> bool:
         return any(one.description.meter == serial for one in self._endpoints.values())
+
+
+def _heard_at(taken: list[Telegram | Refused], signal_dbm: int) -> list[Telegram | Refused]:
+    """Note with each telegram of a frame how strongly that was heard."""
+    return [
+        msgspec.structs.replace(one, signal_dbm=signal_dbm) if isinstance(one, Telegram) else one
+        for one in taken
+    ]

@@ -3,7 +3,16 @@
 from pathlib import Path
 
 from agent.log import Log
-from agent.marks import MARKS_NAME, MAX_MARKS, SLOT_BYTES, STEP, Marks, place_of, read_marks
+from agent.marks import (
+    MARKS_NAME,
+    MAX_MARKS,
+    SLOT_BYTES,
+    STEP,
+    LogName,
+    Marks,
+    place_of,
+    read_marks,
+)
 from agent.records import MeterLog
 from agent.rows import LogRow
 from shared.readings import Medium
@@ -66,6 +75,38 @@ def test_a_torn_slot_leaves_the_one_before(tmp_path: Path) -> None:
             generation = known.generation if known is not None else 0
             assert generation in (marks.generation - 1, marks.generation)
         path.write_bytes(whole)
+
+
+def test_a_log_is_named_beside_its_marks(tmp_path: Path) -> None:
+    """Its number, its meter and what that measures; marks without names are marks all the same."""
+    path = tmp_path / MARKS_NAME
+    marks = Marks(path, "here")
+    marks.cover(rows(1, 6))
+    whole = path.read_bytes()
+
+    named = read_marks(path)
+    at = whole.index(METER.encode())
+    path.write_bytes(whole[:at] + b"?" + whole[at + 1 :])
+    torn = read_marks(path)
+
+    assert named is not None
+    assert named.names == {ID: LogName(1, METER, Medium.ELECTRICITY)}
+    assert torn is not None
+    assert (torn.certain, torn.names) == (named.certain, {})
+
+
+def test_names_that_find_no_room_are_left_out_oldest_first(tmp_path: Path) -> None:
+    """The marks come first."""
+    marks = Marks(tmp_path / MARKS_NAME, "here")
+
+    for number in range(1, MAX_MARKS + 1):
+        marks.cover(rows(1, 1, number.to_bytes(16, "big")))
+
+    known = read_marks(tmp_path / MARKS_NAME)
+    assert known is not None
+    assert len(known.reserved) == MAX_MARKS
+    assert 0 <= len(known.names) < MAX_MARKS
+    assert list(known.names) == list(known.reserved)[MAX_MARKS - len(known.names) :]
 
 
 def test_a_file_of_rubbish_holds_no_marks(tmp_path: Path) -> None:

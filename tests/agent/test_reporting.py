@@ -14,6 +14,7 @@ from agent.reporting import HealthReport, encode_health, read_health
 from agent.uplink.junction import Junction
 from agent.uplink.port import Channel
 from firmware_bridge.meters.catalog import codec_for
+from firmware_bridge.meters.codec import Telegram
 from shared.clock import DrivenClock
 from shared.shadows import MAX_SHADOW_BYTES, HubHealth
 from tests.support.fakes import FakeUplink
@@ -73,6 +74,23 @@ def test_page_is_asked_once_a_minute_and_its_silence_is_reported(
 
     assert len(asked) == 2
     assert [one.page_answers for one in reported.said()] == [None, True, False]
+
+
+def test_it_says_how_strongly_a_radio_hears_a_meter_and_nothing_of_a_wire(
+    reported: Reported,
+) -> None:
+    """The last that was told; a telegram without leaves that as it is."""
+    raw = next(simulated(60_000))[0]
+    [wired] = codec_for("p1", reported.hub.config.hub_zone).feed(raw)
+    assert isinstance(wired, Telegram)
+    take(reported.hub, [wired])
+    reported.report.report_due()
+    meter = reported.said()[0].meters[0]
+    take(reported.hub, [msgspec.structs.replace(wired, signal_dbm=-48), wired])
+    health = read_health(reported.hub, None)
+
+    assert meter.signal_dbm is None
+    assert health.meters[0].signal_dbm == -48
 
 
 def test_it_reports_after_connecting_and_hourly(reported: Reported) -> None:

@@ -5,10 +5,12 @@ its clock ledger and its own history kept, as a hub leaves them that was switche
 """
 
 import contextlib
+import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +22,7 @@ from agent.rows import LogRow
 from agent.timekeeping import ClockLedger
 from agent.upkeep.opening import open_log
 from agent.upkeep.sealing import seal
+from agent.uplink.kinds import UplinkKind
 from firmware_bridge.simulator.p1_meter import P1Meter
 from shared.clock import SystemClock
 from shared.readings import Medium
@@ -48,7 +51,10 @@ POLL_S = 0.3
 
 MAX_DRAIN_S = 30
 MAX_LATE_S = 2
-MAX_RSS_MB = 45
+MAX_CPU_S = 60
+"""Two cores for as long as a drain may take."""
+
+MAX_RSS_MB = {UplinkKind.MQTT: 45, UplinkKind.AWS: 60}
 MAX_GROWTH_MB = 2
 """What counts as flat: buffers of both directions that are reached once, not a backlog's size."""
 
@@ -57,32 +63,49 @@ SETTLED_SHARE = 0.05
 
 
 class Drain(NamedTuple):
-    """What one drain took."""
+    """What one drain took; processor time by process, from the hub's start on."""
 
     took_s: float
     lateness_s: list[float]
     settled_mb: float
     peak_mb: float
+    cpu_s: dict[str, float]
 
 
 def measure() -> list[dict[str, object]]:
-    """Drain the same backlog with one ingest worker and with two."""
+    """Drain the same backlog with one ingest worker and with two, and by the other MQTT library."""
     with tempfile.TemporaryDirectory() as folder:
         state_dir = Path(folder) / HUB
         fill(state_dir)
-        return [row for workers in (1, 2) for row in _rows(workers, _drain(state_dir, workers))]
+        return [
+            row
+            for kind, workers in ((UplinkKind.MQTT, 1), (UplinkKind.MQTT, 2), (UplinkKind.AWS, 1))
+            for row in _rows(kind, workers, drain(state_dir, kind, workers))
+        ]
 
 
-def _rows(workers: int, drain: Drain) -> list[dict[str, object]]:
+def _rows(kind: UplinkKind, workers: int, drain: Drain) -> list[dict[str, object]]:
     late_s = max(drain.lateness_s)
     grown_mb = max(drain.peak_mb - drain.settled_mb, 0.1)
-    title = f"{workers} ingest worker(s)"
+    title = f"uplink {kind}, {workers} ingest worker(s)"
+    spent = sorted(drain.cpu_s.items(), key=itemgetter(1), reverse=True)
+    shares = ", ".join(f"{name} {cpu_s:.1f}" for name, cpu_s in spent)
     pace = f"{SAMPLES / drain.took_s:,.0f} samples/s; the hub's start included"
     shown = f"{len(drain.lateness_s)} live samples, one each {LIVE_EVERY_S:.0f} s"
     return [
         _row(f"{DAYS} days of 3 meters drained, {title}", drain.took_s, "s", MAX_DRAIN_S, pace),
         _row(f"longest live lateness meanwhile, {title}", late_s, "s", MAX_LATE_S, shown),
-        _row(f"hub: most memory meanwhile, {title}", drain.peak_mb, "MB", MAX_RSS_MB, "VmRSS"),
+        _row(f"processor time of all, {title}", sum(drain.cpu_s.values()), "s", MAX_CPU_S, shares),
+        _row(
+            f"processor time of one process at most, {title}",
+            spent[0][1],
+            "s",
+            MAX_DRAIN_S,
+            spent[0][0],
+        ),
+        _row(
+            f"hub: most memory meanwhile, {title}", drain.peak_mb, "MB", MAX_RSS_MB[kind], "VmRSS"
+        ),
         _row(
             f"hub: memory gained after {SETTLED_SHARE:.0%} of it, {title}",
             grown_mb,
@@ -146,15 +169,16 @@ def _keep_history(log: Log, now_ms: int) -> None:
     log.commit(batch)
 
 
-def _drain(state_dir: Path, workers: int) -> Drain:
+def drain(state_dir: Path, kind: UplinkKind, workers: int) -> Drain:
     """Drain into a cloud of its own: to another store a hub offers all it holds again."""
-    place = state_dir.with_name(f"workers-{workers}")
+    place = state_dir.with_name(f"{kind}-{workers}")
     (place / "cloud").mkdir(parents=True)
     with contextlib.ExitStack() as stack:
-        way = stack.enter_context(Way(place, workers=workers, zone="UTC"))
+        way = stack.enter_context(Way(place, workers=workers, zone="UTC", kind=kind))
         meter = stack.enter_context(LiveMeter([LIVE_METER]))
         stop = threading.Event()
         speaking = threading.Thread(target=meter.speak_every, args=(LIVE_EVERY_S, stop))
+        before_s = _cpu_s(way)
         started_s = time.perf_counter()
         way.start_hub(
             HUB,
@@ -169,20 +193,37 @@ def _drain(state_dir: Path, workers: int) -> Drain:
         speaking.start()
         stack.callback(speaking.join)
         stack.callback(stop.set)
-        watch = stack.enter_context(LiveWatch(way.api_port, LIVE_METER))
-        settled_mb, peak_mb = _follow(way)
+        watches: list[LiveWatch] = []
+
+        def watch_once_known() -> None:
+            if not watches and _count_stored(way, [LIVE_METER]):
+                watches.append(stack.enter_context(LiveWatch(way.api_port, LIVE_METER)))
+
+        settled_mb, peak_mb = _follow(way, watch_once_known)
         took_s = time.perf_counter() - started_s
-        return Drain(took_s, lateness_s(meter, [watch]), settled_mb, peak_mb)
+        cpu_s = {name: of_s - before_s.get(name, 0) for name, of_s in _cpu_s(way).items()}
+        return Drain(took_s, lateness_s(meter, watches), settled_mb, peak_mb, cpu_s)
 
 
-def _follow(way: Way) -> tuple[float, float]:
+def _cpu_s(way: Way) -> dict[str, float]:
+    """Read the processor time of every process of the way so far."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    fields = {
+        name: Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
+        for name, pid in way.pids().items()
+    }
+    return {name: (int(of[11]) + int(of[12])) / ticks for name, of in fields.items()}
+
+
+def _follow(way: Way, on_look: Callable[[], None]) -> tuple[float, float]:
     """Watch until all is stored; return the hub's memory early on, and the most of it in MB."""
     pid, settled_mb, peak_mb = way.pid(HUB), 0.0, 0.0
 
     def is_done() -> bool:
         nonlocal settled_mb, peak_mb
         time.sleep(POLL_S)
-        stored, rss_mb = _count_stored(way), _rss_mb(pid)
+        on_look()
+        stored, rss_mb = _count_stored(way, METERS), _rss_mb(pid)
         settled_mb = rss_mb if stored < SAMPLES * SETTLED_SHARE else settled_mb
         peak_mb = max(peak_mb, rss_mb)
         return stored >= SAMPLES
@@ -191,13 +232,13 @@ def _follow(way: Way) -> tuple[float, float]:
     return settled_mb, peak_mb
 
 
-def _count_stored(way: Way) -> int:
-    """Count what the cloud lists as stored of the backlog's meters, not of the live one."""
+def _count_stored(way: Way, meters: Sequence[str]) -> int:
+    """Count what the cloud lists as stored of these meters."""
     return sum(
         log["stored_count"]
         for gateway in way.get("/v1/gateways")["gateways"]
         for log in gateway["logs"]
-        if log["meter"] in METERS
+        if log["meter"] in meters
     )
 
 

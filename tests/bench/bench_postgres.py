@@ -16,16 +16,17 @@ import psycopg
 
 from cloud.bootstrap import open_database
 from cloud.config import load
-from cloud.db import Database, upsert
+from cloud.db import Database
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
 from cloud.ingest.repository import list_logs
 from cloud.ingest.service import IngestService
+from cloud.readings.repository import SqlReadingStore
+from cloud.readings.store import Change, RunKey
 from cloud.scope import Scope
-from cloud.tables import meter_days
 from shared.clock import SystemClock
 from shared.frames import decode_frame, encode_frame, frame_of
-from shared.meterdays import Edges, SlotEdges, pack_day
+from shared.meterdays import Edges, SlotEdges
 from shared.readings import StampedSample
 from shared.units import MS_PER_DAY, SLOT_MS, SLOTS_PER_UTC_DAY
 from tests.support.postgres import PostgresServer
@@ -58,7 +59,9 @@ STAGE = "CREATE TEMPORARY TABLE stage (LIKE readings) ON COMMIT DELETE ROWS"
 UPSERT = "INSERT INTO readings SELECT * FROM stage ON CONFLICT DO NOTHING"
 LINE = "%d\t%d\t%d\t%d\t%d\n"
 
-DISK_METERS, DISK_DAYS = 100, 14
+DISK_METERS, DISK_DAYS = 24, 56
+DISK_BATCHES = 4
+"""Hubs are heard in no order: one commit is of every fourth."""
 COUNTERS = ("import_mwh", "export_mwh")
 
 
@@ -196,33 +199,51 @@ def rate(
     return HUBS * FRAMES * SAMPLES / took_s, max(found)
 
 
-def disk(server: PostgresServer) -> tuple[float, float]:
-    """Grow meter-days hour by hour; returns bytes a half hour of a register, and as plain rows."""
-    name = server.migrated_database()
-    database = Database(server.url(name))
-    rng = random.Random(3)
-    edges: dict[tuple[str, str], SlotEdges] = {}
-    values = {(f"M{n}", one): 10**9 + n for n in range(DISK_METERS) for one in COUNTERS}
-    for hour in range(DISK_DAYS * 24):
+class Grown:
+    """A meter whose days are known hour by hour."""
+
+    def __init__(self, meter: str, scope: Scope, rng: random.Random, keys: list[RunKey]) -> None:
+        self.meter = meter
+        self.scope = scope
+        self._rng = rng
+        self._values = dict.fromkeys(keys, 10**9)
+        self._edges: dict[RunKey, SlotEdges] = {}
+
+    def next_hour(self, hour: int) -> Change:
+        """Bring the day up to date with an hour, as a merge does."""
         utc_day = 20_000 + hour // 24
         if hour % 24 == 0:
-            edges = {key: {} for key in values}
-        rows = []
-        for key, before in values.items():
-            value = before
+            self._edges = {key: {} for key in self._values}
+        for key, edges in self._edges.items():
+            value = self._values[key]
             for half in (0, 1):
                 slot = utc_day * SLOTS_PER_UTC_DAY + hour % 24 * 2 + half
                 start_ms, opening = slot * SLOT_MS, value + 1_000
-                value += rng.randint(20_000, 900_000)
-                edges[key][slot] = Edges(start_ms + EVERY_MS, opening, start_ms + SLOT_MS, value)
-            values[key] = value
-            names = {"household_id": "home", "meter": key[0], "register": key[1], "run": ""}
-            rows.append({**names, "utc_day": utc_day, "edges": pack_day(edges[key])})
-        with database.writing() as connection:
-            keys = ("household_id", "meter", "register", "run", "utc_day")
-            upsert(connection, meter_days, rows, keys=keys, replace=("edges",))
+                value += self._rng.randint(20_000, 900_000)
+                edges[slot] = Edges(start_ms + EVERY_MS, opening, start_ms + SLOT_MS, value)
+            self._values[key] = value
+        days = {(key, utc_day): edges for key, edges in self._edges.items()}
+        return Change(dict.fromkeys(self._values, 0), days)
+
+
+def disk(server: PostgresServer) -> tuple[float, float]:
+    """Grow weeks of meter-days by the hour; returns bytes a half hour, and as plain rows.
+
+    Households have ids of full length; what is kept of the runs themselves is counted in.
+    """
+    name = server.migrated_database()
+    database = Database(server.url(name))
+    rng = random.Random(3)
+    keys = [RunKey(one, "") for one in COUNTERS]
+    meters = [Grown(f"M{n}", Scope.of(f"{n:032x}"), rng, keys) for n in range(DISK_METERS)]
+    for hour in range(DISK_DAYS * 24):
+        for batch in range(DISK_BATCHES):
+            with database.writing() as connection:
+                store = SqlReadingStore(connection)
+                for one in meters[batch::DISK_BATCHES]:
+                    store.apply(one.scope, one.meter, one.next_hour(hour))
     database.close()
-    slots = len(values) * DISK_DAYS * SLOTS_PER_UTC_DAY
+    slots = len(meters) * len(keys) * DISK_DAYS * SLOTS_PER_UTC_DAY
     with psycopg.connect(server.conninfo(name)) as connection:
         connection.execute(
             "CREATE TABLE half_hours (meter integer, register smallint, slot integer,"
@@ -234,7 +255,8 @@ def disk(server: PostgresServer) -> tuple[float, float]:
             f" FROM generate_series(1, {slots}) n"
         )
         found = connection.execute(
-            "SELECT pg_total_relation_size('meter_days'), pg_total_relation_size('half_hours')"
+            "SELECT pg_total_relation_size('meter_days') + pg_total_relation_size('register_runs'),"
+            " pg_total_relation_size('half_hours')"
         ).fetchone()
     assert found is not None
     return found[0] / slots, found[1] / slots

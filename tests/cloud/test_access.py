@@ -177,6 +177,13 @@ def _operator_user(people: People) -> TestClient:
     return people.signed_in("engineer")
 
 
+def _unproved_operator(people: People) -> TestClient:
+    people.add("technician", is_operator=True)
+    client = people.signed_in("technician")
+    people.wait(PROOF_HOLDS_MS + 1)
+    return client
+
+
 WRONG = {
     "nobody": Wrong(_nobody, status=401),
     "a token of nobody's": Wrong(lambda people: people.bearer("nobodys-token"), status=401),
@@ -197,9 +204,14 @@ WRONG = {
     "a key that reads": Wrong(_key(READ), frozenset({READ})),
     "a key that writes": Wrong(_key(WRITE), frozenset({WRITE})),
     "a key for hubs": Wrong(_key(HUBS), frozenset({HUBS})),
-    "a household's token": Wrong(_household_token, frozenset(ALL)),
+    "a household's token, the household being owned": Wrong(
+        _household_token, frozenset(ALL), is_proved=False
+    ),
     "an owner some time after": Wrong(_unproved, frozenset(ALL), is_person=True, is_proved=False),
     "an operator without a home": Wrong(_operator_user, may=None, is_person=True, is_operator=True),
+    "an operator some time after": Wrong(
+        _unproved_operator, may=None, is_person=True, is_proved=False, is_operator=True
+    ),
 }
 
 

@@ -10,18 +10,15 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
 
 from agent.uplink.store import KnownStore
 from cloud.backup import back_up, renew, restore
-from cloud.db import Database
-from cloud.tables import meter_days
 from shared.clock import DrivenClock
 from shared.errors import OperatorError
 from shared.protocol import Receipt
 from shared.ranges import union
 from shared.units import MS_PER_HOUR
-from tests.support.cloud import config_in, payload_of, samples_of
+from tests.support.cloud import config_in, payload_of, samples_of, stored_days
 from tests.support.ingest import NOW_MS, Cloud
 
 FRAME = 10
@@ -96,11 +93,6 @@ def _cloud(tmp_path: Path) -> Cloud:
     return Cloud(tmp_path)
 
 
-def _days(database: Database) -> list[bytes]:
-    with database.reading() as connection:
-        return list(connection.execute(select(meter_days.c.edges)).scalars())
-
-
 def test_hub_fills_what_an_old_backup_lacks(cloud: Cloud, tmp_path: Path) -> None:
     """Running workers go on with what was put back; each sample is there once in the end."""
     hub = Hub(cloud)
@@ -109,7 +101,7 @@ def test_hub_fills_what_an_old_backup_lacks(cloud: Cloud, tmp_path: Path) -> Non
     back_up(cloud.database, tmp_path / "old.db")
     hub.log(200)
     hub.connect()
-    before, whole = hub.store_id, _days(cloud.database)
+    before, whole = hub.store_id, stored_days(cloud.database)
 
     restored = restore(config_in(tmp_path), tmp_path / "old.db", DrivenClock(NOW_MS))
     after_restore = cloud.coverage()
@@ -119,7 +111,7 @@ def test_hub_fills_what_an_old_backup_lacks(cloud: Cloud, tmp_path: Path) -> Non
     assert restored.store_id == cloud.service.store_id == hub.store_id != before
     assert hub.stored == [(1, 300)]
     assert list(cloud.stored()) == list(range(1, 301))
-    assert (_days(cloud.database), cloud.log().missing) == (whole, [])
+    assert (stored_days(cloud.database), cloud.log().missing) == (whole, [])
 
 
 @settings(max_examples=12, deadline=None)
@@ -160,7 +152,7 @@ def test_whatever_is_put_back_when_each_sample_is_there_once_in_the_end(seed: in
         cloud.database.close()
         truth = Cloud(directory / "truth")
         truth.send(payload_of(samples_of(1, hub.last_seq)))
-        assert _days(cloud.database) == _days(truth.database)
+        assert stored_days(cloud.database) == stored_days(truth.database)
         truth.database.close()
         cloud.database.close()
 
@@ -306,8 +298,10 @@ def test_restore_into_an_empty_place(cloud: Cloud, tmp_path: Path) -> None:
     cloud.send(payload_of(samples_of(1, 30)))
     back_up(cloud.database, tmp_path / "old.db")
     new = tmp_path / "new"
+    config = config_in(new)
+    (new / "cloud.db").unlink()
 
-    restored = restore(config_in(new), tmp_path / "old.db", DrivenClock(NOW_MS))
+    restored = restore(config, tmp_path / "old.db", DrivenClock(NOW_MS))
 
     moved = Cloud(new)
     assert restored.replaced is None

@@ -89,3 +89,13 @@ def test_certificates_must_exist(tmp_path: Path) -> None:
 def test_every_setting_says_what_it_is_for() -> None:
     """Each key has help of at least a few words."""
     assert all(len(setting.help) > 10 for setting in SETTINGS)
+
+
+def test_public_url_is_written_as_browsers_write_it() -> None:
+    """They leave the scheme's own port out, and know no capitals."""
+    for written in ("https://Home.Example:443/", "HTTPS://home.example", "https://home.example"):
+        config = load(None, environment={"HEARTHLINK_CLOUD_PUBLIC_URL": written})
+        assert config.public_url == "https://home.example"
+    for wrong in ("https://home.example:x", "https://[home", "https://me@home", "https://h/app"):
+        with pytest.raises(ConfigError, match="public_url"):
+            load(None, environment={"HEARTHLINK_CLOUD_PUBLIC_URL": wrong})

@@ -7,17 +7,19 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-from cloud.db import Database, _migrations, upsert
+from cloud.aging import ALL_REVISIONS, take_back
+from cloud.db import Database, migrations, upsert
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
 from cloud.ingest.repository import read_log, store_id
 from cloud.ingest.service import IngestService
+from cloud.migrations import schemas
 from cloud.scope import Scope
 from cloud.tables import households, metadata
 from shared.clock import DrivenClock
@@ -67,7 +69,7 @@ def test_a_commit_that_fails_leaves_no_transaction_in_the_pool(tmp_path: Path) -
 
 def test_migrations_bring_a_database_to_the_tables(tmp_path: Path) -> None:
     """After every migration, once or twice, the schema is what cloud/tables.py says."""
-    database = Database(config_in(tmp_path).url)
+    database = Database(f"sqlite:///{tmp_path / 'new.db'}")
 
     database.migrate()
     database.migrate()
@@ -102,15 +104,47 @@ def test_every_migration_can_be_taken_back(tmp_path: Path) -> None:
     """Down to the first schema and up again: the tables are what cloud/tables.py says."""
     database = database_in(tmp_path)
 
-    with database.writing() as connection:
-        settings = _migrations()
-        settings.attributes["connection"] = connection
-        command.downgrade(settings, "0001")
+    first_schema = take_back(database, ALL_REVISIONS)
     database.migrate()
 
     with database.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     database.close()
+    assert first_schema == "0001"
+
+
+def test_a_store_is_taken_back_by_so_many_releases(tmp_path: Path) -> None:
+    """One release is one revision of the schema."""
+    database = database_in(tmp_path)
+    (newest,) = _schema(database)
+
+    before = take_back(database, 1)
+
+    (now,) = _schema(database)
+    database.close()
+    assert before == now < newest
+
+
+def test_schemas_are_those_of_the_migrations() -> None:
+    """Known by their files' names: Alembic, asked for its own, says the same."""
+    steps = ScriptDirectory.from_config(migrations()).walk_revisions()
+
+    assert [step.revision for step in steps] == list(reversed(schemas()))
+
+
+def test_a_store_that_is_up_to_date_is_opened_without_alembic(tmp_path: Path) -> None:
+    """Which takes longer to load than most commands run."""
+    database_in(tmp_path).close()
+    program = (
+        "import sys; from pathlib import Path; from cloud.db import Database;"
+        f"Database({config_in(tmp_path).url!r}).migrate(); print('alembic' in sys.modules)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, cwd=ROOT, check=True
+    )
+
+    assert done.stdout == b"False\n"
 
 
 def test_older_program_says_that_the_database_is_newer(tmp_path: Path) -> None:
@@ -124,6 +158,11 @@ def test_older_program_says_that_the_database_is_newer(tmp_path: Path) -> None:
 
     database.close()
     assert "restore a backup" in caught.value.hint
+
+
+def _schema(database: Database) -> tuple[str, ...]:
+    with database.reading() as connection:
+        return tuple(connection.execute(text("SELECT version_num FROM alembic_version")).scalars())
 
 
 def test_store_keeps_its_name_when_opened_twice(tmp_path: Path) -> None:

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import InternalError, OperationalError
 
 from cloud import postgres
-from cloud.db import Database, _migrations
+from cloud.aging import ALL_REVISIONS, take_back
+from cloud.backup import back_up, restore
+from cloud.db import Database
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
 from cloud.ingest.repository import list_logs
@@ -52,10 +53,7 @@ def test_migrations_bring_a_database_to_the_tables_and_back(database: Database) 
     with database.reading() as connection:
         first = compare_metadata(MigrationContext.configure(connection), metadata)
 
-    with database.writing() as connection:
-        settings = _migrations()
-        settings.attributes["connection"] = connection
-        command.downgrade(settings, "0001")
+    take_back(database, ALL_REVISIONS)
     database.migrate()
 
     with database.reading() as connection:
@@ -106,6 +104,20 @@ def test_a_server_that_is_no_file_is_not_copied(database: Database, tmp_path: Pa
         database.copy_to(tmp_path / "copy.db")
 
     assert "pg_dump" in caught.value.hint
+
+
+def test_a_server_takes_no_backup_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is refused before anything is written, here or there."""
+    with kept_on("sqlite"):
+        back_up(database_in(tmp_path / "other"), tmp_path / "old.db")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    config = config_in(tmp_path)
+
+    with pytest.raises(OperatorError, match="not copied"):
+        restore(config, tmp_path / "old.db", DrivenClock(NOW_MS))
+
+    assert list((tmp_path / "here").iterdir()) == []
 
 
 def test_a_reader_has_one_view_and_cannot_write(database: Database) -> None:

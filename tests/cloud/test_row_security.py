@@ -108,6 +108,33 @@ def test_without_conditions_no_other_households_rows_are_changed(
     assert street.rows_of_home() == before
 
 
+def test_without_conditions_no_other_tenancys_readings_come_out(
+    street: Street, either_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read when the meter was no longer the household's own, though stored as its own."""
+    before = _of_readings(street)
+    street.move()
+    honest = _of_readings(street)
+    assert all(honest[path] != before[path] for path in honest), honest
+
+    _sabotage(monkeypatch, ["home", street.other.only])
+    monkeypatch.setattr("cloud.readings.tenancy._spans", lambda _rows: {})
+    now = _of_readings(street)
+
+    assert (now == honest) == (either_store == "postgresql")
+
+
+def _of_readings(street: Street) -> dict[str, tuple[int, str]]:
+    """Answer, as home, what comes of frames and meter-days."""
+    street.token = street.app.state.parts.config.api_token
+    kinds = ("/usage home", "/registers", "/exports")
+    return {
+        path: answer
+        for path, answer in street.answers().items()
+        if path.endswith("home=True") and any(kind in path for kind in kinds)
+    }
+
+
 def test_every_table_with_a_household_is_secured(database: Database) -> None:
     """A migration that makes one and forgets `secure_tables` is found here."""
     query = text(
@@ -235,6 +262,34 @@ def test_a_login_that_may_make_no_role_is_told_what_to_run() -> None:
         assert connection.execute(text(f"SHOW {SETTING}")).scalar_one() == "home"
     database.close()
     server.drop(name)
+
+
+def test_a_login_that_may_not_become_its_role_is_told_what_to_run() -> None:
+    """From 16 on a role can be granted without that; before, being a member is enough."""
+    server = session_server()
+    name = server.empty_database()
+    role = f"{name}_household"
+    has_option = server.version() >= (16,)
+    server.execute("DROP ROLE IF EXISTS member")
+    server.execute("CREATE ROLE member LOGIN")
+    server.execute(f"CREATE ROLE {role} NOLOGIN")
+    server.execute(f"GRANT {role} TO member" + (" WITH SET FALSE" if has_option else ""))
+    server.execute(f"ALTER DATABASE {name} OWNER TO member")
+    database = Database(server.url(name, "member"))
+
+    told = ""
+    try:
+        database.migrate()
+    except OperatorError as error:
+        told = error.hint.split("; ")[1]
+        server.execute(told.replace("the login", "member"))
+        database.migrate()
+
+    with database.reading(Scope.of("home")) as connection:
+        assert connection.execute(text("SELECT current_user")).scalar_one() == role
+    database.close()
+    server.drop(name)
+    assert bool(told) is has_option
 
 
 def _count(connection: Connection) -> int:

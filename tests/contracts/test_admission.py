@@ -15,8 +15,11 @@ from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # i
 from agent.provision.tickets import read_ticket
 from cloud.config import Config
 from cloud.db import Database
+from cloud.errors import ProblemError
 from cloud.fleet.admission import SelfHostedAdmission
+from cloud.fleet.authority import Authority
 from cloud.fleet.awsadmission import AwsAdmission, account_of
+from cloud.households.repository import Household, lock_hub, put_household
 from cloud.households.revocations import find_revocation
 from cloud.registry.aws import AwsRegistry
 from cloud.registry.port import Admission, Ticket
@@ -53,7 +56,16 @@ class Door:
         if iot is not None:
             data = client("iot-data")
             registry = AwsRegistry(REGION, self.clock, iot=iot, iot_data=data)
-            self.admission = AwsAdmission(self.config, registry, own)
+            self.admission = AwsAdmission(self.config, registry, own, self.database, self.clock)
+
+    def join(self, thing: str) -> None:
+        """Give a hub its certificate."""
+        if self.iot is None:
+            Authority(Path(self.config.fleet_dir), self.clock).issue(thing)
+            return
+        self.iot.create_thing(thingName=thing)
+        made = self.iot.create_keys_and_certificate(setAsActive=True)
+        self.iot.attach_thing_principal(thingName=thing, principal=made["certificateArn"])
 
 
 @pytest.fixture(name="door", params=["self-hosted", "aws"])
@@ -99,6 +111,22 @@ def test_claim_is_one_that_a_hub_reads(door: Door) -> None:
         assert given.private_key
 
 
+def test_hub_joins_the_household_that_the_claim_names(door: Door) -> None:
+    """Also where AWS makes the claim: the hub is placed by our own note of it when it is heard."""
+    door.admission.prepare()
+    with door.database.writing() as connection:
+        put_household(connection, Household("flat-2", "Flat 2", "Europe/London"))
+
+    ticket = door.admission.offer("hub-1", "Ada", 5, "Flat 2")
+
+    door.clock.advance_to(START_MS + 299_000)
+    with door.database.writing() as connection:
+        heard = lock_hub(connection, "hub-1", door.clock.utc_ms())
+    assert (ticket.household_id, heard.household_id) == ("flat-2", "flat-2")
+    with pytest.raises(BadInputError, match="2 households"):
+        door.admission.offer("hub-2", "Ada", 5)
+
+
 def test_hub_without_a_name_is_given_one(door: Door) -> None:
     """Another each time."""
     door.admission.prepare()
@@ -135,6 +163,19 @@ def test_revoked_hub_is_shut_out_once(door: Door) -> None:
         assert find_revocation(connection, "hub-1") is not None
     with pytest.raises(BadInputError):
         door.admission.revoke("a/b")
+
+
+def test_hub_that_has_joined_is_claimed_on_demand_only(door: Door) -> None:
+    """Refused, unless the operator says that it is to begin anew."""
+    door.admission.prepare()
+    door.join("hub-1")
+
+    with pytest.raises(ProblemError) as refused:
+        door.admission.offer("hub-1", "", 5)
+    ticket = door.admission.offer("hub-1", "", 5, rejoin=True)
+
+    assert (refused.value.status, refused.value.code) == (409, "hub-has-joined")
+    assert ticket.thing == "hub-1"
 
 
 def test_revoked_hub_has_no_certificate_at_aws(tmp_path: Path) -> None:

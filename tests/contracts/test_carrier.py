@@ -1,9 +1,11 @@
 """One contract for what carries the provisioning dialogue, over a real Mosquitto.
 
-The third stage has its key in a PKCS#11 token, which only the AWS runtime can use for TLS.
+The third stage has its key in a PKCS#11 token, which only the AWS runtime can use for TLS: it then
+carries to any broker.
 """
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +19,10 @@ from agent.provision.dialogue import ask_to_register
 from agent.transports import carrier_of, open_uplink
 from agent.uplink.access import CloudAccess
 from agent.uplink.kinds import UplinkKind
+from agent.uplink.port import Channel, Connected, Event
 from cloud.fleet.authority import LEAF_VALIDITY
 from shared import topics
-from shared.errors import OperatorError, RetryableError
+from shared.errors import RetryableError
 from tests.support.mosquitto import Broker
 from tests.support.peers import connected
 from tests.support.softhsm import software_token
@@ -73,7 +76,7 @@ def with_token(broker: Broker, folder: Path) -> CloudAccess:
 STAGES: dict[str, tuple[UplinkKind, Callable[[Broker, Path], CloudAccess]]] = {
     "mqtt": (UplinkKind.MQTT, with_file),
     "aws": (UplinkKind.AWS, with_file),
-    "aws-pkcs11": (UplinkKind.AWS, with_token),
+    "mqtt-pkcs11": (UplinkKind.MQTT, with_token),
 }
 
 
@@ -148,13 +151,42 @@ def test_a_foreign_certificate_is_refused(stage: Stage, tmp_path: Path) -> None:
         asyncio.run(scenario())
 
 
-def test_a_tokens_key_is_refused_for_a_self_hosted_broker_in_words(tmp_path: Path) -> None:
-    """Python's TLS cannot use it: the message says what can."""
-    broker = Broker(tmp_path / "fleet")
-    (tmp_path / "hub").mkdir()
-    access = with_token(broker, tmp_path / "hub")
+@pytest.mark.slow
+def test_readings_go_to_a_self_hosted_broker_by_a_tokens_key(tmp_path: Path) -> None:
+    """Mutual TLS under the fleet's own authority, the thing's name as client id."""
+    events: list[Event] = []
 
-    with pytest.raises(OperatorError, match=r"PKCS#11") as caught:
-        open_uplink(UplinkKind.MQTT, THING, access)
+    async def scenario(access: CloudAccess, heard: Callable[[], tuple[str, bytes]]) -> bytes:
+        uplink = open_uplink(UplinkKind.MQTT, THING, access)
+        await uplink.start(events.append)
+        async with asyncio.timeout(20):
+            while not any(isinstance(one, Connected) for one in events):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert uplink.publish(Channel.FRAMES, b"a frame")
+        topic, payload = await asyncio.to_thread(heard)
+        await uplink.stop()
+        assert topic == topics.frames(THING)
+        return payload
 
-    assert "'aws' or 'https'" in caught.value.hint
+    with Broker() as broker, connected(broker, broker.service("cloud-ingest")) as ingest:
+        ingest.subscribe(topics.frames(topics.ANY_THING))
+        access = with_token(broker, tmp_path)
+
+        assert asyncio.run(scenario(access, ingest.received)) == b"a frame"
+
+
+@pytest.mark.slow
+def test_a_tokens_key_is_shown_to_no_false_broker(tmp_path: Path) -> None:
+    """One whose authority is another gets no connection."""
+    other = Broker(tmp_path / "other")
+
+    async def scenario(access: CloudAccess) -> None:
+        async with opened(carrier_of(UplinkKind.MQTT)(THING, access)):
+            pass
+
+    with Broker() as broker:
+        (tmp_path / "hub").mkdir()
+        access = dataclasses.replace(with_token(broker, tmp_path / "hub"), ca_file=other.ca)
+
+        with pytest.raises(RetryableError):
+            asyncio.run(scenario(access))

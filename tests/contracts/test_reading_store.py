@@ -1,5 +1,6 @@
 """The contract of the ReadingStore port, held by every adapter."""
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,3 +129,27 @@ def test_another_household_sees_nothing(store: ReadingStore) -> None:
     assert store.frames_of_meter(OTHER, METER, 0, 10**13) == []
     assert store.runs(OTHER, METER) == {}
     assert store.days(OTHER, METER, KEY, DAY, DAY) == {}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_days_are_the_same_in_whatever_order_they_are_written(
+    store: ReadingStore, seed: int
+) -> None:
+    """Late ones too, and where the newest of a run went again: a store may lay it elsewhere."""
+    rng, truth = random.Random(seed), MemoryReadingStore()
+    for _ in range(30):
+        key = RunKey("import_mwh", rng.choice(["", "log:7"]))
+        chosen = rng.sample(range(DAY, DAY + 8), rng.randint(1, 3))
+        days = {
+            (key, day): _edges(day * 48 + rng.randrange(48), rng.randrange(10**6))
+            if rng.random() < 0.7
+            else {}
+            for day in chosen
+        }
+        for one in (store, truth):
+            one.apply(HOME, METER, Change({key: 0}, days))
+
+        for run in truth.runs(HOME, METER):
+            first = rng.randrange(DAY - 2, DAY + 10)
+            span = (first, first + rng.randrange(3))
+            assert store.days(HOME, METER, run, *span) == truth.days(HOME, METER, run, *span)

@@ -1,7 +1,12 @@
 """docs/reference/api.md: its table of what goes away is the program's."""
 
 from cloud.transfer.deprecation import DEPRECATIONS
-from cloud.transfer.guard import BODY_BYTES_MAX, MAX_BODY_BYTES, MAX_TARGET_BYTES
+from cloud.transfer.guard import (
+    BODY_BYTES_MAX,
+    MAX_BODY_BYTES,
+    MAX_IMPORT_BYTES,
+    MAX_TARGET_BYTES,
+)
 from tests.docs.generate import REFERENCE
 
 
@@ -17,5 +22,8 @@ def test_what_goes_away_is_documented() -> None:
 
 def test_limits_are_documented() -> None:
     """As they are."""
+    page = (REFERENCE / "api.md").read_text()
+
     assert (MAX_BODY_BYTES, MAX_TARGET_BYTES) == (1 << 20, 8 << 10)
-    assert set(BODY_BYTES_MAX.values()) == {64 << 20}
+    assert set(BODY_BYTES_MAX.values()) == {MAX_IMPORT_BYTES}
+    assert f"at most 1 MiB, an import's {MAX_IMPORT_BYTES >> 20} MiB" in page

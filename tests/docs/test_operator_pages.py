@@ -65,6 +65,7 @@ class Reader:
             "/etc/hearthlink": str(folder / "hearthlink"),
             "cloud-2026-03-01": f"cloud-{date.today()}",  # noqa: DTZ011  # as the page's $(date) has it
             "8883": str(free_port()),
+            "8884": str(free_port()),
             "8000": str(self.api_port),
             "8080": str(free_port()),
             "/dev/ttyUSB0": f"replay:{folder / 'meter.p1'}",

@@ -1,4 +1,7 @@
-"""The short form of the torture: ten faults on the real processes, nothing lost or doubled."""
+"""The short form of the torture: ten faults on the real processes, nothing lost or doubled.
+
+The seed strikes with consent, receipts that come again, upgrades and, as root, a read-only disk.
+"""
 
 import json
 import subprocess
@@ -7,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-SEED = 11
+SEED = 280
 FAULTS = 10
 ENDS_S = 240
 COMMAND = "import sys; from agent.torture.cli import run; sys.exit(run(sys.argv[1:]))"
@@ -29,4 +32,6 @@ def test_ten_faults_lose_and_double_nothing(tmp_path: Path) -> None:
     verdict = json.loads(done.stdout)
     assert verdict["faults"] == FAULTS
     assert (verdict["lost"], verdict["duplicated"], verdict["altered"]) == (0, 0, 0)
-    assert verdict["stored"] >= verdict["committed"] - verdict["damaged"] > 0
+    assert (verdict["finer"], verdict["wrong_boundaries"]) == (0, 0)
+    explained = verdict["damaged"] + verdict["withheld"]
+    assert verdict["stored"] >= verdict["committed"] - explained > 0

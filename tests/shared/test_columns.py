@@ -34,6 +34,16 @@ def test_differences_add_up_again(values: list[int], step: int) -> None:
     assert (undone.least, undone.greatest) == (min(stepped, default=0), max(stepped, default=0))
 
 
+@pytest.mark.parametrize("step", [-10_000, 0, 10_000])
+def test_equal_steps_add_up_again(step: int) -> None:
+    """Times read regularly, a register that stands still, and steps that go down."""
+    values = [1_000_000 + step * place for place in range(360)]
+
+    undone = from_deltas(to_deltas(values))
+
+    assert undone == (values, min(values), max(values))
+
+
 def test_a_register_of_whole_watt_hours_does_not_pay_for_milliwatt_hours() -> None:
     """What all values have in common is divided out."""
     coded = to_deltas([5_000, 7_000, 7_000, 10_000])
@@ -103,6 +113,6 @@ def test_rows_become_columns_and_rows_again(rows: list[dict[str, int]]) -> None:
     columns = columns_of(rows)
 
     assert rows_of(columns, len(rows)) == rows
-    assert columns == {
+    assert {name: list(values) for name, values in columns.items()} == {
         name: [row.get(name) for row in rows] for name in {name for row in rows for name in row}
     }

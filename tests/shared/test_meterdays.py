@@ -15,6 +15,7 @@ from shared.meterdays import (
     SlotUsage,
     Usage,
     edges_of,
+    edges_of_each,
     join,
     join_into,
     pack_day,
@@ -100,6 +101,28 @@ def test_absent_values_open_and_close_nothing() -> None:
     edges = edges_of([START_MS + 1, START_MS + 2, START_MS + 3], [None, 5, None])
 
     assert edges == {FIRST: Edges(START_MS + 2, 5, START_MS + 2, 5)}
+
+
+@pytest.mark.parametrize("is_in_order", [True, False])
+def test_registers_of_the_same_samples_fold_as_each_alone(is_in_order: bool) -> None:
+    """Where one of them is absent now and then, at a slot's ends too, only it is without."""
+    rng = random.Random(6)
+    times_ms = sorted(rng.sample(range(1, 6 * SLOT_MS), 200))
+    if not is_in_order:
+        rng.shuffle(times_ms)
+    columns = [
+        [rng.randrange(10**6) if rng.random() > share else None for _ in times_ms]
+        for share in (0.0, 0.01, 0.5, 1.0)
+    ]
+
+    folded = edges_of_each(times_ms, columns)
+
+    for values, edges in zip(columns, folded, strict=True):
+        known: dict[int, list[tuple[int, int]]] = {}
+        for at_ms, value in zip(times_ms, values, strict=True):
+            if value is not None:
+                known.setdefault(slot_of_sample(at_ms), []).append((at_ms, value))
+        assert edges == {slot: (*min(seen), *max(seen)) for slot, seen in known.items()}
 
 
 @given(rising(), st.integers(0, 2**32))

@@ -11,14 +11,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from alembic import command
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from agent.uplink.port import Channel
+from cloud.aging import ALL_REVISIONS, take_back
 from cloud.bootstrap import open_database
 from cloud.config import load
-from cloud.db import _migrations
 from cloud.households.revocations import limit_consent, readmit, revoke
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
@@ -33,7 +32,6 @@ from tests.simulation.broker import THING, Broker
 from tests.simulation.clocks import CloudClock
 from tests.simulation.loop import VirtualLoop
 
-FIRST_SCHEMA = "0001"
 ONLINE = encode_message(Status("connection", online=True))
 """What the hub's connection says of itself before each hello."""
 
@@ -119,10 +117,7 @@ class Cloud:
 
     def age(self) -> None:
         """Let the store be one of the release before this, and this release be started on it."""
-        settings = _migrations()
-        with self.database.writing() as connection:
-            settings.attributes["connection"] = connection
-            command.downgrade(settings, FIRST_SCHEMA)
+        take_back(self.database, ALL_REVISIONS)
         self._stored_when_revoked = None
         self.database.migrate()
 

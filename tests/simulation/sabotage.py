@@ -20,6 +20,7 @@ from agent.uplink.sender import Sender
 from agent.uplink.session import Session
 from cloud.db import Database
 from cloud.ingest import hubbatch, merge, merger
+from cloud.ingest.standing import Standing, read_standing
 from shared.consent import Granularity
 from shared.frames import Frame
 from shared.protocol import Receipt
@@ -118,7 +119,10 @@ def _use_numbers_again() -> Any:
 
 
 def _hear_the_revoked() -> Any:
-    return patch.object(hubbatch, "find_revocation", lambda _connection, _thing: None)
+    def never_revoked(connection: Connection, thing: str) -> Standing:
+        return read_standing(connection, thing)._replace(is_revoked=False)
+
+    return patch.object(hubbatch, "read_standing", never_revoked)
 
 
 @contextlib.contextmanager

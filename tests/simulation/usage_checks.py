@@ -56,6 +56,9 @@ def usage_is_exact(world: World, store: Store) -> Iterator[str]:
     # An older card cannot know that a register has wrapped or fallen since.
     if world.witness.cards and _goes_back(world):
         return
+    # Nor can a hub that cannot read the last row of before.
+    if _is_forgotten(world):
+        return
     eras: dict[tuple[str, int], list[Point]] = defaultdict(list)
     for key, copies in store.copies.items():
         kept = world.witness.find(key, copies[0].sample.registers)
@@ -86,6 +89,19 @@ def _goes_back(world: World) -> bool:
         before.meter == after.meter
         and before.registers["import_mwh"] > after.registers["import_mwh"]
         for before, after in pairwise(world.meter.shown)
+    )
+
+
+def _is_forgotten(world: World) -> bool:
+    """Tell whether a register went back after a row that was damaged."""
+    rows = sorted(
+        (kept.shown.at_ms, kept.meter, kept.registers["import_mwh"], key in world.witness.damaged)
+        for key, kept in world.witness.kept.items()
+        if "import_mwh" in kept.registers
+    )
+    return any(
+        is_damaged and meter == other and before > after
+        for (_, meter, before, is_damaged), (_, other, after, _) in pairwise(rows)
     )
 
 

@@ -67,6 +67,7 @@ class World:
         self.is_full = False
         self.has_been_full = False
         self.is_over = False
+        self._is_closed = False
         self.restores = 0
         self.copies_back = 0
         self.has_stepped = 115_000 < abs(plan.meter.clock_off_ms or 0) < 125_000
@@ -96,13 +97,15 @@ class World:
         await self._heal()
         await self._settle()
         self._read_hub()
+        self._is_closed = True
         await self.stop_hub()
 
     async def start_hub(self) -> None:
         """Start the hub where it is not running; where its disk refuses, try again later."""
         async with self._switching:
             tries = 0
-            while self.life is None:
+            # A fault that outlasts the run finds the curtain down.
+            while self.life is None and not self._is_closed:
                 tries += 1
                 if tries > RESTARTS_MAX:
                     raise RuntimeError("the hub does not start any more")

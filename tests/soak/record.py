@@ -29,6 +29,8 @@ TORTURE_TOTALS = (
     "lost",
     "duplicated",
     "altered",
+    "withheld",
+    "finer",
     "boundaries",
     "wrong_boundaries",
     "seconds",

@@ -3,16 +3,20 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sqlalchemy import select
+
 from cloud.bootstrap import open_database
 from cloud.config import Config, load
 from cloud.db import Database
+from cloud.packing import unpack_slots
 from cloud.readings.store import Change, RunKey, StoredFrame
 from cloud.scope import Scope
+from cloud.tables import meter_days, register_runs
 from shared.clock import DrivenClock
 from shared.frames import Frame, encode_frame, frame_of
-from shared.meterdays import SlotEdges
+from shared.meterdays import SlotEdges, join_into, split_by_day
 from shared.readings import StampedSample
-from tests.support.stores import url_for
+from tests.support.stores import begin, url_for
 
 TOKEN = "token-of-the-tests-only"
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
@@ -23,13 +27,15 @@ START_MS = 1_772_323_200_000
 
 
 def config_in(directory: Path, **overrides: object) -> Config:
-    """Load a configuration whose database lies in `directory`, or on PostgreSQL where chosen."""
+    """Load a configuration whose migrated database lies in `directory`, or on PostgreSQL."""
     settings: dict[str, object] = {
         "state_dir": directory,
         "database_url": url_for(directory),
         "api_token": TOKEN,
         **overrides,
     }
+    if not settings["database_url"]:
+        begin(directory)
     environment = {f"HEARTHLINK_CLOUD_{key.upper()}": str(value) for key, value in settings.items()}
     return load(None, environment=environment)
 
@@ -71,6 +77,20 @@ def frame_at(
 def payload_of(samples: Sequence[StampedSample], **options: object) -> bytes:
     """Encode a frame of samples; options as `frame_at`."""
     return encode_frame(frame_at(samples, **options))  # type: ignore[arg-type]
+
+
+def stored_days(database: Database) -> dict[int, SlotEdges]:
+    """Read every meter-day that is kept, whatever it is of: laid down or still open."""
+    queries = (
+        select(meter_days.c.edges),
+        select(register_runs.c.open_edges).where(register_runs.c.open_edges.is_not(None)),
+    )
+    days: dict[int, SlotEdges] = {}
+    with database.reading() as connection:
+        for (packed,) in (row for query in queries for row in connection.execute(query)):
+            for utc_day, edges in split_by_day(unpack_slots(packed)).items():
+                join_into(days.setdefault(utc_day, {}), edges)
+    return days
 
 
 class MemoryReadingStore:

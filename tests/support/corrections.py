@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import select
 
 from agent.floor import RELEASED_MS
 from agent.hub import Hub
@@ -24,12 +23,12 @@ from agent.uplink.port import Channel
 from agent.uplink.sender import SessionHooks, SessionRules
 from agent.uplink.session import Session
 from cloud.readings.export import samples
-from cloud.tables import meter_days
 from shared.calendar import day_of, local_date
 from shared.meterdays import SlotEdges, edges_of, join_into, unpack_day
 from shared.protocol import encode_message
 from shared.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE
 from tests.support.clocks import StillClock
+from tests.support.cloud import stored_days
 from tests.support.fakes import FakeUplink
 from tests.support.hubs import METER, hub_in, take, telegram
 from tests.support.ingest import THING, Cloud
@@ -199,9 +198,8 @@ class World:
     def cloud_edges(self) -> SlotEdges:
         """The cloud's openings and closings."""
         edges: SlotEdges = {}
-        with self.cloud.database.reading() as connection:
-            for day, packed in connection.execute(select(meter_days.c.utc_day, meter_days.c.edges)):
-                join_into(edges, unpack_day(packed, day))
+        for known in stored_days(self.cloud.database).values():
+            join_into(edges, known)
         return edges
 
     def hub_edges(self) -> SlotEdges:

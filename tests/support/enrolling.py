@@ -19,8 +19,6 @@ from cloud.fleet.dispatch import Dispatcher
 from cloud.fleet.enrolment import Enrolment
 from cloud.fleet.records import Record, list_of_thing
 from cloud.fleet.refusals import Refusal
-from cloud.households.repository import DEFAULT_HOUSEHOLD
-from cloud.scope import Scope
 from shared.claims import claim_key, read_claim
 from shared.clock import Clock, DrivenClock
 from shared.enrolment import (
@@ -33,7 +31,6 @@ from shared.enrolment import (
 )
 from tests.support.cloud import START_MS, config_in, database_in
 
-SCOPE = Scope.of(DEFAULT_HOUSEHOLD)
 BROKER_HOST = "broker.example.org"
 
 Key = ec.EllipticCurvePrivateKey
@@ -127,9 +124,11 @@ class SigningCloud:
         assert isinstance(self.clock, DrivenClock)
         self.clock.advance_to(self.now_ms + span_ms)
 
-    def offer(self, thing: str = "hub-a", minutes: int = 15) -> Offer:
-        """Make a claim."""
-        return self.desk.offer(SCOPE, thing=thing, installer="Ada", minutes=minutes)
+    def offer(self, thing: str = "hub-a", minutes: int = 15, household_id: str = "") -> Offer:
+        """Make a claim as an operator, who may bring in anew what is there."""
+        return self.desk.offer(
+            household_id=household_id, thing=thing, installer="Ada", minutes=minutes, rejoin=True
+        )
 
     def create(self, csr: str) -> CsrAccepted | Refusal:
         """Ask for a certificate."""

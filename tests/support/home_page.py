@@ -2,6 +2,7 @@
 
 from starlette.applications import Starlette
 
+from agent.home.firstpin import FirstPinDoor
 from agent.home.inputs import HomeInputs
 from agent.home.joining import JoinState
 from agent.home.page import JoinDoor, create_page, end_events
@@ -15,7 +16,10 @@ PIN = "4711"
 
 
 class Home:
-    """A hub for the page: `inputs` is what it reads, `chosen` the granularities that were set."""
+    """A hub for the page: `inputs` is what it reads, `chosen` the granularities that were set.
+
+    `up_ms` is for how long it has been on.
+    """
 
     def __init__(self) -> None:
         self.inputs = home_inputs()
@@ -23,6 +27,7 @@ class Home:
         self.claims: list[str] = []
         self.joining = JoinState()
         self.reads = 0
+        self.up_ms = 0
 
     def read(self) -> HomeInputs:
         """Read the inputs, counting how often."""
@@ -47,7 +52,7 @@ class Home:
             allowed_hosts=frozenset({"hub.home"}),
             pin=pin,
             set_granularity=self.choose,
-            pin_file=pin_file,
+            first_pin=FirstPinDoor(pin_file, lambda: self.up_ms, 0) if pin_file else None,
             joining=JoinDoor(lambda: self.joining, self.offer),
         )
 

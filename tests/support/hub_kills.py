@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.identity.folder import CLAIM, JOURNAL, NEXT, IdentityFolder
-from agent.identity.keys import FileKeyStore
+from agent.identity.keys import FileKeyStore, KeyStore
 from agent.identity.place import Place
 from agent.provision.enrolment import Tools
 from agent.provision.joining import join
@@ -37,16 +37,16 @@ def kill_identities(folder: Path, kills: int, seed: int) -> tuple[KillToll, Kill
     joining, renewing = KillToll(), KillToll()
     if not kills:
         return joining, renewing
-    with _governed(folder) as (cloud, api):
+    with governed(folder) as (cloud, api):
         joins, renewals = Killer(seed, __name__), Killer(seed + 1, __name__)
         for thing in ("hub-whole-1", "hub-whole-2"):
             hub = str(folder / thing)
-            joins.measure(_join, hub, _claim(cloud, api, thing))
+            joins.measure(_join, hub, claim_for(cloud, api, thing))
             renewals.measure(_renew, hub)
         number = 0
         while min(joining.kills, renewing.kills) < kills:
             thing = f"hub-{number:05}"
-            hub, claim = str(folder / thing), _claim(cloud, api, thing)
+            hub, claim = str(folder / thing), claim_for(cloud, api, thing)
             for _ in range(KILLS_A_HUB):
                 # One that came too late leaves nothing to cut off.
                 if not joining.add(in_the_middle=joins.kill(_join, hub, claim)):
@@ -71,7 +71,8 @@ def _kill_renewals(toll: KillToll, killer: Killer, hub: str) -> None:
 
 
 @contextmanager
-def _governed(folder: Path) -> Iterator[tuple[DeviceCloud, str]]:
+def governed(folder: Path) -> Iterator[tuple[DeviceCloud, str]]:
+    """Serve a cloud with its broker, device service and API; yields it and the API's address."""
     cloud = DeviceCloud(folder / "cloud")
     cloud.broker.start()
     try:
@@ -85,7 +86,8 @@ def _governed(folder: Path) -> Iterator[tuple[DeviceCloud, str]]:
         cloud.close()
 
 
-def _claim(cloud: DeviceCloud, api: str, thing: str) -> str:
+def claim_for(cloud: DeviceCloud, api: str, thing: str) -> str:
+    """Make a claim, written out in full."""
     return write_claim(Claim(api, cloud.signing.offer(thing).code))
 
 
@@ -112,27 +114,28 @@ def _judge(toll: KillToll, cloud: DeviceCloud, hub: str, thing: str, ended_well:
 
 
 def _join(hub: str, claim: str) -> None:
-    tools = _tools(hub)
+    tools = tools_of(hub)
     if tools.identity.journal() is None and tools.identity.current() is not None:
         return
     asyncio.run(join(tools, claim))
 
 
 def _renew(hub: str) -> None:
-    asyncio.run(renew(_tools(hub)))
+    asyncio.run(renew(tools_of(hub)))
 
 
 def _renew_what_is_begun(hub: str) -> None:
     """Go on as a hub does that finds a journal when it starts; without one it is at peace."""
-    if _tools(hub).identity.journal() is not None:
+    if tools_of(hub).identity.journal() is not None:
         _renew(hub)
 
 
-def _tools(hub: str) -> Tools:
+def tools_of(hub: str, keys: KeyStore | None = None) -> Tools:
+    """Make what a hub joins and renews with; its keys are files unless others are given."""
     clock = SystemClock()
 
     async def prove(place: Place, access: CloudAccess) -> None:
         await connect_once(open_uplink(place.kind, place.thing, access))
 
-    identity = IdentityFolder(Path(hub) / "identity", FileKeyStore())
+    identity = IdentityFolder(Path(hub) / "identity", keys or FileKeyStore())
     return Tools(identity, carrier_of, prove, machine_time, clock.utc_ms)

@@ -14,6 +14,7 @@ from typing import Self
 from cloud.fleet.authority import Authority, Credentials
 from cloud.fleet.broker import ACCESS_LIST_NAME, write_broker_config
 from shared.clock import SystemClock
+from shared.topics import SERVICE_PREFIX
 from tests.support.ports import free_port
 
 START_S_MAX = 10.0
@@ -35,7 +36,7 @@ EVERYTHING = (
 
 
 class Broker:
-    """A Mosquitto on a free loopback port, alive inside the `with` block.
+    """A Mosquitto on free loopback ports, alive inside the `with` block.
 
     `directory` holds the certificates, the configuration and `mosquitto.log`; without one a
     temporary folder is made and removed. With `ephemeral` (the default) a kill forgets everything.
@@ -54,9 +55,12 @@ class Broker:
         self._temporary = directory is None
         self.directory = directory or Path(tempfile.mkdtemp(prefix="hearthlink-broker-"))
         self.port = free_port()
+        self.services_port = free_port()
         self.authority = Authority(self.directory, SystemClock())
         self.authority.prepare(root)
-        self.config = write_broker_config(self.authority, self.port, ephemeral=ephemeral)
+        self.config = write_broker_config(
+            self.authority, self.port, ephemeral=ephemeral, services_port=self.services_port
+        )
         self.allow(f"user {OBSERVER}", *(f"topic readwrite {one}" for one in EVERYTHING))
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -64,6 +68,11 @@ class Broker:
     def ca(self) -> Path:
         """The certificate that clients trust."""
         return self.authority.certificate
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id; None while none runs."""
+        return self._process.pid if self._process is not None else None
 
     @property
     def log_path(self) -> Path:
@@ -77,6 +86,10 @@ class Broker:
     def service(self, name: str = OBSERVER) -> Credentials:
         """Find the credentials of one of the cloud's services, or of the tests' own."""
         return self.authority._ensure(name)
+
+    def port_for(self, name: str) -> int:
+        """Choose the listener for whoever has a name: services have their own."""
+        return self.services_port if name.startswith(SERVICE_PREFIX) else self.port
 
     def allow(self, *lines: str) -> None:
         """Add lines to the access list; a broker that runs reads them when it is restarted."""
@@ -134,7 +147,7 @@ class Broker:
 
     def _accepts(self) -> bool:
         try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            socket.create_connection(("127.0.0.1", self.services_port), timeout=1).close()
         except OSError:
             return False
         return True

@@ -93,7 +93,11 @@ def connected(
     client.on_subscribe = on_subscribe
     client.on_message = on_message
     client.connect(
-        broker.host, broker.port, keepalive=30, clean_start=not session, properties=properties
+        broker.host,
+        broker.port_for(credentials.name),
+        keepalive=30,
+        clean_start=not session,
+        properties=properties,
     )
     client.loop_start()
     try:

@@ -92,6 +92,11 @@ class PostgresServer:
         with psycopg.connect(self.conninfo(database), autocommit=True) as connection:
             connection.execute(statement.encode())
 
+    def version(self) -> tuple[int, ...]:
+        """Tell which version the server is, (15, 18) or later."""
+        with psycopg.connect(self.conninfo()) as connection:
+            return divmod(connection.info.server_version, 10_000)
+
     def is_idle(self, name: str) -> bool:
         """Tell whether nobody is within a transaction in a database."""
         query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND state <> 'idle'"
@@ -152,7 +157,12 @@ class PostgresServer:
 
 
 def programs() -> Path:
-    """Find the server's programs, which Debian keeps off the PATH; the newest version's."""
+    """Find the server's programs, which Debian keeps off the PATH; the newest version's.
+
+    Another's where the environment names their folder: `POSTGRESQL_BIN=/opt/pg16/bin pytest …`.
+    """
+    if chosen := os.environ.get("POSTGRESQL_BIN"):
+        return Path(chosen)
     found = sorted(
         Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda one: int(one.parts[-3])
     )

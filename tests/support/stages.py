@@ -139,7 +139,7 @@ class MosquittoStage:
         client.on_subscribe = self._note_ready
         client.on_message = self._keep
         client.reconnect_delay_set(1, 1)
-        client.connect(self.broker.host, self.broker.port)
+        client.connect(self.broker.host, self.broker.services_port)
         client.loop_start()
         self._client = client
         assert self._ready.wait(PATIENCE_S)

@@ -18,6 +18,7 @@ from typing import Any, Self
 from agent.database import open_copy
 from agent.reader import LogReader
 from agent.uplink.kinds import UplinkKind
+from cloud.db import Database
 from shared.ranges import subtract
 from tests.support.mosquitto import Broker
 from tests.support.ports import free_port
@@ -99,15 +100,8 @@ class Way:
 
     def start_newcomer(self, name: str, link: str, **settings: object) -> None:
         """Start a hub that has no identity yet; `settings` as for `start_hub`."""
-        chosen: dict[str, object] = {
-            "uplink_host": "",
-            "uplink_certificate_file": "",
-            "uplink_key_file": "",
-            "uplink_ca_file": "",
-            "provision_claim_file": self.folder / f"{name}-claim.txt",
-            **settings,
-        }
-        self.start_hub(name, link, **chosen)
+        claim_file = self.folder / f"{name}-claim.txt"
+        self._run_hub(name, link, {"provision_claim_file": claim_file, **settings})
 
     def provision(self, name: str, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run `hearthlink provision` on a hub's state folder, beside the hub or without it."""
@@ -133,7 +127,8 @@ class Way:
             "api_port": self.api_port,
             "api_token": TOKEN,
             "broker_host": self.broker.host,
-            "broker_port": self.broker.port,
+            "broker_port": self.broker.services_port,
+            "hub_broker_port": self.broker.port,
             "broker_ca": credentials.authority,
             "broker_cert": credentials.certificate,
             "broker_key": credentials.key,
@@ -155,6 +150,16 @@ class Way:
     def start_hub(self, thing: str, link: str, **settings: object) -> None:
         """Start a hub whose clock the meter drives; `settings` like `uplink_start_delay_s=0`."""
         credentials = self.broker.issue(thing)
+        carried: dict[str, object] = {
+            "uplink_host": self.broker.host,
+            "uplink_port": self.api_port if self._is_https else self.broker.port,
+            "uplink_ca_file": credentials.authority,
+            "uplink_certificate_file": credentials.certificate,
+            "uplink_key_file": credentials.key,
+        }
+        self._run_hub(thing, link, {**carried, **settings})
+
+    def _run_hub(self, thing: str, link: str, settings: Mapping[str, object]) -> None:
         chosen: dict[str, object] = {
             "hub_thing": thing,
             "hub_state_dir": self.folder / thing,
@@ -163,11 +168,6 @@ class Way:
             "meter_link": link,
             "log_commit_window_s": 0.5,
             "uplink_kind": self.kind,
-            "uplink_host": self.broker.host,
-            "uplink_port": self.api_port if self._is_https else self.broker.port,
-            "uplink_ca_file": credentials.authority,
-            "uplink_certificate_file": credentials.certificate,
-            "uplink_key_file": credentials.key,
             "uplink_frame_interval_s": 1,
             "uplink_backlog_frames_per_s": 100,
             "uplink_start_delay_s": 0,
@@ -189,6 +189,11 @@ class Way:
         """Tell the process id of a running command."""
         return self._processes[name].pid
 
+    def pids(self) -> dict[str, int]:
+        """Tell the process ids of all that runs, the broker among them, by name."""
+        pids = {name: process.pid for name, process in self._processes.items()}
+        return pids | ({} if self.broker.pid is None else {"broker": self.broker.pid})
+
     def pause_worker(self, name: str) -> None:
         """Freeze an ingest worker (SIGSTOP): its connection stays, its queue fills.
 
@@ -203,6 +208,10 @@ class Way:
             process.send_signal(signal.SIGCONT)
             time.sleep(POLL_S)
             process.send_signal(signal.SIGSTOP)
+
+    def database(self) -> Database:
+        """Open the cloud's store beside its processes."""
+        return Database(url_for(self.folder) or f"sqlite:///{self.folder / 'cloud' / 'cloud.db'}")
 
     def _can_write(self) -> bool:
         if url_for(self.folder):

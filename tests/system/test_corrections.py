@@ -120,6 +120,7 @@ def test_where_the_ledger_learned_the_truth_the_cloud_has_it(seed: int) -> None:
         world.close()
 
 
+@pytest.mark.usefixtures("either_store")
 @pytest.mark.parametrize("granularity", ["10s", "half-hourly"])
 def test_an_hour_that_was_sent_wrong_is_put_right(tmp_path: Path, granularity: str) -> None:
     """The first word was five hours off; the truth comes when all of it is stored already."""
@@ -228,6 +229,7 @@ def test_what_was_heard_before_a_wider_choice_never_leaves(
     world.close()
 
 
+@pytest.mark.usefixtures("either_store")
 @pytest.mark.parametrize("off_ms", [5 * MS_PER_HOUR, -5 * MS_PER_HOUR])
 def test_energy_is_right_where_thinning_came_before_the_correction(
     tmp_path: Path, off_ms: int
@@ -289,6 +291,7 @@ def test_a_database_put_back_outbids_what_it_has_forgotten(tmp_path: Path) -> No
     world.close()
 
 
+@pytest.mark.usefixtures("either_store")
 def test_a_correction_after_a_restore_outbids_those_before_it(tmp_path: Path) -> None:
     """Its number begins above all that the cloud has."""
     world = World(tmp_path)

@@ -21,7 +21,7 @@ HUB = "crash-hub"
 END_MS = 1_772_323_200_000
 """2026-03-01T00:00Z: when the simulated history ends."""
 
-DAYS = 4
+DAYS = 3
 OVERDUE_S = 1.5 * BACKLOG_ANSWER_MS / MS_PER_SECOND + 10
 """A receipt is waited for so long at most; ten seconds for machines that do other work too."""
 
@@ -29,6 +29,7 @@ LIVE_S = 12
 """More than a bucket of the cadence: at least one sample after the last kill is logged."""
 
 
+@pytest.mark.usefixtures("either_store")
 @pytest.mark.slow
 def test_kills_of_broker_worker_and_hub_lose_and_double_nothing(tmp_path: Path) -> None:
     """Energy at the API equals the oracle's to the mWh after all three were killed mid-backlog."""

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ import pytest
 from agent.demo.sources import HOMES
 from firmware_bridge.simulator.oracle import read_lines
 from firmware_bridge.simulator.p1_meter import telegrams
+from tests.support.homes import SharedCloud
 from tests.support.ports import free_port
 
 COMMAND = str(Path(sys.executable).with_name("hearthlink"))
@@ -61,7 +64,7 @@ def test_demo_accounts_for_every_telegram(tmp_path: Path) -> None:
             "demo",
             f"--state={state}",
             "--history-days=0.5",
-            "--seconds=12",
+            "--seconds=6",
             "--json",
             *_ports(),
         ],
@@ -174,70 +177,63 @@ def test_replayed_capture_goes_the_whole_way(tmp_path: Path) -> None:
     assert summary["energy_difference_mwh"] == 0
 
 
-def _run_home(home: str, folder: Path, *more: str, seconds: int = 3) -> dict[str, int]:
-    """Run the demo of a home for a short while; return its summary."""
-    done = subprocess.run(
-        [
-            *(COMMAND, "demo", f"--state={folder / 'demo'}", "--history-days=0.2"),
-            *(f"--seconds={seconds}", "--json", f"--protocol={home}", *more, *_ports()),
-        ],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=ENDS_S,
-    )
-    assert done.returncode == 0, done.stderr
-    summary: dict[str, int] = json.loads(done.stdout)
-    return summary
-
-
 LEAST_STORED = {"mbus": 30, "mbus-asked": 3, "iec62056-asked": 2, "zigbee": 280, "mixed": 1_900}
 """A radio's history comes a telegram a minute, an M-Bus meter's is a row a slot or a change; what
-is asked has no history."""
+is asked has no history: it is awaited."""
 
-ASKED_SECONDS = 16
-"""Two readouts and more, five seconds apart, beside the start of everything."""
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedCloud]:
+    """The demo's cloud, for one home after the other."""
+    with SharedCloud(tmp_path_factory.mktemp("cloud") / "demo") as made:
+        yield made
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("home", [name for name in HOMES if name != "p1"])
-def test_every_home_goes_the_whole_way(tmp_path: Path, home: str) -> None:
+def test_every_home_goes_the_whole_way(cloud: SharedCloud, tmp_path: Path, home: str) -> None:
     """The same household behind other protocols: nothing lost, doubled or altered."""
-    seconds = ASKED_SECONDS if home.endswith("-asked") else 3
+    least = LEAST_STORED.get(home, 1_700)
 
-    summary = _run_home(home, tmp_path, seconds=seconds)
+    summary = cloud.visit(home, tmp_path / "demo", rows=least)
 
-    assert_whole(summary)
-    assert summary["stored"] >= LEAST_STORED.get(home, 1_700)
+    assert_whole(asdict(summary))
+    assert summary.stored >= least
 
 
 @pytest.mark.slow
-def test_what_goes_wrong_at_the_meter_costs_no_energy(tmp_path: Path) -> None:
+def test_what_goes_wrong_at_the_meter_costs_no_energy(cloud: SharedCloud, tmp_path: Path) -> None:
     """Telegrams lost, hurt, stalled and sent twice: every whole one arrives, once, as it was."""
-    summary = _run_home("p1", tmp_path, "--faults=flip=1/20000,drop=1/50,replay=1/100")
+    faults = "flip=1/20000,drop=1/50,replay=1/100"
 
-    assert_whole(summary)
-    assert summary["stored"] > 1_500
+    summary = cloud.visit("p1", tmp_path / "demo", faults=faults)
+
+    assert_whole(asdict(summary))
+    assert summary.stored > 1_500
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("spec", ["reset@40m", "error@40m", "air=1/20"])
-def test_what_goes_wrong_at_the_radio_costs_nothing(tmp_path: Path, spec: str) -> None:
+def test_what_goes_wrong_at_the_radio_costs_nothing(
+    cloud: SharedCloud, tmp_path: Path, spec: str
+) -> None:
     """The stick resets, fails, or hears badly: every report arrives, once, as it was."""
-    summary = _run_home("zigbee", tmp_path, f"--faults={spec}", "--history-days=0.05")
+    summary = cloud.visit("zigbee", tmp_path / "demo", faults=spec, history_days=0.05)
 
-    assert_whole(summary)
-    assert summary["stored"] >= 70
+    assert_whole(asdict(summary))
+    assert summary.stored >= 70
 
 
 @pytest.mark.slow
-def test_half_hours_are_healed_as_the_meter_displayed_them(tmp_path: Path) -> None:
+def test_half_hours_are_healed_as_the_meter_displayed_them(
+    cloud: SharedCloud, tmp_path: Path
+) -> None:
     """The devices are away for more than an hour; what they kept of it is asked for and served."""
-    script = "--faults=leave@10m+70m,reset@80m"
+    script = "leave@10m+70m,reset@80m"
 
-    summary = _run_home("zigbee", tmp_path, script, "--history-days=0.07")
+    summary = cloud.visit("zigbee", tmp_path / "demo", faults=script, history_days=0.07)
 
     oracle = (tmp_path / "demo" / "meter.oracle.jsonl").read_bytes()
     must_log = sum(line.must_log for line in read_lines(oracle))
-    assert_whole(summary)
-    assert summary["stored"] >= must_log + 2
+    assert_whole(asdict(summary))
+    assert summary.stored >= must_log + 2

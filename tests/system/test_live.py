@@ -1,7 +1,6 @@
 """Live on demand over the real processes: broker, API, device service and a hub."""
 
 import contextlib
-import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +8,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import select
 from websockets.sync.client import connect
 
+from cloud.fleettables import shadows
 from shared import topics
 from tests.bench.livemeter import LiveMeter, LiveWatch
 from tests.support.peers import connected
@@ -39,9 +40,11 @@ def speaking(meter: LiveMeter) -> Iterator[None]:
 
 def shadow_version(way: Way) -> int:
     """Count how often the hub was asked."""
-    with contextlib.closing(sqlite3.connect(way.folder / "cloud" / "cloud.db")) as database:
-        query = "SELECT version FROM shadows WHERE thing = ? AND shadow = ?"
-        return int(database.execute(query, (HUB, topics.LIVE_SHADOW)).fetchone()[0])
+    query = select(shadows.c.version).where(
+        shadows.c.thing == HUB, shadows.c.shadow == topics.LIVE_SHADOW
+    )
+    with contextlib.closing(way.database()) as database, database.reading() as connection:
+        return int(connection.execute(query).scalar_one())
 
 
 @pytest.mark.slow

@@ -239,6 +239,7 @@ function showJoining(view) {
   write("joining-hint", joining ? joining.hint : "");
   at("claim-form").hidden = !joining || !joining.wants_claim || view.is_read_only;
   at("pin-form").hidden = !view.may_set_pin;
+  write("pin-hint", view.pin_hint);
 }
 
 async function send(path, change, place, done) {

@@ -1,6 +1,7 @@
 """Lines of received frames, and the bounded queue they wait in. Pure.
 
-A line is `<ieee, 16 hex> <endpoint, 2> <profile, 4> <cluster, 4> <ZCL frame> LF`, in lower case.
+A line is `<ieee, 16 hex> <endpoint, 2> <profile, 4> <cluster, 4> <ZCL frame>[ <dBm>] LF`, in lower
+case; how strongly the radio heard it stands last, where the radio says.
 """
 
 from collections import deque
@@ -23,9 +24,26 @@ _MANUFACTURER_SPECIFIC, _FRAME_TYPE, _NO_DEFAULT_RESPONSE = 0x04, 0x03, 0x10
 _HEADER_BYTES = 3
 
 
-def line_of(ieee: str, endpoint: int, profile: int, cluster: int, frame: bytes) -> bytes:
-    """Write one received ZCL frame as a line; `ieee` is 16 hex digits, most significant first."""
-    return f"{ieee} {endpoint:02x} {profile:04x} {cluster:04x} {frame.hex()}\n".encode("ascii")
+WEAKEST_DBM = -127
+"""No receiver hears so little; 0 and above is what sticks say that did not measure."""
+
+
+def line_of(
+    ieee: str,
+    endpoint: int,
+    profile: int,
+    cluster: int,
+    frame: bytes,
+    signal_dbm: int | None = None,
+) -> bytes:
+    """Write one received ZCL frame as a line; `ieee` is 16 hex digits, most significant first.
+
+    A signal that no radio can have heard is left out.
+    """
+    is_heard = signal_dbm is not None and WEAKEST_DBM < signal_dbm < 0
+    signal = f" {signal_dbm}" if is_heard else ""
+    text = f"{ieee} {endpoint:02x} {profile:04x} {cluster:04x} {frame.hex()}{signal}\n"
+    return text.encode("ascii")
 
 
 def is_report(frame: bytes) -> bool:

@@ -109,7 +109,14 @@ class ZigbeeLink:
         if reader is None or len(frame) > MAX_FRAME_BYTES:
             return
         self._left.discard(reader.ieee)
-        line = line_of(reader.ieee, packet.src_ep, packet.profile_id, packet.cluster_id, frame)
+        line = line_of(
+            reader.ieee,
+            packet.src_ep,
+            packet.profile_id,
+            packet.cluster_id,
+            frame,
+            None if packet.rssi is None else int(packet.rssi),
+        )
         reader.receive(line, is_report=is_report(frame))
 
     def device_appeared(self, device: Any) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from agent.config import Config
 from agent.doctor.certificates import (
@@ -16,7 +17,7 @@ from agent.doctor.certificates import (
     judge_key_mode,
 )
 from agent.doctor.check import Result
-from agent.doctor.x509 import Certificate, read_certificate
+from agent.identity.x509 import Certificate, read_certificate
 from cloud.fleet.authority import Authority, Credentials
 from shared.clock import DrivenClock, SystemClock
 from shared.errors import BadInputError
@@ -48,7 +49,7 @@ def config_for(folder: Path, credentials: Credentials, **settings: object) -> Co
 
 
 def test_a_certificate_is_read_as_the_library_reads_it(authority: Authority) -> None:
-    """Name and validity agree with what `cryptography` says of the same file."""
+    """Name, validity and key agree with what `cryptography` says of the same file."""
     pem = authority.issue(THING).certificate.read_text()
     theirs = x509.load_pem_x509_certificate(pem.encode())
 
@@ -58,6 +59,8 @@ def test_a_certificate_is_read_as_the_library_reads_it(authority: Authority) -> 
         THING,
         int(theirs.not_valid_before_utc.timestamp()) * 1_000,
         int(theirs.not_valid_after_utc.timestamp()) * 1_000,
+        theirs.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+        theirs.public_bytes(Encoding.DER),
     )
 
 
@@ -167,7 +170,7 @@ def test_another_hubs_certificate_is_found_out(tmp_path: Path, authority: Author
 )
 def test_expiry_is_told_in_days(days: int, result: Result, words: str) -> None:
     """A month's notice, then a fault."""
-    certificate = Certificate(THING, 0, NOW_MS + days * MS_PER_DAY)
+    certificate = Certificate(THING, 0, NOW_MS + days * MS_PER_DAY, b"", b"")
 
     check = judge_expiry("certificate expiry", certificate, NOW_MS, "fix")
 
@@ -176,7 +179,7 @@ def test_expiry_is_told_in_days(days: int, result: Result, words: str) -> None:
 
 def test_a_certificate_of_the_future_points_at_the_clock() -> None:
     """A hub in 1970 holds every certificate for one to come."""
-    certificate = Certificate(THING, NOW_MS + 1, NOW_MS + MS_PER_DAY)
+    certificate = Certificate(THING, NOW_MS + 1, NOW_MS + MS_PER_DAY, b"", b"")
 
     check = judge_expiry("certificate expiry", certificate, NOW_MS, "fix")
 

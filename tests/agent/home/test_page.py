@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from agent.home.changes import MAX_BODY_BYTES, MAX_PIN_CHARS, TOKEN_HEADER
 from agent.home.guard import SECURITY_HEADERS, host_name
+from agent.home.joining import JoinState
 from agent.home.pinfile import PinFile
 from agent.home.pins import FREE_TRIES
 from tests.support.home_page import PIN, Home
@@ -265,3 +266,15 @@ def test_a_hub_that_has_not_joined_says_so(home: Home) -> None:
         "hint": "Ask your installer or operator for a claim.",
         "wants_claim": True,
     }
+
+
+def test_a_hub_that_has_joined_takes_no_claim_at_its_page(home: Home) -> None:
+    """Who knows the PIN cannot move it to another cloud; the answer names the ways that can."""
+    home.joining = JoinState(thing="hall-hub")
+
+    answer = client_of(home.page()).post("/claim", json={"pin": PIN, "claim": CLAIM})
+
+    assert answer.status_code == 409
+    assert "hall-hub" in answer.json()["detail"]
+    assert "hearthlink provision" in answer.json()["hint"]
+    assert home.claims == []

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from agent.torture import play as playing
+from agent.torture import progress
 from agent.torture.cast import Cast
 from agent.torture.evidence import Evidence
 from agent.torture.play import play
+from agent.torture.strikes import named
 from shared.errors import OperatorError
 
 
@@ -27,13 +29,18 @@ class StandIn(Cast):
         self.asked = 0
         self.done: list[str] = []
         self.gone: list[str] = []
+        self.missing_here: dict[str, str] = {}
+
+    def lacking(self) -> dict[str, str]:
+        """Lack what the test says."""
+        return self.missing_here
 
     @property
     def relay(self) -> Any:
         """A link that nothing hangs on."""
         return Still()
 
-    def stored(self) -> dict[str, list[tuple[int, int]]]:
+    def stored(self, hub: str | None = None) -> dict[str, list[tuple[int, int]]]:
         """Tell of more and more."""
         self.asked += 1
         return {"log": [(1, self.asked)]}
@@ -57,7 +64,7 @@ class StandIn(Cast):
 class Held(Evidence):
     """A hub that holds one log of three samples."""
 
-    def look(self) -> dict[str, tuple[int, int]]:
+    def look(self, database: Path | None = None) -> dict[str, tuple[int, int]]:
         """Tell what it holds."""
         return {"log": (1, 3)}
 
@@ -69,7 +76,7 @@ def strikes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names = {name: lambda *_words, name=name: struck.append(name) for name in ("one", "two")}
     monkeypatch.setattr(playing, "STRIKES", names)
     monkeypatch.setattr(playing, "BETWEEN_S", 0)
-    monkeypatch.setattr(playing, "POLL_S", 0)
+    monkeypatch.setattr(progress, "POLL_S", 0)
     return struck
 
 
@@ -84,6 +91,24 @@ def test_a_seed_strikes_the_same_every_time(tmp_path: Path, strikes: list[str]) 
     assert sum(course.struck.values()) == len(first) == 6
 
 
+def test_each_fault_strikes_before_one_does_again(tmp_path: Path, strikes: list[str]) -> None:
+    """A run as long as the list of faults leaves none out; one that is chosen strikes alone."""
+    play(StandIn(tmp_path), Held(tmp_path / "hub.sqlite"), 5, 4)
+    every = list(strikes)
+    strikes.clear()
+    play(StandIn(tmp_path), Held(tmp_path / "hub.sqlite"), 5, 3, ["two"])
+
+    assert set(every[:2]) == set(every[2:]) == {"one", "two"}
+    assert strikes == ["two"] * 3
+
+
+def test_a_fault_that_is_not_known_is_said() -> None:
+    """Names come with commas."""
+    assert named("kill-hub,link-down") == ["kill-hub", "link-down"]
+    with pytest.raises(OperatorError, match="no fault 'kill-cat'"):
+        named("kill-hub,kill-cat")
+
+
 def test_at_the_end_everything_runs_and_the_hub_is_stopped(
     tmp_path: Path, strikes: list[str]
 ) -> None:
@@ -94,9 +119,34 @@ def test_at_the_end_everything_runs_and_the_hub_is_stopped(
 
     assert strikes != []
     assert [one for one in cast.done if one.startswith("start")][:5] == [
-        f"start {name}" for name in playing.ALL
+        f"start {name}" for name in (*playing.ALL, "hub")
     ]
     assert cast.done[-1] == "stop hub"
+
+
+def test_what_cannot_strike_here_is_left_out(tmp_path: Path, strikes: list[str]) -> None:
+    """It is said why; and where nothing is left to strike with, the torture ends."""
+    cast = StandIn(tmp_path)
+    cast.missing_here = {"one": "needs root"}
+
+    play(cast, Held(tmp_path / "hub.sqlite"), 5, 2)
+
+    assert strikes == ["two", "two"]
+    with pytest.raises(OperatorError, match="needs root"):
+        play(cast, Held(tmp_path / "hub.sqlite"), 5, 2, ["one"])
+
+
+def test_nothing_more_stored_ends_the_torture(
+    tmp_path: Path, strikes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A way that does not carry on is found, and said of which hub."""
+    monkeypatch.setattr(progress, "RECOVERY_S_MAX", 0.01)
+    cast = StandIn(tmp_path)
+    monkeypatch.setattr(cast, "stored", lambda _hub: {"log": [(1, 5)]})
+
+    with pytest.raises(OperatorError, match="nothing more of hub"):
+        play(cast, Held(tmp_path / "hub.sqlite"), 5, 1)
+    assert len(strikes) == 1
 
 
 def test_a_process_that_ends_by_itself_ends_the_torture(tmp_path: Path, strikes: list[str]) -> None:

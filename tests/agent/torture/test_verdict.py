@@ -1,7 +1,9 @@
 """The verdict finds what is lost, doubled, altered or served wrongly; it can fail."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlparse
@@ -10,8 +12,11 @@ import pytest
 
 from agent.torture.card import Key
 from agent.torture.cast import Cast
+from agent.torture.consent import Narrowing
 from agent.torture.evidence import Evidence, digest_of
 from agent.torture.verdict import judge
+from shared.consent import Granularity
+from shared.frames import Gap, GapKind, encode_frame, frame_of
 
 START_MS = 1_772_323_200_000
 METER = "SIM-E-0001"
@@ -48,7 +53,16 @@ class StandIn(Cast):
         self.samples = samples
         self.is_wrong = False
         emitted = [json.dumps(sample(seq)) for seq in range(1, 10)]
-        self.oracle_path.write_text("\n".join(emitted) + "\n")
+        self.oracle_paths[0].write_text("\n".join(emitted) + "\n")
+        self.cloud_database.parent.mkdir(exist_ok=True)
+        with closing(sqlite3.connect(self.cloud_database)) as store:
+            store.execute("CREATE TABLE IF NOT EXISTS frames (frame_id, payload)")
+
+    def declare(self, kind: GapKind, seq: int) -> None:
+        """Let a stored frame say why there is no such sample."""
+        frame = frame_of(bytes.fromhex(LOG), METER, 0, [], gaps=[Gap(kind, seq, seq)])
+        with closing(sqlite3.connect(self.cloud_database)) as store, store:
+            store.execute("INSERT INTO frames VALUES (1, ?)", (encode_frame(frame),))
 
     def cloud(self, *words: str) -> Any:
         """Print the stored samples."""
@@ -93,10 +107,35 @@ def test_a_committed_sample_that_is_not_stored_is_lost(tmp_path: Path, evidence:
 
     lost = judge(cast, evidence)
     evidence.damaged.add(Key(LOG, 9))
+    not_declared = judge(cast, evidence)
+    cast.declare(GapKind.DAMAGED, 9)
     declared = judge(cast, evidence)
 
     assert (lost.lost, lost.is_whole()) == (1, False)
+    assert not_declared.lost == 1
     assert (declared.lost, declared.is_whole()) == (0, True)
+
+
+def test_what_consent_withheld_is_not_lost(tmp_path: Path, evidence: Evidence) -> None:
+    """Where the household let less leave, and the hub has said so."""
+    cast = StandIn(tmp_path, whole()[:-1])
+    cast.declare(GapKind.WITHHELD, 9)
+
+    before = judge(cast, evidence)
+    evidence.narrowings.append(Narrowing(Granularity.DAILY, {LOG: (5, 9)}, {LOG: [(9, 9)]}))
+    after = judge(cast, evidence)
+
+    assert (before.lost, before.withheld) == (1, 0)
+    assert (after.lost, after.withheld) == (0, 1)
+
+
+def test_more_than_was_allowed_is_found(tmp_path: Path, evidence: Evidence) -> None:
+    """Whatever left of what nothing was to leave of."""
+    evidence.narrowings.append(Narrowing(Granularity.NONE, {LOG: (5, 9)}, {LOG: [(9, 9)]}))
+
+    verdict = judge(StandIn(tmp_path, whole()), evidence)
+
+    assert (verdict.finer, verdict.is_whole()) == (5, False)
 
 
 def test_a_second_copy_is_a_duplicate(tmp_path: Path, evidence: Evidence) -> None:
@@ -105,11 +144,11 @@ def test_a_second_copy_is_a_duplicate(tmp_path: Path, evidence: Evidence) -> Non
 
 
 def test_another_value_is_altered(tmp_path: Path, evidence: Evidence) -> None:
-    """The meter never showed it, and the hub committed something else."""
+    """The meter never showed it, or the hub committed something else."""
     samples = whole()
     samples[3]["registers"] = {"import_mwh": 1}
 
-    assert judge(StandIn(tmp_path, samples), evidence).altered == 2
+    assert judge(StandIn(tmp_path, samples), evidence).altered == 1
 
 
 def test_a_wrong_answer_at_a_slots_end_is_found(tmp_path: Path, evidence: Evidence) -> None:

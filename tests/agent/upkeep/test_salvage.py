@@ -13,12 +13,13 @@ from agent.database import migrations
 from agent.doctor.history import judge_ids
 from agent.heard import Moment
 from agent.log import Log
-from agent.marks import MARKS_NAME
+from agent.marks import MARKS_NAME, LogName, Marks, place_of, read_marks
 from agent.pieces import Piece
 from agent.records import Batch, Departed, DepartureKey, Hole, RunChange, Specimen
 from agent.rows import LogRow
 from agent.sharing import Sharing
 from agent.status import _lost_samples
+from agent.upkeep.lostlogs import name_lost_logs
 from agent.upkeep.opening import open_log
 from agent.upkeep.salvage import Salvage, read_salvage
 from agent.upkeep.sealing import seal
@@ -278,6 +279,66 @@ def test_a_database_that_says_nothing_is_counted_by_its_marks(tmp_path: Path, wo
     assert (found.rows, found.lost, found.orphans, found.unread) == (0, 0, 0, 469 + 60)
     assert lost == 469 + 60
     assert "nothing of it could be read; by the marks beside it 529 samples were in it" in told
+
+
+def rot_in_place(world: World, folder: Path, root: str) -> tuple[Log, Salvage]:
+    """Do as `open_rotten` with the marks of this very file beside it."""
+    path = folder / "hub.sqlite"
+    path.touch()
+    (folder / MARKS_NAME).write_bytes(world.marks)
+    marks = read_marks(folder / MARKS_NAME)
+    assert marks is not None
+    marks.place = place_of(path)
+    marks._write()
+    return open_rotten(world, folder, root)
+
+
+def test_a_lost_log_is_named_by_the_marks_of_its_own_file(tmp_path: Path, world: World) -> None:
+    """Then all of its rows come through, under their meters and as far as they went."""
+    log, found = rot_in_place(world, tmp_path, "logs")
+
+    kept = kept_rows(log)
+    logs = {(one.meter, one.next_seq) for one in log.entries()}
+    log.close()
+
+    assert kept == world.rows
+    assert (found.orphans, found.unread) == (0, 0)
+    assert {(METER, 470), (GAS_METER, 61)} <= logs
+
+
+def test_a_database_that_says_nothing_declares_what_its_marks_know(
+    tmp_path: Path, world: World
+) -> None:
+    """Its logs are known by the marks, and of both all is said to be damaged."""
+    log, found = rot_in_place(world, tmp_path, SCHEMA)
+
+    lost = _lost_samples(log)
+    holes = {one.meter: list(log.read(one.log, 1, 999)) for one in log.all_logs()}
+    log.close()
+
+    assert (found.rows, found.lost, found.unread, lost) == (0, 469 + 60, 0, 469 + 60)
+    assert holes == {
+        METER: [Hole(1, 469, GapKind.DAMAGED)],
+        GAS_METER: [Hole(1, 60, GapKind.DAMAGED)],
+    }
+
+
+def test_two_logs_of_one_number_name_neither(tmp_path: Path) -> None:
+    """Whose the rows under it are cannot be told."""
+    path = tmp_path / "hub.sqlite"
+    log = Log(path)
+    marks = Marks(tmp_path / MARKS_NAME, place_of(path))
+    for number, meter in ((1, METER), (1, GAS_METER), (2, "M2")):
+        log_id = meter.encode().ljust(16)
+        marks.certain[log_id] = 5
+        marks.names[log_id] = LogName(number, meter, Medium.ELECTRICITY)
+
+    with log.transaction() as db:
+        used = name_lost_logs(db, marks)
+
+    assert used == {2: 5}
+    assert [one.meter for one in log.entries()] == ["M2"]
+    log.close()
 
 
 def test_a_database_whose_rows_are_all_lost_declares_all_of_them(

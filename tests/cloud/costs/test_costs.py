@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cloud.households.repository import Household, put_household
 from cloud.scope import Scope
 from cloud.tariffs.hubtariffs import hub_tariffs
 from shared.units import MS_PER_DAY
@@ -66,6 +67,23 @@ def test_switch_of_tariff_is_two_bills_in_one(stage: CostStage) -> None:
     assert bill["total_millionths"] == sum(one["amount_millionths"] for one in bill["lines"])
     assert [one["tariff_code"] for one in bill["agreements"]] == ["old", "new"]
     assert bill["total_minor"] == 1_512
+
+
+def test_days_are_the_households_own(stage: CostStage) -> None:
+    """Not those of the zone that the cloud is configured with."""
+    stage.read_meter([KWH] * 96)
+    stage.import_file({"kind": "catalogue", "tariffs": [flat_offer("one", 100_000)]})
+    stage.put(f"meters/{METER}/agreements", [{"starts_on": "2026-01-01", "tariff_code": "one"}])
+    with stage.database.writing() as connection:
+        put_household(connection, Household("home", "Home", "Asia/Tokyo"))
+
+    series = stage.meter("costs", start="2026-03-02", to="2026-03-03")
+    bill = stage.meter("cost", start="2026-03-02", to="2026-03-03")
+
+    assert series["zone"] == "Asia/Tokyo"
+    assert [one["start"] for one in series["intervals"]] == ["2026-03-01T15:00:00Z"]
+    assert (bill["start"], bill["end"]) == ("2026-03-01T15:00:00Z", "2026-03-02T15:00:00Z")
+    assert bill["total_millionths"] == series["intervals"][0]["total_millionths"]
 
 
 def test_what_no_agreement_covers_is_unpriced(stage: CostStage) -> None:

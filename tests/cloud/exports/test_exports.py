@@ -12,12 +12,13 @@ from xml.etree import ElementTree as ET
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
-from cloud.exports import parquet
+from cloud.exports import parquet, rows
 from cloud.exports.columns import Column, Kind, exact
 from cloud.exports.parquet import write_parquet
 from cloud.exports.text import write_csv, write_json
+from cloud.readings.known import known_usage
 from cloud.times import format_utc
-from shared.units import MS_PER_DAY, SLOT_MS
+from shared.units import MS_PER_DAY, MS_PER_HOUR, SLOT_MS
 from tests.support.cloud import METER, START_MS
 from tests.support.usage_stage import UsageStage
 
@@ -47,6 +48,28 @@ def exported(stage: UsageStage, kind: str, written: str, **query: str) -> bytes:
     assert answer.status_code == 200, answer.text
     assert "attachment" in answer.headers["content-disposition"]
     return answer.content
+
+
+def test_no_more_than_a_month_is_read_at_once(
+    stage: UsageStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the resolution: ten years by month are as many half hours as by half hour."""
+    read: list[int] = []
+
+    def noted(*asked: Any) -> Any:
+        read.append(asked[-1][1] - asked[-1][0])
+        return known_usage(*asked)
+
+    monkeypatch.setattr("cloud.exports.rows.known_usage", noted)
+    period = {"start": "2025-01-01", "to": "2027-01-01"}
+
+    months = exported(stage, "usage", "csv", **period, resolution="month")
+    monthly = list(read)
+    days = exported(stage, "usage", "csv", **period, resolution="day")
+
+    assert (len(monthly), max(monthly)) == (24, 31 * MS_PER_DAY + MS_PER_HOUR)
+    assert max(read) <= rows.BATCH_MS
+    assert (len(months.splitlines()), len(days.splitlines())) == (25, 731)
 
 
 def test_every_format_says_what_the_api_says(stage: UsageStage) -> None:

@@ -127,21 +127,56 @@ def test_a_shadow_is_shared_by_its_hub_and_the_cloud_alone(broker: Broker) -> No
 
 
 @pytest.mark.slow
-def test_taking_anothers_session_yields_nothing(broker: Broker) -> None:
-    """A hub that connects with another's client id is given none of what was queued for it."""
+def test_a_hub_cannot_take_anothers_connection(broker: Broker) -> None:
+    """Whatever client id it asks for, it gets its own: the other stays, and misses nothing."""
     own = topics.receipts("hub-a")
-    with connected(broker, broker.issue("hub-a"), session="hub-a") as hub:
+    with (
+        connected(broker, broker.service()) as cloud,
+        connected(broker, broker.issue("hub-a"), session="hub-a") as hub,
+    ):
         hub.subscribe(own)
-    with connected(broker, broker.service()) as cloud:
-        cloud.publish(own, b"queued")
-
         with connected(broker, broker.issue("hub-b"), session="hub-a") as thief:
+            thief.subscribe(own)
             thief.subscribe(topics.receipts("hub-b"))
-            cloud.publish(own, b"live")
-            cloud.publish(topics.receipts("hub-b"), b"last")
 
-            assert thief.received() == (topics.receipts("hub-b"), b"last")
+            cloud.publish(own, b"to a")
+            cloud.publish(topics.receipts("hub-b"), b"to b")
+
+            assert hub.received() == (own, b"to a")
+            assert thief.received() == (topics.receipts("hub-b"), b"to b")
             assert thief.messages.empty()
+
+
+@pytest.mark.slow
+def test_a_name_has_one_connection(broker: Broker) -> None:
+    """The copy of a key that asked for another client id is put out by the next that connects."""
+    with connected(broker, broker.issue("hub-a"), session="hidden") as copy:
+        ended = threading.Event()
+        copy.client.on_disconnect = lambda *_: ended.set()
+        copy.client.on_connect = None
+
+        with connected(broker, broker.issue("hub-a"), session="hub-a"):
+            assert ended.wait(WAIT_S)
+            copy.client.disconnect()
+
+
+@pytest.mark.slow
+def test_a_service_may_connect_more_than_once(broker: Broker) -> None:
+    """Workers share a certificate: on their own listener none of them puts another out."""
+    credentials = broker.service("cloud-ingest")
+    with (
+        connected(broker, credentials, session="cloud-ingest-1") as first,
+        connected(broker, credentials, session="cloud-ingest-2") as second,
+        connected(broker, broker.issue("hub-a")) as hub,
+    ):
+        for worker in (first, second):
+            worker.subscribe(topics.hello("hub-a"))
+
+        hub.publish(topics.hello("hub-a"), b"hello")
+
+        assert {worker.received() for worker in (first, second)} == {
+            (topics.hello("hub-a"), b"hello")
+        }
 
 
 @pytest.mark.slow
@@ -264,7 +299,7 @@ def test_nothing_is_retained(broker: Broker) -> None:
 
 def test_every_limit_is_written(tmp_path: Path) -> None:
     """No queue of the broker is left at an unlimited or a defaulted size."""
-    text = broker_config(BrokerPlan(tmp_path, 8883))
+    text = broker_config(BrokerPlan(tmp_path, 8883, 8884))
 
     for limit in (
         "max_queued_messages",
@@ -280,8 +315,8 @@ def test_every_limit_is_written(tmp_path: Path) -> None:
 
 def test_only_root_asks_to_stay_root(tmp_path: Path) -> None:
     """An operator's own user needs no `user` line; root needs one to read the keys."""
-    ordinary = broker_config(BrokerPlan(tmp_path, 8883))
-    as_root = broker_config(BrokerPlan(tmp_path, 8883, as_root=True))
+    ordinary = broker_config(BrokerPlan(tmp_path, 8883, 8884))
+    as_root = broker_config(BrokerPlan(tmp_path, 8883, 8884, as_root=True))
 
     assert "user root" not in ordinary
     assert "user root" in as_root

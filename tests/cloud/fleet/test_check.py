@@ -48,6 +48,7 @@ def _replace(name: str, old: str, new: str) -> Callable[[Path], None]:
         (_replace("mosquitto.conf", "crlfile", "#"), "crlfile"),
         (_replace("mosquitto.conf", "allow_anonymous false", "allow_anonymous true"), "way in"),
         (_replace("mosquitto.conf", "listener 8883", "listener 1883\nlistener 8883"), "listener"),
+        (_replace("mosquitto.conf", "use_username_as_clientid true", ""), "listener 8883"),
         (_replace("mosquitto.acl", "%u/frames", "+/frames"), "this version"),
         (lambda folder: (folder / "mosquitto.conf").unlink(), "missing"),
         (lambda folder: (folder / "mosquitto.acl").unlink(), "missing"),

@@ -30,7 +30,6 @@ from shared.units import MS_PER_MINUTE
 from tests.support.cloud import HEADERS, config_in
 from tests.support.enrolling import (
     BROKER_HOST,
-    SCOPE,
     SigningCloud,
     accepted,
     claim_csr,
@@ -265,7 +264,7 @@ def test_claim_of_a_cloud_with_our_own_certificate_has_a_pin(cloud: SigningCloud
     )
     desk = create_app(config, cloud.clock).state.claim_desk
 
-    claim = read_claim(desk.offer(SCOPE).text)
+    claim = read_claim(desk.offer().text)
 
     root = x509.load_pem_x509_certificate(cloud.authority.certificate.read_bytes())
     assert claim.pin == pin_of(root.public_bytes(Encoding.DER))
@@ -306,7 +305,7 @@ def test_certificate_of_somebody_else_needs_no_pin(cloud: SigningCloud, tmp_path
     )
     desk = create_app(config, cloud.clock).state.claim_desk
 
-    assert read_claim(desk.offer(SCOPE).text).pin == ""
+    assert read_claim(desk.offer().text).pin == ""
     other.close()
 
 

@@ -42,9 +42,18 @@ def test_broker_config_prints_the_file_it_wrote(
 
     run(["broker-config", *arguments])
 
-    config = Path(json.loads(capsys.readouterr().out)["config"]).read_text()
+    report = json.loads(capsys.readouterr().out)
+    config = Path(report["config"]).read_text()
     assert "listener 18883 127.0.0.1" in config
+    assert f"listener {report['services_port']} 127.0.0.1" in config
     assert "persistence false" in config
+
+
+@pytest.mark.parametrize("ports", [["65535"], ["8883", "--services-port", "8883"]])
+def test_services_need_a_port_of_their_own(tmp_path: Path, ports: list[str]) -> None:
+    """Where the next one is none, or the hubs' is named, the error says which option mends it."""
+    with pytest.raises(OperatorError, match="--services-port"):
+        run(["broker-config", "--state", str(tmp_path), "--port", *ports])
 
 
 def test_issue_before_init_says_what_to_run(tmp_path: Path) -> None:
@@ -121,7 +130,7 @@ def test_claim_as_json_has_no_picture(
     run(["claim", "--minutes", "5", "--json", "--config", str(cloud_config)])
 
     report = json.loads(capsys.readouterr().out)
-    assert set(report) == {"thing", "claim", "code", "text", "expires_at"}
+    assert set(report) == {"thing", "claim", "household_id", "code", "text", "expires_at"}
     assert read_claim(report["text"]).code == read_code(report["code"])
 
 

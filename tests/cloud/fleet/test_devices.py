@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from sqlalchemy import select
 
 from cloud.fleet.certificates import Span, make_leaf, new_key, pem, read_certificates, read_key
-from cloud.fleet.devices import MAX_QUEUED, DeviceService, subscriptions
+from cloud.fleet.devices import DeviceService, subscriptions
 from cloud.fleet.dispatch import Answers
+from cloud.fleet.lanes import MAX_OF_ONE
 from cloud.fleet.records import Status
 from cloud.fleet.revocation import shut_out
 from cloud.fleettables import leases
@@ -339,7 +340,7 @@ def test_handler_that_fails_ends_nothing(tmp_path: Path) -> None:
 
     service.receive(asked, b"")
     service._tick()
-    for _ in range(MAX_QUEUED + 1):
+    for _ in range(MAX_OF_ONE + 1):
         service.receive(asked, b"")
     service._work(0.1)
     service._leads_until_ms = 0
@@ -348,6 +349,32 @@ def test_handler_that_fails_ends_nothing(tmp_path: Path) -> None:
     assert service.counts["failed-messages"] == 1
     assert service.counts["dropped"] == 1
     assert service.counts["standing-by"] == 2
+    cloud.close()
+
+
+def test_one_hubs_flood_leaves_the_others_their_turn(tmp_path: Path) -> None:
+    """A hub that asks without end is refused what is too much; another is answered next."""
+    cloud = DeviceCloud(tmp_path)
+    heard: list[str] = []
+
+    def handle(thing: str, _topic: str, _payload: bytes, _now_ms: int) -> Answers:
+        heard.append(thing)
+        return []
+
+    signing = cloud.signing
+    service = DeviceService(signing.config, signing.database, signing.clock, {"jobs": handle})
+    service._tick()
+
+    for _ in range(10 * MAX_OF_ONE):
+        service.receive(topics.job_start_next("hub-loud"), b"{}")
+    service.receive(topics.job_start_next("hub-quiet"), b"{}")
+    for _ in range(2):
+        service._work(0.1)
+        service._tick()
+
+    assert heard == ["hub-loud", "hub-quiet"]
+    assert service.counts["dropped"] == 9 * MAX_OF_ONE
+    assert service.counts["throttled"] == 1
     cloud.close()
 
 

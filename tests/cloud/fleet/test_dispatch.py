@@ -51,6 +51,50 @@ def test_handler_of_a_branch_is_asked(cloud: SigningCloud, topic: str, branch: s
     assert alone == []
 
 
+@pytest.mark.parametrize(
+    ("topic", "code"),
+    [
+        ("$aws/things/hub-a/shadow/name/settings/get", 429),
+        ("$aws/things/hub-a/jobs/start-next", "RequestThrottled"),
+    ],
+)
+def test_too_many_requests_are_refused_in_awss_words(
+    cloud: SigningCloud, topic: str, code: int | str
+) -> None:
+    """With the token of the request, where it has one that can be read."""
+    dispatcher = dispatcher_of(cloud, "shadow", "jobs")
+
+    answers = [
+        dispatcher.throttle(topic, payload, 7_000)
+        for payload in (b'{"clientToken": "mine"}', b"[", b"x" * (MAX_REQUEST_BYTES + 1))
+    ]
+
+    documents = [json.loads(said) for ((_, said),) in answers]
+    assert {where for ((where, _),) in answers} == {topics.rejected(topic)}
+    assert {one["code"] for one in documents} == {code}
+    assert [one.get("clientToken") for one in documents] == ["mine", None, None]
+
+
+def test_too_many_requests_are_refused_to_whom_they_are_of(cloud: SigningCloud) -> None:
+    """A claim by its template; nobody for a CSR, a revoked hub, what others answer, or no hub."""
+    dispatcher = dispatcher_of(cloud, "shadow")
+    with cloud.database.writing() as connection:
+        revoke(connection, "hub-b", cloud.now_ms)
+    silent = (
+        topics.CREATE_FROM_CSR,
+        "$aws/things/hub-b/shadow/get",
+        topics.shadow_get("hub-a", topics.TARIFF_SHADOW),
+    )
+
+    ((where, said),) = dispatcher.throttle(topics.provision("claim-1"), b"", 0)
+
+    assert where == topics.rejected(topics.provision("claim-1"))
+    assert json.loads(said)["errorCode"] == "Throttled"
+    assert [dispatcher.throttle(topic, b"", 0) for topic in silent] == [[], [], []]
+    with pytest.raises(BadInputError):
+        dispatcher.throttle("$aws/things/claim-1/shadow/get", b"", 0)
+
+
 def test_tariff_is_left_to_ingest(cloud: SigningCloud) -> None:
     """Two answers to one question would differ one day."""
     topic = topics.shadow_get("hub-a", topics.TARIFF_SHADOW)

@@ -156,9 +156,11 @@ def test_handover_tells_the_token_once(terminal: Terminal) -> None:
     """The new household's part of the API is open to it, and no more."""
     terminal.api.connect("hub-1")
 
-    done = terminal.ask("handover", "hub-1", "--household", "Flat 2", "--zone", "Europe/Paris")
+    dated = ["--zone", "Europe/Paris", "--at", "2026-01-01"]
+    done = terminal.ask("handover", "hub-1", "--household", "Flat 2", *dated)
     headers = {"Authorization": f"Bearer {done['token']}"}
 
+    assert done["started_at"] == "2026-01-01T00:00:00Z"
     assert terminal.api.client.get("/v1/meters", headers=headers).status_code == 200
     assert terminal.api.client.get("/v1/fleet/hubs", headers=headers).status_code == 403
 

@@ -4,11 +4,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import Table
 
 from cloud.app import create_app
+from cloud.fleet.authority import LEAF_VALIDITY
 from cloud.fleet.broker import PID_NAME
 from cloud.fleet.certificates import read_certificates
 from cloud.fleet.crl import (
@@ -19,8 +22,12 @@ from cloud.fleet.crl import (
     Standing,
     read_list,
 )
-from cloud.fleet.records import Status
+from cloud.fleet.records import Status, set_status
 from cloud.fleet.revocation import Publisher, let_in, reload_broker, shut_out
+from cloud.fleettables import certificates
+from cloud.households.revocations import all_revoked
+from cloud.hubauth import Sender
+from cloud.tables import revocations
 from shared.errors import OperatorError
 from shared.units import MS_PER_DAY
 from tests.support.enrolling import SigningCloud
@@ -91,6 +98,113 @@ def test_hub_let_in_again_is_taken_off(cloud: SigningCloud) -> None:
     assert was_revoked == [True, False]
     assert listed(cloud).serials == frozenset()
     assert [record.status for record in cloud.records()] == [Status.ACTIVE]
+
+
+Backup = dict[Table, list[dict[str, Any]]]
+
+
+def put_back(cloud: SigningCloud, backup: Backup) -> None:
+    """Put the rows back as they were."""
+    with cloud.database.writing() as connection:
+        for table, rows in backup.items():
+            connection.execute(table.delete())
+            if rows:
+                connection.execute(table.insert(), rows)
+
+
+@pytest.fixture(name="backup")
+def _backup(cloud: SigningCloud) -> Backup:
+    """Copy who is in and who is out, when there are two hubs."""
+    for thing in ("hub-a", "hub-b"):
+        cloud.provision(thing)
+    cloud.pass_ms(60_000)
+    with cloud.database.reading() as connection:
+        return {
+            table: [dict(row) for row in connection.execute(table.select()).mappings()]
+            for table in (certificates, revocations)
+        }
+
+
+def test_hub_revoked_after_a_backup_stays_out_when_that_is_put_back(
+    cloud: SigningCloud, backup: Backup, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the rows too, by which ingest goes; whoever was not revoked stays in."""
+    cloud.pass_ms(60_000)
+    shut(cloud, "hub-a")
+    publisher_of(cloud).refresh()
+    before = listed(cloud).serials
+    put_back(cloud, backup)
+
+    publisher_of(cloud).refresh()
+
+    with cloud.database.reading() as connection:
+        assert all_revoked(connection) == {"hub-a"}
+    assert listed(cloud).serials == before
+    assert [one.status for one in cloud.records("hub-a")] == [Status.REVOKED]
+    assert [one.status for one in cloud.records("hub-b")] == [Status.ACTIVE]
+    assert "'hub-a'" in caplog.text
+
+
+def test_certificate_superseded_after_a_backup_stays_out(
+    cloud: SigningCloud, backup: Backup
+) -> None:
+    """And with it alone, not its hub."""
+    cloud.pass_ms(60_000)
+    (old,) = cloud.records("hub-a")
+    with cloud.database.writing() as connection:
+        set_status(connection, old.certificate_id, Status.SUPERSEDED, cloud.now_ms)
+    publisher_of(cloud).refresh()
+    put_back(cloud, backup)
+
+    publisher_of(cloud).refresh()
+
+    with cloud.database.reading() as connection:
+        assert all_revoked(connection) == set()
+    assert [one.status for one in cloud.records("hub-a")] == [Status.SUPERSEDED]
+    assert listed(cloud).serials == {int(old.serial, 16)}
+
+
+def test_certificate_of_after_a_backup_stays_on_the_list(
+    cloud: SigningCloud, backup: Backup
+) -> None:
+    """Nobody knows whose it was: refused by the broker, and over HTTPS, until it has expired."""
+    cloud.provision("hub-c")
+    (late,) = cloud.records("hub-c")
+    serial = int(late.serial, 16)
+    shut(cloud, "hub-c")
+    publisher_of(cloud).refresh()
+    put_back(cloud, backup)
+    publisher = publisher_of(cloud)
+
+    publisher.refresh()
+    is_taken = cloud.desk.watch(Sender("hub-c", late.certificate_id, serial))
+    kept = listed(cloud).serials
+    cloud.pass_ms(VALIDITY_DAYS * MS_PER_DAY)
+    publisher.refresh()
+    still_kept = listed(cloud).serials
+    cloud.pass_ms(LEAF_VALIDITY.days * MS_PER_DAY)
+    publisher.refresh()
+
+    assert (is_taken, kept, still_kept) == (False, frozenset({serial}), frozenset({serial}))
+    assert listed(cloud).serials == frozenset()
+    assert cloud.desk.watch(Sender("hub-d", "of a file", 7))
+
+
+def test_hub_let_in_before_the_list_was_written_is_not_revoked_again(
+    cloud: SigningCloud,
+) -> None:
+    """The list may lag behind by two changes within a second, or a process that was down."""
+    cloud.provision("hub-a")
+    shut(cloud, "hub-a")
+    publisher_of(cloud).refresh()
+    with cloud.database.writing() as connection:
+        let_in(connection, "hub-a", cloud.now_ms)
+
+    publisher_of(cloud).refresh()
+    publisher_of(cloud).refresh()
+
+    assert [record.status for record in cloud.records()] == [Status.ACTIVE]
+    assert listed(cloud).serials == frozenset()
 
 
 def test_list_that_says_what_the_rows_say_is_left_alone(cloud: SigningCloud) -> None:

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from cloud.errors import ProblemError
 from cloud.fleet.authority import LEAF_VALIDITY
 from cloud.fleet.certificates import new_key, read_key
+from cloud.fleet.claims import is_redeemed
+from cloud.fleet.handover import hand_over_hub
 from cloud.fleet.records import (
     Status,
     list_barred,
@@ -19,7 +22,10 @@ from cloud.fleet.refusals import Refusal
 from cloud.fleet.revocation import let_in, shut_out
 from cloud.fleet.succession import MAX_A_DAY, MAX_ACTIVE, MAX_BARRED
 from cloud.households.revocations import find_revocation
+from cloud.ingest.hubbatch import Rules
+from cloud.ingest.service import IngestService
 from shared.enrolment import CsrAccepted, RedeemRequest, RegisterAccepted
+from shared.protocol import Hello, encode_message
 from shared.units import MS_PER_DAY, MS_PER_HOUR
 from tests.support.enrolling import (
     Key,
@@ -208,6 +214,48 @@ def test_claim_gives_a_stolen_hubs_name_to_another(cloud: SigningCloud) -> None:
     ]
     assert code(again) == "bad-csr"
     assert code(renew(cloud, key)[1]) == ""
+
+
+def offered(cloud: SigningCloud, thing: str = THING) -> str:
+    """Ask for a claim as whoever installs does; return the code of the refusal, "" for none."""
+    try:
+        cloud.desk.offer(thing=thing)
+    except ProblemError as error:
+        return error.code if "--rejoin" in error.hint else "without a way on"
+    return ""
+
+
+def test_only_an_operator_claims_a_hub_that_has_joined(cloud: SigningCloud) -> None:
+    """Not one in use, by a claim or a file, nor one that is revoked; what joins later may be."""
+    _, present = cloud.provision()
+    cloud.authority.issue("hub-carried")
+    answers = [offered(cloud), offered(cloud, "hub-carried"), offered(cloud, "hub-new")]
+    revoke_hub(cloud)
+
+    answers.append(offered(cloud))
+
+    assert answers == ["hub-has-joined", "hub-has-joined", "", "hub-has-joined"]
+    assert status_of(cloud, present.certificate_id) == Status.REVOKED
+    with cloud.database.reading() as connection:
+        assert find_revocation(connection, THING) is not None
+        assert not is_redeemed(connection, THING, cloud.now_ms)
+
+
+def test_hub_with_a_certificate_of_elsewhere_has_joined(cloud: SigningCloud) -> None:
+    """It said hello: that nothing is known of its certificate does not make its name free."""
+    IngestService(cloud.database, cloud.clock, Rules()).greet(
+        "hub-heard", encode_message(Hello("0.1.0", 1, []))
+    )
+
+    assert offered(cloud, "hub-heard") == "hub-has-joined"
+
+
+def test_handed_over_hub_joins_by_anyones_claim(cloud: SigningCloud) -> None:
+    """Its certificates are over: there is nothing that a claim could take from it."""
+    cloud.provision()
+    hand_over_hub(cloud.config, cloud.database, cloud.clock, THING, "Flat 2", "Europe/London")
+
+    assert offered(cloud) == ""
 
 
 def test_claim_made_before_a_revocation_is_dead(cloud: SigningCloud) -> None:

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from cloud.app import create_app
 from cloud.gaps import endpoints
-from cloud.gaps.reasons import Between, Found, Gateway, Reason, explain
+from cloud.gaps.reasons import Between, Found, Gateway, MissingReason, explain
 from cloud.households.revocations import revoke
 from cloud.ingest.gaps import Missing
 from cloud.ingest.hubbatch import Rules
@@ -81,6 +81,7 @@ def _api(tmp_path: Path) -> Iterator[Api]:
         yield api
 
 
+@pytest.mark.usefixtures("either_store")
 def test_a_gap_is_told_with_its_half_hours_and_why(api: Api) -> None:
     """Between two readings what was used is known, and spread."""
     api.send(*range(61), 180, gaps=(("withheld", 61, 179),))
@@ -167,6 +168,7 @@ def test_a_whole_day_has_no_gap(api: Api) -> None:
     assert api.get("gaps") == {"meter": METER, "gaps": [], "next": None}
 
 
+@pytest.mark.usefixtures("either_store")
 def test_gaps_come_in_pages(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """None is passed over between two."""
     monkeypatch.setattr(endpoints, "MAX_GAPS", 3)
@@ -212,6 +214,7 @@ def test_a_period_past_what_can_be_explained_is_refused(api: Api) -> None:
     api.get("gaps", 400, **{"from": "2024-01-01"})
 
 
+@pytest.mark.usefixtures("either_store")
 def test_corrections_are_listed_with_what_they_decide(api: Api) -> None:
     """Which range, when, by which revision, and of which time."""
     api.send(*range(61))
@@ -288,14 +291,19 @@ def test_what_is_on_its_way_is_not_due() -> None:
         )
     ]
 
-    assert found == [Reason.NOT_DUE, Reason.METER_SILENT, Reason.NOT_DUE, Reason.WITHHELD]
+    assert found == [
+        MissingReason.NOT_DUE,
+        MissingReason.METER_SILENT,
+        MissingReason.NOT_DUE,
+        MissingReason.WITHHELD,
+    ]
 
 
 def test_what_no_frame_tells_any_more_is_unknown() -> None:
     """Frames are pruned after 13 months; what was missing elsewhere in the log says nothing."""
     elsewhere = (Missing(100, 200, NOW_MS), True)
 
-    assert explain(_between(None, None), ONLINE, None, NOW_MS) == [Found(Reason.UNKNOWN)]
+    assert explain(_between(None, None), ONLINE, None, NOW_MS) == [Found(MissingReason.UNKNOWN)]
     assert explain(_between(5, 9, elsewhere), ONLINE, NOW_MS - SLOT_MS, NOW_MS) == [
-        Found(Reason.METER_SILENT)
+        Found(MissingReason.METER_SILENT)
     ]

@@ -86,3 +86,68 @@ def _sees(client: TestClient, start_ms: int) -> bool:
     answer = client.get(f"/v1/meters/{METER}/registers", params=query)
     assert answer.status_code in (200, 404), answer.text
     return answer.status_code == 200 and answer.json()["taken_at"] >= format_utc(start_ms)
+
+
+def test_handover_is_dated_to_the_day_they_moved(tmp_path: Path) -> None:
+    """What was read since is shown to neither: not by usage, registers, gaps, costs or exports."""
+    people = People(tmp_path)
+    people.add("ada", Role.OWNER)
+    service = IngestService(people.database, people.clock, Rules())
+    for hour in range(1, 4):
+        people.wait(MS_PER_HOUR)
+        log_id = bytes([hour] * 16)
+        samples = samples_of(1, HOUR_ROWS, start_ms=START_MS + (hour - 1) * MS_PER_HOUR)
+        service.ingest([Message("hub-1", encode_frame(frame_at(samples, log_id=log_id)), START_MS)])
+    ada = people.signed_in("ada")
+    assert _priced(ada) == ["00:00", "00:30", "01:00", "01:30", "02:00", "02:30"]
+    after = ada.get("/v1/changes").json()["next"]
+    left_ms = START_MS + MS_PER_HOUR + MS_PER_HOUR // 2 + 5_000
+
+    wanted = {"household": "Next", "at": format_utc(left_ms)}
+    handed = people.operator.post("/v1/fleet/hubs/hub-1/handover", json=wanted)
+    ada = people.signed_in("ada")
+
+    assert handed.json()["started_at"] == format_utc(left_ms)
+    assert _priced(ada) == ["00:00", "00:30", "01:00"]
+    shown = ada.get(f"/v1/meters/{METER}/registers").json()
+    assert shown["taken_at"] == format_utc(START_MS + MS_PER_HOUR + MS_PER_HOUR // 2)
+    meter = ada.get("/v1/meters").json()["meters"][0]
+    assert meter["last_taken_at"] == format_utc(left_ms)
+    day = {"from": "2026-03-01", "to": "2026-03-02"}
+    gaps = ada.get(f"/v1/meters/{METER}/gaps", params=day).json()["gaps"]
+    assert [one for one in gaps if one["end"] > format_utc(left_ms)] == []
+    exported = ada.get("/v1/exports/samples", params={"meter": METER, **day}).text
+    assert len(exported.splitlines()) == 1 + HOUR_ROWS + HOUR_ROWS // 2
+    seen = ada.get("/v1/changes", params={"after": after}).json()["changes"]
+    assert {one["kind"] for one in seen} == {"usage", "meter"}
+
+
+def test_handover_is_dated_neither_ahead_nor_before_they_came(tmp_path: Path) -> None:
+    """Each is refused with the field; nothing changes hands."""
+    people = People(tmp_path)
+    _send(people, IngestService(people.database, people.clock, Rules()), START_MS)
+    people.wait(MS_PER_DAY)
+    people.operator.post("/v1/fleet/hubs/hub-1/handover", json={"household": "Second"})
+    people.wait(MS_PER_DAY)
+
+    answers = [
+        people.operator.post(
+            "/v1/fleet/hubs/hub-1/handover", json={"household": "Third", "at": format_utc(at_ms)}
+        )
+        for at_ms in (people.clock.utc_ms() + MS_PER_HOUR, START_MS + MS_PER_HOUR)
+    ]
+    answers.append(
+        people.operator.post(
+            "/v1/fleet/hubs/hub-1/handover", json={"household": "Third", "at": "when they left"}
+        )
+    )
+
+    assert [one.status_code for one in answers] == [400, 400, 400]
+    assert all("at" in one.json()["detail"] and one.json()["hint"] for one in answers)
+
+
+def _priced(client: TestClient) -> list[str]:
+    """List the half hours of the first day of which usage is known."""
+    query = {"from": "2026-03-01", "to": "2026-03-02"}
+    answer = client.get(f"/v1/meters/{METER}/usage", params=query).json()
+    return [one["start"][11:16] for one in answer["intervals"] if one["import_mwh"] is not None]

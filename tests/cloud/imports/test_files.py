@@ -1,6 +1,8 @@
 """Files of other services as they write them: columns, units, ends of half hours, local time."""
 
 import contextlib
+import json
+import tracemalloc
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud.imports import documents, tables
+from cloud.imports.listing import Listing
 from cloud.imports.rows import Asked, LocalTimes, Parsed, RowError, parse_amount
 from cloud.imports.service import PARSERS, Format, sniff_format
 from cloud.imports.slots import slots_of
@@ -234,6 +237,91 @@ def test_no_bytes_raise_anything_else(format_: Format, body: bytes) -> None:
     """A parser says that a file is bad, or lists its faults; it never fails otherwise."""
     with contextlib.suppress(BadInputError):
         slots_of(PARSERS[format_](body, POWER))
+
+
+@pytest.mark.parametrize("parse", [tables.parse_octopus, tables.parse_n3rgy, tables.parse_glow])
+def test_header_that_is_no_csv_is_refused_by_its_line(parse: object) -> None:
+    """Such as one longer than a field may be."""
+    with pytest.raises(BadInputError, match="line 1: field larger"):
+        parse(b"x" * 200_000, POWER)  # type: ignore[operator]  # a parser
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"results":[' + b",".join([b"[]"] * 50_001) + b"]}", "more than 200000 rows"),
+        (b'{"results":[[' + b",".join([b"[]"] * 50_001) + b"]]}", "entry 1 of the list"),
+        (b'{"count":[' + b",".join([b"[]"] * 50_001) + b'],"results":[]}', "value of 'count'"),
+        (b'{"results":[],' + b",".join(b'"%d":0' % n for n in range(99)) + b"}", "64 names"),
+    ],
+)
+def test_documents_take_no_more_memory_than_their_text(
+    body: bytes, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever they are made of: a list of nothing takes twenty times its text, held as lists."""
+    monkeypatch.setattr("cloud.imports.listing.MAX_ROWS", 1_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadInputError, match=said):
+            documents.parse_octopus(body, POWER)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    # Its text as characters, and one value of the largest size as the lists it may be.
+    assert most < len(body) + 2_000_000
+
+
+def test_lines_that_say_nothing_are_counted_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of short lines has no more faults than a file may have rows."""
+    monkeypatch.setattr("cloud.imports.rows.MAX_ROWS", 1_000)
+    body = b"Consumption (kWh),Start,End\n" + b"x\n" * 1_001
+
+    with pytest.raises(BadInputError, match="1000 rows"):
+        tables.parse_octopus(body, POWER)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"results":[1,]}',
+        b'{"results":[],}',
+        b'{"results":[1 2]}',
+        b'{"results" []}',
+        b'{"results":[]} x',
+        b'{"results":[]',
+        b'{1:2,"results":[]}',
+        b'{"results":[NaN]}',
+        b"\xff",
+        b"[]",
+        b"1",
+        b"",
+    ],
+)
+def test_what_is_no_json_is_refused(body: bytes) -> None:
+    """As any reader of JSON would."""
+    with pytest.raises(BadInputError):
+        documents.parse_octopus(body, POWER)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), max_size=4),
+    st.lists(st.integers() | st.text(max_size=5) | st.lists(st.none(), max_size=3), max_size=5),
+    st.sampled_from([None, 2]),
+)
+def test_a_document_is_read_as_any_reader_of_json_does(
+    values: dict[str, object], entries: list[object], indent: int | None
+) -> None:
+    """Its values and its list's entries, however it is laid out."""
+    body = json.dumps({**values, "results": entries, "last": 1}, indent=indent).encode()
+
+    read = Listing(body, "results")
+
+    assert read.values == {key: one for key, one in values.items() if key != "results"} | {
+        "last": 1
+    }
+    assert [entry for _, entry in read.entries()] == entries
 
 
 CELLS = st.sampled_from(

@@ -7,7 +7,6 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
 
 from cloud.ingest import merge
 from cloud.ingest.merger import Merger
@@ -15,12 +14,19 @@ from cloud.readings.export import samples as export_samples
 from cloud.readings.revisions import outranked
 from cloud.readings.store import RunKey
 from cloud.scope import Scope
-from cloud.tables import meter_days
 from shared.frames import Frame, Gap, GapKind, decode_frame, encode_frame, frame_of
-from shared.meterdays import SlotEdges, edges_of, split_by_day, unpack_day, usage_of_run
+from shared.meterdays import SlotEdges, edges_of, split_by_day, usage_of_run
 from shared.readings import StampedSample
 from shared.units import MS_PER_DAY, MS_PER_MINUTE
-from tests.support.cloud import LOG_ID, METER, START_MS, MemoryReadingStore, frame_at, samples_of
+from tests.support.cloud import (
+    LOG_ID,
+    METER,
+    START_MS,
+    MemoryReadingStore,
+    frame_at,
+    samples_of,
+    stored_days,
+)
 from tests.support.ingest import Cloud
 
 SCOPE = Scope.of("home")
@@ -139,12 +145,12 @@ def test_ingest_and_export_follow_the_same_rule(
     expected = winners(frames)
     with cloud.database.reading() as connection:
         lines = [msgspec.json.decode(one) for one in export_samples(connection, with_all=False)]
-        rows = connection.execute(select(meter_days.c.utc_day, meter_days.c.edges)).all()
+    days = stored_days(cloud.database)
     cloud.database.close()
     assert sorted((one["seq"], one["taken_at_ms"]) for one in lines) == sorted(
         (one.seq, one.taken_at_ms) for one in expected.values()
     )
-    assert {day: unpack_day(edges, day) for day, edges in rows} == days_of(expected)
+    assert days == days_of(expected)
 
 
 def test_what_a_correction_withholds_takes_the_sample_away(tmp_path: Path) -> None:

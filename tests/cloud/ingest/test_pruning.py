@@ -9,10 +9,10 @@ from sqlalchemy import func, select
 from cloud.ingest import pruning
 from cloud.ingest.pruning import Pruned, prune
 from cloud.readings.store import CORRECTION_HORIZON_MS, FRAMES_KEPT_MS
-from cloud.tables import frames, meter_days, meters
+from cloud.tables import frames, meters
 from shared.frames import Gap, GapKind, encode_frame, frame_of
 from shared.units import MS_PER_DAY
-from tests.support.cloud import LOG_ID, METER, START_MS, payload_of, samples_of
+from tests.support.cloud import LOG_ID, METER, START_MS, payload_of, samples_of, stored_days
 from tests.support.ingest import NOW_MS, Cloud
 
 pytestmark = pytest.mark.usefixtures("either_store")
@@ -30,11 +30,6 @@ def _prune(cloud: Cloud, now_ms: int) -> Pruned:
         return prune(connection, now_ms)
 
 
-def _days(cloud: Cloud) -> list[bytes]:
-    with cloud.database.reading() as connection:
-        return list(connection.execute(select(meter_days.c.edges)).scalars())
-
-
 def _frames_left(cloud: Cloud) -> int:
     with cloud.database.reading() as connection:
         return int(connection.execute(select(func.count()).select_from(frames)).scalar_one())
@@ -45,13 +40,13 @@ def test_old_frames_go_and_their_meter_days_stay(cloud: Cloud) -> None:
     cloud.send(payload_of(samples_of(1, 30)))
     cloud.clock.advance_to(NOW_MS + MS_PER_DAY)
     cloud.send(payload_of(samples_of(31, 30)))
-    before = _days(cloud)
+    before = stored_days(cloud.database)
 
     early = _prune(cloud, LATER_MS - 2)
     due = _prune(cloud, LATER_MS)
 
     assert (early.frames, due.frames, _frames_left(cloud)) == (0, 1, 1)
-    assert _days(cloud) == before
+    assert stored_days(cloud.database) == before
     assert cloud.coverage() == [(1, 60, 0)]
     with cloud.database.reading() as connection:
         assert connection.execute(select(meters.c.frames_pruned)).scalar_one() == 1
@@ -89,27 +84,31 @@ def test_hub_that_offers_again_what_is_pruned_stores_nothing_twice(cloud: Cloud)
     withheld = frame_of(LOG_ID, METER, 0, [], gaps=[Gap(GapKind.WITHHELD, 31, 40)])
     again = [payload_of(samples_of(1, 30)), encode_frame(withheld)]
     cloud.send(*again)
-    before = _days(cloud)
+    before = stored_days(cloud.database)
     cloud.clock.advance_to(LATER_MS)
     _prune(cloud, LATER_MS)
 
     (receipt,) = cloud.send(*again)
 
     assert receipt.stored == [(1, 40, 0)]
-    assert (_frames_left(cloud), cloud.log().withheld_count, _days(cloud)) == (0, 10, before)
+    assert (_frames_left(cloud), cloud.log().withheld_count, stored_days(cloud.database)) == (
+        0,
+        10,
+        before,
+    )
 
 
 def test_correction_past_the_horizon_is_refused_and_changes_nothing(cloud: Cloud) -> None:
     """The frames that would be needed to make its slots anew are gone: the hub is told so."""
     cloud.send(payload_of(samples_of(1, 30)))
-    before = _days(cloud)
+    before = stored_days(cloud.database)
     cloud.clock.advance_to(START_MS + CORRECTION_HORIZON_MS + MS_PER_DAY)
 
     (receipt,) = cloud.send(payload_of(samples_of(1, 30, value=7), revision=1))
 
     assert receipt.rejected == [(1, 30, "too-late")]
     assert receipt.stored == [(1, 30, 0)]
-    assert _days(cloud) == before
+    assert stored_days(cloud.database) == before
 
 
 def test_samples_that_never_came_are_taken_however_old(cloud: Cloud) -> None:
@@ -119,4 +118,4 @@ def test_samples_that_never_came_are_taken_however_old(cloud: Cloud) -> None:
     (receipt,) = cloud.send(payload_of(samples_of(1, 30)))
 
     assert receipt.stored == [(1, 30, 0)]
-    assert len(_days(cloud)) == 1
+    assert len(stored_days(cloud.database)) == 1

@@ -5,18 +5,16 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
 
 from cloud.ingest import repository
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
 from cloud.ingest.service import IngestService
-from cloud.tables import meter_days
 from shared.clock import DrivenClock
 from shared.frames import encode_frame
-from shared.meterdays import SlotEdges, edges_of, split_by_day, unpack_day
+from shared.meterdays import SlotEdges, edges_of, split_by_day
 from shared.units import MS_PER_MINUTE
-from tests.support.cloud import LOG_ID, START_MS, database_in, frame_at, samples_of
+from tests.support.cloud import LOG_ID, START_MS, database_in, frame_at, samples_of, stored_days
 
 pytestmark = pytest.mark.usefixtures("either_store")
 
@@ -79,10 +77,9 @@ def test_two_workers_and_one_database_lose_and_double_nothing(tmp_path: Path) ->
 
 def _stored_days(directory: Path) -> dict[int, SlotEdges]:
     database = database_in(directory)
-    with database.reading() as connection:
-        rows = connection.execute(select(meter_days.c.utc_day, meter_days.c.edges)).all()
+    days = stored_days(database)
     database.close()
-    return {utc_day: unpack_day(edges, utc_day) for utc_day, edges in rows}
+    return days
 
 
 def _true_days() -> dict[int, SlotEdges]:

@@ -99,7 +99,7 @@ def config_for(broker: Broker, directory: Path, service: str) -> Config:
     return config_in(
         directory,
         broker_host=broker.host,
-        broker_port=broker.port,
+        broker_port=broker.services_port,
         broker_ca=credentials.authority,
         broker_cert=credentials.certificate,
         broker_key=credentials.key,

@@ -23,7 +23,6 @@ SAFE_TO_REPEAT = (
     # Signing in and proving: no answer of these is for keeping.
     "/v1/sessions",
     "/v1/set-up",
-    "/v1/me/second-factor/confirmation",
     # A code that works once, or a membership that ends once; a repetition is refused.
     "/v1/invitations/acceptance",
     "/v1/users",

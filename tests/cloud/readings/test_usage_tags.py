@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from cloud.households.tenancies import hand_over
 from cloud.readings import usage_desk
 from cloud.readings.usage_desk import Question, UsageDesk
 from cloud.readings.usage_schemas import UsageReport
-from cloud.tables import households
+from cloud.tables import households, register_runs
 from shared.calendar import Resolution
 from shared.errors import BadInputError
 from shared.units import MS_PER_DAY, SLOT_MS
@@ -77,22 +78,63 @@ def _other_register(stage: UsageStage) -> None:
     stage.read_half_hours(2, START_MS + 6 * MS_PER_DAY, register="export_mwh")
 
 
-def _move(stage: UsageStage) -> None:
+def _rezone(stage: UsageStage) -> None:
     with stage.database.writing() as connection:
         connection.execute(update(households).values(zone="Europe/Paris"))
 
 
-@pytest.mark.parametrize("change", [_late_reading, _import, _other_register, _move])
+def _hand_over(stage: UsageStage) -> None:
+    moved = START_MS + MS_PER_DAY + 4 * SLOT_MS
+    with stage.database.writing() as connection:
+        hand_over(connection, "hub-1", "Next", "UTC", stage.clock.utc_ms(), at_ms=moved)
+
+
+@pytest.mark.parametrize("change", [_late_reading, _import, _other_register, _rezone, _hand_over])
 def test_what_changes_the_answer_changes_its_tag(
     stage: UsageStage, change: Callable[[UsageStage], None]
 ) -> None:
-    """A reading of that day, an import, a register that is new, another calendar."""
+    """A reading of that day, an import, a register that is new, another calendar or tenant."""
     stage.read_half_hours(200)
     tag = _tag(stage)
 
     change(stage)
 
     assert _status(stage, tag) == 200
+
+
+def test_next_tenants_readings_are_no_part_of_an_answer(stage: UsageStage) -> None:
+    """What was read since the handover is not told, and nor is what was imported for then."""
+    stage.read_half_hours(200)
+    stage.bring(OCTOPUS, format="octopus-csv")
+    _hand_over(stage)
+
+    intervals = stage.usage(DAY["from"], DAY["to"])
+
+    assert [one["import_mwh"] for one in intervals] == [1_000] * 4 + [None] * 44
+    assert {one["status"] for one in intervals[4:]} == {"missing"}
+
+
+def test_register_that_is_missed_from_earlier_days_on_changes_a_tag(stage: UsageStage) -> None:
+    """Read once and never again, it is missing of each day since, whichever it was noted under."""
+    stage.read_half_hours(200)
+    stage.read({START_MS + 3 * MS_PER_DAY + 1: 0}, "export_mwh")
+    _forget(stage, "export_mwh")
+    tag = _tag(stage)
+    before = stage.usage(DAY["from"], DAY["to"])
+
+    stage.read({START_MS + SLOT_MS: 0}, "export_mwh")
+
+    assert {one["status"] for one in before} == {"measured"}
+    assert {one["status"] for one in stage.usage(DAY["from"], DAY["to"])} == {"estimated"}
+    assert _status(stage, tag) == 200
+
+
+def _forget(stage: UsageStage, register: str) -> None:
+    """Leave a register's run without readings, as a correction that withholds them does."""
+    emptied = {"open_stretch": None, "open_edges": None}
+    with stage.database.writing() as connection:
+        of_register = register_runs.c.register == register
+        connection.execute(update(register_runs).where(of_register).values(emptied))
 
 
 def test_half_hours_that_begin_change_a_tag(stage: UsageStage) -> None:

@@ -112,6 +112,17 @@ def test_every_other_profile_is_read() -> None:
         assert len(samples_of(described().feed(line(zcl, profile=number)))) == 1
 
 
+def test_telegram_says_how_strongly_the_radio_heard_it() -> None:
+    """By the end of its line; of a line without, as older captures have, nothing is known."""
+    plain = line(report_of(1, energy(5)))
+    heard = plain.replace(b"\n", b" -62\n")
+
+    found = described().feed(heard + plain)
+
+    telegrams = [one for one in found if isinstance(one, Telegram)]
+    assert [one.signal_dbm for one in telegrams] == [-62, None]
+
+
 def test_price_is_shown_and_is_no_register() -> None:
     """What the household pays is its tariff's to say."""
     payload = (

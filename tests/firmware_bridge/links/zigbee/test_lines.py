@@ -1,5 +1,7 @@
 """Lines of frames, and the bounded queue they wait in."""
 
+import pytest
+
 from firmware_bridge.links.port import READ_BYTES
 from firmware_bridge.links.zigbee.lines import LineQueue, is_report, line_of, wants_response
 
@@ -9,6 +11,17 @@ def test_a_frame_becomes_a_line() -> None:
     line = line_of("02484c45000000ab", 1, 0x0109, 0x0702, bytes.fromhex("18010A"))
 
     assert line == b"02484c45000000ab 01 0109 0702 18010a\n"
+
+
+@pytest.mark.parametrize(
+    ("signal_dbm", "told"),
+    [(-62, " -62"), (-1, " -1"), (None, ""), (0, ""), (127, ""), (-127, ""), (-128, "")],
+)
+def test_signal_stands_last_where_the_radio_measured_one(signal_dbm: int, told: str) -> None:
+    """What no radio can have heard is not told."""
+    line = line_of("02484c45000000ab", 1, 0x0109, 0x0702, b"\x18", signal_dbm)
+
+    assert line.decode() == f"02484c45000000ab 01 0109 0702 18{told}\n"
 
 
 def test_reports_are_told_from_answers() -> None:

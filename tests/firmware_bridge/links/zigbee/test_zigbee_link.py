@@ -13,6 +13,7 @@ from firmware_bridge.links.zigbee import description, door
 from firmware_bridge.links.zigbee.link import open_zigbee
 from firmware_bridge.links.zigbee.pace import Pace
 from firmware_bridge.simulator.coprocessor.sink import AirMeter, frame_of
+from firmware_bridge.simulator.coprocessor.stick import SIGNAL_DBM
 from firmware_bridge.simulator.zigbee_air import NodeType
 from firmware_bridge.simulator.zigbee_meter import ZigbeeMeter
 from firmware_bridge.simulator.zigbee_plug import HaPlug
@@ -37,7 +38,7 @@ def run(scene: Callable[[], Awaitable[None]]) -> None:
 def kinds(lines: list[bytes], prefix: str = METER_LINE) -> list[str]:
     """Say what each of the electricity meter's lines is, by what a frame's third byte says."""
     told = [line.decode() for line in lines if line.startswith(prefix.encode())]
-    frames = [line.rsplit(" ", 1)[1] for line in told]
+    frames = [line.split()[4] for line in told]
     return ["profile" if frame[1] == "9" else frame[4:6] for frame in frames]
 
 
@@ -69,6 +70,7 @@ def test_a_home_automation_device_is_read_like_any_other(tmp_path: Path) -> None
             )
 
             assert not hub.refused
+            assert any(line.endswith(f" {SIGNAL_DBM}".encode()) for line in hub.lines)
 
     run(scene)
 

@@ -1,6 +1,7 @@
-"""Reads a certificate's validity and common name out of its bytes (X.690 DER, RFC 5280 §4.1). Pure.
+"""Reads a certificate's validity, name and key out of its bytes (X.690 DER, RFC 5280 §4.1). Pure.
 
-The standard library tells them only of authorities and of peers, and a hub has no other library.
+The standard library tells them only of authorities and of peers, and cryptography weighs 8 MB of a
+hub's memory: it is loaded where keys are made and used. Checks no signature; TLS does.
 """
 
 import datetime as dt
@@ -26,11 +27,16 @@ END = "-----END CERTIFICATE-----"
 
 
 class Certificate(NamedTuple):
-    """What a certificate says of itself, in UTC milliseconds; `name` is "" where it has none."""
+    """What a certificate says of itself, in UTC milliseconds; `name` is "" where it has none.
+
+    `public_key_der` is its key as SubjectPublicKeyInfo, `der` the whole of it.
+    """
 
     name: str
     not_before_ms: int
     not_after_ms: int
+    public_key_der: bytes
+    der: bytes
 
 
 class _Element(NamedTuple):
@@ -45,15 +51,15 @@ def read_certificate(pem: str) -> Certificate:
         start = pem.index("-----BEGIN CERTIFICATE-----")
         end = pem.index(END, start) + len(END)
         whole = ssl.PEM_cert_to_DER_cert(pem[start:end])
-        return _read_fields(_expect(_expect(whole, SEQUENCE).content, SEQUENCE).content)
+        return _read_fields(_expect(_expect(whole, SEQUENCE).content, SEQUENCE).content, whole)
     except (ValueError, IndexError) as error:
         raise BadInputError(
             f"no certificate can be read there: {error}", hint="name a file with a PEM certificate"
         ) from error
 
 
-def _read_fields(fields: bytes) -> Certificate:
-    """Walk version, serial number, algorithm, issuer, validity, subject."""
+def _read_fields(fields: bytes, whole: bytes) -> Certificate:
+    """Walk version, serial number, algorithm, issuer, validity, subject, public key."""
     element = _next(fields)
     if element.tag == VERSION:
         element = _next(element.rest)
@@ -63,7 +69,14 @@ def _read_fields(fields: bytes) -> Certificate:
     not_before = _next(validity.content)
     not_after = _next(not_before.rest)
     subject = _expect(validity.rest, SEQUENCE)
-    return Certificate(_common_name(subject.content), _time_ms(not_before), _time_ms(not_after))
+    after_key = _expect(subject.rest, SEQUENCE).rest
+    return Certificate(
+        _common_name(subject.content),
+        _time_ms(not_before),
+        _time_ms(not_after),
+        subject.rest[: len(subject.rest) - len(after_key)],
+        whole,
+    )
 
 
 def _common_name(names: bytes) -> str:

@@ -1,0 +1,213 @@
+"""Readings as far as the meter was the household's own when they were taken. Commits nothing.
+
+A household's rows may hold what is not its own: a handover that is dated back leaves what was read
+since with the household before. Rows wholly outside are also hidden by row-level security; what
+lies in a row that straddles a tenancy's end, only this cuts off. Every answer to a household is
+read through `readings_of`; ingest, which keeps what it is given, is not.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, or_, select, tuple_
+
+from cloud import tables
+from cloud.db import owned
+from cloud.readings.repository import SqlReadingStore
+from cloud.readings.store import Readings, RunKey, StoredFrame
+from cloud.scope import Scope
+from shared.frames import MAX_GAPS, Frame, Gap, GapKind, decode_frame, encode_frame, frame_of
+from shared.meterdays import Edges, SlotEdges
+from shared.ranges import union
+from shared.units import LATEST_PLAUSIBLE_MS, MS_PER_DAY
+
+_frames, _tenancies = tables.frames, tables.tenancies
+_IS_METERS = _tenancies.c.kind == "meter"
+_ALL_SPANS = (
+    select(_tenancies.c.name, _tenancies.c.started_at_ms, _tenancies.c.ended_at_ms)
+    .where(owned(_tenancies), _IS_METERS)
+    .order_by(_tenancies.c.started_at_ms)
+)
+# Of every question: built once.
+_SPANS = _ALL_SPANS.where(_tenancies.c.name == bindparam("of_meter"))
+_SPLIT = "@"
+"""Between a run's own name and the tenancy it is read in; no run that a log names holds it."""
+
+
+class Span(NamedTuple):
+    """A tenancy of a meter, `[start_ms, end_ms)`.
+
+    The reading at `end_ms` itself, which closes the last half hour, is both households' to see.
+    """
+
+    start_ms: int
+    end_ms: int
+
+
+ALWAYS = (Span(0, LATEST_PLAUSIBLE_MS),)
+"""Of a meter that was never another household's."""
+
+SpansOf = Callable[[Scope, str], Sequence[Span]]
+
+
+def spans_of(connection: Connection, scope: Scope, meter: str) -> Sequence[Span]:
+    """Say from when until when a meter was a household's, in order."""
+    asked = {"households": sorted(scope.household_ids), "of_meter": meter}
+    return _spans(connection.execute(_SPANS, asked)).get(meter, ALWAYS)
+
+
+def all_spans(connection: Connection, scope: Scope) -> dict[str, list[Span]]:
+    """Say so of every meter that ever changed hands."""
+    asked = {"households": sorted(scope.household_ids)}
+    return _spans(connection.execute(_ALL_SPANS, asked))
+
+
+def readings_of(connection: Connection) -> Readings:
+    """Open a household's readings, cut to its tenancies."""
+    return TenancyReadings(SqlReadingStore(connection), cache(partial(spans_of, connection)))
+
+
+def held_frames() -> ColumnElement[bool]:
+    """The condition of a query on frames that a meter was the household's while they were taken."""
+    t = _tenancies.c
+    is_dated = tuple_(_frames.c.household_id, _frames.c.meter).in_(
+        select(t.household_id, t.name).where(_IS_METERS)
+    )
+    is_held = exists().where(
+        t.household_id == _frames.c.household_id,
+        _IS_METERS,
+        t.name == _frames.c.meter,
+        or_(
+            _frames.c.first_taken_at_ms.is_(None),
+            and_(
+                t.started_at_ms <= _frames.c.last_taken_at_ms,
+                or_(t.ended_at_ms.is_(None), t.ended_at_ms >= _frames.c.first_taken_at_ms),
+            ),
+        ),
+    )
+    return or_(~is_dated, is_held)
+
+
+class TenancyReadings:
+    """`Readings` over another, cut to what was taken within a household's tenancies of a meter.
+
+    Where it had the meter twice, each run is two: no difference is taken over the time between.
+    """
+
+    def __init__(self, kept: Readings, spans: SpansOf) -> None:
+        self._kept = kept
+        self._spans = spans
+
+    def frames_of_log(
+        self, scope: Scope, log_id: str, first_seq: int, last_seq: int
+    ) -> list[StoredFrame]:
+        """See `Readings.frames_of_log`."""
+        found = self._kept.frames_of_log(scope, log_id, first_seq, last_seq)
+        return [cut_frame(one, self._spans(scope, one.meter)) for one in found]
+
+    def frames_of_meter(
+        self, scope: Scope, meter: str, start_ms: int, end_ms: int, newest: int | None = None
+    ) -> list[StoredFrame]:
+        """See `Readings.frames_of_meter`."""
+        spans = self._spans(scope, meter)
+        found: list[StoredFrame] = []
+        for span in reversed(spans):
+            low, high = max(start_ms, span.start_ms), min(end_ms, span.end_ms)
+            if low <= high:
+                of_span = self._kept.frames_of_meter(scope, meter, low, high, newest)
+                found += [cut_frame(one, [span]) for one in of_span]
+        return found[:newest]
+
+    def runs(self, scope: Scope, meter: str) -> dict[RunKey, int]:
+        """See `Readings.runs`."""
+        known = self._kept.runs(scope, meter)
+        spans = self._spans(scope, meter)
+        if len(spans) == 1:
+            return known
+        return {
+            RunKey(key.register, f"{key.run}{_SPLIT}{place}"): modulus
+            for key, modulus in known.items()
+            for place in range(len(spans))
+        }
+
+    def days(
+        self, scope: Scope, meter: str, key: RunKey, first_day: int, last_day: int
+    ) -> dict[int, SlotEdges]:
+        """See `Readings.days`."""
+        spans = self._spans(scope, meter)
+        run, _, place = key.run.rpartition(_SPLIT) if len(spans) > 1 else (key.run, "", "0")
+        span = spans[int(place)]
+        # The nearest known days are those within: nearer ones outside would be found instead.
+        first = min(first_day, span.end_ms // MS_PER_DAY)
+        last = max(last_day, span.start_ms // MS_PER_DAY)
+        found = self._kept.days(scope, meter, RunKey(key.register, run), first, last)
+        cut = {day: cut_edges(edges, span) for day, edges in found.items()}
+        return _nearest({day: edges for day, edges in cut.items() if edges}, first_day, last_day)
+
+
+def cut_edges(edges: SlotEdges, span: Span) -> SlotEdges:
+    """Keep the openings and closings read within a tenancy; one alone stands for both."""
+    kept: SlotEdges = {}
+    for slot, one in edges.items():
+        has_opening = span.start_ms <= one.opening_at_ms <= span.end_ms
+        has_closing = span.start_ms <= one.closing_at_ms <= span.end_ms
+        if has_opening and has_closing:
+            kept[slot] = one
+        elif has_opening:
+            kept[slot] = Edges(*one[:2], *one[:2])
+        elif has_closing:
+            kept[slot] = Edges(*one[2:], *one[2:])
+    return kept
+
+
+def cut_frame(stored: StoredFrame, spans: Sequence[Span]) -> StoredFrame:
+    """Take the samples outside of every tenancy out of a frame, as though they were withheld."""
+    first_ms, last_ms = stored.first_taken_at_ms, stored.last_taken_at_ms
+    if first_ms is None or last_ms is None:
+        return stored
+    if holds(spans, first_ms, last_ms):
+        return stored
+    frame = _cut(decode_frame(stored.payload), spans)
+    low = min(span.start_ms for span in spans)
+    high = max(span.end_ms for span in spans)
+    return stored._replace(
+        first_taken_at_ms=max(first_ms, min(low, last_ms)),
+        last_taken_at_ms=min(last_ms, max(high, first_ms)),
+        payload=encode_frame(frame),
+    )
+
+
+def holds(spans: Sequence[Span], start_ms: int, end_ms: int) -> bool:
+    """Tell whether all of `[start_ms, end_ms)` lies within one tenancy."""
+    return any(span.start_ms <= start_ms and end_ms <= span.end_ms for span in spans)
+
+
+def _spans(rows: Iterable[Sequence[Any]]) -> dict[str, list[Span]]:
+    found: dict[str, list[Span]] = {}
+    for meter, start_ms, end_ms in rows:
+        until_ms = LATEST_PLAUSIBLE_MS if end_ms is None else end_ms
+        found.setdefault(meter, []).append(Span(start_ms, until_ms))
+    return found
+
+
+def _cut(frame: Frame, spans: Sequence[Span]) -> Frame:
+    samples, outside = [], []
+    for sample in frame.samples():
+        if any(span.start_ms <= sample.taken_at_ms <= span.end_ms for span in spans):
+            samples.append(sample)
+        else:
+            outside.append((sample.seq, sample.seq))
+    withheld = [Gap(GapKind.WITHHELD, *places) for places in union(outside)]
+    gaps = sorted([*frame.gaps, *withheld], key=lambda gap: gap.first_seq)
+    if len(gaps) > MAX_GAPS:
+        # More pieces than a frame may have: none of it, rather than too much.
+        samples, gaps = [], [Gap(GapKind.WITHHELD, frame.first_seq, frame.last_seq)]
+    runs = {one.register: (one.run, one.modulus) for one in frame.columns}
+    return frame_of(frame.log_id, frame.meter, frame.revision, samples, runs=runs, gaps=gaps)
+
+
+def _nearest(days: dict[int, SlotEdges], first_day: int, last_day: int) -> dict[int, SlotEdges]:
+    low = max((day for day in days if day < first_day), default=first_day)
+    high = min((day for day in days if day > last_day), default=last_day)
+    return {day: edges for day, edges in days.items() if low <= day <= high}
