@@ -59,6 +59,9 @@ class SelfHostedAdmission:
             row.thing, row.claim_id, row.household_id, row.expires_at_ms, made.code, made.text
         )
 
+    def forget(self, thing: str) -> None:
+        """End nothing: all that we keep of a hub is in the database."""
+
     def revoke(self, thing: str) -> Excluded:
         """Shut a hub out: ingest from now on, the broker once it has read the list."""
         return revoke_hub(self._config, self._database, self._clock, thing)

@@ -115,6 +115,14 @@ class AwsAdmission:
             )
         return Ticket(name, made.certificate_id, home, made.expires_at_ms, file=file)
 
+    def forget(self, thing: str) -> None:
+        """Revoke its certificates at AWS, cancel what it was asked for, and empty its shadows."""
+        try:
+            self._registry.revoke(thing)
+            self._registry.forget(thing)
+        except (ClientError, BotoCoreError) as error:
+            raise _refused(error) from error
+
     def revoke(self, thing: str) -> Excluded:
         """Keep ingest from hearing the hub at once, then revoke its certificates at AWS."""
         done = self._ingest.revoke(thing)

@@ -12,6 +12,7 @@ from cloud.bootstrap import open_database, open_registry
 from cloud.config import Config, load
 from cloud.db import Database
 from cloud.fleet import hubs, reportpage, reports
+from cloud.fleet.admission import open_admission
 from cloud.fleet.handover import hand_over_hub
 from cloud.fleet.jobendpoints import entry
 from cloud.fleet.seal import MAX_SEALED_BYTES
@@ -142,11 +143,12 @@ def handover(options: argparse.Namespace) -> Report:
             cloud.config,
             cloud.database,
             cloud.clock,
+            open_admission(cloud.config, cloud.database, cloud.clock),
             options.thing,
             options.household,
             options.zone,
-            options.household_id,
-            options.at,
+            household_id=options.household_id,
+            at=options.at,
         )
     return {
         "thing": done.thing,

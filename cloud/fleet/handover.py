@@ -17,6 +17,7 @@ from cloud.fleet.records import bar_all
 from cloud.households.repository import household_of
 from cloud.households.tenancies import Handover, hand_over
 from cloud.jobs.repository import forget_jobs
+from cloud.registry.port import Admission
 from cloud.shadows.repository import forget_shadows
 from cloud.times import parse_instant
 from shared.calendar import check_zone, slot_of_sample
@@ -27,9 +28,11 @@ def hand_over_hub(
     config: Config,
     database: Database,
     clock: Clock,
+    admission: Admission,
     thing: str,
     name: str,
     zone: str,
+    *,
     household_id: str = "",
     at: str = "",
 ) -> Handover:
@@ -52,6 +55,8 @@ def hand_over_hub(
         if enrolment is not None:
             enrolment.adopt(connection, thing, now_ms)
         bar_all(connection, thing, now_ms)
+        # Last, and before the commit: where AWS cannot be told, the hub stays where it is.
+        admission.forget(thing)
         _note(connection, handover, now_ms)
         return handover
 

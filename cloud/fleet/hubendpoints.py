@@ -127,7 +127,12 @@ def get_report(
     "/{thing}/handover", response_model=HandoverEntry, summary="Give a hub to another household"
 )
 def hand_over(
-    thing: Thing, wanted: HandoverRequest, parts: Shared, _operator: ProvedOperator, _once: Once
+    thing: Thing,
+    wanted: HandoverRequest,
+    parts: Shared,
+    admission: Admitting,
+    _operator: ProvedOperator,
+    _once: Once,
 ) -> Response:
     """Begin a new tenancy, now or `at` a time past: nothing before is the new household's to see.
 
@@ -143,11 +148,12 @@ def hand_over(
         parts.config,
         parts.database,
         parts.clock,
+        admission,
         thing,
         wanted.household,
         wanted.zone,
-        wanted.household_id,
-        wanted.at,
+        household_id=wanted.household_id,
+        at=wanted.at,
     )
     return reply(
         {

@@ -5,6 +5,7 @@ hubs succeed, and AWS cancels it where too many fail; a cancelled one cannot be 
 from the AWS IoT API reference; what was tried, and against what, is in docs/how-to/aws.md.
 """
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ from shared.clock import Clock
 from shared.errors import BadInputError
 from shared.jobs import JobStatus, decode_document
 from shared.shadows import MAX_SHADOW_BYTES
-from shared.topics import check_thing
+from shared.topics import HEALTH_SHADOW, LIVE_SHADOW, SETTINGS_SHADOW, check_thing
 from shared.units import MS_PER_SECOND
 
 MAX_PER_MINUTE = 1_000
@@ -33,6 +34,7 @@ INCREMENT = 2
 IN_PROGRESS_MINUTES = 120
 PAGE = 250
 CONFLICT = 409
+OUR_SHADOWS = (SETTINGS_SHADOW, HEALTH_SHADOW, LIVE_SHADOW)
 STATES = {
     "SCHEDULED": RolloutState.ACTIVE,
     "IN_PROGRESS": RolloutState.ACTIVE,
@@ -216,6 +218,25 @@ class AwsRegistry:
             self._iot.update_certificate(certificateId=certificate_id, newStatus="REVOKED")
             self._iot.detach_thing_principal(thingName=thing, principal=principal)
         return len(principals)
+
+    def forget(self, thing: str) -> None:
+        """Cancel the jobs that a thing has not ended, and delete its shadows; again is the same."""
+        for status in ("QUEUED", "IN_PROGRESS"):
+            for job_id in self._jobs_of(thing, status):
+                with contextlib.suppress(self._iot.exceptions.ResourceNotFoundException):
+                    self._iot.cancel_job_execution(jobId=job_id, thingName=thing, force=True)
+        for shadow in ({}, *({"shadowName": name} for name in OUR_SHADOWS)):
+            with contextlib.suppress(self._data.exceptions.ResourceNotFoundException):
+                self._data.delete_thing_shadow(thingName=thing, **shadow)
+
+    def _jobs_of(self, thing: str, status: str) -> list[str]:
+        try:
+            pages = self._iot.get_paginator("list_job_executions_for_thing").paginate(
+                thingName=thing, status=status
+            )
+            return [one["jobId"] for page in pages for one in page["executionSummaries"]]
+        except self._iot.exceptions.ResourceNotFoundException:
+            return []
 
     def _principals(self, thing: str) -> list[str]:
         try:

@@ -112,6 +112,12 @@ class Admission(Protocol):
         joined already, unless `rejoin` says it may.
         """
 
+    def forget(self, thing: str) -> None:
+        """End what is kept of a hub elsewhere than in our database, before it changes hands.
+
+        Raises OperatorError where that cannot be told: then it has not changed hands.
+        """
+
     def revoke(self, thing: str) -> Excluded:
         """Shut a hub out, whether or not it was ever heard; again changes nothing.
 

@@ -19,7 +19,14 @@ from cloud.errors import ProblemError
 from cloud.fleet.admission import SelfHostedAdmission
 from cloud.fleet.authority import Authority
 from cloud.fleet.awsadmission import AwsAdmission, account_of
-from cloud.households.repository import Household, lock_hub, put_household
+from cloud.fleet.handover import hand_over_hub
+from cloud.households.repository import (
+    DEFAULT_HOUSEHOLD,
+    Household,
+    household_of,
+    lock_hub,
+    put_household,
+)
 from cloud.households.revocations import find_revocation
 from cloud.registry.aws import AwsRegistry
 from cloud.registry.port import Admission, Ticket
@@ -192,6 +199,51 @@ def test_revoked_hub_has_no_certificate_at_aws(tmp_path: Path) -> None:
         found = iot.describe_certificate(certificateId=made["certificateId"])
         assert found["certificateDescription"]["status"] == "REVOKED"
         assert told.broker == "AWS: 1 certificates revoked"
+        door.database.close()
+
+
+def test_handed_over_hub_leaves_nothing_at_aws(tmp_path: Path) -> None:
+    """Neither certificate nor shadow nor a job to do; and again there is nothing to end."""
+    with moto.mock_aws():
+        iot, data = client("iot"), client("iot-data")
+        door = Door(tmp_path, iot)
+        door.join("hub-1")
+        data.update_thing_shadow(
+            thingName="hub-1", shadowName="settings", payload=b'{"state":{"desired":{"a":1}}}'
+        )
+        thing = iot.describe_thing(thingName="hub-1")["thingArn"]
+        iot.create_job(jobId="restart-1", targets=[thing], document="{}")
+
+        door.admission.forget("hub-1")
+        door.admission.forget("hub-1")
+
+        jobs = iot.list_job_executions_for_thing(thingName="hub-1", status="QUEUED")
+        assert iot.list_thing_principals(thingName="hub-1")["principals"] == []
+        assert jobs["executionSummaries"] == []
+        with pytest.raises(ClientError, match="ResourceNotFoundException"):
+            data.get_thing_shadow(thingName="hub-1", shadowName="settings")
+        door.database.close()
+
+
+def test_hub_stays_where_aws_cannot_be_told(tmp_path: Path) -> None:
+    """The handover is undone as a whole."""
+    with moto.mock_aws():
+        iot = client("iot")
+        door = Door(tmp_path, iot)
+        with door.database.writing() as connection:
+            lock_hub(connection, "hub-1", START_MS)
+
+        def list_thing_principals(**_request: Any) -> dict[str, Any]:
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "ListThingPrincipals")
+
+        iot.list_thing_principals = list_thing_principals
+        with pytest.raises(OperatorError, match="AWS refuses"):
+            hand_over_hub(
+                door.config, door.database, door.clock, door.admission, "hub-1", "Flat 2", "UTC"
+            )
+
+        with door.database.reading() as connection:
+            assert household_of(connection, "hub-1") == DEFAULT_HOUSEHOLD
         door.database.close()
 
 

@@ -115,11 +115,19 @@ def times_are_right(world: World, store: Store) -> Iterator[str]:
 
 def _told_ms(world: World, kept: Kept) -> list[int]:
     """List when it was so by a telegram that told it: a clock may have stepped since a capture."""
-    if kept.captured_at_ms is None or kept.meter_clock_ms is None:
+    if kept.meter_clock_ms is None:
         return [kept.shown.at_ms]
-    age_ms = kept.meter_clock_ms - kept.captured_at_ms
+    captured_at_ms = kept.captured_at_ms
+    if captured_at_ms is None:
+        # Another reading of the same capture, of a clock set back: it is dated by its telegram.
+        captured_at_ms = kept.meter_clock_ms if _has_set_its_clock(world) else kept.shown.clock_ms
+    age_ms = kept.meter_clock_ms - (captured_at_ms or kept.meter_clock_ms)
     telegrams = world.witness.meter.shown
     return [one.at_ms - age_ms for one in telegrams if one.clock_ms == kept.meter_clock_ms]
+
+
+def _has_set_its_clock(world: World) -> bool:
+    return any(fault.kind == "meter-clock-step" for fault in world.plan.faults)
 
 
 def nothing_held(world: World, store: Store) -> Iterator[str]:

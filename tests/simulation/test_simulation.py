@@ -11,9 +11,9 @@ from tests.simulation.play import Theatre
 from tests.simulation.schedule import KINDS, plan_of
 
 ROOT = Path(__file__).parents[2]
-SCHEDULES = 2_000
+SCHEDULES = 5_000
 PATIENCE_S = 600
-"""It takes half a minute on two idle cores; the tests of a busy machine take turns."""
+"""It takes a minute and a half on two idle cores; the tests of a busy machine take turns."""
 
 
 def test_a_seed_plays_the_same_every_time() -> None:

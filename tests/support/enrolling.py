@@ -12,6 +12,7 @@ from cryptography.x509.oid import AttributeOID
 
 from cloud.config import Config
 from cloud.db import Database
+from cloud.fleet.admission import SelfHostedAdmission
 from cloud.fleet.authority import Authority
 from cloud.fleet.certificates import common_name, new_key
 from cloud.fleet.desk import ClaimDesk, Offer
@@ -111,6 +112,7 @@ class SigningCloud:
             **{"hub_broker_host": BROKER_HOST, **settings},
         )
         self.desk = ClaimDesk(self.config, self.database, self.clock)
+        self.admission = SelfHostedAdmission(self.config, self.database, self.clock, self.desk)
         self.enrolment = Enrolment(self.authority)
         self.dispatcher = Dispatcher(self.database, self.enrolment, {})
 

@@ -118,7 +118,16 @@ def test_hub_that_is_somebodys_stays_theirs(cloud: SigningCloud) -> None:
 def test_claim_after_a_handover_is_the_new_household_s(cloud: SigningCloud) -> None:
     """The hub is theirs by then."""
     join(cloud, FLAT)
-    hand_over_hub(cloud.config, cloud.database, cloud.clock, "hub-a", "", "Europe/London", MILL)
+    hand_over_hub(
+        cloud.config,
+        cloud.database,
+        cloud.clock,
+        cloud.admission,
+        "hub-a",
+        "",
+        "Europe/London",
+        household_id=MILL,
+    )
 
     join(cloud, "")
 
@@ -153,7 +162,7 @@ def test_api_takes_a_household_and_lists_the_claims_of_all(cloud: SigningCloud) 
 
 def test_installer_names_the_household_and_is_told_of_none(cloud: SigningCloud) -> None:
     """The form asks for it; whose homes there are is not every installer's to know."""
-    client = TestClient(create_app(cloud.config, cloud.clock))
+    client = TestClient(create_app(cloud.config, cloud.clock), headers={"Hearthlink-Client": "1"})
     form = client.post("/install", data={"token": cloud.config.installer_token}).text
 
     unsaid = client.post("/install/claims", data={"thing": "hub-a"})

@@ -253,7 +253,9 @@ def test_hub_with_a_certificate_of_elsewhere_has_joined(cloud: SigningCloud) -> 
 def test_handed_over_hub_joins_by_anyones_claim(cloud: SigningCloud) -> None:
     """Its certificates are over: there is nothing that a claim could take from it."""
     cloud.provision()
-    hand_over_hub(cloud.config, cloud.database, cloud.clock, THING, "Flat 2", "Europe/London")
+    hand_over_hub(
+        cloud.config, cloud.database, cloud.clock, cloud.admission, THING, "Flat 2", "Europe/London"
+    )
 
     assert offered(cloud) == ""
 
