@@ -9,6 +9,8 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Path, Query
+from fastapi.dependencies.models import Dependant
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from cloud.gate import Credentials, Gate, credentials_of, gate_of
@@ -27,7 +29,6 @@ MAX_LISTED_HOMES = 20
 HOUSEHOLD_CHARS = 32
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-Shown = Annotated[Credentials, Depends(credentials_of)]
 HouseholdChoice = Annotated[
     str | None,
     Query(
@@ -47,14 +48,14 @@ class Rule:
 
     text = "anyone"
 
-    def admit(self, connection: HTTPConnection, shown: Credentials) -> Principal:
+    async def admit(self, connection: HTTPConnection, shown: Credentials) -> Principal:
         """Tell who calls; raises 401 for nobody, 403 for another site's page, 429 for too many."""
         gate = gate_of(connection)
         # A route with two rules asks, and counts, once.
         known: Principal | None = getattr(connection.state, "principal", None)
         if known is not None:
             return known
-        principal = gate.identify(shown) if any(shown) else None
+        principal = await gate.identify(shown) if any(shown) else None
         if principal is None:
             raise HTTPException(
                 HTTPStatus.UNAUTHORIZED,
@@ -82,14 +83,22 @@ class HouseholdRule(Rule):
         if is_proved:
             self.text += ", proved"
 
-    def __call__(
-        self, connection: HTTPConnection, shown: Shown, household: HouseholdChoice = None
+    async def __call__(
+        self, connection: HTTPConnection, household: HouseholdChoice = None
     ) -> Scope:
         """Give the scope of the household."""
-        principal = self.admit(connection, shown)
-        return self._scope(connection, principal, household or _only(principal))
+        return await self.scope_of(connection, credentials_of(connection), household)
 
-    def _scope(self, connection: HTTPConnection, principal: Principal, household_id: str) -> Scope:
+    async def scope_of(
+        self, connection: HTTPConnection, shown: Credentials, household: str | None
+    ) -> Scope:
+        """Give the scope of the household that a caller who shows this named, or has alone."""
+        principal = await self.admit(connection, shown)
+        return await self._scope(connection, principal, household or _only(principal))
+
+    async def _scope(
+        self, connection: HTTPConnection, principal: Principal, household_id: str
+    ) -> Scope:
         granted = principal.homes.get(household_id)
         if granted is None:
             raise NotFoundError(
@@ -100,18 +109,20 @@ class HouseholdRule(Rule):
             raise _forbidden(wanted)
         if self._is_proved:
             check_proof(connection, principal)
-            _check_token(connection, principal, Scope.of(household_id))
+            if principal.kind is Kind.HOUSEHOLD_TOKEN:
+                await run_in_threadpool(_check_unowned, connection, Scope.of(household_id))
         return Scope.of(household_id)
 
 
 class NamedHouseholdRule(HouseholdRule):
     """As `HouseholdRule`, for routes with the household in their path."""
 
-    def __call__(  # type: ignore[override]  # FastAPI reads the parameters, nobody calls it
-        self, connection: HTTPConnection, shown: Shown, household_id: HouseholdId
+    async def __call__(  # type: ignore[override]  # FastAPI reads the parameters, nobody calls it
+        self, connection: HTTPConnection, household_id: HouseholdId
     ) -> Scope:
         """Give the scope of the household."""
-        return self._scope(connection, self.admit(connection, shown), household_id)
+        principal = await self.admit(connection, credentials_of(connection))
+        return await self._scope(connection, principal, household_id)
 
 
 class FleetRule(Rule):
@@ -123,9 +134,9 @@ class FleetRule(Rule):
         if is_proved:
             self.text += ", proved"
 
-    def __call__(self, connection: HTTPConnection, shown: Shown) -> Principal:
+    async def __call__(self, connection: HTTPConnection) -> Principal:
         """Give the operator, who is of no household: what is done for one names it."""
-        principal = self.admit(connection, shown)
+        principal = await self.admit(connection, credentials_of(connection))
         if not principal.is_operator:
             raise _forbidden(Permission.FLEET)
         if self._is_proved:
@@ -143,9 +154,9 @@ class CallerRule(Rule):
         if is_proved:
             self.text += ", proved"
 
-    def __call__(self, connection: HTTPConnection, shown: Shown) -> Principal:
+    async def __call__(self, connection: HTTPConnection) -> Principal:
         """Give the caller."""
-        principal = self.admit(connection, shown)
+        principal = await self.admit(connection, credentials_of(connection))
         if self._is_person and not principal.is_person:
             raise ProblemError(
                 HTTPStatus.FORBIDDEN,
@@ -168,6 +179,15 @@ class OpenRule(Rule):
         """Let pass."""
 
 
+def rules_of(dependant: Dependant | None) -> tuple[Rule, ...]:
+    """List what a route asks of its caller, by what it depends on."""
+    if dependant is None:
+        return ()
+    call: object = dependant.call
+    own = (call,) if isinstance(call, Rule) else ()
+    return own + tuple(rule for one in dependant.dependencies for rule in rules_of(one))
+
+
 def check_proof(connection: HTTPConnection, principal: Principal) -> None:
     """Raise 403 where the caller has not proved for some minutes who they are."""
     parts: Parts = connection.app.state.parts
@@ -183,14 +203,12 @@ def check_proof(connection: HTTPConnection, principal: Principal) -> None:
         )
 
 
-def _check_token(connection: HTTPConnection, principal: Principal, scope: Scope) -> None:
-    """Raise 403 for a household's token where somebody owns the household.
+def _check_unowned(connection: HTTPConnection, scope: Scope) -> None:
+    """Raise 403 where somebody owns the household whose token is shown; asks the database.
 
     A token cannot be asked for a password: it lets the first owner in, and from then on a person
     lets others in.
     """
-    if principal.kind is not Kind.HOUSEHOLD_TOKEN:
-        return
     parts: Parts = connection.app.state.parts
     with parts.database.reading(scope) as transaction:
         is_owned = has_owner(transaction, scope)

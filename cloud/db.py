@@ -13,19 +13,30 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from sqlalchemy import (
+    BigInteger,
+    ColumnClause,
     ColumnElement,
     Connection,
+    FromClause,
+    String,
     Table,
+    Text,
     bindparam,
     case,
+    cast,
+    column,
     create_engine,
+    func,
     or_,
+    select,
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.types import TypeEngine
 
 from cloud import postgres, sqlitefile
 from cloud.migrations import schemas
@@ -127,6 +138,13 @@ class Database:
         if self._role is None:
             self._role = postgres.household_role(connection)
         postgres.narrow(connection, self._role, scope)
+
+    def narrow(self, connection: Connection, scope: Scope) -> None:
+        """Let the rest of a transaction of `reading()` see fewer households than it was begun for.
+
+        What several callers ask in one transaction is read for each as it would be in its own.
+        """
+        self._narrow(connection, scope)
 
     def _check_alive(self, connection: Connection) -> None:
         """Ask a server that this connection has not heard for a while whether it is there."""
@@ -256,6 +274,30 @@ def _upsert(
     if not values:
         return statement.on_conflict_do_nothing(index_elements=keys)
     return statement.on_conflict_do_update(index_elements=keys, set_=values)
+
+
+def given_rows(dialect: str, columns: Mapping[str, type[str] | type[int]]) -> FromClause:
+    """A table of as many rows as are given where it is run, by `write_rows` as "rows".
+
+    So one statement serves any number of questions, and is built, parsed and planned once.
+    """
+    types: dict[type, type[TypeEngine[Any]]] = {str: String, int: BigInteger}
+    typed: list[ColumnClause[Any]] = [column(name, types[kind]) for name, kind in columns.items()]
+    rows = bindparam("rows", type_=Text)
+    if dialect == "postgresql":
+        record = func.json_to_recordset(cast(rows, postgresql.JSON)).table_valued(*typed)
+        return record.render_derived("given", with_types=True)
+    each = func.json_each(rows).table_valued("value", name="each")
+    values = [
+        func.json_extract(each.c.value, f"$.{one.name}", type_=one.type).label(one.name)
+        for one in typed
+    ]
+    return select(*values).subquery("given")
+
+
+def write_rows(rows: Sequence[Mapping[str, object]]) -> str:
+    """Write the rows of `given_rows`."""
+    return msgspec.json.encode(rows).decode()
 
 
 def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:

@@ -3,12 +3,11 @@
 Decides nothing: it reads a header and a cookie.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
-from fastapi import Depends, Request
-from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Request
 from starlette.requests import HTTPConnection
 
 from cloud.buckets import Buckets
@@ -26,18 +25,22 @@ HOST_COOKIE = "__Host-hearthlink"
 PLAIN_COOKIE = "hearthlink"
 """The session's cookie; where HTTPS is spoken a browser takes the first from this host alone."""
 
-_bearer = HTTPBearer(
-    auto_error=False,
-    description="The `api_token` of the configuration, a household's token, an API key (`hl_…`), "
-    "or an access token of the configured OIDC provider.",
-)
-_cookie = APIKeyCookie(
-    name=PLAIN_COOKIE,
-    scheme_name="Session",
-    auto_error=False,
-    description=f"The session of POST /v1/sessions; `{HOST_COOKIE}` over HTTPS. Requests that "
-    f"change something are taken from our own pages, or with the field `{CLIENT_FIELD}`.",
-)
+SECURITY_SCHEMES = {
+    "HTTPBearer": {
+        "type": "http",
+        "description": "The `api_token` of the configuration, a household's token, an API key "
+        "(`hl_…`), or an access token of the configured OIDC provider.",
+        "scheme": "bearer",
+    },
+    "Session": {
+        "type": "apiKey",
+        "description": f"The session of POST /v1/sessions; `{HOST_COOKIE}` over HTTPS. Requests "
+        f"that change something are taken from our own pages, or with the field `{CLIENT_FIELD}`.",
+        "in": "cookie",
+        "name": PLAIN_COOKIE,
+    },
+}
+"""How a caller is known, as the OpenAPI document says it."""
 
 
 class Credentials(NamedTuple):
@@ -51,7 +54,7 @@ class Credentials(NamedTuple):
 class Gate:
     """What the composition root gives this module: who shows what, and how often they may."""
 
-    identify: Callable[[Credentials], Principal | None]
+    identify: Callable[[Credentials], Awaitable[Principal | None]]
     pace: Buckets
     is_https: bool
     public_url: str
@@ -75,13 +78,13 @@ def gate_of(connection: HTTPConnection) -> Gate:
     return gate
 
 
-def credentials_of(
-    connection: HTTPConnection,
-    shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-    _session: Annotated[str | None, Depends(_cookie)],
-) -> Credentials:
-    """Read what a request shows; whoever shows a bearer token is not known by a cookie too."""
-    bearer = shown.credentials if shown is not None else ""
+def credentials_of(connection: HTTPConnection, token: str = "") -> Credentials:
+    """Read what a request shows; whoever shows a bearer token is not known by a cookie too.
+
+    `token` is one that was shown otherwise, where the request has none.
+    """
+    scheme, _, shown = connection.headers.get("authorization", "").partition(" ")
+    bearer = shown.strip() if scheme.lower() == "bearer" else token
     session = "" if bearer else connection.cookies.get(gate_of(connection).cookie, "")
     return Credentials(
         bearer if len(bearer) <= MAX_TOKEN_CHARS else "",

@@ -31,7 +31,7 @@ class Parts:
     registry: DeviceRegistry
 
 
-def parts_of(request: Request) -> Parts:
+async def parts_of(request: Request) -> Parts:
     """Find the parts of the application that serves a request."""
     parts: Parts = request.app.state.parts
     return parts

@@ -1,21 +1,34 @@
 """Times at the API: RFC 3339 in UTC out; RFC 3339 with an offset, or a date, in. Pure."""
 
 import datetime as dt
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from shared.calendar import day_start_ms
 from shared.errors import BadInputError
-from shared.units import EARLIEST_PLAUSIBLE_MS, LATEST_PLAUSIBLE_MS, MS_PER_SECOND
+from shared.units import EARLIEST_PLAUSIBLE_MS, LATEST_PLAUSIBLE_MS, MS_PER_DAY, MS_PER_SECOND
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MILLISECOND = dt.timedelta(milliseconds=1)
 
+DATES_KEPT = 1_024
+"""Dates that are written already: three years of them."""
+
 
 def format_utc(at_ms: int) -> str:
     """Write an instant as RFC 3339 with Z; milliseconds only where there are any."""
-    at = _EPOCH + at_ms * _MILLISECOND
-    precision = "milliseconds" if at_ms % MS_PER_SECOND else "seconds"
-    return at.replace(tzinfo=None).isoformat(timespec=precision) + "Z"
+    day, in_day_ms = divmod(at_ms, MS_PER_DAY)
+    second, millisecond = divmod(in_day_ms, MS_PER_SECOND)
+    minute, second = divmod(second, 60)
+    hour, minute = divmod(minute, 60)
+    fraction = f".{millisecond:03}" if millisecond else ""
+    return f"{_date(day)}T{hour:02}:{minute:02}:{second:02}{fraction}Z"
+
+
+@lru_cache(maxsize=DATES_KEPT)
+def _date(day: int) -> str:
+    """Write a date, counted from 1970: of one answer's instants most have the same."""
+    return (_EPOCH + dt.timedelta(days=day)).date().isoformat()
 
 
 def parse_instant(text: str, name: str, zone: ZoneInfo) -> int:

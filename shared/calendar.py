@@ -95,7 +95,7 @@ def intervals_between(
     found: list[Interval] = []
     if end_ms <= start_ms:
         return found
-    interval = _containing(start_ms, resolution, zone)
+    interval = interval_at(start_ms, resolution, zone)
     while interval.start_ms < end_ms:
         if len(found) == limit:
             raise BadInputError(
@@ -103,11 +103,12 @@ def intervals_between(
                 hint="ask for a shorter range or a coarser resolution",
             )
         found.append(interval)
-        interval = _containing(interval.end_ms, resolution, zone)
+        interval = interval_at(interval.end_ms, resolution, zone)
     return found
 
 
-def _containing(at_ms: int, resolution: Resolution, zone: ZoneInfo) -> Interval:
+def interval_at(at_ms: int, resolution: Resolution, zone: ZoneInfo) -> Interval:
+    """Give the interval that an instant lies in: local, but for half hours."""
     if resolution is Resolution.HALF_HOUR:
         start_ms = at_ms // SLOT_MS * SLOT_MS
         return Interval(start_ms, start_ms + SLOT_MS)

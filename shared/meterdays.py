@@ -8,7 +8,7 @@ same shape. Pure.
 import enum
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
+from itertools import islice, repeat
 from operator import lt
 from typing import NamedTuple
 
@@ -191,6 +191,11 @@ def _trace(edges: Mapping[int, Edges], modulus: int) -> tuple[dict[int, int], di
     before: tuple[int, Edges] | None = None
     for slot in sorted(edges):
         here = edges[slot]
+        if before is not None and _follows(before, slot, here):
+            # As nearly always: all that rose in between is this slot's.
+            amounts[slot] = here.closing - before[1].closing
+            before = (slot, here)
+            continue
         if before is None:
             if here.opening_at_ms - slot_start_ms(slot) > EDGE_TOLERANCE_MS:
                 why[slot] = Why.PARTIAL
@@ -205,6 +210,16 @@ def _trace(edges: Mapping[int, Edges], modulus: int) -> tuple[dict[int, int], di
     if before and _ends_early(*before):
         why[before[0]] = Why.PARTIAL
     return amounts, why
+
+
+def _follows(before: tuple[int, Edges], slot: int, here: Edges) -> bool:
+    """Tell whether a slot goes on where the one before was read to its end, and nothing fell."""
+    last, edges = before
+    return (
+        slot == last + 1
+        and edges.closing <= here.opening <= here.closing
+        and slot * SLOT_MS - edges.closing_at_ms <= EDGE_TOLERANCE_MS
+    )
 
 
 def _bridge(
@@ -263,6 +278,8 @@ def _ends_early(slot: int, edges: Edges) -> bool:
 
 
 def _without_falls(amounts: dict[int, int], why: Mapping[int, Why]) -> dict[int, SlotUsage]:
+    if min(amounts.values(), default=0) >= 0 and not why:
+        return dict(zip(amounts, map(SlotUsage, amounts.values(), repeat(False)), strict=True))
     usage: dict[int, SlotUsage] = {}
     owed = 0
     for slot in sorted(amounts):

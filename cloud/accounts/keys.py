@@ -4,11 +4,13 @@ A key is told once; the store has its digest. It ends with its date, when it is 
 whoever made it is no owner any more.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
-from cloud.db import within
+from cloud.db import given_rows, within, write_rows
 from cloud.peopletables import api_keys
 from cloud.problems import NotFoundError, ProblemError
 from cloud.roles import Permission
@@ -51,13 +53,6 @@ class Key(NamedTuple):
 
 
 _KEY = [api_keys.c[name] for name in Key._fields]
-
-# Of every request that shows one: built once.
-_FIND = select(*_KEY).where(
-    api_keys.c.digest == bindparam("of_key"),
-    api_keys.c.revoked_at_ms.is_(None),
-    api_keys.c.expires_at_ms > bindparam("now_ms"),
-)
 
 
 def make_key(
@@ -118,11 +113,24 @@ def revoke_key(connection: Connection, scope: Scope, key_id: str, now_ms: int) -
         raise NotFoundError(f"no key {key_id!r}", hint="GET /v1/api-keys lists them")
 
 
-def find_key(connection: Connection, secret: str, now_ms: int) -> Key | None:
-    """Find the key that a secret opens; None where it is none's, revoked or over."""
-    asked = {"of_key": key_digest(secret), "now_ms": now_ms}
-    row = connection.execute(_FIND, asked).one_or_none()
-    return None if row is None else Key(*row)
+def find_keys(connection: Connection, shown: Iterable[str], now_ms: int) -> dict[str, Key]:
+    """Find the keys that secrets open, by secret; those that are none's, revoked or over lack."""
+    secrets = {key_digest(secret): secret for secret in shown}
+    rows = write_rows([{"digest": digest} for digest in secrets])
+    asked = {"rows": rows, "now_ms": now_ms}
+    found = connection.execute(_find(connection.dialect.name), asked)
+    return {secrets[digest]: Key(*row) for digest, *row in found}
+
+
+@cache
+def _find(dialect: str) -> Select[Any]:
+    """Build the statement once: it is of every request that shows a key."""
+    given = given_rows(dialect, {"digest": str})
+    return select(api_keys.c.digest, *_KEY).where(
+        api_keys.c.digest == given.c.digest,
+        api_keys.c.revoked_at_ms.is_(None),
+        api_keys.c.expires_at_ms > bindparam("now_ms"),
+    )
 
 
 def touch_key(connection: Connection, key_id: str, now_ms: int) -> None:

@@ -67,11 +67,13 @@ def _of_days(
 ) -> list[Change]:
     days: set[int] = set()
     for first, last in ranges:
-        days.update(range(_day(slot_start_ms(first), zone), _day(slot_start_ms(last), zone) + 1))
+        first_day = day_of_instant(slot_start_ms(first), zone)
+        days.update(range(first_day, day_of_instant(slot_start_ms(last), zone) + 1))
         if len(days) > MAX_DAYS:
             return [Change(kind, subject)]
     return [Change(kind, subject, day) for day in sorted(days)]
 
 
-def _day(at_ms: int, zone: ZoneInfo) -> int:
+def day_of_instant(at_ms: int, zone: ZoneInfo) -> int:
+    """Number the local day of an instant, counted from 1970."""
     return (local_date(at_ms, zone) - _EPOCH).days

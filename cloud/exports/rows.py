@@ -11,11 +11,12 @@ from sqlalchemy import Connection
 
 from cloud.db import Database
 from cloud.exports.columns import Row
+from cloud.readings.conversions import conversions_of
+from cloud.readings.energies import Energies
 from cloud.readings.known import known_usage
 from cloud.readings.service import replaced_ranges
 from cloud.readings.tenancy import readings_of
 from cloud.readings.usage import serve
-from cloud.readings.usage_endpoints import Energies, conversions_of
 from cloud.scope import Scope
 from shared.calendar import Interval, to_local
 from shared.frames import decode_frame

@@ -11,7 +11,10 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
 
+from cloud.auth import OpenRule, rules_of
+from cloud.gate import SECURITY_SCHEMES
 from cloud.openapi.structs import components
 from cloud.problems import PROBLEM_MEDIA_TYPE
 from cloud.transfer.deprecation import mark
@@ -61,6 +64,7 @@ def build(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
     )
     document["tags"] = _tags(document)
+    _secure(app, document)
     schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
     for name, schema in components().items():
         schemas.setdefault(name, schema)
@@ -75,6 +79,21 @@ def build(app: FastAPI) -> dict[str, Any]:
         _complete(operation, rows)
     mark(document)
     return document
+
+
+def _secure(app: FastAPI, document: dict[str, Any]) -> None:
+    """Say of each operation that asks who calls how that is shown.
+
+    Rules read it themselves: a dependency for each scheme would be solved with every request.
+    """
+    document.setdefault("components", {})["securitySchemes"] = SECURITY_SCHEMES
+    asked: list[dict[str, list[str]]] = [{name: []} for name in SECURITY_SCHEMES]
+    for route in iter_route_contexts(app.routes):
+        rules = rules_of(getattr(route, "dependant", None))
+        if any(not isinstance(rule, OpenRule) for rule in rules):
+            path = document["paths"].get(getattr(route, "path", ""), {})
+            for method in getattr(route, "methods", None) or ():
+                path.get(method.lower(), {}).setdefault("security", asked)
 
 
 def operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -22,6 +22,7 @@ from cloud.tables import gas_conversions
 from cloud.tariffs.repository import read_tariff
 from shared.calendar import Interval, day_start_ms
 from shared.meterdays import SlotUsage
+from shared.readings import Medium
 from shared.tariffs import (
     DEFAULT_CALORIFIC_VALUE_KJ_PER_M3,
     VOLUME_CORRECTION_MILLIONTHS,
@@ -171,3 +172,12 @@ class Conversions:
         ((_, _, one),) = self.spans(slot, slot + 1)
         each = one.calorific_value_kj_per_m3 * one.volume_correction_millionths * MWH_OF_LITRE
         return round_half_even(energy_mwh / each)
+
+
+def conversions_of(
+    connection: Connection, scope: Scope, meter: str, medium: Medium, zone: ZoneInfo
+) -> Conversions | None:
+    """Read how a meter's gas becomes energy; None where it measures something else."""
+    if medium is not Medium.GAS:
+        return None
+    return Conversions(read_conversions(connection, scope, meter), zone)

@@ -14,14 +14,24 @@ from cloud.readings.service import counters_of
 from cloud.readings.tenancy import holds, readings_of, spans_of
 from cloud.readings.usage import Known, RunEdges, usage_by_slot
 from cloud.scope import Scope
+from shared.meterdays import SlotUsage
 from shared.readings import Medium
 from shared.units import SLOT_MS
 
 
 def known_usage(
-    connection: Connection, scope: Scope, meter: str, medium: Medium, span_ms: tuple[int, int]
+    connection: Connection,
+    scope: Scope,
+    meter: str,
+    medium: Medium,
+    span_ms: tuple[int, int],
+    *,
+    has_imports: bool = True,
 ) -> dict[str, Known]:
-    """Say what is known of each quantity of a meter, whole at least over the span."""
+    """Say what is known of each quantity of a meter, whole at least over the span.
+
+    Who knows that nothing was imported for it says so, and saves a question.
+    """
     counters = {
         quantity: list(chain.from_iterable(by_register.values()))
         for quantity, by_register in counters_of(
@@ -29,17 +39,26 @@ def known_usage(
         ).items()
     }
     slots = _reach(list(chain.from_iterable(counters.values())), span_ms)
+    history: dict[str, dict[int, SlotUsage]] = {}
+    if has_imports:
+        history = _held_imports(connection, scope, meter, slots)
+    return {
+        quantity: overlay(runs, history.get(quantity, {})) for quantity, runs in counters.items()
+    }
+
+
+def _held_imports(
+    connection: Connection, scope: Scope, meter: str, slots: tuple[int, int]
+) -> dict[str, dict[int, SlotUsage]]:
+    """Read what was imported, as far as the meter was the household's own."""
     spans = spans_of(connection, scope, meter)
-    history = {
+    return {
         quantity: {
             slot: usage
             for slot, usage in by_slot.items()
             if holds(spans, slot * SLOT_MS, (slot + 1) * SLOT_MS)
         }
         for quantity, by_slot in imported_slots(connection, scope, meter, slots).items()
-    }
-    return {
-        quantity: overlay(runs, history.get(quantity, {})) for quantity, runs in counters.items()
     }
 
 

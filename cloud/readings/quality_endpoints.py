@@ -17,11 +17,12 @@ from cloud.readings.comparison import (
     whole_days,
     year_before,
 )
+from cloud.readings.conversions import conversions_of
+from cloud.readings.energies import Energies, entry_of
 from cloud.readings.known import known_usage
 from cloud.readings.periods import Zone, medium_known, span_between
 from cloud.readings.quality import MAX_STRETCHES, Stretch, Summary, summarize
 from cloud.readings.usage import QUANTITIES, Known, serve
-from cloud.readings.usage_endpoints import Energies, conversions_of, entry_of
 from cloud.readings.usage_schemas import QualityReport, UsageComparison
 from cloud.times import format_utc
 from shared.calendar import Interval

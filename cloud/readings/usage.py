@@ -2,7 +2,8 @@
 
 import enum
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -168,14 +169,16 @@ def sum_known(parts: Sequence[Known]) -> Known:
     )
 
 
-def parts_by_interval(known: Known, intervals: Iterable[Interval]) -> Iterator[Part]:
+def parts_by_interval(known: Known, intervals: Sequence[Interval]) -> list[Part]:
     """Sum one quantity over intervals in order of time, each slot looked at once."""
+    if all(one.end_ms - one.start_ms == SLOT_MS for one in intervals):
+        return [_part_of_slot(known, one.start_ms // SLOT_MS) for one in intervals]
+    found = []
     slots = sorted(known.by_slot)
     place = 0
     for interval in intervals:
         first, end = interval.start_ms // SLOT_MS, -(-interval.end_ms // SLOT_MS)
-        while place < len(slots) and slots[place] < first:
-            place += 1
+        place = bisect_left(slots, first, place)
         amount = count = imported = mixed = 0
         estimated = []
         while place < len(slots) and slots[place] < end:
@@ -188,7 +191,18 @@ def parts_by_interval(known: Known, intervals: Iterable[Interval]) -> Iterator[P
             if usage.is_estimated:
                 estimated.append(slot)
             place += 1
-        yield Part(amount if count else None, end - first, count, estimated, imported, mixed)
+        some = amount if count else None
+        found.append(Part(some, end - first, count, estimated, imported, mixed))
+    return found
+
+
+def _part_of_slot(known: Known, slot: int) -> Part:
+    usage = known.by_slot.get(slot)
+    if usage is None:
+        return Part(None, 1, 0, (), 0, 0)
+    amount, is_estimated = usage
+    estimated = (slot,) if is_estimated else ()
+    return Part(amount, 1, 1, estimated, int(slot in known.imported), int(slot in known.mixed))
 
 
 def serve(
@@ -198,23 +212,22 @@ def serve(
 
     One that it has counted and that is not known of an interval makes that interval incomplete.
     """
-    columns = {name: list(parts_by_interval(one, intervals)) for name, one in by_quantity.items()}
-    why = {
-        name: by_quantity[name].why() if any(part.estimated for part in parts) else {}
-        for name, parts in columns.items()
-    }
-    begins = {name: one.begins() for name, one in by_quantity.items()}
+    names = list(by_quantity)
+    columns = [parts_by_interval(one, intervals) for one in by_quantity.values()]
+    why = [
+        known.why() if any(part.estimated for part in column) else {}
+        for known, column in zip(by_quantity.values(), columns, strict=True)
+    ]
+    begins_ms = [known.begins() * SLOT_MS for known in by_quantity.values()]
     served = []
-    for place, interval in enumerate(intervals):
-        parts = {name: column[place] for name, column in columns.items()}
-        reasons = {
-            reason
-            for name, part in parts.items()
-            for slot in part.estimated
-            for reason in why[name].get(slot, ())
-        }
-        amounts = {name: part.amount for name, part in parts.items()}
-        counted = [part for name, part in parts.items() if begins[name] * SLOT_MS < interval.end_ms]
+    for interval, *parts in zip(intervals, *columns, strict=True):
+        reasons: set[Reason] = set()
+        for part, of_slot in zip(parts, why, strict=True):
+            for slot in part.estimated:
+                reasons.update(of_slot.get(slot, ()))
+        amounts = dict(zip(names, [part.amount for part in parts], strict=True))
+        begun = zip(parts, begins_ms, strict=True)
+        counted = [part for part, at_ms in begun if at_ms < interval.end_ms]
         served.append(Served(interval, amounts, *_judge(counted, reasons, interval, now_ms)))
     return served
 
@@ -222,18 +235,22 @@ def serve(
 def _judge(
     parts: Sequence[Part], reasons: set[Reason], interval: Interval, now_ms: int
 ) -> tuple[Status, Source | None, list[Reason]]:
-    """Judge an interval by all its quantities that the meter counts."""
-    known = [part for part in parts if part.known]
-    if not known:
+    """Judge an interval by all its quantities that the meter counts; takes the reasons over."""
+    count = imported = mixed = 0
+    is_estimated = False
+    for _, slots, known, estimated, of_imports, of_both in parts:
+        count += known
+        imported += of_imports
+        mixed += of_both
+        is_estimated = is_estimated or bool(estimated)
+        if known < slots:
+            reasons.add(Reason.INCOMPLETE)
+    if not count:
         begun = interval.start_ms <= now_ms
         return Status.MISSING, None, [Reason.NO_READINGS if begun else Reason.NOT_YET]
-    imported, count = sum(part.imported for part in known), sum(part.known for part in known)
-    source = Source.MIXED if imported or any(part.mixed for part in known) else Source.METER
+    source = Source.MIXED if imported or mixed else Source.METER
     if imported == count:
         source = Source.IMPORTED
-    if any(part.known < part.slots for part in parts):
-        reasons = reasons | {Reason.INCOMPLETE}
-    status = Status.ESTIMATED if reasons else Status.MEASURED
-    if any(part.estimated for part in known):
-        status = Status.ESTIMATED
-    return status, source, sorted(reasons)
+    if reasons or is_estimated:
+        return Status.ESTIMATED, source, sorted(reasons)
+    return Status.MEASURED, source, []

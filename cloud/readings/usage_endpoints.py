@@ -2,37 +2,29 @@
 
 import enum
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from http import HTTPStatus
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection
 
-from cloud.answers import From, To, reply
+from cloud.answers import JSON, From, To, reply
 from cloud.auth import Caller
 from cloud.errors import RESPONSES
-from cloud.households.zones import zone_of
+from cloud.households.zones import checked_zone, zone_of
 from cloud.parts import Shared
-from cloud.readings.conversions import Conversions, read_conversions
+from cloud.readings.conversions import Conversions, conversions_of
+from cloud.readings.energies import Energies, entries_of
 from cloud.readings.known import known_registers, known_usage
-from cloud.readings.periods import (
-    Meters,
-    Zone,
-    medium_known,
-    meters_asked,
-    span_between,
-)
-from cloud.readings.usage import Known, Served, serve, sum_known
+from cloud.readings.periods import Meters, Zone, meters_asked, span_between
+from cloud.readings.usage import Known, sum_known
+from cloud.readings.usage_desk import MAX_INTERVALS, Question, UsageDesk
 from cloud.readings.usage_schemas import HouseholdUsage, UsageReport
 from cloud.scope import Scope
-from cloud.times import format_utc
 from shared.calendar import Interval, Resolution, intervals_between
 from shared.errors import BadInputError
 from shared.readings import Medium
-from shared.units import SLOT_MS
-
-MAX_INTERVALS = 18_000
-"""A year of half hours (17,568) with some to spare, all series together; about 2 MB of JSON."""
 
 router = APIRouter(tags=["usage"], responses=RESPONSES)
 
@@ -45,55 +37,12 @@ class By(enum.StrEnum):
     REGISTER = "register"
 
 
-class Energies:
-    """The energy of gas by interval: each meter's own conversions, summed."""
-
-    def __init__(self) -> None:
-        self._of: list[tuple[Known, Conversions]] = []
-
-    def add(self, litres: Known, conversions: Conversions) -> None:
-        """Count one meter in."""
-        self._of.append((litres, conversions))
-
-    def of(self, interval: Interval) -> int | None:
-        """Sum what is known of an interval, in mWh; None where nothing is."""
-        found = [
-            energy
-            for litres, conversions in self._of
-            if (energy := conversions.energy_mwh(litres.by_slot, interval)) is not None
-        ]
-        return sum(found) if found else None
-
-
-def entry_of(served: Served, energies: Energies | None) -> dict[str, Any]:
-    """Write an interval as the API gives it; `energies` where it is of gas."""
-    entry: dict[str, Any] = {
-        "start": format_utc(served.interval.start_ms),
-        "end": format_utc(served.interval.end_ms),
-        **served.amounts,
-    }
-    if energies is not None:
-        entry["gas_mwh"] = energies.of(served.interval)
-    entry |= {"status": served.status, "source": served.source, "why": served.why}
-    return entry
-
-
-def entries_of(
-    known: Mapping[str, Known],
-    intervals: Sequence[Interval],
-    now_ms: int,
-    energies: Energies | None,
-) -> list[dict[str, Any]]:
-    """Serve intervals as the API gives them."""
-    return [entry_of(one, energies) for one in serve(known, intervals, now_ms)]
-
-
 @router.get(
     "/v1/meters/{meter}/usage", response_model=UsageReport, summary="What was used, by interval"
 )
-def usage(
+async def usage(
+    request: Request,
     meter: str,
-    parts: Shared,
     scope: Caller,
     start: From,
     to: To,
@@ -106,25 +55,15 @@ def usage(
     `measured`, `estimated` (`why` says why) or `missing`, with null amounts. Where the meter has
     said nothing, imported history stands, and `source` says so.
     """
-    with parts.database.reading(scope) as connection:
-        local = zone_of(connection, scope, zone, parts.zone)
-        span_ms = span_between(start, to, local)
-        intervals = intervals_between(*span_ms, resolution, local, MAX_INTERVALS)
-        medium = medium_known(connection, scope, meter)
-        known = known_usage(connection, scope, meter, medium, _around(intervals))
-        conversions = conversions_of(connection, scope, meter, medium, local)
-    report: dict[str, Any] = {"meter": meter, "medium": medium, "zone": local.key}
-    report["resolution"] = resolution
-    energies = None
-    if conversions is not None:
-        energies = Energies()
-        energies.add(known["gas_l"], conversions)
-        report["conversions"] = [
-            one._asdict()
-            for _, _, one in conversions.spans(*(ms // SLOT_MS for ms in _around(intervals)))
-        ]
-    report["intervals"] = entries_of(known, intervals, parts.clock.utc_ms(), energies)
-    return reply(report)
+    desk: UsageDesk = request.app.state.usage_desk
+    wanted = None if zone is None else checked_zone(zone)
+    tags = request.headers.get("if-none-match", "")
+    question = Question(scope.only, meter, start, to, resolution, wanted, tags)
+    answer = await desk.ask(question)
+    headers = {"ETag": f'"{answer.tag}"'}
+    if answer.document is None:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(answer.document, media_type=JSON, headers=headers)
 
 
 @router.get(
@@ -170,15 +109,6 @@ def usage_of_meters(
         for one in made
     ]
     return reply({"medium": medium, "zone": local.key, "resolution": resolution, "series": series})
-
-
-def conversions_of(
-    connection: Connection, scope: Scope, meter: str, medium: Medium, zone: ZoneInfo
-) -> Conversions | None:
-    """Read how a meter's gas becomes energy; None where it measures something else."""
-    if medium is not Medium.GAS:
-        return None
-    return Conversions(read_conversions(connection, scope, meter), zone)
 
 
 class _Series:

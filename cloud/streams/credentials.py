@@ -4,8 +4,6 @@ A browser cannot set headers there; it names its token as a second subprotocol i
 """
 
 from fastapi import WebSocket
-from fastapi.security import HTTPAuthorizationCredentials
-from starlette.concurrency import run_in_threadpool
 
 from cloud.auth import HouseholdRule
 from cloud.gate import credentials_of
@@ -23,13 +21,8 @@ _RULE = HouseholdRule(Permission.READ)
 
 async def authorize_socket(socket: WebSocket) -> Scope:
     """Give the caller's scope; raises as every other endpoint of a household does."""
-    scheme, _, token = socket.headers.get("authorization", "").partition(" ")
-    shown = HTTPAuthorizationCredentials(
-        scheme="Bearer",
-        credentials=token.strip() if scheme.lower() == "bearer" else _offered_token(socket),
-    )
     household = socket.query_params.get("household")
-    return await run_in_threadpool(_RULE, socket, credentials_of(socket, shown, None), household)
+    return await _RULE.scope_of(socket, credentials_of(socket, _offered_token(socket)), household)
 
 
 def chosen_protocol(socket: WebSocket) -> str | None:

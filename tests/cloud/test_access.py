@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from cloud.accounts.sessions import IDLE_MS
-from cloud.auth import PROOF_HOLDS_MS, Caller, OpenRule, Rule
+from cloud.auth import PROOF_HOLDS_MS, Caller, OpenRule, Rule, rules_of
 from cloud.households.tenancies import _mint_token
 from cloud.roles import Role
 from shared.units import MS_PER_DAY
@@ -227,7 +227,7 @@ def _people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
 def _operations(people: People) -> list[Operation]:
     """List every operation of the OpenAPI description with the rules of its route."""
     rules = {
-        (method, context.path): _rules(getattr(context, "dependant", None))
+        (method, context.path): rules_of(getattr(context, "dependant", None))
         for context in iter_route_contexts(people.app.routes)
         for method in getattr(context, "methods", None) or ()
     }
@@ -237,13 +237,6 @@ def _operations(people: People) -> list[Operation]:
         for path, methods in described.items()
         for method in methods
     ]
-
-
-def _rules(dependant: Any) -> tuple[Rule, ...]:
-    if dependant is None:
-        return ()
-    own = (dependant.call,) if isinstance(dependant.call, Rule) else ()
-    return own + tuple(rule for one in dependant.dependencies for rule in _rules(one))
 
 
 def test_every_route_declares_who_may_call_it(operations: list[Operation]) -> None:
