@@ -22,6 +22,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from agent.demo.ports import free_port
 from cloud.accounts.keys import make_key
 from cloud.bootstrap import open_database
 from cloud.config import load
@@ -44,7 +45,6 @@ from shared.readings import Medium, StampedSample
 from shared.units import MS_PER_DAY, SLOT_MS, SLOTS_PER_UTC_DAY
 from tests.bench.askers import Answer, Question, ask_all, cpu_s
 from tests.bench.bench_api import RUN, _connect
-from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 
 METERS = 200
