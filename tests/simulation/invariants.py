@@ -1,6 +1,7 @@
 """What must hold when a run has come to rest: each check lists what is wrong, in words."""
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from agent.torture.card import Key
 from shared.consent import Granularity
@@ -104,26 +105,38 @@ def times_are_right(world: World, store: Store) -> Iterator[str]:
         shown, taken_ms = kept.shown, copies[0].sample.taken_at_ms
         off_ms = 0 if shown.clock_ms is None else shown.clock_ms - shown.at_ms
         if copies[0].sample.quality & Quality.HUB_TIME:
-            right_ms = _told_ms(world, kept)
-            is_right = any(abs(taken_ms - at_ms) <= UNCERTAIN_MS for at_ms in right_ms)
-            is_right &= shown.clock_ms is None or abs(off_ms) >= TOLERANCE_MS - UNCERTAIN_MS
+            is_right = any(
+                abs(taken_ms - told.at_ms) <= UNCERTAIN_MS
+                and (told.off_ms is None or abs(told.off_ms) >= TOLERANCE_MS - UNCERTAIN_MS)
+                for told in _told(world, kept)
+            )
         else:
             is_right = taken_ms == shown.clock_ms and abs(off_ms) <= TOLERANCE_MS + UNCERTAIN_MS
         if not is_right:
             yield f"{key} is dated {taken_ms - shown.at_ms} ms off, its meter's clock {off_ms} ms"
 
 
-def _told_ms(world: World, kept: Kept) -> list[int]:
-    """List when it was so by a telegram that told it: a clock may have stepped since a capture."""
+class Told(NamedTuple):
+    """When a reading was taken by a telegram that told it, and how far off its clock was then."""
+
+    at_ms: int
+    off_ms: int | None
+
+
+def _told(world: World, kept: Kept) -> list[Told]:
+    """List each telegram that may have told a row: a clock may have stepped since a capture."""
     if kept.meter_clock_ms is None:
-        return [kept.shown.at_ms]
+        return [Told(kept.shown.at_ms, None)]
     captured_at_ms = kept.captured_at_ms
     if captured_at_ms is None:
         # Another reading of the same capture, of a clock set back: it is dated by its telegram.
         captured_at_ms = kept.meter_clock_ms if _has_set_its_clock(world) else kept.shown.clock_ms
     age_ms = kept.meter_clock_ms - (captured_at_ms or kept.meter_clock_ms)
-    telegrams = world.witness.meter.shown
-    return [one.at_ms - age_ms for one in telegrams if one.clock_ms == kept.meter_clock_ms]
+    return [
+        Told(one.at_ms - age_ms, one.clock_ms - one.at_ms)
+        for one in world.witness.meter.shown
+        if one.clock_ms == kept.meter_clock_ms
+    ]
 
 
 def _has_set_its_clock(world: World) -> bool:
