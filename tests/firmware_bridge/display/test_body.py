@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from firmware_bridge.display.body import decode_body, decode_message, encode_body
 from firmware_bridge.display.faults import Fault, PanelFrameError
 from firmware_bridge.display.fields import Flag, Whole, Words
-from firmware_bridge.display.framing import FRAME_BYTES_MAX, PanelFrame, seal_frame
+from firmware_bridge.display.framing import PanelFrame, seal_frame
 from firmware_bridge.display.messages import (
     CLASSES,
     FIELDS,
+    FRAME_BYTES_MAX,
     TEXT_BYTES_MAX,
     Button,
     Display,
