@@ -190,7 +190,7 @@ class HubEnd:
         self._heard_at_ms = now_ms
         match message:
             case Ack():
-                done = self._sender.acknowledge(message)
+                done = self._sender.acknowledge(message, now_ms)
                 return [] if done is None or isinstance(done, Ping) else [Delivered(done)]
             case Button():
                 self._acknowledge(message, sequence)

@@ -121,7 +121,7 @@ class PanelEnd:
             case Ping(wants_hello=True):
                 self._say_hello(now_ms)
             case Ack():
-                self._sender.acknowledge(message)
+                self._sender.acknowledge(message, now_ms)
             case Display() | Text() | Time() | Ping() if self.is_welcome:
                 return self._take(message, sequence, now_ms)
             case _:

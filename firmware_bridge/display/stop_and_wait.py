@@ -11,6 +11,11 @@ from firmware_bridge.display.wire import Wire
 RESEND_MS = 100
 """A full frame and its answer take 25 ms of a line of 115,200 baud; the rest is the panel's."""
 
+FIRST_RESEND_MS_MIN = 20
+ROUNDS_WAITED = 4
+"""The first resend waits four times the longest round of late, not the whole RESEND_MS: nearly
+always a byte was spoilt. The others wait for a panel that is busy."""
+
 RESENDS_MAX = 3
 """Then the link is said to be lost."""
 
@@ -36,10 +41,14 @@ class StopAndWait:
         self._sealed = b""
         self._tries = 0
         self._sent_at_ms = 0
+        self._round_ms = RESEND_MS // ROUNDS_WAITED
 
     def due_ms(self) -> int:
         """When the frame under way is to be sent again."""
-        return self._sent_at_ms + RESEND_MS
+        if self._tries > 0:
+            return self._sent_at_ms + RESEND_MS
+        waited_ms = max(FIRST_RESEND_MS_MIN, ROUNDS_WAITED * self._round_ms)
+        return self._sent_at_ms + min(waited_ms, RESEND_MS)
 
     def start(self, message: PanelMessage, now_ms: int) -> None:
         """Send a message under the next sequence; it takes the place of one under way."""
@@ -50,7 +59,7 @@ class StopAndWait:
         self._sent_at_ms = now_ms
         self._sealed = self._wire.send(message, self._sequence)
 
-    def acknowledge(self, ack: Ack) -> PanelMessage | None:
+    def acknowledge(self, ack: Ack, now_ms: int) -> PanelMessage | None:
         """Return the message that an acknowledgement is for, None where it is late or foreign."""
         done = self.underway
         if done is None or (ack.acknowledged_sequence, ack.acknowledged_type) != (
@@ -59,6 +68,9 @@ class StopAndWait:
         ):
             return None
         self.underway = None
+        if self._tries == 0:
+            # Of a frame sent twice nobody knows which was answered. Long rounds fade slowly.
+            self._round_ms = max(now_ms - self._sent_at_ms, self._round_ms * 7 // 8)
         return done
 
     def advance(self, now_ms: int, newer: PanelMessage | None = None) -> Turn:
@@ -82,7 +94,3 @@ class StopAndWait:
             self._tries = 0
             self._sent_at_ms = now_ms
             self._wire.write(self._sealed)
-
-    def forget(self) -> None:
-        """Give up what is under way."""
-        self.underway = None

@@ -1,5 +1,6 @@
 /* A panel on this machine: `panel run` plays one on a terminal or its own stdin and stdout, `panel
- * check` reads frames as hex and says what they are, `panel fields` prints the table of fields. */
+ * check` and `panel split` read frames and streams as hex and say what they are, `panel fields`
+ * prints the table of fields. */
 #define _DEFAULT_SOURCE
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,6 +15,7 @@
 #include "picture.h"
 
 #define STEP_MS 20
+#define STREAM_MAX 1024
 
 struct host {
     int in, out;
@@ -153,6 +155,45 @@ static int check(void)
     return 0;
 }
 
+static void print_smp(void *context, const uint8_t *bytes, size_t length)
+{
+    (void)context;
+    for (size_t i = 0; i < length; i++)
+        printf("%02x", bytes[i]);
+    fputc(' ', stdout);
+}
+
+static void ignore_message(void *context, const struct panel_message *message)
+{
+    (void)context;
+    (void)message;
+}
+
+static void ignore_bytes(void *context, const uint8_t *bytes, size_t length)
+{
+    (void)context;
+    (void)bytes;
+    (void)length;
+}
+
+/* Says of each line of hex (what a UART carried) the SMP lines in it, good and bad frames. */
+static int split(void)
+{
+    static struct panel panel;
+    static const struct panel_message hello = {.type = PANEL_HELLO};
+    static const struct panel_port port = {NULL, ignore_bytes, ignore_message, print_smp};
+    static char line[2 * STREAM_MAX + 2];
+    while (fgets(line, sizeof line, stdin) != NULL) {
+        uint8_t bytes[STREAM_MAX];
+        const size_t length = read_hex(line, bytes, sizeof bytes);
+        panel_start(&panel, &port, &hello, 0);
+        for (size_t i = 0; i < length; i++)
+            panel_receive(&panel, bytes[i], 0);
+        printf("%" PRIu32 " good %" PRIu32 " bad\n", panel.good_frames, panel.bad_frames);
+    }
+    return 0;
+}
+
 static int print_fields(void)
 {
     printf("ram %zu\n", sizeof(struct panel));
@@ -170,10 +211,13 @@ int main(int count, char **words)
     unsigned presses = 0;
     if (count == 2 && strcmp(words[1], "check") == 0)
         return check();
+    if (count == 2 && strcmp(words[1], "split") == 0)
+        return split();
     if (count == 2 && strcmp(words[1], "fields") == 0)
         return print_fields();
     if (count < 2 || strcmp(words[1], "run") != 0) {
-        fprintf(stderr, "usage: panel run [--line PATH] [--png FILE] [--press N] | check | fields\n");
+        fputs("usage: panel run [--line PATH] [--png FILE] [--press N] | check | split | fields\n",
+              stderr);
         return 2;
     }
     for (int i = 2; i + 1 < count; i += 2) {

@@ -26,7 +26,7 @@ static void say_hello(struct panel *panel, uint32_t now_ms)
 
 static void acknowledge(struct panel *panel, uint8_t sequence, uint8_t type)
 {
-    struct panel_message *ack = &panel->message;
+    struct panel_message *ack = &panel->reply;
     memset(ack, 0, sizeof *ack);
     ack->type = PANEL_ACK;
     panel_set_number(ack, 0, sequence);
@@ -47,7 +47,7 @@ static void send_next(struct panel *panel, uint32_t now_ms)
     if (!panel->welcome || panel->underway || panel->presses_count == 0)
         return;
     const struct panel_press *press = &panel->presses[panel->presses_first];
-    struct panel_message *button = &panel->message;
+    struct panel_message *button = &panel->reply;
     memset(button, 0, sizeof *button);
     button->type = PANEL_BUTTON;
     button->sequence = ++panel->sequence;
@@ -82,7 +82,7 @@ static void enter(struct panel *panel, uint32_t now_ms)
     }
 }
 
-/* Hands a message on if it is another than the one before, and acknowledges it in any case. */
+/* Acknowledges a message, and hands it on if it is another than the one before. */
 static void take(struct panel *panel, uint32_t now_ms)
 {
     const uint8_t sequence = panel->message.sequence, type = panel->message.type;
@@ -92,9 +92,9 @@ static void take(struct panel *panel, uint32_t now_ms)
         panel->has_shown = true;
         panel->shown_at_ms = now_ms;
     }
+    acknowledge(panel, sequence, type);
     if (is_new && type != PANEL_PING)
         panel->port.take(panel->port.context, &panel->message);
-    acknowledge(panel, sequence, type);
 }
 
 static void obey(struct panel *panel, uint32_t now_ms)
@@ -149,10 +149,12 @@ static void end_chunk(struct panel *panel, bool opened, uint32_t now_ms)
 {
     const size_t length = panel->chunk_length;
     if (length > 0 && may_be_frame(panel)) {
-        if (panel_decode(panel->chunk, length, &panel->message) == PANEL_GOOD)
+        if (panel_decode(panel->chunk, length, &panel->message) == PANEL_GOOD) {
+            panel->good_frames++;
             obey(panel, now_ms);
-        else
+        } else {
             panel->bad_frames++;
+        }
     } else if (length > 0 && is_smp(panel) && panel->chunk[length - 1] == LINE_END) {
         if (panel->port.take_line != NULL)
             panel->port.take_line(panel->port.context, panel->chunk, length);

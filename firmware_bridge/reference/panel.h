@@ -121,7 +121,8 @@ struct panel_port {
     void *context;
     /* Writes to the UART; may block as long as the bytes take. */
     void (*write)(void *context, const uint8_t *bytes, size_t length);
-    /* A message that is new: each once, in order. Texts are gone when it returns. */
+    /* A message that is new: each once, in order; it is acknowledged already, so that drawing may
+     * take its time. Texts are gone when it returns. */
     void (*take)(void *context, const struct panel_message *message);
     /* A line of SMP, as it came, for the updater; NULL where there is none. */
     void (*take_line)(void *context, const uint8_t *bytes, size_t length);
@@ -135,7 +136,8 @@ struct panel_press {
 struct panel {
     struct panel_port port;
     const struct panel_message *hello; /* kept by the caller, in flash if it likes */
-    struct panel_message message;      /* the one being read or written */
+    struct panel_message message;      /* the one being read */
+    struct panel_message reply;        /* the one being written */
     uint8_t chunk[PANEL_COBS_MAX + 1]; /* received since the last zero or line end */
     uint8_t wire[PANEL_WIRE_MAX];      /* the frame being written, or under way */
     uint8_t scratch[PANEL_WIRE_MAX];
@@ -145,7 +147,7 @@ struct panel {
     int16_t last_sequence;
     uint32_t session, event_id;
     uint32_t hello_at_ms, heard_at_ms, shown_at_ms, sent_at_ms;
-    uint32_t bad_frames, presses_dropped;
+    uint32_t good_frames, bad_frames, presses_dropped; /* for STATUS */
     struct panel_press presses[PANEL_PRESSES_MAX];
 };
 

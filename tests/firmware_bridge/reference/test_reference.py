@@ -1,5 +1,6 @@
 """The C reference: builds within its RAM, says of every frame what Python says, and is driven."""
 
+import json
 import os
 import random
 import re
@@ -15,7 +16,15 @@ import pytest
 from firmware_bridge.display.body import decode_message, encode_body
 from firmware_bridge.display.faults import PanelFrameError
 from firmware_bridge.display.fields import Flag, Whole, Words
-from firmware_bridge.display.framing import open_frame, seal_frame
+from firmware_bridge.display.framing import (
+    Console,
+    Damaged,
+    PanelFrame,
+    SmpLine,
+    Splitter,
+    open_frame,
+    seal_frame,
+)
 from firmware_bridge.display.hub_end import HubEnd, HubEvent, Said
 from firmware_bridge.display.messages import FIELDS, Button, Display, PanelMessage
 from tests.docs.panel_vectors import BODIES, GOOD, UNKNOWN_KEYS
@@ -23,6 +32,7 @@ from tests.support.panel_build import build_fuzz, build_panel
 from tests.support.panel_line import corrupted
 from tests.support.pictures import read_picture
 
+VECTORS = Path(__file__).parents[3] / "docs" / "reference" / "panel-vectors.json"
 RAM_BYTES_MAX = 2_048
 FUZZ_ROUNDS = 5_000
 MUTATIONS = 2_000
@@ -62,6 +72,28 @@ def said_by_python(encoded: bytes) -> str:
         return error.fault.value
     wire = seal_frame(frame.type, frame.sequence, encode_body(message)).hex()
     return " ".join(["good", wire, str(frame.type), str(frame.sequence), *written(message)])
+
+
+def split_by_python(raw: bytes) -> str:
+    """Say of a stream what the C program says of it."""
+    smp, good, bad = "", 0, 0
+    for piece in Splitter().feed(raw):
+        match piece:
+            case SmpLine(line):
+                smp += f"{line.hex()} "
+            case PanelFrame() as frame:
+                is_good = said_by_python(open_bytes(frame)).startswith("good")
+                good, bad = good + is_good, bad + (not is_good)
+            case Damaged():
+                bad += 1
+            case Console():
+                pass
+    return f"{smp}{good} good {bad} bad"
+
+
+def open_bytes(frame: PanelFrame) -> bytes:
+    """Return what a frame has between its delimiters."""
+    return seal_frame(frame.type, frame.sequence, frame.body, version=frame.version)[1:-1]
 
 
 def written(message: PanelMessage) -> list[str]:
@@ -120,6 +152,18 @@ def test_vectors_come_to_the_same_in_c(panel: Path) -> None:
     told = ask(panel, "check", lines=[one.hex() for one in frames])
 
     assert [line.strip() for line in told] == [said_by_python(one) for one in frames]
+
+
+def test_streams_come_to_the_same_in_c(panel: Path) -> None:
+    """The SMP lines in them, and how many frames are good and how many bad."""
+    streams = json.loads(VECTORS.read_text())["streams"]
+    chance = random.Random(8)
+    raw = [bytes.fromhex(one["bytes"]) for one in streams]
+    raw += [corrupted(b"".join(chance.choices(raw, k=4)), 0.02, chance) for _ in range(200)]
+
+    told = ask(panel, "split", lines=[one.hex() for one in raw])
+
+    assert told == [split_by_python(one) for one in raw]
 
 
 def test_both_languages_agree_on_what_no_vector_shows(panel: Path) -> None:
