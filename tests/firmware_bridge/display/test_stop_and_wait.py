@@ -9,7 +9,7 @@ def sent_at(sender: StopAndWait, start_ms: int) -> list[tuple[Turn, int]]:
     """Let a frame go without an answer, and say what happens when."""
     sender.start(Ping(), start_ms)
     turns = ((sender.advance(now_ms), now_ms - start_ms) for now_ms in range(start_ms, 10_000))
-    found = []
+    found: list[tuple[Turn, int]] = []
     for turn, after_ms in turns:
         if turn is not Turn.WAIT:
             found.append((turn, after_ms))
