@@ -122,7 +122,7 @@ $(VENV)/.zigbee-ready: $(VENV)/.project requirements/zigbee.lock
 	@touch $@
 
 $(VENV)/.dev-ready: $(VENV)/.project $(VENV)/.typescript-ready requirements/dev.lock packaging/setup.sh
-	@packaging/setup.sh mosquitto postgresql chromium softhsm libatomic faketime
+	@packaging/setup.sh mosquitto postgresql chromium softhsm libatomic faketime gcc
 	@echo "installing the locked dependencies of the tests"
 	@$(PIP) install --require-hashes -r requirements/dev.lock
 	@touch $@

@@ -52,6 +52,8 @@ fi
 missing=()
 for program in "$@"; do
     case $program in
+    # The C reference of the panel protocol is built in the tests, with the sanitizers gcc brings.
+    gcc) command -v gcc >/dev/null || missing+=(gcc libc6-dev) ;;
     mosquitto) command -v mosquitto >/dev/null || missing+=(mosquitto) ;;
     # A PKCS#11 token in software, for the tests of keys in a token.
     softhsm) command -v softhsm2-util >/dev/null || missing+=(softhsm2) ;;

@@ -1,8 +1,8 @@
 """Write docs/reference/ from the code: `python -m tests.docs.generate`, or `make reference`.
 
-Owns the pages topics, registers, commands, settings, metrics and problems, and openapi.json; the
-other pages of that folder are written by hand. It runs no command: each one is stopped as soon as
-it asks for its arguments.
+Owns the pages topics, registers, commands, settings, metrics and problems, openapi.json and
+panel-vectors.json; the other pages of that folder are written by hand. It runs no command: each one
+is stopped as soon as it asks for its arguments.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from cloud.problems import KINDS, URN
 from shared import topics
 from shared.readings import REGISTERS
 from tests.docs.openapi import openapi_page
+from tests.docs.panel_vectors import vectors_page
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -53,6 +54,7 @@ def render_pages() -> dict[str, str]:
         "commands.md": commands_page(),
         "metrics.md": metrics_page(),
         "openapi.json": openapi_page(),
+        "panel-vectors.json": vectors_page(),
         "problems.md": problems_page(),
         "registers.md": registers_page(),
         "settings.md": settings_page(),

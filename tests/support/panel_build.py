@@ -1,0 +1,31 @@
+"""The C reference of the panel protocol, built by gcc with sanitizers: any fault ends it."""
+
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "firmware_bridge" / "reference"
+FUZZ = ROOT / "tests" / "firmware_bridge" / "reference" / "fuzz.c"
+FLAGS = (
+    *("-std=c99", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"),
+    *("-fsanitize=address,undefined", "-fno-sanitize-recover=all", f"-I{REFERENCE}"),
+)
+
+
+def build_panel(folder: Path) -> Path:
+    """Build the host program into a folder and return its path."""
+    names = ("panel.c", "panel_codec.c", "picture.c", "host.c")
+    return _build(folder / "panel", [REFERENCE / name for name in names])
+
+
+def build_fuzz(folder: Path) -> Path:
+    """Build the mutation loop into a folder and return its path."""
+    return _build(folder / "fuzz", [REFERENCE / "panel.c", FUZZ])
+
+
+def _build(target: Path, sources: list[Path]) -> Path:
+    done = subprocess.run(
+        ["gcc", *FLAGS, *sources, "-o", target], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return target
