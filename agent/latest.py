@@ -1,6 +1,7 @@
 """What each meter said last, for the page: its sample, its age and how often it speaks.
 
-Pure."""
+Pure.
+"""
 
 from collections.abc import Iterable
 from typing import NamedTuple

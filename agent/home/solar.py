@@ -27,7 +27,9 @@ class SolarView(msgspec.Struct, frozen=True):
 
 def view_solar(inputs: HomeInputs) -> SolarView | None:
     """Show today's export and self-use; None in a home that has neither."""
-    has_source = any(meter.role is Role.GENERATION for meter in inputs.meters)
+    has_source = bool(inputs.generation_slots) or any(
+        meter.role is Role.GENERATION for meter in inputs.meters
+    )
     has_export = any(usage.amount for usage in inputs.export_slots.values())
     if not has_source and not has_export:
         return None
