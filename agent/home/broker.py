@@ -73,6 +73,7 @@ class HouseholdBroker:
         self._birth = birth
         self._on_birth = on_birth
         self._told = ""
+        self._is_stopping = False
         self._loop = asyncio.get_running_loop()
         self._client = self._make_client()
 
@@ -101,6 +102,7 @@ class HouseholdBroker:
 
     async def stop(self) -> None:
         """Say that the hub is going, and disconnect."""
+        self._is_stopping = True
         if self.is_connected.is_set():
             said = self._client.publish(self._online, b"offline", qos=1, retain=True)
             with contextlib.suppress(RuntimeError, ValueError):
@@ -164,7 +166,7 @@ class HouseholdBroker:
 
     def _note_failure(self, reason: str) -> None:
         self.is_connected.clear()
-        if reason != self._told:
+        if reason != self._told and not self._is_stopping:
             _logger.warning(
                 "the home's broker %s:%d: %s", self._place.host, self._place.port, reason
             )

@@ -4,7 +4,10 @@ import asyncio
 from pathlib import Path
 
 from agent.household import GONE_AFTER_MS, home_assistant, read_facts
-from tests.support.hubs import METER, hub_in, take, telegram
+from agent.status import read_home_inputs
+from firmware_bridge.meters.codec import Telegram
+from shared.meterdays import usage_between
+from tests.support.hubs import METER, START_MS, hub_in, sample, take, telegram
 
 
 def test_registers_are_told_once_they_are_committed(tmp_path: Path) -> None:
@@ -50,3 +53,26 @@ def test_tls_to_the_broker_is_optional(tmp_path: Path) -> None:
 
     assert none is None
     assert context is not None
+
+
+def test_what_the_homes_own_source_makes_is_summed_beside_the_supply(tmp_path: Path) -> None:
+    """A meter of role generation counts for self-use, and for no total of the supply."""
+    hub = hub_in(
+        tmp_path,
+        meter=[{"link": "replay:a"}, {"link": "replay:b", "role": "generation"}],
+    )
+    for step in range(7):
+        at_ms = START_MS + step * 600_000
+        bought = sample(1_000_000 + step * 50_000, at_ms, export_mwh=step * 10_000)
+        made = sample(5_000, at_ms, meter="S1", export_mwh=step * 30_000)
+        hub.take([Telegram((bought,))], hub.config.meters[0])
+        hub.take([Telegram((made,))], hub.config.meters[1])
+    asyncio.run(hub.intake.commit())
+
+    inputs = read_home_inputs(hub)
+
+    assert usage_between(inputs.generation_slots, START_MS, START_MS + 3_600_000).amount == 180_000
+    assert usage_between(inputs.export_slots, START_MS, START_MS + 3_600_000).amount == 60_000
+    solar = read_facts(hub).shown.solar
+    assert solar is not None
+    assert solar.self_use_mwh == 120_000
