@@ -17,10 +17,10 @@ PIP := PIP_REQUIRE_VIRTUALENV=1 $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 CHECKED := agent cloud firmware_bridge shared tests
 
-.PHONY: help demo test check format bench bench-card soak prove clean setup lint lock reference screenshot tests coverage wheel-tests
+.PHONY: help demo test check format bench bench-card soak prove clean setup lint lock reference screenshot tests coverage wheel-tests test-homeassistant
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The radio's libraries are fetched only where a simulated stick is asked for.
 RADIO := $(if $(findstring zigbee,$(ARGS))$(findstring mixed,$(ARGS)),$(VENV)/.zigbee-ready)
@@ -68,6 +68,9 @@ FAULTS ?= 100
 prove: $(VENV)/.demo-ready $(VENV)/.dev-ready ## explore SCHEDULES=20000 on virtual time, strike FAULTS=100 real ones; docs/soak.json adds up
 	$(BIN)/python -m tests.simulation --count $(SCHEDULES) --record docs/soak.json $(ARGS)
 	$(BIN)/python -m tests.soak.record torture $(FAULTS)
+
+test-homeassistant: $(VENV)/.dev-ready $(VENV)/.homeassistant-ready ## show the home to the real Home Assistant, and look at what it makes of it
+	$(BIN)/python -m tests.homeassistant.check $(VENV)/homeassistant/bin/python
 
 clean: ## remove what was built and measured; .venv and state stay unless named: make clean ALL=1
 	rm -rf build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -141,6 +144,13 @@ $(VENV)/.bench-ready: $(VENV)/.dev-ready requirements/bench.lock
 	@touch $@
 
 # A peer that brings a paho of its own lives apart.
+$(VENV)/.homeassistant-ready: $(BIN)/python requirements/homeassistant.lock
+	@echo "installing Home Assistant in an environment of its own"
+	@$(BIN)/python -m venv $(VENV)/homeassistant
+	@PIP_REQUIRE_VIRTUALENV=1 $(VENV)/homeassistant/bin/python -m pip --disable-pip-version-check --quiet \
+		install --require-hashes -r requirements/homeassistant.lock
+	@touch $@
+
 $(VENV)/.thingsboard-ready: $(BIN)/python requirements/thingsboard.lock
 	@$(BIN)/python -m venv $(VENV)/thingsboard
 	@PIP_REQUIRE_VIRTUALENV=1 $(VENV)/thingsboard/bin/python -m pip --disable-pip-version-check --quiet \

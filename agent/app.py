@@ -342,6 +342,11 @@ def _mind(group: asyncio.TaskGroup, assembly: Assembly) -> "list[asyncio.Task[No
     """Start what looks after the hub's place in its cloud."""
     tasks = [group.create_task(assembly.report.run(), name="report")]
     tasks += assembly.governance.start(group)
+    if assembly.hub.config.homeassistant_host:
+        from agent.household import home_assistant  # noqa: PLC0415 (brings a library)
+
+        telling = home_assistant(assembly.hub)
+        tasks.append(group.create_task(telling.run(), name="home assistant"))
     if assembly.membership is not None:
         tasks.append(group.create_task(assembly.membership.run(), name="membership"))
     return tasks

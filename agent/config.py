@@ -32,6 +32,7 @@ STARTED_BY = "HEARTHLINK_STARTED_BY"
 MIN_PIN_CHARS = 4
 SECRET_KEYS = frozenset(
     {
+        "homeassistant.password",
         "identity.pkcs11_pin",
         "meter.authentication_key",
         "meter.key",
@@ -95,6 +96,14 @@ class Config:
     page_metrics: bool
     page_mdns: bool
     page_pin: str
+    homeassistant_host: str
+    homeassistant_port: int
+    homeassistant_tls: bool
+    homeassistant_ca_file: Path | None
+    homeassistant_username: str
+    homeassistant_password: str
+    homeassistant_prefix: str
+    homeassistant_discovery: str
     consent_granularity: Granularity
     update_slots_dir: Path | None
     update_keys_file: Path | None

@@ -59,7 +59,7 @@ class History:
         self._dirty: set[tuple[RunKey, int]] = set()
         self._handed_over = Batch()
         self._written_slot = 0
-        self._usage: dict[tuple[str, Medium], dict[int, SlotUsage]] = {}
+        self._usage: dict[tuple[str, Medium, frozenset[str] | None], dict[int, SlotUsage]] = {}
         self._left_out: frozenset[str] = frozenset()
 
     def load(self, now_ms: int) -> None:
@@ -219,16 +219,29 @@ class History:
 
     def usage(self, quantity: str, medium: Medium) -> dict[int, SlotUsage]:
         """Sum a quantity ("import_mwh", "gas_l", …) over the home's meters of a medium, by slot."""
-        known = self._usage.get((quantity, medium))
+        return self._known(quantity, medium, None)
+
+    def usage_of(
+        self, meters: frozenset[str], quantity: str, medium: Medium
+    ) -> dict[int, SlotUsage]:
+        """Sum a quantity over these meters alone, left out of the totals or not, by slot."""
+        return self._known(quantity, medium, meters)
+
+    def _known(
+        self, quantity: str, medium: Medium, meters: frozenset[str] | None
+    ) -> dict[int, SlotUsage]:
+        known = self._usage.get((quantity, medium, meters))
         if known is None:
-            known = self._usage[quantity, medium] = self._sum(quantity, medium)
+            known = self._usage[quantity, medium, meters] = self._sum(quantity, medium, meters)
         return known
 
-    def _sum(self, quantity: str, medium: Medium) -> dict[int, SlotUsage]:
+    def _sum(
+        self, quantity: str, medium: Medium, meters: frozenset[str] | None
+    ) -> dict[int, SlotUsage]:
         counted = {
             log: self._meters[log]
             for log, its_medium in self._mediums.items()
-            if its_medium is medium and self._meters[log] not in self._left_out
+            if its_medium is medium and self._counts(self._meters[log], meters)
         }
         runs: list[dict[int, SlotUsage]] = []
         for meter in set(counted.values()):
@@ -236,6 +249,9 @@ class History:
             parts = set(parts_of(quantity, {key.register for key in keys}))
             runs += self._usage_of_meter([key for key in keys if key.register in parts])
         return sum_runs(runs)
+
+    def _counts(self, meter: str, meters: frozenset[str] | None) -> bool:
+        return meter not in self._left_out if meters is None else meter in meters
 
     def _usage_of_meter(self, keys: Sequence[RunKey]) -> list[dict[int, SlotUsage]]:
         """Difference a meter's runs, each over all the logs it goes on in: none is a break."""

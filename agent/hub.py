@@ -16,7 +16,7 @@ from agent.floor import KnownTime, known_time
 from agent.heard import Heard, Moment
 from agent.history import History
 from agent.intake import Committed, Intake
-from agent.latest import Latest, follow
+from agent.latest import Latest, follow, note_counters
 from agent.livedemand import DemandWatch
 from agent.liveness import Liveness
 from agent.log import Log
@@ -131,6 +131,7 @@ class Hub:
         )
         self.links = {meter.link: LinkState() for meter in config.meters}
         self.latest: dict[str, Latest] = {}
+        self.counters: dict[str, dict[str, int]] = {}
         self.protocols: dict[str, str] = {}
         self.signals_dbm: dict[str, int] = {}
         self.tariffs = TariffShelf(log, config.tariff_electricity_file, config.tariff_gas_file)
@@ -392,5 +393,6 @@ class Hub:
     def _pass_on(self, committed: Sequence[Committed]) -> None:
         for one in committed:
             self.history.fold(one.meter_log, one.rows)
+            note_counters(self.counters, one.meter_log.meter, one.rows)
         if self.session is not None:
             self.session.wake()

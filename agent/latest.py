@@ -1,8 +1,14 @@
-"""What each meter said last, for the page: its sample, its age and how often it speaks. Pure."""
+"""What each meter said last, for the page: its sample, its age and how often it speaks.
 
+Pure.
+"""
+
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from agent.heard import Heard
+from agent.rows import LogRow
+from shared.readings import COUNTERS
 
 POWER = ("power_import_", "power_export_")
 
@@ -27,6 +33,13 @@ def follow(before: Latest | None, heard: Heard, now_ms: int) -> Latest:
     if _tells_power(before.heard) and not _tells_power(heard):
         return before
     return Latest(heard, now_ms, (before.pauses_ms[1], now_ms - before.monotonic_ms))
+
+
+def note_counters(counters: dict[str, dict[str, int]], meter: str, rows: Iterable[LogRow]) -> None:
+    """Take in what a commit says of a meter's counters: the newest of each, by register."""
+    said = counters.setdefault(meter, {})
+    for row in rows:
+        said |= {name: value for name, value in row.registers.items() if name in COUNTERS}
 
 
 def _tells_power(heard: Heard) -> bool:

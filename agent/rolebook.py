@@ -34,6 +34,10 @@ class RoleBook:
         """Say what a meter stands for in the home's totals."""
         return self._roles.get(meter, Role.SUPPLY)
 
+    def meters_of(self, role: Role) -> frozenset[str]:
+        """List the meters noted with a role other than the supply's."""
+        return frozenset(meter for meter, its_role in self._roles.items() if its_role is role)
+
     def note(self, meter: str, role: Role) -> None:
         """Take note of the role of the link that a meter was heard on.
 

@@ -130,6 +130,13 @@ def zone(value: Any) -> str:
         raise ValueError(error.hint) from error
 
 
+def discovery_prefix(value: Any) -> str:
+    """Read the beginning of topics: levels without wildcards."""
+    if not re.fullmatch(r"[\w-]+(/[\w-]+)*", text(value)):
+        raise ValueError("give the first level of the topics, such as homeassistant")
+    return text(value)
+
+
 def one_of(*choices: str) -> Callable[[Any], str]:
     """Read one of some words."""
 
@@ -300,6 +307,34 @@ SETTINGS: tuple[Setting, ...] = (
         yes_or_no,
     ),
     Setting("page.pin", "", "PIN for changes on the page; empty: the page is read-only", text),
+    Setting(
+        "homeassistant.host",
+        "",
+        "the MQTT broker of the home's Home Assistant; empty: it is told nothing",
+        text,
+    ),
+    Setting("homeassistant.port", 1883, "its port; with TLS mostly 8883", whole(1, MAX_PORT)),
+    Setting("homeassistant.tls", False, "connect to it by TLS", yes_or_no),
+    Setting(
+        "homeassistant.ca_file",
+        "",
+        "certificate of the authority that signed its own; empty: those the system trusts",
+        path,
+    ),
+    Setting("homeassistant.username", "", "the name it asks for", text),
+    Setting("homeassistant.password", "", "the password to that name", text),
+    Setting(
+        "homeassistant.prefix",
+        "homeassistant",
+        "the discovery prefix set in Home Assistant",
+        discovery_prefix,
+    ),
+    Setting(
+        "homeassistant.discovery",
+        "device",
+        "'device' for Home Assistant 2024.11 and later, 'entity' for any",
+        one_of("device", "entity"),
+    ),
     Setting(
         "consent.granularity",
         "half-hourly",

@@ -1,10 +1,11 @@
 """Reads the hub's state into what the display shows. Decides nothing."""
 
-from agent.home.inputs import HomeInputs, HubState, MeterState
+from agent.home.inputs import Counter, HomeInputs, HubState, MeterState
 from agent.home.words import format_count
 from agent.hub import Hub
 from agent.latest import Latest
 from agent.log import Log
+from agent.roles import Role
 from agent.rows import LogRow
 from agent.upkeep.salvage import read_salvage
 from shared.ranges import count
@@ -30,7 +31,26 @@ def read_home_inputs(hub: Hub) -> HomeInputs:
         tariff=hub.tariffs.current(Medium.ELECTRICITY),
         gas_tariff=hub.tariffs.current(Medium.GAS),
         hub=_hub_state(hub),
+        generation_slots=hub.history.usage_of(
+            hub.roles.meters_of(Role.GENERATION), "export_mwh", Medium.ELECTRICITY
+        ),
     )
+
+
+def read_counters(hub: Hub) -> dict[str, list[Counter]]:
+    """Read what is committed of each meter's counters since the start, each with its run."""
+    runs: dict[str, dict[str, str]] = {}
+    for meter_log in hub.log.all_logs():
+        if meter_log.meter in hub.counters:
+            of_meter = runs.setdefault(meter_log.meter, {})
+            of_meter |= {change.register: change.run for change in hub.log.runs(meter_log.log)}
+    return {
+        meter: [
+            Counter(register, runs.get(meter, {}).get(register, ""), value)
+            for register, value in said.items()
+        ]
+        for meter, said in hub.counters.items()
+    }
 
 
 def _meter_state(hub: Hub, latest: Latest, age_ms: int) -> MeterState:

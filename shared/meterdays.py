@@ -308,6 +308,11 @@ def sum_runs(runs: Iterable[Mapping[int, SlotUsage]]) -> dict[int, SlotUsage]:
     return total
 
 
+def missing_between(by_slot: Mapping[int, SlotUsage], start_ms: int, end_ms: int) -> int:
+    """Count the slots of `[start_ms, end_ms)` that are over and of which nothing is known."""
+    return sum(slot not in by_slot for slot in range(start_ms // SLOT_MS, end_ms // SLOT_MS))
+
+
 def usage_between(by_slot: Mapping[int, SlotUsage], start_ms: int, end_ms: int) -> Usage:
     """Sum the slots of `[start_ms, end_ms)`: estimated where one is, or where one is unknown."""
     known = 0

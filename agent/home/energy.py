@@ -22,7 +22,7 @@ from shared.calendar import (
     slots_between,
     to_local,
 )
-from shared.meterdays import SlotUsage, Usage, usage_between
+from shared.meterdays import SlotUsage, Usage, missing_between, usage_between
 from shared.units import MS_PER_SECOND, SLOT_MS, round_half_even
 
 CHART_SLOTS = 48
@@ -51,7 +51,6 @@ class UsageView(msgspec.Struct, frozen=True):
     yesterday: DayFigure
     average_week: DayFigure
     average_four_weeks: DayFigure
-    exported_today: DayFigure | None
     sentence: str
 
 
@@ -85,7 +84,7 @@ def view_usage(inputs: HomeInputs) -> UsageView:
     by_now = amount_until(slots, day_start_ms(yesterday, zone), same_time_ms)
     whole = usage_between(slots, *day_of(yesterday, zone))
     clock = format_clock(now_ms, now_ms, zone)
-    holes = _missing_count(slots, start_ms, now_ms) + _missing_count(
+    holes = missing_between(slots, start_ms, now_ms) + missing_between(
         slots, day_start_ms(yesterday, zone), same_time_ms
     )
     return UsageView(
@@ -96,7 +95,6 @@ def view_usage(inputs: HomeInputs) -> UsageView:
         ),
         average_week=_average(inputs, today, WEEK_DAYS),
         average_four_weeks=_average(inputs, today, FOUR_WEEKS_DAYS),
-        exported_today=_exported(inputs, start_ms, until_ms),
         sentence=_sentence(used, by_now, holes, clock),
     )
 
@@ -208,18 +206,6 @@ def _average(inputs: HomeInputs, today: dt.date, days: int) -> DayFigure:
     return _figure(name, mean_mwh, note)
 
 
-def _exported(inputs: HomeInputs, start_ms: int, until_ms: int) -> DayFigure | None:
-    if not any(usage.amount for usage in inputs.export_slots.values()):
-        return None
-    amount = usage_between(inputs.export_slots, start_ms, until_ms).amount
-    return _figure("Exported today", amount, "")
-
-
 def _missing_note(slots: Mapping[int, SlotUsage], start_ms: int, end_ms: int) -> str:
-    missing = _missing_count(slots, start_ms, end_ms)
+    missing = missing_between(slots, start_ms, end_ms)
     return f"{format_count(missing, 'half hour')} missing" if missing else ""
-
-
-def _missing_count(slots: Mapping[int, SlotUsage], start_ms: int, end_ms: int) -> int:
-    """Count the half hours of `[start_ms, end_ms)` that are over and of which nothing is known."""
-    return sum(slot not in slots for slot in range(start_ms // SLOT_MS, end_ms // SLOT_MS))

@@ -19,7 +19,8 @@ STALE_AFTER_MS = 3 * MS_PER_HOUR
 class GasView(msgspec.Struct, frozen=True):
     """Gas since local midnight as of the gas meter's own latest reading.
 
-    `state` is "measured", "not-yet" (no reading of today) or "stale" (measured, but long ago).
+    `age_ms` is that of the gas meter's own reading. `state` is "measured", "not-yet" (no reading of
+    today) or "stale" (measured, but long ago).
     """
 
     state: Literal["measured", "not-yet", "stale"]
@@ -31,6 +32,8 @@ class GasView(msgspec.Struct, frozen=True):
     as_of_ms: int
     as_of_text: str
     note: str
+    age_ms: int
+    cost_millionths: int | None = None
 
 
 def view_gas(inputs: HomeInputs) -> GasView | None:
@@ -56,6 +59,7 @@ def view_gas(inputs: HomeInputs) -> GasView | None:
             as_of_ms=latest.taken_at_ms,
             as_of_text=f"last reading {clock}",
             note="The gas meter has not reported today",
+            age_ms=inputs.now_ms - latest.taken_at_ms,
         )
     return _measured(inputs, latest, volume_l, clock)
 
@@ -64,25 +68,29 @@ def _measured(inputs: HomeInputs, latest: MeterState, volume_l: int, clock: str)
     tariff = inputs.gas_tariff
     calorific = tariff.calorific_value_kj_per_m3 if tariff else DEFAULT_CALORIFIC_VALUE_KJ_PER_M3
     energy_mwh = gas_mwh(volume_l, calorific)
-    is_stale = inputs.now_ms - latest.taken_at_ms > STALE_AFTER_MS
+    age_ms = inputs.now_ms - latest.taken_at_ms
+    cost_millionths, cost_text = _price_today(inputs, calorific)
+    is_stale = age_ms > STALE_AFTER_MS
     return GasView(
         state="stale" if is_stale else "measured",
         volume_l=volume_l,
         energy_mwh=energy_mwh,
         volume_text=format_volume(volume_l),
         energy_text=format_energy(energy_mwh),
-        cost_text=_cost_text(inputs, calorific),
+        cost_text=cost_text,
         as_of_ms=latest.taken_at_ms,
         as_of_text=f"as of {clock}",
         note="" if tariff else "kWh by a common calorific value: no gas tariff yet",
+        age_ms=age_ms,
+        cost_millionths=cost_millionths,
     )
 
 
-def _cost_text(inputs: HomeInputs, calorific_value_kj_per_m3: int) -> str:
+def _price_today(inputs: HomeInputs, calorific_value_kj_per_m3: int) -> tuple[int | None, str]:
     """Price today's gas with its standing charge; "unpriced" where the tariff does not hold."""
     tariff = inputs.gas_tariff
     if tariff is None:
-        return "no tariff"
+        return None, "no tariff"
     today = day_of(local_date(inputs.now_ms, inputs.zone), inputs.zone)
     energy = [
         SlotEnergy(slot, gas_mwh(usage.amount, calorific_value_kj_per_m3))
@@ -91,5 +99,5 @@ def _cost_text(inputs: HomeInputs, calorific_value_kj_per_m3: int) -> str:
     ]
     cost = price(tariff, energy, today.start_ms, today.end_ms, inputs.zone)
     if not cost.lines or cost.unpriced_slots:
-        return "unpriced"
-    return format_money(cost.total_millionths, cost.currency)
+        return None, "unpriced"
+    return cost.total_millionths, format_money(cost.total_millionths, cost.currency)

@@ -4,13 +4,22 @@ Owns the shapes only; reading them (log, history, uplink) is the agent's busines
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from agent.roles import Role
 from shared.meterdays import SlotUsage
 from shared.readings import Medium
 from shared.tariffs import Tariff
+
+
+class Counter(NamedTuple):
+    """A counter's value that is on disk, and the register run it belongs to ("": the first)."""
+
+    register: str
+    run: str
+    value: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +82,8 @@ class HomeInputs:
     """One instant of the home.
 
     The slots are home totals by slot number over about the last 35 days: electricity bought and
-    exported in mWh, gas in litres. `is_clock_trusted` says whether `now_ms` may be believed.
+    exported in mWh, what meters of role generation made in mWh, gas in litres. `is_clock_trusted`
+    says whether `now_ms` may be believed.
     """
 
     now_ms: int
@@ -87,3 +97,4 @@ class HomeInputs:
     tariff: Tariff | None
     gas_tariff: Tariff | None
     hub: HubState
+    generation_slots: Mapping[int, SlotUsage] = field(default_factory=dict)

@@ -7,7 +7,7 @@ import msgspec
 
 from agent.home.inputs import HomeInputs
 from agent.home.words import format_count, format_energy, format_money, format_small_money
-from shared.calendar import day_of, local_date, slot_of_sample, slot_start_ms
+from shared.calendar import day_of, local_date, slot_start_ms, slots_between
 from shared.tariffs import MINOR_PER_UNIT, Cost, Line, SlotEnergy, Tariff, price
 from shared.units import MILLIONTHS_PER_UNIT, round_half_up
 
@@ -46,14 +46,9 @@ def view_cost(inputs: HomeInputs) -> CostView:
         return CostView("no-tariff", "", None, "No tariff yet", [], NO_TARIFF_HINT)
     tariff = inputs.tariff
     today = day_of(local_date(inputs.now_ms, inputs.zone), inputs.zone)
-    running = slot_of_sample(inputs.now_ms)
-    energy = [
-        SlotEnergy(slot, usage.amount)
-        for slot in range(slot_of_sample(today.start_ms) + 1, running + 1)
-        if (usage := inputs.electricity_slots.get(slot)) is not None
-    ]
-    cost = price(tariff, energy, today.start_ms, today.end_ms, inputs.zone)
-    if not cost.lines:
+    has_energy = bool(_energy_of(inputs, today.start_ms, today.end_ms))
+    cost = price_span(inputs, today.start_ms, today.end_ms)
+    if cost is None:
         return CostView(
             "unpriced",
             tariff.name,
@@ -62,7 +57,24 @@ def view_cost(inputs: HomeInputs) -> CostView:
             [],
             f"The tariff {tariff.name} has no price for today. {NO_TARIFF_HINT}",
         )
-    return show_cost(cost, tariff, has_energy=bool(energy))
+    return show_cost(cost, tariff, has_energy=has_energy)
+
+
+def price_span(inputs: HomeInputs, start_ms: int, end_ms: int) -> Cost | None:
+    """Price the electricity of whole days, with their standing charges; None where none holds."""
+    if inputs.tariff is None:
+        return None
+    energy = _energy_of(inputs, start_ms, end_ms)
+    cost = price(inputs.tariff, energy, start_ms, end_ms, inputs.zone)
+    return cost if cost.lines else None
+
+
+def _energy_of(inputs: HomeInputs, start_ms: int, end_ms: int) -> list[SlotEnergy]:
+    return [
+        SlotEnergy(slot, usage.amount)
+        for slot in slots_between(start_ms, end_ms)
+        if (usage := inputs.electricity_slots.get(slot)) is not None
+    ]
 
 
 def price_slot(inputs: HomeInputs, slot: int, energy_mwh: int) -> tuple[int | None, str]:

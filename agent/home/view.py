@@ -1,12 +1,13 @@
 """The display as one value: everything the page shows, computed from the inputs of one instant.
 
-Owns what is shown and how it is worded; the page only draws it. Pure.
+Owns what the page adds to what every display shows (`shown.py`): the chart, the hub's health, what
+leaves. The page only draws it. Pure.
 """
 
 import msgspec
 
-from agent.home.energy import HalfHour, UsageView, view_half_hours, view_usage
-from agent.home.gas import GasView, view_gas
+from agent.home.energy import HalfHour, UsageView, view_half_hours
+from agent.home.gas import GasView
 from agent.home.health import (
     Backlog,
     HealthLine,
@@ -16,9 +17,13 @@ from agent.home.health import (
 )
 from agent.home.inputs import HomeInputs
 from agent.home.joining import JoinView
-from agent.home.money import CostView, view_cost
-from agent.home.power import PowerView, generation_in_words, view_power
+from agent.home.money import CostView
+from agent.home.periods import Periods
+from agent.home.power import PowerView, generation_in_words
+from agent.home.rate import RateView
 from agent.home.sharing import Choice, granularity_in_words, limit_in_words, list_choices
+from agent.home.shown import LinkView, Shown, build_shown
+from agent.home.solar import SolarView
 from agent.home.words import format_clock, format_date
 
 CLOCK_NOTICE = (
@@ -46,6 +51,10 @@ class HomeView(msgspec.Struct, frozen=True):
     usage: UsageView
     half_hours: list[HalfHour]
     gas: GasView | None
+    periods: Periods
+    rate: RateView | None
+    solar: SolarView | None
+    link: LinkView
     health: list[HealthLine]
     backlog: Backlog
     quarantine: list[str]
@@ -62,18 +71,23 @@ class HomeView(msgspec.Struct, frozen=True):
 
 def build_view(inputs: HomeInputs) -> HomeView:
     """Compute the display; the same inputs give the same view."""
+    shown: Shown = build_shown(inputs)
     return HomeView(
         now_ms=inputs.now_ms,
         clock_text=format_clock(inputs.now_ms, inputs.now_ms, inputs.zone),
         date_text=format_date(inputs.now_ms, inputs.zone),
         zone=inputs.zone.key,
         notices=[] if inputs.is_clock_trusted else [CLOCK_NOTICE],
-        power=view_power(inputs),
+        power=shown.power,
         generation_text=generation_in_words(inputs),
-        cost=view_cost(inputs),
-        usage=view_usage(inputs),
+        cost=shown.cost,
+        usage=shown.usage,
         half_hours=view_half_hours(inputs),
-        gas=view_gas(inputs),
+        gas=shown.gas,
+        periods=shown.periods,
+        rate=shown.rate,
+        solar=shown.solar,
+        link=shown.link,
         health=view_health(inputs),
         backlog=view_backlog(inputs),
         quarantine=quarantine_in_words(inputs.hub),

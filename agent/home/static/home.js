@@ -92,10 +92,19 @@ function showCost(cost) {
     cost.lines.flatMap((line) => [build("dt", "", line.name), build("dd", "", line.text)]));
 }
 
-function showUsage(usage) {
+function showPeriods({ yesterday, week, month }) {
+  const shownOnes = [yesterday, week, month];
+  replaceIfChanged("periods", JSON.stringify(shownOnes), () => shownOnes.flatMap((period) => {
+    const value = build("dd", "", `${period.cost_text} · ${period.energy_text}`);
+    if (period.note) value.append(build("small", "", ` ${period.note}`));
+    return [build("dt", "", period.name), value];
+  }));
+}
+
+function showUsage(usage, solar) {
   write("used", usage.today.text);
   const notes = [usage.sentence, usage.today.note === "not known" ? "" : usage.today.note];
-  if (usage.exported_today) notes.push(`exported ${usage.exported_today.text}`);
+  if (solar && solar.text) notes.push(solar.text);
   write("compare", notes.filter(Boolean).join(" · "));
   replaceIfChanged("days", JSON.stringify(usage), () => dayBars(usage));
 }
@@ -198,7 +207,9 @@ function show(view) {
   showPower(view.power);
   write("generation", view.generation_text);
   showCost(view.cost);
-  showUsage(view.usage);
+  showPeriods(view.periods);
+  write("tariff-now", view.rate ? [view.rate.price_text, view.rate.next_cheap_text].filter(Boolean).join(". ") : "");
+  showUsage(view.usage, view.solar);
   showGas(view.gas);
   showHalves(view.half_hours);
   showHub(view);
