@@ -20,6 +20,7 @@ from typing import Any
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from agent.demo.ports import free_port
 from agent.home.broker import BrokerPlace
 from agent.home.discovery import Naming
 from agent.home.entities import Facts
@@ -30,7 +31,6 @@ from shared.meterdays import SlotUsage
 from tests.support.home_facts import GAS, IMPORT, home_facts
 from tests.support.home_inputs import GAS_METER, METER, NOW_MS, home_inputs
 from tests.support.plain_broker import HOST, PlainBroker
-from tests.support.ports import free_port
 
 INSIDE = Path(__file__).with_name("inside.py")
 NAMING = Naming("hub-1")

@@ -12,6 +12,7 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from agent.demo.ports import free_port
 from agent.home import homeassistant
 from agent.home.broker import BrokerPlace
 from agent.home.discovery import Naming, Style
@@ -20,7 +21,6 @@ from agent.home.homeassistant import HomeAssistant
 from tests.support.home_facts import IMPORT, home_facts
 from tests.support.home_inputs import METER
 from tests.support.plain_broker import HOST, PlainBroker
-from tests.support.ports import free_port
 
 NAMING = Naming("hub-1")
 DEADLINE_S = 10.0
