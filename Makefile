@@ -31,12 +31,7 @@ demo: $(VENV)/.demo-ready $(RADIO) ## one household, from simulated meter to API
 # Most tests wait for real parts to start: more of them at a time than there are cores.
 WORKERS ?= 3
 
-# Tests mostly wait, for processes and for time to pass: what lint says and whether the wheel is whole
-# is found out beside them, and told after them.
-test: $(VENV)/.dev-ready ## everything: check, all tests, and the wheel by itself
-	@said=$$(mktemp); trap 'rm -f "$$said"' EXIT; \
-	{ $(MAKE) lint && $(MAKE) wheel-tests; } >"$$said" 2>&1 & beside=$$!; \
-	$(MAKE) tests && wait $$beside && cat "$$said" || { wait $$beside; cat "$$said"; exit 1; }
+test: lint tests wheel-tests ## everything: lint, all tests, and the wheel by itself
 
 check: lint ## format, lint, types, import contracts, documentation
 	$(BIN)/pytest -q tests/docs
