@@ -64,6 +64,25 @@ def parser() -> argparse.ArgumentParser:
     issue = _action(actions, "issue", "make a hub's certificate and key")
     issue.add_argument("thing", metavar="THING", help="the hub's name")
     issue.set_defaults(action=_issue)
+    _add_broker_config(actions)
+    _add_claim(actions)
+    prepare = _on_database(
+        actions, "prepare", "make what is needed once before the first hub, here or at AWS"
+    )
+    prepare.set_defaults(action=_prepare)
+    add_actions(actions, _on_database)
+    summaries = {
+        "revoke": "no longer hear a hub, from now on, nor let it connect",
+        "restore": "hear a revoked hub again, with the certificates it had",
+    }
+    for name, summary in summaries.items():
+        action = _on_database(actions, name, summary)
+        action.add_argument("thing", metavar="THING", help="the hub's name")
+        action.set_defaults(action=_revoke if name == "revoke" else _restore)
+    return parser
+
+
+def _add_broker_config(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     config = _action(actions, "broker-config", "write mosquitto.conf and its access list")
     config.add_argument("--port", type=_port, metavar="N", help="TCP port for hubs")
     config.add_argument(
@@ -91,21 +110,6 @@ def parser() -> argparse.ArgumentParser:
         "--check", action="store_true", help="write nothing; say what of the present one is wrong"
     )
     config.set_defaults(action=_broker_config)
-    _add_claim(actions)
-    prepare = _on_database(
-        actions, "prepare", "make what is needed once before the first hub, here or at AWS"
-    )
-    prepare.set_defaults(action=_prepare)
-    add_actions(actions, _on_database)
-    summaries = {
-        "revoke": "no longer hear a hub, from now on, nor let it connect",
-        "restore": "hear a revoked hub again, with the certificates it had",
-    }
-    for name, summary in summaries.items():
-        action = _on_database(actions, name, summary)
-        action.add_argument("thing", metavar="THING", help="the hub's name")
-        action.set_defaults(action=_revoke if name == "revoke" else _restore)
-    return parser
 
 
 def _add_claim(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
