@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from cloud.exports.columns import Column, Kind, Row, exact
-from cloud.times import format_utc
+from shared.instants import format_utc
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet would run a text that begins so."""

@@ -17,7 +17,7 @@ from cloud.exports.columns import Column, Kind, exact
 from cloud.exports.parquet import write_parquet
 from cloud.exports.text import write_csv, write_json
 from cloud.readings.known import known_usage
-from cloud.times import format_utc
+from shared.instants import format_utc
 from shared.units import MS_PER_DAY, MS_PER_HOUR, SLOT_MS
 from tests.support.cloud import METER, START_MS
 from tests.support.usage_stage import UsageStage
