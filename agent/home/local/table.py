@@ -9,7 +9,7 @@ from agent.home.local.served import Used
 from shared.calendar import to_local
 from shared.instants import format_utc
 from shared.readings import Medium
-from shared.units import MWH_PER_KWH
+from shared.units import MWH_PER_KWH, exact_decimal
 
 LITRES_PER_M3 = 1_000
 
@@ -48,10 +48,4 @@ def write_csv(medium: Medium, used: Iterable[Used], zone: ZoneInfo) -> str:
 
 
 def _exact(amount: int | None, units: int) -> str:
-    """Write an integer as a decimal number of larger units, without rounding."""
-    if amount is None:
-        return ""
-    if units == 1:
-        return str(amount)
-    whole, rest = divmod(abs(amount), units)
-    return f"{'-' if amount < 0 else ''}{whole}.{rest:0{len(str(units)) - 1}d}"
+    return "" if amount is None else exact_decimal(amount, units)

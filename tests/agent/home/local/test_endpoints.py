@@ -5,6 +5,7 @@ import csv
 import datetime as dt
 import io
 from typing import Any
+from unittest import mock
 
 import httpx
 import pytest
@@ -151,12 +152,14 @@ def test_too_many_questions_at_once_are_told_to_wait(home: Home) -> None:
     """A hub reads one year at a time, and lets a few wait."""
     slow = asyncio.Event()
 
-    async def recall(*asked: Any) -> bytes:
-        await slow.wait()
-        return await Home.recall(home, *asked)
+    recall = home.recall
 
-    home.recall = recall  # type: ignore[method-assign]
-    transport = httpx.ASGITransport(home.page())
+    async def recall_slowly(*asked: Any) -> bytes:
+        await slow.wait()
+        return await recall(*asked)
+
+    with mock.patch.object(home, "recall", recall_slowly):
+        transport = httpx.ASGITransport(home.page())
 
     async def ask_all() -> list[int]:
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:

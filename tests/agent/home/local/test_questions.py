@@ -11,8 +11,8 @@ from tests.support.home_inputs import LONDON, at_ms
 MARCH = {"from": "2026-03-01", "to": "2026-04-01"}
 
 
-def read(*meters: str, intervals_max: int = 100, **given: str) -> Question:
-    return read_question({**MARCH, **given}, meters, LONDON, intervals_max)
+def read(*meters: str, **given: str) -> Question:
+    return read_question({**MARCH, **given}, meters, LONDON, intervals_max=100)
 
 
 def test_dates_are_local_days() -> None:
