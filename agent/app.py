@@ -37,6 +37,7 @@ from agent.provision.claimfile import claim_file_of
 from agent.provision.enrolment import Tools
 from agent.provision.proof import connect_once
 from agent.provision.tickets import read_ticket
+from agent.recall import Recall
 from agent.reporting import HealthReport
 from agent.reserve import Reserve
 from agent.restarting import Restarting
@@ -266,6 +267,7 @@ async def serve(config: Config) -> bool:
         allowed_hosts=page_hosts(config),
         pin=config.page_pin,
         set_granularity=hub.set_granularity,
+        read_past=Recall(config.database_path, hub.history).read,
         read_parts=lambda: Parts(manager.watchdog_s > 0, hub.liveness.late()),
         render_metrics=partial(render_metrics, hub) if config.page_metrics else None,
         first_pin=first_pin,

@@ -14,6 +14,7 @@ from agent.pieces import Piece
 from agent.records import Batch, DayRow, MeterLog, RemadeDays, RunChange
 from agent.refolding import moved_days, rows_of_days
 from agent.rows import LogRow
+from agent.summing import RunKey, runs_of_quantity
 from agent.timekeeping import ClockLedger
 from shared.calendar import slot_of_sample, utc_day_of_slot
 from shared.meterdays import (
@@ -27,7 +28,7 @@ from shared.meterdays import (
     unpack_day,
     usage_of_run,
 )
-from shared.readings import COUNTERS, Medium, parts_of
+from shared.readings import COUNTERS, Medium
 
 HISTORY_DAYS = 40
 """A month and its comparison; older days stay in the database and in the cloud."""
@@ -36,12 +37,16 @@ CATCH_UP_ROWS = 20_000
 """How many rows are folded at a time: two days of a ten-second meter."""
 
 
-class RunKey(NamedTuple):
-    """One register run of one log."""
+class HeldDays(NamedTuple):
+    """What the history has in memory of some meters, as it was at one instant.
 
-    log: int
-    register: str
-    run: str
+    `days` count, and not what the database has of them; `meters` names the meter of each log;
+    `moduli` those of the runs that have wrapped.
+    """
+
+    days: dict[RunKey, dict[int, bytes]]
+    meters: dict[int, str]
+    moduli: dict[RunKey, int]
 
 
 class History:
@@ -238,31 +243,32 @@ class History:
     def _sum(
         self, quantity: str, medium: Medium, meters: frozenset[str] | None
     ) -> dict[int, SlotUsage]:
-        counted = {
+        runs = runs_of_quantity(self._days, self._counted(medium, meters), quantity, self._modulus)
+        return sum_runs(usage_of_run(run.edges, run.modulus) for run in runs)
+
+    def held(self, medium: Medium, meters: frozenset[str] | None) -> HeldDays:
+        """Give the days in memory: of the home's totals, or of `meters` alone."""
+        counted = self._counted(medium, meters)
+        return HeldDays(
+            {key: dict(days) for key, days in self._days.items() if key.log in counted},
+            counted,
+            {
+                RunKey(log, change.register, change.run): change.modulus
+                for log in counted
+                for change in self._log.runs(log)
+                if change.modulus
+            },
+        )
+
+    def _counted(self, medium: Medium, meters: frozenset[str] | None) -> dict[int, str]:
+        return {
             log: self._meters[log]
             for log, its_medium in self._mediums.items()
             if its_medium is medium and self._counts(self._meters[log], meters)
         }
-        runs: list[dict[int, SlotUsage]] = []
-        for meter in set(counted.values()):
-            keys = [key for key in self._days if counted.get(key.log) == meter]
-            parts = set(parts_of(quantity, {key.register for key in keys}))
-            runs += self._usage_of_meter([key for key in keys if key.register in parts])
-        return sum_runs(runs)
 
     def _counts(self, meter: str, meters: frozenset[str] | None) -> bool:
         return meter not in self._left_out if meters is None else meter in meters
-
-    def _usage_of_meter(self, keys: Sequence[RunKey]) -> list[dict[int, SlotUsage]]:
-        """Difference a meter's runs, each over all the logs it goes on in: none is a break."""
-        joined: dict[tuple[str, str], SlotEdges] = {}
-        moduli: dict[tuple[str, str], int] = {}
-        for key in keys:
-            run = key[1:]
-            for utc_day, packed in self._days[key].items():
-                join_into(joined.setdefault(run, {}), unpack_day(packed, utc_day))
-            moduli[run] = max(moduli.get(run, 0), self._modulus(key))
-        return [usage_of_run(edges, moduli[run]) for run, edges in joined.items()]
 
     def _modulus(self, key: RunKey) -> int:
         return max(

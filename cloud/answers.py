@@ -8,8 +8,8 @@ from fastapi import Path, Query, Response
 from pydantic import AfterValidator
 
 from cloud.problems import NotFoundError
-from cloud.times import parse_instant
 from shared.errors import BadInputError
+from shared.instants import parse_instant
 from shared.readings import MAX_METER_ID_CHARS
 
 JSON = "application/json"

@@ -31,10 +31,14 @@ class Asset(NamedTuple):
 
 
 class Assets(NamedTuple):
-    """All files of one release; `build`, a hash over them, is part of each file's address."""
+    """All files of one release; `build`, a hash over them, is part of each file's address.
+
+    `page` is index.html, and `pages` those beside it by their names without ".html".
+    """
 
     build: str
     page: Asset
+    pages: dict[str, Asset]
     files: dict[str, Asset]
 
 
@@ -53,9 +57,12 @@ def load_assets(package: str, place: str = "/static/") -> Assets:
     for name, asset in found.items():
         digest.update(name.encode() + b"\0" + asset.content)
     build = digest.hexdigest()[:BUILD_CHARS]
-    page = found.pop("index.html")
-    linked = page.content.replace(f'"{place}'.encode(), f'"{place}{build}/'.encode())
-    return Assets(build, Asset(linked, page.media_type), found)
+    pages = {}
+    for name in [name for name in found if name.endswith(".html")]:
+        page = found.pop(name)
+        linked = page.content.replace(f'"{place}'.encode(), f'"{place}{build}/'.encode())
+        pages[name.removesuffix(".html")] = Asset(linked, page.media_type)
+    return Assets(build, pages.pop("index"), pages, found)
 
 
 def _name(entry: Traversable) -> str:

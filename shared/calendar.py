@@ -6,11 +6,15 @@ the interval it closes, so a sample's slot is found by `(start, end]`.
 
 import datetime as dt
 import enum
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from shared.errors import BadInputError
 from shared.units import MS_PER_HOUR, MS_PER_SECOND, SLOT_MS, SLOTS_PER_UTC_DAY
+
+DAYS_KEPT = 1_024
+"""Days whose beginning is known already: what leaves a home is judged sample by sample."""
 
 
 class Resolution(enum.StrEnum):
@@ -61,6 +65,7 @@ def local_date(at_ms: int, zone: ZoneInfo) -> dt.date:
     return to_local(at_ms, zone).date()
 
 
+@lru_cache(maxsize=DAYS_KEPT)
 def day_start_ms(day: dt.date, zone: ZoneInfo) -> int:
     """Say when a local day begins: its first instant, even where a clock change skips midnight."""
     midnight = dt.datetime(day.year, day.month, day.day, tzinfo=zone)

@@ -128,6 +128,15 @@ def medium_of(registers: "dict[str, int] | list[str]") -> Medium | None:
     return None
 
 
+QUANTITIES: dict[Medium, tuple[str, ...]] = {
+    Medium.ELECTRICITY: ("import_mwh", "export_mwh"),
+    Medium.GAS: ("gas_l",),
+    Medium.WATER: ("water_l",),
+    Medium.HEAT: ("heat_mj",),
+}
+"""What is served of each medium, the one that decides an interval's status first."""
+
+
 def parts_of(quantity: str, registers: set[str]) -> list[str]:
     """List the counters that sum to `quantity` ("import_mwh", "export_mwh", "gas_l", …).
 

@@ -55,3 +55,12 @@ def spread_largest_remainder(total: int, weights: list[int]) -> list[int]:
     for place in by_remainder[: size - sum(shares)]:
         shares[place] += 1
     return [sign * share for share in shares]
+
+
+def exact_decimal(amount: int, units: int) -> str:
+    """Write an integer as a decimal number of larger units, without rounding."""
+    if units == 1:
+        return str(amount)
+    whole, rest = divmod(abs(amount), units)
+    sign = "-" if amount < 0 else ""
+    return f"{sign}{whole}.{rest:0{len(str(units)) - 1}d}"

@@ -20,11 +20,14 @@ from agent.home.firstpin import FirstPinDoor
 from agent.home.guard import Guard, problem
 from agent.home.inputs import HomeInputs
 from agent.home.joining import JoinState, view_joining
+from agent.home.local.endpoints import LocalApi, ReadPast
 from agent.home.view import build_view
 from agent.liveness import Parts
 from agent.metrics import MEDIA_TYPE
-from shared.assets import ASSET_MAX_AGE_S, load_assets
+from shared.assets import ASSET_MAX_AGE_S, Asset, load_assets
 from shared.errors import HearthlinkError
+
+STANDING = ("/app.webmanifest", "/icon.svg", "/worker.js")
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -58,8 +61,18 @@ class Page:
 
     async def show(self, _request: Request) -> Response:
         """Serve the page itself; a browser asks again each time, so an upgrade is seen at once."""
-        page = self._assets.page
-        return Response(page.content, media_type=page.media_type, headers=NO_STORE)
+        return _send(self._assets.page)
+
+    async def show_history(self, _request: Request) -> Response:
+        """Serve the page of days, weeks, months and years."""
+        return _send(self._assets.pages["history"])
+
+    async def show_standing(self, request: Request) -> Response:
+        """Serve a file at an address that stays: a worker reaches no further than its own folder.
+
+        The icon and the manifest are named by what a browser has installed.
+        """
+        return _send(self._assets.files[request.url.path.removeprefix("/")])
 
     async def show_asset(self, request: Request) -> Response:
         """Serve a file of this build, to be kept for good."""
@@ -170,6 +183,7 @@ def create_page(
     allowed_hosts: frozenset[str],
     pin: str,
     set_granularity: Callable[[str], None],
+    read_past: ReadPast,
     read_parts: Callable[[], Parts] = Parts,
     render_metrics: Callable[[], bytes] | None = None,
     first_pin: FirstPinDoor | None = None,
@@ -180,12 +194,13 @@ def create_page(
     `read_inputs` is called in the event loop at most once a second, and only while someone watches;
     `allowed_hosts` are the names, without port, that the hub answers to beside the loopback's;
     `pin` "" makes the page read only until one is set by way of `first_pin`; `set_granularity`
-    raises HearthlinkError for what it refuses;
+    raises HearthlinkError for what it refuses; `read_past` reads what `/v1` and the history show;
     `read_parts` says how the hub's other parts are; without `render_metrics` there is no
     `/metrics`; `joining` lets a claim be given.
     """
     changes = Changes(pin, first_pin)
     page = Page(read_inputs, changes, set_granularity, read_parts, joining)
+    local = LocalApi(read_inputs, read_past)
     app = Starlette(
         routes=[
             Route("/", page.show),
@@ -196,13 +211,21 @@ def create_page(
             Route("/granularity", page.change_granularity, methods=["POST"]),
             Route("/claim", page.offer_claim, methods=["POST"]),
             Route("/pin", page.set_first_pin, methods=["POST"]),
+            Route("/history", page.show_history),
+            *(Route(path, page.show_standing) for path in STANDING),
+            *(local.routes()),
         ]
         + ([Route("/metrics", _metrics_of(render_metrics))] if render_metrics else []),
         middleware=[Middleware(Guard, allowed_hosts=allowed_hosts)],
     )
-    app.state.feed = page.feed
+    app.state.local = local
+    app.state.feeds = [page.feed, local.feed]
     app.state.token = changes.token
     return app
+
+
+def _send(asset: Asset) -> Response:
+    return Response(asset.content, media_type=asset.media_type, headers=NO_STORE)
 
 
 def _metrics_of(render_metrics: Callable[[], bytes]) -> Callable[[Request], Awaitable[Response]]:
@@ -214,5 +237,6 @@ def _metrics_of(render_metrics: Callable[[], bytes]) -> Callable[[Request], Awai
 
 def end_events(app: Starlette) -> None:
     """End every viewer's stream; a server that is told to stop would wait for them."""
-    feed: ViewFeed = app.state.feed
-    feed.close()
+    feeds: list[ViewFeed] = app.state.feeds
+    for feed in feeds:
+        feed.close()

@@ -12,9 +12,9 @@ from cloud.db import Database
 from cloud.households.members import add_member, list_homes
 from cloud.households.tenancies import find_household
 from cloud.roles import Role
-from cloud.times import format_utc
 from shared.clock import Clock
 from shared.errors import OperatorError
+from shared.instants import format_utc
 from shared.units import MS_PER_HOUR
 
 

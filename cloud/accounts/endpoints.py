@@ -17,7 +17,7 @@ from cloud.origins import is_foreign
 from cloud.parts import Shared
 from cloud.problems import PROBLEM_MEDIA_TYPE
 from cloud.roles import Kind, Principal
-from cloud.times import format_utc
+from shared.instants import format_utc
 from shared.units import MS_PER_DAY, MS_PER_SECOND
 
 DEVICE_COOKIE = "hearthlink-device"

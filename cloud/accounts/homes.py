@@ -28,10 +28,10 @@ from cloud.households.tenancies import tenancies_of
 from cloud.parts import Shared
 from cloud.roles import GRANTS, HOUSEHOLD_ROLES, Role
 from cloud.secrets import mint_id
-from cloud.times import format_utc
 from cloud.transfer.repetition import Once
 from shared.calendar import check_zone
 from shared.errors import ConfigError
+from shared.instants import format_utc
 
 router = APIRouter(prefix="/v1/households", tags=["households"], responses=REFUSALS)
 

@@ -25,8 +25,8 @@ from cloud.households.members import add_member, check_owner, list_homes
 from cloud.households.tenancies import find_household
 from cloud.parts import Shared
 from cloud.roles import GRANTS
-from cloud.times import format_utc
 from cloud.transfer.repetition import Once
+from shared.instants import format_utc
 
 router = APIRouter(prefix="/v1", tags=["households"], responses=REFUSALS)
 

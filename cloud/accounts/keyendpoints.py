@@ -11,9 +11,9 @@ from cloud.auth import Known, Owner, ProvedOwner
 from cloud.households.members import check_owner
 from cloud.parts import Shared
 from cloud.roles import KEY_SCOPES, Permission
-from cloud.times import format_utc
 from cloud.transfer.repetition import Once
 from shared.errors import ConfigError
+from shared.instants import format_utc
 
 router = APIRouter(prefix="/v1/api-keys", tags=["account"], responses=REFUSALS)
 

@@ -21,7 +21,7 @@ from cloud.parts import Parts, Shared
 from cloud.problems import PROBLEM_MEDIA_TYPE
 from cloud.scope import Scope
 from cloud.tables import store
-from cloud.times import format_utc
+from shared.instants import format_utc
 
 PAGE = 200
 MAX_PAGE = 1_000

@@ -17,9 +17,9 @@ from cloud.errors import RESPONSES
 from cloud.households.zones import household_zone
 from cloud.parts import Shared
 from cloud.tariffs.catalogue import list_offers, priced_offers
-from cloud.times import format_utc
 from shared.calendar import day_start_ms, local_date
 from shared.errors import BadInputError
+from shared.instants import format_utc
 from shared.tariffs.agreements import Agreed
 from shared.tariffs.bill import Cost
 from shared.tariffs.comparison import Candidate, Ranked, held_still, load_shift, rank

@@ -12,9 +12,9 @@ from cloud.costs.supply import Supply, bill, read_supply
 from cloud.errors import RESPONSES
 from cloud.households.zones import household_zone
 from cloud.parts import Shared
-from cloud.times import format_utc
 from shared.calendar import Interval, Resolution, intervals_between
 from shared.errors import BadInputError
+from shared.instants import format_utc
 from shared.readings import Medium
 from shared.tariffs.agreements import Agreed
 from shared.units import MS_PER_DAY, SLOT_MS

@@ -18,9 +18,9 @@ from cloud.errors import RESPONSES, NotFoundError
 from cloud.households.zones import household_zone
 from cloud.parts import Shared
 from cloud.tariffs.agreements import TopUp, list_top_ups, put_top_up, read_agreements
-from cloud.times import format_utc, parse_instant
 from shared.calendar import day_start_ms, local_date
 from shared.errors import BadInputError
+from shared.instants import format_utc, parse_instant
 from shared.tariffs.agreements import Agreement
 from shared.tariffs.model import Flow
 from shared.tariffs.offers import CODE_PATTERN

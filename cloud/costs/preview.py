@@ -14,8 +14,8 @@ from cloud.costs.supply import Supply, bill, bill_with, read_supply
 from cloud.errors import RESPONSES, NotFoundError
 from cloud.households.zones import household_zone
 from cloud.parts import Shared
-from cloud.times import format_utc
 from shared.errors import BadInputError
+from shared.instants import format_utc
 from shared.tariffs.agreements import Agreed
 from shared.tariffs.bill import Cost
 from shared.tariffs.halfhours import HalfHours

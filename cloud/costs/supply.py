@@ -15,14 +15,13 @@ from cloud.answers import unknown_meter
 from cloud.readings.known import known_usage
 from cloud.readings.meters import medium_of_meter
 from cloud.readings.tenancy import spans_of
-from cloud.readings.usage import QUANTITIES
 from cloud.scope import Scope
 from cloud.tariffs.agreements import agreed_tariffs
 from cloud.tariffs.endpoints import no_tariff
 from shared.calendar import day_start_ms, local_date
 from shared.errors import BadInputError
 from shared.meterdays import SlotUsage
-from shared.readings import Medium
+from shared.readings import QUANTITIES, Medium
 from shared.tariffs.agreements import Agreed, price_agreements
 from shared.tariffs.bill import Cost, total
 from shared.tariffs.gas import energy_of

@@ -68,12 +68,3 @@ def sample_columns(registers: Sequence[str]) -> list[Column]:
         Column("revision", Kind.INTEGER),
         *(Column(name, Kind.INTEGER) for name in registers),
     ]
-
-
-def exact(amount: int, units: int) -> str:
-    """Write an integer as a decimal number of larger units, without rounding."""
-    if units == 1:
-        return str(amount)
-    whole, rest = divmod(abs(amount), units)
-    sign = "-" if amount < 0 else ""
-    return f"{sign}{whole}.{rest:0{len(str(units)) - 1}d}"

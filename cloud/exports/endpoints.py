@@ -19,9 +19,9 @@ from cloud.exports.text import write_csv, write_json
 from cloud.households.zones import zone_of
 from cloud.parts import Shared
 from cloud.readings.periods import Zone, medium_known, span_between
-from cloud.times import format_utc
 from shared.calendar import Resolution, intervals_between
 from shared.errors import BadInputError
+from shared.instants import format_utc
 from shared.readings import MAX_METER_ID_CHARS, REGISTERS, Medium
 
 MAX_EXPORT_DAYS = 3_660

@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 
 from cloud.exports.columns import Row
 from cloud.readings.usage import Status
-from cloud.times import format_utc
+from shared.instants import format_utc
 from shared.readings import Medium
 from shared.units import MS_PER_SECOND
 

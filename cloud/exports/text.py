@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-from cloud.exports.columns import Column, Kind, Row, exact
-from cloud.times import format_utc
+from cloud.exports.columns import Column, Kind, Row
+from shared.instants import format_utc
+from shared.units import exact_decimal
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet would run a text that begins so."""
@@ -53,7 +54,7 @@ def _cell(column: Column, row: Row) -> str:
     if column.kind is Kind.INSTANT:
         return format_utc(value)
     if column.kind is Kind.INTEGER:
-        return exact(value, column.units)
+        return exact_decimal(value, column.units)
     text = str(value)
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 

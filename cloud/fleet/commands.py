@@ -14,10 +14,10 @@ from cloud.fleet import qr
 from cloud.fleet.admission import open_admission
 from cloud.fleet.exclusion import restore_hub
 from cloud.households.repository import list_households
-from cloud.times import format_utc
 from shared.claims import grouped
 from shared.clock import SystemClock
 from shared.errors import OperatorError
+from shared.instants import format_utc
 
 Report = dict[str, object]
 

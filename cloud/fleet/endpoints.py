@@ -29,7 +29,6 @@ from cloud.ingest.hubs import REFUSALS, signed_request
 from cloud.openapi.structs import answering, schema_of, taking
 from cloud.parts import Shared
 from cloud.registry.port import Admission, Ticket
-from cloud.times import format_utc
 from cloud.transfer.pages import PAGE, Cursor, PageLimit, decode_cursor, next_of
 from cloud.transfer.repetition import Once
 from shared.claims import grouped
@@ -46,6 +45,7 @@ from shared.enrolment import (
     decode_enrolment,
 )
 from shared.errors import OperatorError
+from shared.instants import format_utc
 
 CLAIMS_PATH = "/v1/fleet/claims"
 

@@ -21,9 +21,9 @@ from cloud.jobs import repository
 from cloud.jobs.rollout import Plan
 from cloud.jobs.rollouts import Rollouts
 from cloud.registry.port import DeviceRegistry
-from cloud.times import format_utc
 from shared.clock import SystemClock
 from shared.errors import OperatorError
+from shared.instants import format_utc
 from shared.jobs import MAX_DOCUMENT_BYTES
 from shared.units import MS_PER_DAY
 

@@ -19,9 +19,9 @@ from cloud.households.tenancies import Handover, hand_over
 from cloud.jobs.repository import forget_jobs
 from cloud.registry.port import Admission
 from cloud.shadows.repository import forget_shadows
-from cloud.times import parse_instant
 from shared.calendar import check_zone, slot_of_sample
 from shared.clock import Clock
+from shared.instants import parse_instant
 
 
 def hand_over_hub(

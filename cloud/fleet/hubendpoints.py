@@ -26,11 +26,11 @@ from cloud.fleet.schemas import (
 from cloud.fleet.settings import check_settings, settings_entry
 from cloud.parts import Parts, Shared
 from cloud.problems import PROBLEM_MEDIA_TYPE
-from cloud.times import format_utc
 from cloud.transfer.pages import PAGE, Cursor, PageLimit, decode_cursor, next_of
 from cloud.transfer.repetition import Once
 from shared import topics
 from shared.errors import OperatorError
+from shared.instants import format_utc
 from shared.shadows import MAX_SHADOW_BYTES
 
 FLEET_RESPONSES: dict[int | str, dict[str, Any]] = {

@@ -16,10 +16,10 @@ from cloud.problems import NotFoundError
 from cloud.scope import Scope
 from cloud.shadows.repository import list_shadows
 from cloud.tables import frames, hubs, revocations
-from cloud.times import format_utc
 from shared import topics
 from shared.errors import FrameError
 from shared.frames import decode_frame
+from shared.instants import format_utc
 from shared.ranges import count, union
 
 FRAMES_TRIED = 16

@@ -15,9 +15,9 @@ from cloud.jobs.rollouts import Rollouts
 from cloud.parts import Parts, Shared
 from cloud.problems import PROBLEM_MEDIA_TYPE
 from cloud.registry.port import JobView
-from cloud.times import format_utc
 from cloud.transfer.pages import PAGE, Cursor, PageLimit, decode_cursor, next_of
 from cloud.transfer.repetition import Once
+from shared.instants import format_utc
 
 MAX_THINGS = 10_000
 """Hubs that one request may name; a job for all names none."""

@@ -9,7 +9,7 @@ import msgspec
 
 from cloud.households.repository import Hub
 from cloud.ingest import clones
-from cloud.times import format_utc
+from shared.instants import format_utc
 from shared.shadows import HubHealth
 from shared.units import MS_PER_DAY, MS_PER_HOUR
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import msgspec
 
 from cloud.fleet.overview import CLOCK_LIMIT_MS, HubView
-from cloud.times import format_utc
 from shared.errors import BadInputError
+from shared.instants import format_utc
 
 REPORT_VERSION = 1
 MAX_INSTALLER_CHARS = 200

@@ -15,9 +15,9 @@ from cloud.households.zones import household_zone
 from cloud.ingest.merge import declared_by
 from cloud.parts import Shared
 from cloud.readings.meters import medium_of_meter
-from cloud.times import format_utc
 from shared.errors import BadInputError
 from shared.frames import GapKind, decode_frame
+from shared.instants import format_utc
 from shared.readings import MAX_METER_ID_CHARS
 from shared.units import MS_PER_DAY
 

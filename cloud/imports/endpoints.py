@@ -29,9 +29,9 @@ from cloud.readings.imported import (
 )
 from cloud.readings.periods import Zone, medium_known
 from cloud.scope import Scope
-from cloud.times import format_utc
 from cloud.transfer.guard import MAX_IMPORT_BYTES
 from shared.errors import BadInputError, ConfigError
+from shared.instants import format_utc
 from shared.readings import MAX_METER_ID_CHARS
 from shared.tariffs.model import Flow
 from shared.units import SLOT_MS

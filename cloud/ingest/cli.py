@@ -11,8 +11,8 @@ from cloud.ingest.letters import list_dead_letters
 from cloud.ingest.pruning import prune
 from cloud.ingest.service import MAX_REPLAYED, IngestService, Replayed
 from cloud.scope import Scope
-from cloud.times import format_utc
 from shared.clock import Clock
+from shared.instants import format_utc
 
 MAX_LISTED = 10_000
 """More than forty hubs can have at once; the latest first."""

@@ -12,10 +12,10 @@ from cloud.ingest.hubbatch import Rules
 from cloud.ingest.letters import list_dead_letters
 from cloud.ingest.service import MAX_REPLAYED, IngestService, Replayed
 from cloud.parts import Parts, Shared
-from cloud.times import format_utc
 from cloud.transfer.pages import PAGE, Cursor, PageLimit, Place, decode_cursor, next_of
 from cloud.transfer.repetition import Once
 from shared import topics
+from shared.instants import format_utc
 from shared.protocol import encode_message
 
 MAX_LISTED = 500

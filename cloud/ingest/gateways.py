@@ -18,8 +18,8 @@ from cloud.ingest.letters import count_dead_letters, count_unread
 from cloud.ingest.repository import Log, list_logs
 from cloud.parts import Shared
 from cloud.scope import Scope
-from cloud.times import format_utc
 from cloud.transfer.pages import PAGE, Cursor, PageLimit, cut, decode_cursor
+from shared.instants import format_utc
 from shared.ranges import count, intersect, subtract, union
 
 MAX_RANGES_LISTED = 64

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from cloud.times import format_utc
+from shared.instants import format_utc
 from shared.protocol import Live
 
 _EVENT_ID = re.compile(r"([0-9a-f]{1,12})-([0-9a-f]{1,12})-([0-9a-f]{8})")

@@ -13,8 +13,8 @@ from cloud.readings.meters import list_meters, medium_of_meter
 from cloud.readings.schemas import MeterList, Registers
 from cloud.readings.service import sample_at
 from cloud.readings.tenancy import readings_of
-from cloud.times import format_utc, parse_instant
 from cloud.transfer.pages import PAGE, Cursor, PageLimit, cut, decode_cursor
+from shared.instants import format_utc, parse_instant
 from shared.readings import Quality
 
 router = APIRouter(prefix="/v1/meters", tags=["meters"], responses=RESPONSES)

@@ -6,8 +6,8 @@ from typing import Any
 
 from cloud.readings.conversions import Conversions
 from cloud.readings.usage import Known, Served, serve
-from cloud.times import format_utc
 from shared.calendar import Interval
+from shared.instants import format_utc
 
 
 class Energies:

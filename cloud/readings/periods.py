@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 from cloud.answers import unknown_meter
 from cloud.readings.meters import list_meters, medium_of_meter
 from cloud.scope import Scope
-from cloud.times import parse_instant
 from shared.errors import BadInputError
+from shared.instants import parse_instant
 from shared.readings import MAX_METER_ID_CHARS, Medium
 from shared.units import MS_PER_DAY
 

@@ -22,10 +22,11 @@ from cloud.readings.energies import Energies, entry_of
 from cloud.readings.known import known_usage
 from cloud.readings.periods import Zone, medium_known, span_between
 from cloud.readings.quality import MAX_STRETCHES, Stretch, Summary, summarize
-from cloud.readings.usage import QUANTITIES, Known, serve
+from cloud.readings.usage import Known, serve
 from cloud.readings.usage_schemas import QualityReport, UsageComparison
-from cloud.times import format_utc
 from shared.calendar import Interval
+from shared.instants import format_utc
+from shared.readings import QUANTITIES
 from shared.units import MS_PER_DAY, SLOT_MS
 
 MAX_QUALITY_DAYS = 3_660

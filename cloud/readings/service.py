@@ -6,13 +6,13 @@ from typing import NamedTuple
 from cloud.readings.revisions import outranked
 from cloud.readings.runs import agree, are_of_one_log, clip, group_runs, join_runs
 from cloud.readings.store import Readings, RunKey, StoredFrame
-from cloud.readings.usage import QUANTITIES, RunEdges, keys_of, usage_by_slot
+from cloud.readings.usage import RunEdges, keys_of, usage_by_slot
 from cloud.scope import Scope
 from shared.calendar import utc_day_of_slot
 from shared.frames import Frame, decode_frame
 from shared.meterdays import SlotEdges, SlotUsage
 from shared.ranges import Range, contains
-from shared.readings import Medium
+from shared.readings import QUANTITIES, Medium
 from shared.units import EARLIEST_PLAUSIBLE_MS, LATEST_PLAUSIBLE_MS, MS_PER_DAY, SLOT_MS
 
 LAST_DAY = LATEST_PLAUSIBLE_MS // MS_PER_DAY

@@ -10,16 +10,8 @@ from typing import NamedTuple
 from cloud.readings.store import RunKey
 from shared.calendar import Interval
 from shared.meterdays import SlotEdges, SlotUsage, Why, sum_runs, usage_of_run, why_estimated
-from shared.readings import Medium, parts_of
+from shared.readings import parts_of
 from shared.units import SLOT_MS
-
-QUANTITIES: dict[Medium, tuple[str, ...]] = {
-    Medium.ELECTRICITY: ("import_mwh", "export_mwh"),
-    Medium.GAS: ("gas_l",),
-    Medium.WATER: ("water_l",),
-    Medium.HEAT: ("heat_mj",),
-}
-"""What is served of each medium, the one that decides an interval's status first."""
 
 
 class Status(enum.StrEnum):

@@ -19,7 +19,7 @@ from cloud.scope import Scope
 from cloud.streams.connections import POLICY, EventStream, serve_socket
 from cloud.streams.credentials import authorize_socket, chosen_protocol
 from cloud.streams.schemas import LiveAsk, LiveDemanded
-from cloud.times import format_utc
+from shared.instants import format_utc
 from shared.readings import MAX_METER_ID_CHARS
 from shared.units import MS_PER_SECOND
 

@@ -14,10 +14,10 @@ from cloud.households.zones import household_zone
 from cloud.openapi.structs import answering, schema_of
 from cloud.parts import Shared
 from cloud.tariffs.catalogue import KeptOffer, list_offers, prices_between, read_offers
-from cloud.times import format_utc
 from cloud.transfer.pages import PAGE, Cursor, PageLimit, cut, decode_cursor
 from shared.calendar import slot_start_ms
 from shared.errors import BadInputError
+from shared.instants import format_utc
 from shared.readings import Medium
 from shared.tariffs.model import Flow
 from shared.tariffs.offers import CODE_PATTERN, MAX_CODE_CHARS, Offer, is_for

@@ -20,10 +20,10 @@ from cloud.tariffs.catalogue import (
 )
 from cloud.tariffs.imports import OfferChange, plan_offer, plan_rates, span_of
 from cloud.tariffs.ratedays import without_prices
-from cloud.times import format_utc
 from shared.calendar import check_zone, slot_start_ms
 from shared.clock import Clock
 from shared.errors import OperatorError
+from shared.instants import format_utc
 from shared.tariffs import catalogue as files
 
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.history import HISTORY_DAYS, History, RunKey
+from agent.history import HISTORY_DAYS, History
 from agent.log import Log
 from agent.pieces import Piece
 from agent.records import Batch, MeterLog, RunChange
 from agent.rows import LogRow
+from agent.summing import RunKey
 from agent.timekeeping import ClockLedger
 from shared.meterdays import SlotEdges, edges_of, unpack_day
 from shared.readings import Medium

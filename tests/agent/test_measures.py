@@ -152,6 +152,7 @@ def test_the_page_serves_them_only_where_asked_and_to_its_own_names() -> None:
         allowed_hosts=frozenset({"hub.home"}),
         pin="",
         set_granularity=home.choose,
+        read_past=home.recall,
         render_metrics=lambda: b"hearthlink_telegrams_total 1\n",
     )
 

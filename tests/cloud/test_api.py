@@ -13,9 +13,9 @@ from cloud.households.revocations import revoke
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
 from cloud.ingest.service import IngestService
-from cloud.times import format_utc
 from shared.clock import DrivenClock
 from shared.frames import Frame, encode_frame
+from shared.instants import format_utc
 from shared.protocol import Hello, LogState, encode_message
 from shared.readings import Quality, StampedSample
 from shared.units import MS_PER_DAY, MS_PER_HOUR, SLOT_MS

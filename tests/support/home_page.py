@@ -1,14 +1,20 @@
 """A hub behind the display page, for tests: its inputs may change while the page is open."""
 
+from collections.abc import Callable
+
 from starlette.applications import Starlette
 
 from agent.home.firstpin import FirstPinDoor
 from agent.home.inputs import HomeInputs
 from agent.home.joining import JoinState
+from agent.home.local.served import KnownSlots, Past
 from agent.home.page import JoinDoor, create_page, end_events
 from agent.home.pinfile import PinFile
 from agent.provision.tickets import read_ticket
+from shared.calendar import Interval
 from shared.errors import OperatorError
+from shared.readings import QUANTITIES, Medium
+from shared.units import SLOT_MS
 from tests.support.home_inputs import home_inputs
 from tests.support.webserver import WebServer
 
@@ -26,6 +32,7 @@ class Home:
         self.chosen: list[str] = []
         self.claims: list[str] = []
         self.joining = JoinState()
+        self.asked: list[tuple[Interval, Medium, frozenset[str] | None]] = []
         self.reads = 0
         self.up_ms = 0
 
@@ -45,6 +52,31 @@ class Home:
         read_ticket(claim)
         self.claims.append(claim)
 
+    async def recall(
+        self,
+        span: Interval,
+        medium: Medium,
+        meters: frozenset[str] | None,
+        make: Callable[[Past], bytes],
+    ) -> bytes:
+        """Answer from the slots of the inputs, whatever meters are asked for."""
+        self.asked.append((span, medium, meters))
+        slots = range(span.start_ms // SLOT_MS, span.end_ms // SLOT_MS)
+        known = {
+            "import_mwh": self.inputs.electricity_slots,
+            "export_mwh": self.inputs.export_slots,
+            "gas_l": self.inputs.gas_slots,
+        }
+        return make(
+            {
+                name: KnownSlots(
+                    {slot: one for slot, one in known[name].items() if slot in slots}, {}
+                )
+                for name in QUANTITIES[medium]
+                if name in known
+            }
+        )
+
     def page(self, pin: str = PIN, pin_file: PinFile | None = None) -> Starlette:
         """Make the page of this home, which answers to "hub.home" too."""
         return create_page(
@@ -52,6 +84,7 @@ class Home:
             allowed_hosts=frozenset({"hub.home"}),
             pin=pin,
             set_granularity=self.choose,
+            read_past=self.recall,
             first_pin=FirstPinDoor(pin_file, lambda: self.up_ms, 0) if pin_file else None,
             joining=JoinDoor(lambda: self.joining, self.offer),
         )

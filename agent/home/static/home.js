@@ -289,4 +289,8 @@ onSubmit("claim-form", () =>
 onSubmit("pin-form", () => send("/pin", { pin: taken("first-pin") }, "told", "The PIN is set."));
 addEventListener("resize", () => shown && showHalves(shown.half_hours));
 setInterval(tickLost, 1_000);
+// On a wall, seen from across the room: what is now and what it costs, and nothing to press.
+if (new URLSearchParams(location.search).has("kiosk")) document.body.classList.add("kiosk");
 follow({ onView: show, onLost: showLost });
+const release = new URL(import.meta.url).pathname.split("/")[2];
+navigator.serviceWorker?.register(`/worker.js?build=${release}`).catch(() => {}); // in a secure context alone

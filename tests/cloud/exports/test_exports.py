@@ -13,12 +13,12 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
 from cloud.exports import parquet, rows
-from cloud.exports.columns import Column, Kind, exact
+from cloud.exports.columns import Column, Kind
 from cloud.exports.parquet import write_parquet
 from cloud.exports.text import write_csv, write_json
 from cloud.readings.known import known_usage
-from cloud.times import format_utc
-from shared.units import MS_PER_DAY, MS_PER_HOUR, SLOT_MS
+from shared.instants import format_utc
+from shared.units import MS_PER_DAY, MS_PER_HOUR, SLOT_MS, exact_decimal
 from tests.support.cloud import METER, START_MS
 from tests.support.usage_stage import UsageStage
 
@@ -85,7 +85,7 @@ def test_every_format_says_what_the_api_says(stage: UsageStage) -> None:
     assert [one.get("import_mwh") for one in document["intervals"]] == wanted
     assert [one["import_mwh"] for one in packed] == wanted
     assert [one["import_kwh"] for one in table] == [
-        "" if one is None else exact(one, 1_000_000) for one in wanted
+        "" if one is None else exact_decimal(one, 1_000_000) for one in wanted
     ]
     assert [one["status"] for one in table] == [one["status"] for one in served]
     assert table[20]["why"] == "gap"
@@ -230,9 +230,10 @@ def test_memory_does_not_grow_with_the_rows() -> None:
 
 def test_exact_decimals() -> None:
     """No digit is lost or made up."""
-    found = [exact(*one) for one in [(1, 1_000_000), (-1_500, 1_000), (7, 1), (0, 1_000)]]
+    found = [exact_decimal(*one) for one in [(1, 1_000_000), (-1_500, 1_000), (7, 1), (0, 1_000)]]
 
     assert found == ["0.000001", "-1.500", "7", "0.000"]
     assert all(
-        int(exact(n, 1_000).replace(".", "")) == n for n in itertools.chain(range(0, 5_000, 7))
+        int(exact_decimal(n, 1_000).replace(".", "")) == n
+        for n in itertools.chain(range(0, 5_000, 7))
     )

@@ -12,8 +12,8 @@ from cloud.fleet.crl import read_list
 from cloud.fleet.records import Status
 from cloud.fleet.refusals import Refusal
 from cloud.households.repository import lock_hub
-from cloud.times import format_utc
 from shared.enrolment import CsrAccepted
+from shared.instants import format_utc
 from tests.support.cloud import HEADERS
 from tests.support.enrolling import SigningCloud, claim_csr, renewal_csr
 

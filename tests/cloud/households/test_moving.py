@@ -8,8 +8,8 @@ from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
 from cloud.ingest.service import IngestService
 from cloud.roles import Role
-from cloud.times import format_utc
 from shared.frames import encode_frame
+from shared.instants import format_utc
 from shared.units import MS_PER_DAY, MS_PER_HOUR
 from tests.support.cloud import LOG_ID, METER, START_MS, frame_at, samples_of
 from tests.support.people import PASSWORD, People

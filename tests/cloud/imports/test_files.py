@@ -14,8 +14,8 @@ from cloud.imports.listing import Listing
 from cloud.imports.rows import Asked, LocalTimes, Parsed, RowError, parse_amount
 from cloud.imports.service import PARSERS, Format, sniff_format
 from cloud.imports.slots import slots_of
-from cloud.times import parse_instant
 from shared.errors import BadInputError
+from shared.instants import parse_instant
 from shared.readings import Medium
 from shared.tariffs.model import Flow
 from shared.units import SLOT_MS

@@ -9,7 +9,7 @@ import pytest
 
 from cloud.households.tenancies import hand_over
 from cloud.imports import endpoints
-from cloud.times import format_utc
+from shared.instants import format_utc
 from shared.units import SLOT_MS
 from tests.support.cloud import HEADERS, METER, START_MS
 from tests.support.cost_stage import CostStage

@@ -9,8 +9,8 @@ from sqlalchemy import update
 
 from cloud.readings.comparison import Days, kind_of_day, previous_of, year_before
 from cloud.tables import households
-from cloud.times import format_utc
 from shared.calendar import day_start_ms
+from shared.instants import format_utc
 from shared.units import MS_PER_DAY, MS_PER_HOUR, SLOT_MS
 from tests.support.cloud import METER, START_MS
 from tests.support.usage_stage import UsageStage

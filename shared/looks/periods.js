@@ -13,9 +13,9 @@ const MONTHS = { month: 1, year: 12 };
 const text = (date) => date.toISOString().slice(0, 10);
 const date = (words) => new Date(`${words}T00:00:00Z`);
 
-/** Today in the household's zone, as YYYY-MM-DD. */
-export function today(zone) {
-  return new Intl.DateTimeFormat("sv-SE", { timeZone: zone }).format(new Date());
+/** The day of an instant in the household's zone, today by default, as YYYY-MM-DD. */
+export function today(zone, at = new Date()) {
+  return new Intl.DateTimeFormat("sv-SE", { timeZone: zone }).format(at);
 }
 
 /** The period of a kind that a day is in. */

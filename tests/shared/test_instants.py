@@ -4,8 +4,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from cloud.times import format_utc, parse_instant
 from shared.errors import BadInputError
+from shared.instants import format_utc, parse_instant
 from tests.support.cloud import START_MS
 
 LONDON = ZoneInfo("Europe/London")

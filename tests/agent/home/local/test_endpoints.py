@@ -1,0 +1,184 @@
+"""The hub's own API over HTTP: now, meters, usage, costs and files, and what it refuses."""
+
+import asyncio
+import csv
+import datetime as dt
+import io
+from typing import Any
+from unittest import mock
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from agent.home.events import MAX_VIEWERS
+from agent.home.local.endpoints import MAX_WAITING, LocalApi
+from shared.readings import Medium
+from tests.support.home_inputs import home_inputs
+from tests.support.home_page import Home
+
+TODAY = {"from": "2026-11-20", "to": "2026-11-21"}
+
+
+@pytest.fixture
+def home() -> Home:
+    """A home in good health, five weeks of it."""
+    return Home()
+
+
+@pytest.fixture
+def client(home: Home) -> TestClient:
+    """A program in the home."""
+    return TestClient(home.page(), base_url="http://localhost:8080")
+
+
+def get(client: TestClient, path: str, **query: Any) -> dict[str, Any]:
+    answer = client.get(path, params=query)
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def test_now_is_what_every_display_shows(client: TestClient) -> None:
+    """The page, a panel and Home Assistant say the same."""
+    now = get(client, "/v1/now")
+    view = get(client, "/view.json")
+
+    assert now["power"] == view["power"]
+    assert {"cost", "usage", "periods", "gas", "rate", "solar", "link"} <= now.keys()
+
+
+def test_meters_are_listed_with_their_registers(client: TestClient) -> None:
+    """By canonical names, with the age of what they say."""
+    (electricity, gas) = get(client, "/v1/meters")["meters"]
+
+    assert electricity["registers"]["power_import_w"] == 1_436
+    assert (gas["medium"], gas["taken_at"]) == ("gas", "2026-11-20T18:00:00Z")
+
+
+def test_usage_of_days_and_half_hours_sum_alike(client: TestClient) -> None:
+    """The same names as the cloud's answer."""
+    by_day = get(client, "/v1/usage", **TODAY)
+    by_half = get(client, "/v1/usage", **TODAY, resolution="half-hour")
+
+    (day,) = by_day["series"][0]["intervals"]
+    halves = by_half["series"][0]["intervals"]
+    assert (by_day["zone"], by_day["resolution"]) == ("Europe/London", "day")
+    assert len(halves) == 48
+    assert sum(one["import_mwh"] or 0 for one in halves) == day["import_mwh"]
+    assert halves[-1]["why"] == ["not-yet"]
+
+
+def test_named_meters_are_asked_for_by_name(client: TestClient, home: Home) -> None:
+    """What a plug counts is no part of the totals, and can be had."""
+    answer = get(client, "/v1/usage", **TODAY, meter=["P1", "P2"])
+
+    assert home.asked[0][1:] == (Medium.ELECTRICITY, frozenset({"P1", "P2"}))
+    assert answer["series"][0]["meters"] == ["P1", "P2"]
+
+
+def test_costs_are_those_of_the_page(client: TestClient) -> None:
+    """Today's figure on the display, to the millionth."""
+    costs = get(client, "/v1/costs", **TODAY)
+    shown = get(client, "/v1/now")["cost"]
+
+    assert costs["intervals"][0]["total_millionths"] == shown["total_millionths"]
+    assert (costs["currency"], costs["tariff"]) == ("GBP", "Night Saver")
+
+
+def test_without_a_tariff_costs_say_how_to_enter_one(client: TestClient, home: Home) -> None:
+    """A refusal and a fix, not a zero."""
+    home.inputs = home_inputs(tariff=None)
+
+    answer = client.get("/v1/costs", params=TODAY)
+
+    assert answer.status_code == 422
+    assert "tariff" in answer.json()["detail"]
+    assert "tariff import" in answer.json()["hint"]
+
+
+def test_an_export_is_a_file(client: TestClient) -> None:
+    """A line for each half hour, named by what is in it."""
+    answer = client.get("/v1/exports/usage", params={**TODAY, "resolution": "half-hour"})
+
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.headers["content-disposition"] == (
+        'attachment; filename="hearthlink-electricity-2026-11-20_2026-11-21.csv"'
+    )
+    assert len(rows) == 48
+
+
+def test_an_export_as_json_is_the_same_as_usage(client: TestClient) -> None:
+    """Only the name of the file is added."""
+    answer = client.get("/v1/exports/usage", params={**TODAY, "format": "json"})
+
+    assert answer.json() == get(client, "/v1/usage", **TODAY)
+    assert answer.headers["content-disposition"].endswith('.json"')
+
+
+@pytest.mark.parametrize("path", ["/v1/usage", "/v1/costs", "/v1/exports/usage"])
+def test_a_bad_question_is_refused_with_the_fix(client: TestClient, path: str) -> None:
+    """As problem+json, whatever is asked."""
+    answer = client.get(path, params={**TODAY, "resolution": "fortnight"})
+
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "half-hour" in answer.json()["hint"]
+
+
+@pytest.mark.parametrize("path", ["/v1/now", "/v1/meters", "/v1/usage", "/v1/exports/usage"])
+def test_it_is_read_only_and_behind_the_host_check(client: TestClient, path: str) -> None:
+    """Nothing is written by it, and no page of the wide web reads it."""
+    written = client.post(path)
+    foreign = client.get(path, headers={"Host": "evil.example"})
+
+    assert (written.status_code, foreign.status_code) == (405, 421)
+
+
+def test_events_carry_what_now_says(home: Home) -> None:
+    """A program listens to changes; one too many is told to come back."""
+    client = TestClient(home.page(), base_url="http://localhost:8080")
+    api: LocalApi = client.app.state.local  # type: ignore[attr-defined]
+    api.feed.viewers = MAX_VIEWERS
+
+    refused = client.get("/v1/events")
+
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"] == "30"
+
+
+def test_too_many_questions_at_once_are_told_to_wait(home: Home) -> None:
+    """A hub reads one year at a time, and lets a few wait."""
+    slow = asyncio.Event()
+
+    recall = home.recall
+
+    async def recall_slowly(*asked: Any) -> bytes:
+        await slow.wait()
+        return await recall(*asked)
+
+    with mock.patch.object(home, "recall", recall_slowly):
+        transport = httpx.ASGITransport(home.page())
+
+    async def ask_all() -> list[int]:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            asked = [
+                asyncio.ensure_future(client.get("/v1/usage", params=TODAY))
+                for _ in range(MAX_WAITING + 1)
+            ]
+            await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+            slow.set()
+            return sorted(answer.status_code for answer in await asyncio.gather(*asked))
+
+    assert asyncio.run(ask_all()) == [200] * MAX_WAITING + [503]
+
+
+def test_a_year_of_half_hours_is_answered_at_once(client: TestClient) -> None:
+    """17,520 of them, in one question."""
+    to = dt.date(2026, 11, 21)
+    answer = get(
+        client, "/v1/usage", **{"from": "2025-11-21", "to": str(to)}, resolution="half-hour"
+    )
+
+    assert len(answer["series"][0]["intervals"]) == 17_520
