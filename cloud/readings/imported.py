@@ -14,7 +14,6 @@ from cloud.db import upsert, within
 from cloud.scope import Scope
 from cloud.tables import imported_days, imports
 from shared.meterdays import SlotUsage
-from shared.ranges import Range, union
 from shared.units import SLOTS_PER_UTC_DAY
 
 _ONCE = ("household_id", "meter", "quantity", "digest")
@@ -105,18 +104,11 @@ def count_imports(connection: Connection, scope: Scope) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def slots_of_import(connection: Connection, scope: Scope, import_id: str) -> dict[str, list[Range]]:
-    """Tell which slots of which meter an import speaks of, whole UTC days of them."""
-    days = connection.execute(
-        select(imported_days.c.meter, imported_days.c.utc_day).where(
-            within(imported_days, scope), imported_days.c.import_id == import_id
-        )
-    )
-    found: dict[str, list[Range]] = {}
-    for meter, day in days:
-        first = day * SLOTS_PER_UTC_DAY
-        found.setdefault(meter, []).append((first, first + SLOTS_PER_UTC_DAY - 1))
-    return {meter: union(ranges) for meter, ranges in found.items()}
+def find_import(connection: Connection, scope: Scope, import_id: str) -> Import | None:
+    """Find an import by its id; None where there is none."""
+    query = select(*_COLUMNS).where(within(imports, scope), imports.c.import_id == import_id)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Import(*row)
 
 
 def undo_import(connection: Connection, scope: Scope, import_id: str) -> bool:
