@@ -20,13 +20,14 @@ from cloud.scope import Scope
 from shared.frames import MAX_GAPS, Frame, Gap, GapKind, decode_frame, encode_frame, frame_of
 from shared.meterdays import Edges, SlotEdges
 from shared.ranges import union
-from shared.units import LATEST_PLAUSIBLE_MS, MS_PER_DAY
+from shared.units import LATEST_PLAUSIBLE_MS, MS_PER_DAY, SLOT_MS
 
 _frames, _tenancies = tables.frames, tables.tenancies
-_IS_METERS = _tenancies.c.kind == "meter"
+_METER = "meter"
+_IS_METERS = _tenancies.c.kind == _METER
 _ALL_SPANS = (
     select(_tenancies.c.name, _tenancies.c.started_at_ms, _tenancies.c.ended_at_ms)
-    .where(owned(_tenancies), _IS_METERS)
+    .where(owned(_tenancies), _tenancies.c.kind == bindparam("of_kind"))
     .order_by(_tenancies.c.started_at_ms)
 )
 # Of every question: built once.
@@ -53,14 +54,19 @@ SpansOf = Callable[[Scope, str], Sequence[Span]]
 
 def spans_of(connection: Connection, scope: Scope, meter: str) -> Sequence[Span]:
     """Say from when until when a meter was a household's, in order."""
-    asked = {"households": sorted(scope.household_ids), "of_meter": meter}
+    asked = {"households": sorted(scope.household_ids), "of_kind": _METER, "of_meter": meter}
     return _spans(connection.execute(_SPANS, asked)).get(meter, ALWAYS)
 
 
-def all_spans(connection: Connection, scope: Scope) -> dict[str, list[Span]]:
-    """Say so of every meter that ever changed hands."""
-    asked = {"households": sorted(scope.household_ids)}
+def all_spans(connection: Connection, scope: Scope, kind: str = _METER) -> dict[str, list[Span]]:
+    """Say so of every meter that ever changed hands, or of every thing of another `kind`."""
+    asked = {"households": sorted(scope.household_ids), "of_kind": kind}
     return _spans(connection.execute(_ALL_SPANS, asked))
+
+
+def held_slots(spans: Sequence[Span]) -> list[tuple[int, int]]:
+    """List the slots `[start, end)` that lie wholly within a tenancy."""
+    return [(-(-span.start_ms // SLOT_MS), span.end_ms // SLOT_MS) for span in spans]
 
 
 def readings_of(connection: Connection) -> Readings:
