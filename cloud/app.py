@@ -14,7 +14,7 @@ from fastapi_offline import FastAPIOffline
 
 from cloud import errors, health
 from cloud.accounts import endpoints as accounts
-from cloud.accounts import homes, invitationendpoints, keyendpoints, me
+from cloud.accounts import homes, invitationendpoints, keyendpoints, me, waitingendpoints
 from cloud.accounts.door import Door
 from cloud.accounts.jwks import KeyRing, fetch
 from cloud.accounts.oidc import Provider
@@ -119,7 +119,7 @@ def create_app(config: Config, clock: Clock | None = None, hasher: Hasher | None
     readings = (health, gateways, consent, meters, streams, changes, gaps, dead_letters)
     usage = (usage_endpoints, quality_endpoints, conversion_endpoints, exports, imports)
     money = (costs, preview, comparison, prepayment, tariffs, catalogue)
-    people = (accounts, me, homes, invitationendpoints, keyendpoints)
+    people = (accounts, me, homes, invitationendpoints, waitingendpoints, keyendpoints)
     fleets = (hubs, claims, installer, fleet, jobs)
     # A request is held against one after the other: what apps ask for most comes first.
     for feature in (*usage, *readings, *money, *people, *fleets, web):
