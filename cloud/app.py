@@ -6,6 +6,7 @@ Nothing else makes a database or a broker connection for the API, and nothing ha
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -14,7 +15,7 @@ from fastapi_offline import FastAPIOffline
 
 from cloud import errors, health
 from cloud.accounts import endpoints as accounts
-from cloud.accounts import homes, invitationendpoints, keyendpoints, me
+from cloud.accounts import homes, invitationendpoints, keyendpoints, me, waitingendpoints
 from cloud.accounts.door import Door
 from cloud.accounts.jwks import KeyRing, fetch
 from cloud.accounts.oidc import Provider
@@ -36,8 +37,6 @@ from cloud.fleet.admission import open_admission
 from cloud.fleet.desk import ClaimDesk
 from cloud.gaps import endpoints as gaps
 from cloud.gate import Gate, pace_of
-from cloud.households.repository import household_of
-from cloud.households.revocations import may_be_live
 from cloud.hubauth import HubGate
 from cloud.imports import endpoints as imports
 from cloud.ingest import consent, gateways, hubs
@@ -46,6 +45,7 @@ from cloud.ingest.hubbatch import Rules
 from cloud.ingest.service import IngestService
 from cloud.live.demands import Demands
 from cloud.live.feed import LiveFeed
+from cloud.live.repository import shown_hubs
 from cloud.mqtt import BrokerLink, Subscription
 from cloud.openapi.document import describe
 from cloud.openapi.operations import operation_id
@@ -77,7 +77,7 @@ def create_app(config: Config, clock: Clock | None = None, hasher: Hasher | None
     clock = clock or SystemClock()
     database = open_database(config, clock)
     registry = open_registry(config, database, clock)
-    feed = LiveFeed(lambda thing: _household_of(database, thing), clock=clock)
+    feed = LiveFeed(partial(_shown_hubs, database), clock=clock)
     demands = Demands(feed, database, registry, clock)
     watch = ChangeWatch(database)
     link = None
@@ -119,7 +119,7 @@ def create_app(config: Config, clock: Clock | None = None, hasher: Hasher | None
     readings = (health, gateways, consent, meters, streams, changes, gaps, dead_letters)
     usage = (usage_endpoints, quality_endpoints, conversion_endpoints, exports, imports)
     money = (costs, preview, comparison, prepayment, tariffs, catalogue)
-    people = (accounts, me, homes, invitationendpoints, keyendpoints)
+    people = (accounts, me, homes, invitationendpoints, waitingendpoints, keyendpoints)
     fleets = (hubs, claims, installer, fleet, jobs)
     # A request is held against one after the other: what apps ask for most comes first.
     for feature in (*usage, *readings, *money, *people, *fleets, web):
@@ -175,9 +175,9 @@ def _hub_door(
     return hubs.HubDoor(gate, IngestService(database, clock, rules))
 
 
-def _household_of(database: Database, thing: str) -> str | None:
+def _shown_hubs(database: Database, things: Sequence[str]) -> dict[str, str]:
     with database.reading() as connection:
-        return household_of(connection, thing) if may_be_live(connection, thing) else None
+        return shown_hubs(connection, things)
 
 
 def _version() -> str:

@@ -160,6 +160,7 @@ def _api(config: Config) -> int:
     import uvicorn  # noqa: PLC0415  # only this command pays for loading it
 
     from cloud.app import create_app  # noqa: PLC0415  # as above
+    from cloud.streams.wires import Wires  # noqa: PLC0415  # as above
 
     # The server hands the signal that ended it on to the handler it found: that must not kill us.
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -177,7 +178,7 @@ def _api(config: Config) -> int:
 
     server = Server(
         uvicorn.Config(
-            app,
+            Wires(app),
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=SHUTDOWN_S,

@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    false,
 )
 
 from cloud.schema import metadata
@@ -102,9 +103,14 @@ invitations = Table(
     Column("made_by", String(32), nullable=False),
     Column("made_at_ms", BigInteger, nullable=False),
     Column("expires_at_ms", BigInteger, nullable=False),
+    Column("user_id", String(32)),
+    Column("is_of_new", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("digest", name="invitations_by_digest"),
     Index("invitations_by_household", "household_id"),
+    Index("invitations_by_user", "user_id"),
 )
+"""`user_id` is whom one waits for since somebody joined by it, "" where it is spent; `is_of_new`
+where joining made their account."""
 
 api_keys = Table(
     "api_keys",

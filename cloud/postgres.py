@@ -25,7 +25,7 @@ from sqlalchemy.exc import ProgrammingError
 from cloud.scope import Scope
 from cloud.tables import STRETCH_DAYS
 from shared.errors import OperatorError
-from shared.units import MS_PER_DAY
+from shared.units import MS_PER_DAY, MS_PER_HOUR
 
 OLDEST_SERVER = (15, 0)
 
@@ -95,11 +95,25 @@ _HELD_ROWS = {
             AND t.started_at_ms <= {stretch_ms}::int8 * (stretch + 1)
             AND ({stretch_ms}::int8 * stretch <= t.ended_at_ms OR t.ended_at_ms IS NULL))
     )""",
+    "changes": """(
+        local_day < 0
+        OR (household_id, subject) NOT IN (SELECT t.household_id, t.name FROM {schema}.tenancies t
+            WHERE t.kind = 'meter')
+        OR EXISTS (SELECT FROM {schema}.tenancies t
+            WHERE t.household_id = {table}.household_id AND t.kind = 'meter'
+            AND t.name = {table}.subject
+            AND t.started_at_ms <= {day_ms}::int8 * (local_day + 1) + {zone_ms}
+            AND ({day_ms}::int8 * local_day - {zone_ms} <= t.ended_at_ms OR t.ended_at_ms IS NULL))
+    )""",
 }
 """Of tables of readings: that the meter was the household's own in the time that a row is of.
 
-A run's newest days lie in the run's own row, which is of all times: a handover lays them down.
+A run's newest days lie in the run's own row, which is of all times: a handover lays them down. A
+day that changed is a local one: it is hidden where it lies outside in every zone there is.
 """
+
+_ZONE_MS = 14 * MS_PER_HOUR
+"""No zone is further from UTC."""
 
 
 def prepare(engine: Engine) -> None:
@@ -192,20 +206,21 @@ def secure_tables(connection: Connection) -> None:
         connection.execute(text(policy + f" USING ({_OWN_ROWS}) WITH CHECK ({_OWN_ROWS})"))
 
 
-def secure_tenancies(connection: Connection) -> None:
-    """Hide also a household's own rows of readings from times when the meter was not its own."""
+def secure_tenancies(connection: Connection, names: Sequence[str]) -> None:
+    """Hide also a household's own rows of these tables from when the meter was not its own."""
     role = _quoted(connection, household_role(connection))
     schema = _quoted(connection, connection.execute(text("SELECT current_schema()")).scalar_one())
-    for name, held in _HELD_ROWS.items():
+    times = {"stretch_ms": STRETCH_DAYS * MS_PER_DAY, "day_ms": MS_PER_DAY, "zone_ms": _ZONE_MS}
+    for name in names:
         table = _quoted(connection, name)
         policy = f"CREATE POLICY {TENANCY_POLICY} ON {table} AS RESTRICTIVE TO {role}"
-        seen = held.format(schema=schema, table=table, stretch_ms=STRETCH_DAYS * MS_PER_DAY)
+        seen = _HELD_ROWS[name].format(schema=schema, table=table, **times)
         connection.execute(text(policy + f" USING ({seen}) WITH CHECK (true)"))
 
 
-def release_tenancies(connection: Connection) -> None:
+def release_tenancies(connection: Connection, names: Sequence[str]) -> None:
     """Take those policies away again."""
-    for name in _HELD_ROWS:
+    for name in names:
         table = _quoted(connection, name)
         connection.execute(text(f"DROP POLICY {TENANCY_POLICY} ON {table}"))
 

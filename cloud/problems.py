@@ -131,11 +131,6 @@ KINDS: dict[str, Kind] = {
         "The request does not go with what is there",
         "read what is there, and decide anew",
     ),
-    "has-account": Kind(
-        HTTPStatus.CONFLICT,
-        "The e-mail signs in here already",
-        "sign in, and POST /v1/invitations/acceptance",
-    ),
     "is-member": Kind(
         HTTPStatus.CONFLICT, "The person is a member already", "nothing is left to do"
     ),

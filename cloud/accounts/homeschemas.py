@@ -87,6 +87,19 @@ class InvitationList(BaseModel):
     invitations: list[InvitationEntry]
 
 
+class WaitingEntry(InvitationEntry):
+    """An invitation by which somebody joined with the caller's e-mail."""
+
+    household: str = Field(description="The household's id.", examples=["home"])
+    name: str = Field(description="What the household is called.", examples=["Home"])
+
+
+class WaitingList(BaseModel):
+    """Invitations that wait for the caller, the oldest first."""
+
+    invitations: list[WaitingEntry]
+
+
 class AcceptanceBody(Body):
     """The code of an invitation."""
 

@@ -84,8 +84,8 @@ def accept(parts: Shared, person: Person, shown: AcceptanceBody) -> Response:
     """Become a member by an invitation's code, as who is signed in."""
     now_ms = parts.clock.utc_ms()
     with parts.database.writing() as connection:
-        invitation = kept.use(connection, shown.code, now_ms)
-        return reply(_join(connection, invitation, person.user_id, now_ms))
+        invitation = kept.use(connection, shown.code, person.user_id, now_ms)
+        return reply(join_home(connection, invitation, person.user_id, now_ms))
 
 
 @router.post(
@@ -96,9 +96,10 @@ def accept(parts: Shared, person: Person, shown: AcceptanceBody) -> Response:
     dependencies=[ANYONE],
 )
 def join(request: Request, parts: Shared, desk: Desk, shown: JoinBody) -> Response:
-    """Make an account by an invitation's code, and become a member; sign in with it then.
+    """Make an account by an invitation's code; you are a member once you sign in with it.
 
-    409 `has-account` where the e-mail signs in here already: sign in, and use the code so.
+    Where the e-mail signs in here already the answer is the same, and nothing of that account
+    changes: sign in as before, and the invitation waits at `GET /v1/me/invitations`.
     """
     attempt = Attempt("", address_of(request))
     desk.guesses.begin(attempt, parts.clock.monotonic_ms())
@@ -111,13 +112,13 @@ def join(request: Request, parts: Shared, desk: Desk, shown: JoinBody) -> Respon
     desk.policy.check(shown.password, email, name)
     hashed = desk.hasher.hash(shown.password)
     with parts.database.writing() as connection:
-        invitation = kept.use(connection, shown.code, now_ms)
-        user = users.add_user(connection, email, name, hashed, now_ms)
-        if user is None:
-            raise ProblemError(
-                409, "this e-mail signs in here already", hint="sign in", code="has-account"
-            )
-        response = reply(_join(connection, invitation, user.user_id, now_ms))
+        made = users.add_user(connection, email, name, hashed, now_ms)
+        user = made or users.find_by_email(connection, email)
+        # Gone since it was found there: it waits for nobody, and is spent.
+        user_id = user.user_id if user is not None else kept.SPENT
+        is_of_new = made is not None
+        found = kept.claim(connection, shown.code, user_id, now_ms, is_of_new=is_of_new)
+        response = reply(_home(connection, found))
     response.status_code = 201
     return response
 
@@ -132,7 +133,7 @@ def entry_of(invitation: Invitation) -> dict[str, object]:
     }
 
 
-def _join(
+def join_home(
     connection: Connection, invitation: Invitation, user_id: str, now_ms: int
 ) -> dict[str, object]:
     """Make a person a member; raises 409 where they are one: no invitation takes a role away."""
@@ -140,9 +141,13 @@ def _join(
     if household_id in {home.household.household_id for home in list_homes(connection, user_id)}:
         raise ProblemError(409, "you are a member already", code="is-member")
     add_member(connection, household_id, user_id, invitation.role, now_ms)
-    home = find_household(connection, household_id)
+    return _home(connection, invitation)
+
+
+def _home(connection: Connection, invitation: Invitation) -> dict[str, object]:
+    home = find_household(connection, invitation.household_id)
     return {
-        "household": household_id,
+        "household": invitation.household_id,
         "name": home.name if home else "",
         "zone": home.zone if home else "",
         "role": invitation.role,

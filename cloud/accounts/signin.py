@@ -15,6 +15,7 @@ from cloud.accounts.passwords import Hasher, Policy
 from cloud.accounts.sessions import Session
 from cloud.accounts.users import User
 from cloud.db import Database
+from cloud.households.invitations import take_up
 from cloud.problems import ProblemError
 from cloud.secrets import digest_of
 from shared.clock import Clock
@@ -70,6 +71,7 @@ class SignIn:
         with self._database.writing() as connection:
             self._check_unchanged(connection, user)
             session, token = kept.open_session(connection, user.user_id, agent, now_ms)
+            take_up(connection, user.user_id, now_ms)
             device = device if is_known else ""
             device = kept.know_device(connection, user.user_id, device, now_ms)
         return Opened(user, session, token, device)

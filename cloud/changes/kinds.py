@@ -22,7 +22,7 @@ class ChangeKind(enum.StrEnum):
     """What of a household has changed."""
 
     USAGE = "usage"
-    """What a meter used on a local day, and with it what that cost."""
+    """What a meter used on a local day, and with it what that cost; no day: every day."""
     COST = "cost"
     """What a day cost, though not what was used: a price came, or changed; no day: every day."""
     METER = "meter"

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, and_, bindparam, delete, or_, select, update
 
 from cloud.changes.kinds import Change, ChangeKind, usage_changes
+from cloud.changes.tenancy import held_changes
 from cloud.db import upsert, within
 from cloud.scope import Scope
 from cloud.tables import change_counters, changes, households
@@ -114,10 +115,14 @@ def read_revisions(connection: Connection, scope: Scope) -> dict[str, int]:
 
 
 def list_changes(connection: Connection, scope: Scope, after: int, limit: int) -> list[Changed]:
-    """List what changed after a revision, in the order in which it last did."""
+    """List what changed after a revision, in the order in which it last did.
+
+    Only what was the household's own: `held_changes` says which.
+    """
+    is_held = held_changes(connection, scope, zone_of(connection, scope.only))
     query = (
         select(*(changes.c[name] for name in Changed._fields))
-        .where(within(changes, scope), changes.c.revision > after)
+        .where(within(changes, scope), changes.c.revision > after, is_held)
         .order_by(changes.c.revision)
         .limit(limit)
     )

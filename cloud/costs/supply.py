@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from cloud.answers import unknown_meter
 from cloud.readings.known import known_usage
 from cloud.readings.meters import medium_of_meter
-from cloud.readings.tenancy import spans_of
+from cloud.readings.tenancy import held_slots, spans_of
 from cloud.scope import Scope
 from cloud.tariffs.agreements import agreed_tariffs
 from cloud.tariffs.endpoints import no_tariff
@@ -124,10 +124,7 @@ def read_supply(
     usage = known_usage(connection, scope, meter, medium, (first_ms, end_ms))
     names = QUANTITIES[medium]
     by_flow = {flow: usage[name].by_slot for flow, name in zip(Flow, names, strict=False)}
-    held = [
-        (-(-span.start_ms // SLOT_MS), span.end_ms // SLOT_MS)
-        for span in spans_of(connection, scope, meter)
-    ]
+    held = held_slots(spans_of(connection, scope, meter))
     return Supply(meter, medium, zone, first_ms, end_ms, by_flow, agreed, held)
 
 

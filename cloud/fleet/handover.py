@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from cloud.changes.kinds import Change, ChangeKind
-from cloud.changes.repository import note_usage, zone_of
+from cloud.changes.kinds import Change, ChangeKind, usage_changes
+from cloud.changes.repository import note_changes, zone_of
 from cloud.config import Config
 from cloud.db import Database
 from cloud.fleet.claims import end_claims
@@ -67,8 +67,15 @@ def _zone_of_hub(connection: Connection, thing: str) -> ZoneInfo:
 
 def _note(connection: Connection, done: Handover, now_ms: int) -> None:
     """Tell both households what they see now and did not, or no longer do."""
-    first, last = slot_of_sample(done.started_at_ms), slot_of_sample(now_ms)
-    ended = {meter: [(first, last)] for meter in done.meters}
     changed = [Change(ChangeKind.METER, meter) for meter in done.meters]
-    for household_id, gone in sorted([(done.left_id, ended), (done.household.household_id, {})]):
-        note_usage(connection, household_id, gone, now_ms, changed)
+    gone = [change for meter in done.meters for change in _gone(connection, done, meter, now_ms)]
+    noted = {done.left_id: [*changed, *gone], done.household.household_id: changed}
+    for household_id, found in sorted(noted.items()):
+        note_changes(connection, household_id, found, now_ms)
+
+
+def _gone(connection: Connection, done: Handover, meter: str, now_ms: int) -> list[Change]:
+    """Name the day that ends early; of days that go altogether none is named, but every day."""
+    slots = slot_of_sample(done.started_at_ms), slot_of_sample(now_ms)
+    days = usage_changes(meter, [slots], zone_of(connection, done.left_id))
+    return days if len(days) == 1 else [Change(ChangeKind.USAGE, meter)]

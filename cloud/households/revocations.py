@@ -123,11 +123,3 @@ def list_limits(connection: Connection, scope: Scope) -> dict[str, ConsentLimit]
 def lift_limit(connection: Connection, thing: str, revision: int) -> None:
     """Take away the limit of a hub that the household has lifted there, up to this revision."""
     connection.execute(_LIFT_LIMIT, {"of_thing": thing, "lifted": revision})
-
-
-def may_be_live(connection: Connection, thing: str) -> bool:
-    """Tell whether live samples of a hub may be shown: it is not revoked, nor limited to less."""
-    limit = find_limit(connection, thing)
-    return find_revocation(connection, thing) is None and (
-        limit is None or limit.granularity == Granularity.LIVE
-    )

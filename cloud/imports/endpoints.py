@@ -10,24 +10,18 @@ from starlette.concurrency import run_in_threadpool
 from cloud.answers import JSON, reply
 from cloud.auth import Caller
 from cloud.bodies import read_body
-from cloud.changes.repository import note_usage
 from cloud.errors import RESPONSES, NotFoundError, Problem, ProblemError
 from cloud.households.zones import zone_of
+from cloud.imports.differences import noting_differences
 from cloud.imports.rows import Asked
 from cloud.imports.schemas import ImportList, ImportReport, Outcome
 from cloud.imports.service import PARSERS, Format, Plan, plan_import, quantity_of, sniff_format
 from cloud.imports.slots import lines_of
 from cloud.parts import Parts, Shared
 from cloud.problems import PROBLEM_MEDIA_TYPE
-from cloud.readings.imported import (
-    Import,
-    count_imports,
-    keep_import,
-    list_imports,
-    slots_of_import,
-    undo_import,
-)
 from cloud.readings.periods import Zone, medium_known
+from cloud.readings.store import Import
+from cloud.readings.tenancy import history_of
 from cloud.scope import Scope
 from cloud.transfer.guard import MAX_IMPORT_BYTES
 from shared.errors import BadInputError, ConfigError
@@ -146,7 +140,7 @@ def list_all(
     with parts.database.reading(scope) as connection:
         if meter is not None:
             medium_known(connection, scope, meter)
-        found = list_imports(connection, scope, meter)
+        found = history_of(connection).imports(scope, meter)
     return reply({"imports": [_entry(one) for one in found]})
 
 
@@ -170,10 +164,15 @@ def delete(
 ) -> Response:
     """Take an import away: what earlier ones said, or nothing, stands in its place at once."""
     with parts.database.writing(scope) as connection:
-        slots = slots_of_import(connection, scope, import_id)
-        if not undo_import(connection, scope, import_id):
+        history = history_of(connection)
+        found = history.find(scope, import_id)
+        if found is None:
             raise NotFoundError(f"no import {import_id}", hint="GET /v1/imports lists them")
-        note_usage(connection, scope.only, slots, parts.clock.utc_ms())
+        medium = medium_known(connection, scope, found.meter)
+        slots = [(found.first_slot, found.last_slot)]
+        now_ms = parts.clock.utc_ms()
+        with noting_differences(connection, scope, found.meter, medium, slots, now_ms):
+            history.undo(scope, import_id)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
@@ -208,16 +207,18 @@ def _import_now(parts: Parts, scope: Scope, question: Question, body: bytes) -> 
     with parts.database.writing(scope) as connection:
         plan = plan_import(connection, scope, question.meter, asked, read, now_ms)
         _check(plan, question)
-        if plan.known is None and count_imports(connection, scope) >= MAX_IMPORTS:
+        history = history_of(connection)
+        if plan.known is None and len(history.imports(scope)) >= MAX_IMPORTS:
             raise ProblemError(
                 HTTPStatus.CONFLICT,
                 f"the household has {MAX_IMPORTS} imports",
                 hint="DELETE /v1/imports/{import_id} takes one away",
             )
-        kept = plan.known or keep_import(connection, scope, plan.made, plan.by_slot)
-        if plan.known is None:
-            slots = {question.meter: [(min(plan.by_slot), max(plan.by_slot))]}
-            note_usage(connection, scope.only, slots, now_ms)
+        kept = plan.known
+        if kept is None:
+            slots = [(plan.made.first_slot, plan.made.last_slot)]
+            with noting_differences(connection, scope, question.meter, medium, slots, now_ms):
+                kept = history.keep(scope, plan.made, plan.by_slot)
     is_new = kept.import_id == plan.made.import_id
     outcome = Outcome.IMPORTED if is_new else Outcome.KNOWN
     answer = reply(_report(plan, outcome, kept.import_id))

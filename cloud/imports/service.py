@@ -19,10 +19,10 @@ from cloud.imports.espi import parse_espi
 from cloud.imports.rows import Asked, Fault, Parsed
 from cloud.imports.slots import slots_of, total_of
 from cloud.readings.conversions import Conversions, read_conversions
-from cloud.readings.imported import Import, imported_slots, list_imports
 from cloud.readings.known import known_usage
 from cloud.readings.overlay import overlay
-from cloud.readings.tenancy import Span, holds, spans_of
+from cloud.readings.store import Import
+from cloud.readings.tenancy import Span, history_of, holds, spans_of
 from cloud.scope import Scope
 from shared.errors import BadInputError
 from shared.meterdays import SlotUsage
@@ -154,7 +154,7 @@ def plan_import(
     before: Mapping[int, SlotUsage] = {}
     measured = 0
     if by_slot:
-        before = imported_slots(connection, scope, meter, slots).get(quantity, {})
+        before = history_of(connection).imported(scope, meter, slots).get(quantity, {})
         span_ms = slots[0] * SLOT_MS, slots[1] * SLOT_MS
         known = known_usage(connection, scope, meter, asked.medium, span_ms)[quantity]
         measured = len(by_slot) - len(overlay(known.counters, by_slot).imported & by_slot.keys())
@@ -185,7 +185,7 @@ def _of_tenancy(read: Parsed, spans: Sequence[Span]) -> Parsed:
 
 
 def _known_already(connection: Connection, scope: Scope, made: Import) -> Import | None:
-    for one in list_imports(connection, scope, made.meter):
+    for one in history_of(connection).imports(scope, made.meter):
         if (one.quantity, one.digest) == (made.quantity, made.digest):
             return one
     return None

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from hashlib import blake2b
 
 from cloud.ingest import merge
+from cloud.ingest.regrouping import Regrouping
 from cloud.readings.store import Change, ReadingStore, RunKey, StoredFrame
 from cloud.scope import Scope
 from shared.calendar import slot_start_ms, utc_day_of_slot
@@ -195,19 +196,23 @@ class Merger:
             remade = merge.remake(self._having_a_say(meter, stale), stale)
             keys |= remade.keys() | self._store.runs(self._scope, meter).keys()
         days: dict[tuple[RunKey, int], SlotEdges] = {}
+        touched: dict[RunKey, set[int]] = {}
         for key in sorted(keys):
             edges = {slot: one for slot, one in fresh.get(key, {}).items() if slot not in stale}
             edges.update(remade.get(key, {}))
-            days.update(self._days(meter, key, edges, stale))
+            of_run, touched[key] = self._days(meter, key, edges, stale)
+            days.update(of_run)
+        regrouping = Regrouping(self._store, self._scope, meter, touched)
         self._store.apply(self._scope, meter, Change(runs, days))
+        self.changed[meter] += regrouping.reopened()
 
     def _days(
         self, meter: str, key: RunKey, edges: SlotEdges, stale: set[int]
-    ) -> dict[tuple[RunKey, int], SlotEdges]:
-        """Read the days that edges or stale slots fall on, and bring them up to date."""
+    ) -> tuple[dict[tuple[RunKey, int], SlotEdges], set[int]]:
+        """Bring the days that edges or stale slots fall on up to date; list slots that differ."""
         touched = {utc_day_of_slot(slot) for slot in edges.keys() | stale}
         if not touched:
-            return {}
+            return {}, set()
         stored = self._store.days(self._scope, meter, key, min(touched), max(touched))
         before = {slot: one for known in stored.values() for slot, one in known.items()}
         days = {utc_day: stored[utc_day] for utc_day in touched & stored.keys()}
@@ -216,8 +221,9 @@ class Merger:
                 del known[slot]
         merge.join_days(days, edges)
         after = {slot: one for known in days.values() for slot, one in known.items()}
-        self.changed[meter] += merge.reach(before, after, edges.keys() | stale)
-        return {(key, utc_day): known for utc_day, known in days.items()}
+        differing = {slot for slot in edges.keys() | stale if before.get(slot) != after.get(slot)}
+        self.changed[meter] += merge.reach(before, after, differing)
+        return {(key, utc_day): known for utc_day, known in days.items()}, differing
 
     def _having_a_say(self, meter: str, slots: set[int]) -> list[Frame]:
         """Load every frame with a sample in the slots, and those that share a sequence with one."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from cloud.db import Database
 from cloud.ingest.repository import store_id
 from cloud.lake import layout, repository
+from cloud.lake.clipping import clip
 from cloud.lake.lake import Lake
 from cloud.lake.manifest import Held, Manifest, WrittenFrame, WrittenObject, encode_manifest
 from cloud.lake.objects import LakeError
@@ -86,6 +87,8 @@ class Exporter:
                     repository.close_window(connection, progress)
                 break
             progress = progress._replace(at_household=following, at_frame=progress.exported_to)
+        # Last: what has just come into the lake is clipped with the rest.
+        self._objects += clip(self._database, self._lake)
         return Exported(self._frames, self._objects, is_done=True)
 
     def _begin(self, *, now: bool) -> Progress:

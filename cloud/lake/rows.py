@@ -56,6 +56,15 @@ _LOOKED_FOR = ("register", "taken_at_ms")
 NO_REGISTER = Column("", "", 0, [])
 
 
+class Decided(NamedTuple):
+    """Places of a log of which nothing of a lower revision counts: a row of corrections."""
+
+    log_id: str
+    revision: int
+    first_seq: int
+    last_seq: int
+
+
 class Key(NamedTuple):
     """What the rows of a chunk have in common, in the order in which chunks follow each other."""
 
@@ -96,14 +105,16 @@ class Rows:
 
     def __init__(self) -> None:
         self._days: dict[int, dict[Key, Chunk]] = {}
-        self._corrections: list[tuple[str, int, int, int]] = []
+        self._corrections: list[Decided] = []
         self.count = 0
 
     def add(self, frame: Frame, taken: Sequence[Range]) -> None:
         """Take a frame in, of its samples those whose sequence is in `taken`."""
         if frame.revision:
             log_id = frame.log_id.hex()
-            self._corrections += [(log_id, frame.revision, *part) for part in decided_by(frame)]
+            self._corrections += [
+                Decided(log_id, frame.revision, *part) for part in decided_by(frame)
+            ]
         for utc_day, places in _places_by_day(frame, taken):
             self._add_day(self._days.setdefault(utc_day, {}), frame, places)
 
@@ -117,8 +128,7 @@ class Rows:
         """Make a table of what the frames correct; None where they correct nothing."""
         if not self._corrections:
             return None
-        columns = list(zip(*sorted(self._corrections), strict=True))
-        return pa.table(dict(zip(CORRECTIONS.names, columns, strict=True)), schema=CORRECTIONS)
+        return table_of(self._corrections)
 
     def _add_day(self, chunks: dict[Key, Chunk], frame: Frame, places: list[int] | None) -> None:
         def part(column: Sequence[int | None]) -> Sequence[int | None]:
@@ -140,6 +150,12 @@ class Rows:
             )  # fmt: skip
             chunk = chunks.setdefault(key, Chunk())
             self.count += chunk.add(seqs, times_ms, values, qualities)  # type: ignore[arg-type]  # only values may be None
+
+
+def table_of(corrections: Sequence[Decided]) -> pa.Table:
+    """Make a table of corrections, of which there is at least one."""
+    columns = list(zip(*sorted(corrections), strict=True))
+    return pa.table(dict(zip(CORRECTIONS.names, columns, strict=True)), schema=CORRECTIONS)
 
 
 def encode(table: pa.Table) -> bytes:

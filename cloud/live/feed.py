@@ -1,7 +1,8 @@
 """Live samples from the hubs' live topic to everyone who watches a meter. Nothing is stored.
 
-Messages arrive on the MQTT thread and are handed to the event loop, which owns all else here. A
-sample is decoded and written once, however many watch. Asking hubs for samples is `demands.py`'s.
+Messages arrive on the MQTT thread and come to the event loop, which owns all else here, through
+`inbox.py`. A sample is decoded and written once, however many watch. Asking hubs for samples is
+`demands.py`'s.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from http import HTTPStatus
 from itertools import islice
 from typing import NamedTuple
 
+from cloud.live.inbox import HouseholdsOf, Inbox
 from cloud.live.messages import EventId, Message, read_event_id, sample_message
 from cloud.live.ring import KEPT_MS, Ring
 from cloud.live.viewers import Viewer
@@ -45,13 +47,6 @@ MAX_HEARTBEATS = 500
 MAX_STREAM_S = 900.0
 """A stream ends then and is resumed without loss: who may no longer look is found at the door."""
 
-ANSWER_HOLDS_S = 2.0
-"""How long a revoked hub may still be shown; a hub at 2 Hz costs a query every fourth sample."""
-
-MAX_REMEMBERED = 10_000
-"""Hubs whose household is remembered: a few megabytes."""
-
-
 ALL_KEPT = "0"
 """In place of the id of a sample: all that is kept is wanted, and nothing was seen."""
 
@@ -77,24 +72,19 @@ class Audience:
 
 
 class LiveFeed:
-    """Fans live samples out by (household, meter).
-
-    `household_of` names a hub's household, None where its live samples may not be shown: it is
-    unknown, revoked, or limited to less. It is asked again after `ANSWER_HOLDS_S`.
-    """
+    """Fans live samples out by (household, meter); `households_of` as `Inbox` asks it."""
 
     def __init__(
         self,
-        household_of: Callable[[str], str | None],
+        households_of: HouseholdsOf,
         monotonic_s: Callable[[], float] = time.monotonic,
         clock: Clock | None = None,
     ) -> None:
-        self._household_of = household_of
+        self._inbox = Inbox(households_of, self._take, monotonic_s)
         self._monotonic_s = monotonic_s
         self._clock = clock or SystemClock()
         self._life = secrets.token_hex(4)
         self._number = 0
-        self._households: dict[str, tuple[str | None, float]] = {}
         self.audiences: dict[Place, Audience] = {}
         self._by_household: Counter[str] = Counter()
         self._viewer_count = 0
@@ -106,6 +96,7 @@ class LiveFeed:
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Say which event loop the viewers live on."""
         self._loop = loop
+        self._inbox.attach(loop)
 
     def receive(self, topic: str, payload: bytes) -> None:
         """Take a message from any thread; where nobody looks it costs next to nothing."""
@@ -118,14 +109,20 @@ class LiveFeed:
         if not self.audiences:
             self.counts["unwatched"] += 1
             return
-        household_id = self._find_household(thing)
-        if household_id is None or self._loop is None or self._loop.is_closed():
+        if not self._inbox.put(thing, live):
+            self.counts["unattached"] += 1
+
+    async def settle(self) -> None:
+        """Return once all that was received is with its viewers."""
+        await self._inbox.settle()
+
+    def _take(self, household_id: str | None, live: Live) -> None:
+        if household_id is None:
             self.counts["unknown-hub"] += 1
-            return
-        if Place(household_id, live.meter) not in self.audiences:
+        elif Place(household_id, live.meter) not in self.audiences:
             self.counts["unwatched"] += 1
-            return
-        self._loop.call_soon_threadsafe(self.deliver, household_id, live)
+        else:
+            self.deliver(household_id, live)
 
     def deliver(self, household_id: str, live: Live) -> None:
         """Give a sample to each viewer of its meter; runs on the event loop."""
@@ -216,16 +213,6 @@ class LiveFeed:
         for audience in self.audiences.values():
             for viewer in audience.viewers:
                 viewer.end()
-
-    def _find_household(self, thing: str) -> str | None:
-        household_id, until_s = self._households.get(thing, (None, 0.0))
-        if self._monotonic_s() < until_s:
-            return household_id
-        if len(self._households) >= MAX_REMEMBERED:
-            self._households.clear()
-        household_id = self._household_of(thing)
-        self._households[thing] = (household_id, self._monotonic_s() + ANSWER_HOLDS_S)
-        return household_id
 
 
 def _resume(ring: Ring, after: str) -> tuple[list[Message], bool | None]:

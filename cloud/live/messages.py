@@ -12,9 +12,10 @@ _EVENT_ID = re.compile(r"([0-9a-f]{1,12})-([0-9a-f]{1,12})-([0-9a-f]{8})")
 
 
 class Message(NamedTuple):
-    """One message: a server-sent event, and the same as a WebSocket text."""
+    """One message: a server-sent event, the same as an HTTP/1.1 chunk, and as a WebSocket text."""
 
     sse: bytes
+    chunk: bytes
     text: str
 
 
@@ -63,11 +64,17 @@ def watching_message(
 def _message(event: str, said: dict[str, Any], fields: str) -> Message:
     encoded = msgspec.json.encode(said)
     sse = f"{fields}event: {event}\ndata: ".encode() + encoded + b"\n\n"
-    return Message(sse, encoded.decode())
+    return Message(sse, _chunk(sse), encoded.decode())
+
+
+def _chunk(body: bytes) -> bytes:
+    """Write a part of a body as RFC 9112 (7.1) has it sent where its length is not known before."""
+    return b"%x\r\n%b\r\n" % (len(body), body)
 
 
 RETRY_MS = 2_000
 """How long a browser waits before it connects again: far within what is kept for it."""
 
-HEARTBEAT = Message(b": still here\n\n", '{"event":"heartbeat"}')
+_STILL_HERE = b": still here\n\n"
+HEARTBEAT = Message(_STILL_HERE, _chunk(_STILL_HERE), '{"event":"heartbeat"}')
 """What a quiet stream carries, so that proxies keep it open and clients know that it lives."""

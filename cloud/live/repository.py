@@ -1,6 +1,7 @@
 """Which hubs can show a meter, and who has asked them for how long. Commits nothing."""
 
 import enum
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, func, select
@@ -70,6 +71,24 @@ def hubs_of(connection: Connection, scope: Scope, meter: str) -> list[LiveHub]:
         )
         for row in connection.execute(query)
     ]
+
+
+def shown_hubs(connection: Connection, things: Sequence[str]) -> dict[str, str]:
+    """Name the households of those of these hubs whose live samples may be shown.
+
+    Left out are the unknown, the revoked, and those limited to less.
+    """
+    query = (
+        select(hubs.c.thing, hubs.c.household_id)
+        .outerjoin(consent_limits, consent_limits.c.thing == hubs.c.thing)
+        .outerjoin(revocations, revocations.c.thing == hubs.c.thing)
+        .where(
+            hubs.c.thing.in_(things),
+            revocations.c.thing.is_(None),
+            func.coalesce(consent_limits.c.granularity, "").in_(("", Granularity.LIVE.value)),
+        )
+    )
+    return {row.thing: row.household_id for row in connection.execute(query)}
 
 
 def put_demand(

@@ -1,131 +1,93 @@
-"""Imported history: what each import said of a meter's slots. Commits nothing.
+"""Imported history on SQL: what each import said of a meter's slots. Commits nothing.
 
 It lies in tables of its own, so that no reading of a hub ever mixes with it and each import can be
-undone. Where imports differ the latest holds.
+undone.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from cloud.db import upsert, within
+from cloud.readings.store import Import
 from cloud.scope import Scope
 from cloud.tables import imported_days, imports
 from shared.meterdays import SlotUsage
-from shared.ranges import Range, union
 from shared.units import SLOTS_PER_UTC_DAY
 
 _ONCE = ("household_id", "meter", "quantity", "digest")
-
-
-class Import(NamedTuple):
-    """One import: where it is from and what it covers, `[first_slot, last_slot]`.
-
-    `quantity` names its unit; `rejected_count` rows of its file were left out.
-    """
-
-    import_id: str
-    meter: str
-    quantity: str
-    format: str
-    digest: bytes
-    first_slot: int
-    last_slot: int
-    slot_count: int
-    amount: int
-    rejected_count: int
-    created_at_ms: int
-
-
 _COLUMNS = [imports.c[name] for name in Import._fields]
 
 
-def imported_slots(
-    connection: Connection, scope: Scope, meter: str, slots: tuple[int, int]
-) -> dict[str, dict[int, SlotUsage]]:
-    """Read what was imported, by quantity, for the UTC days of the slots `[start, end)`."""
-    query = (
-        select(imported_days.c.quantity, imported_days.c.utc_day, imported_days.c.slots)
-        .join(
-            imports,
-            (imports.c.household_id == imported_days.c.household_id)
-            & (imports.c.import_id == imported_days.c.import_id),
+class SqlHistory:
+    """The `History` port over one SQLAlchemy connection and its open transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def imported(
+        self, scope: Scope, meter: str, slots: tuple[int, int]
+    ) -> dict[str, dict[int, SlotUsage]]:
+        """See `History.imported`."""
+        query = (
+            select(imported_days.c.quantity, imported_days.c.utc_day, imported_days.c.slots)
+            .join(
+                imports,
+                (imports.c.household_id == imported_days.c.household_id)
+                & (imports.c.import_id == imported_days.c.import_id),
+            )
+            .where(
+                within(imported_days, scope),
+                imported_days.c.meter == meter,
+                imported_days.c.utc_day >= slots[0] // SLOTS_PER_UTC_DAY,
+                imported_days.c.utc_day <= max(slots[1] - 1, slots[0]) // SLOTS_PER_UTC_DAY,
+            )
+            .order_by(imports.c.created_at_ms, imports.c.import_id)
         )
-        .where(
-            within(imported_days, scope),
-            imported_days.c.meter == meter,
-            imported_days.c.utc_day >= slots[0] // SLOTS_PER_UTC_DAY,
-            imported_days.c.utc_day <= max(slots[1] - 1, slots[0]) // SLOTS_PER_UTC_DAY,
+        found: dict[str, dict[int, SlotUsage]] = {}
+        for quantity, utc_day, packed in self._connection.execute(query):
+            found.setdefault(quantity, {}).update(unpack_slots(packed, utc_day))
+        return found
+
+    def imports(self, scope: Scope, meter: str | None = None) -> list[Import]:
+        """See `History.imports`."""
+        query = select(*_COLUMNS).where(within(imports, scope))
+        if meter is not None:
+            query = query.where(imports.c.meter == meter)
+        query = query.order_by(imports.c.created_at_ms.desc(), imports.c.import_id.desc())
+        return [Import(*row) for row in self._connection.execute(query)]
+
+    def find(self, scope: Scope, import_id: str) -> Import | None:
+        """See `History.find`."""
+        query = select(*_COLUMNS).where(within(imports, scope), imports.c.import_id == import_id)
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else Import(*row)
+
+    def keep(self, scope: Scope, made: Import, by_slot: Mapping[int, SlotUsage]) -> Import:
+        """See `History.keep`; of two that come at once the first is kept."""
+        row = {"household_id": scope.only, **made._asdict()}
+        upsert(self._connection, imports, [row], keys=_ONCE)
+        query = select(*_COLUMNS).where(
+            within(imports, scope),
+            imports.c.meter == made.meter,
+            imports.c.quantity == made.quantity,
+            imports.c.digest == made.digest,
         )
-        .order_by(imports.c.created_at_ms, imports.c.import_id)
-    )
-    found: dict[str, dict[int, SlotUsage]] = {}
-    for quantity, utc_day, packed in connection.execute(query):
-        found.setdefault(quantity, {}).update(unpack_slots(packed, utc_day))
-    return found
+        kept = Import(*self._connection.execute(query).one())
+        rows = _day_rows(scope.only, made, by_slot)
+        if kept.import_id == made.import_id and rows:
+            self._connection.execute(insert(imported_days), rows)
+        return kept
 
-
-def keep_import(
-    connection: Connection, scope: Scope, made: Import, by_slot: Mapping[int, SlotUsage]
-) -> Import:
-    """Keep an import, or return the one that said the very same before."""
-    row = {"household_id": scope.only, **made._asdict()}
-    upsert(connection, imports, [row], keys=_ONCE)
-    kept = find_by_digest(connection, scope, made)
-    if kept.import_id == made.import_id:
-        connection.execute(insert(imported_days), _day_rows(scope.only, made, by_slot))
-    return kept
-
-
-def find_by_digest(connection: Connection, scope: Scope, like: Import) -> Import:
-    """Find the import that says the same of the same meter; raises where there is none."""
-    query = select(*_COLUMNS).where(
-        within(imports, scope),
-        imports.c.meter == like.meter,
-        imports.c.quantity == like.quantity,
-        imports.c.digest == like.digest,
-    )
-    return Import(*connection.execute(query).one())
-
-
-def list_imports(connection: Connection, scope: Scope, meter: str | None) -> list[Import]:
-    """List the household's imports, the latest first."""
-    query = select(*_COLUMNS).where(within(imports, scope))
-    if meter is not None:
-        query = query.where(imports.c.meter == meter)
-    query = query.order_by(imports.c.created_at_ms.desc(), imports.c.import_id.desc())
-    return [Import(*row) for row in connection.execute(query)]
-
-
-def count_imports(connection: Connection, scope: Scope) -> int:
-    """Count the household's imports."""
-    query = select(func.count()).select_from(imports).where(within(imports, scope))
-    return int(connection.execute(query).scalar_one())
-
-
-def slots_of_import(connection: Connection, scope: Scope, import_id: str) -> dict[str, list[Range]]:
-    """Tell which slots of which meter an import speaks of, whole UTC days of them."""
-    days = connection.execute(
-        select(imported_days.c.meter, imported_days.c.utc_day).where(
-            within(imported_days, scope), imported_days.c.import_id == import_id
-        )
-    )
-    found: dict[str, list[Range]] = {}
-    for meter, day in days:
-        first = day * SLOTS_PER_UTC_DAY
-        found.setdefault(meter, []).append((first, first + SLOTS_PER_UTC_DAY - 1))
-    return {meter: union(ranges) for meter, ranges in found.items()}
-
-
-def undo_import(connection: Connection, scope: Scope, import_id: str) -> bool:
-    """Take an import away; what earlier ones said holds again. False where there is none."""
-    for table in (imported_days, imports):
-        gone = connection.execute(
-            delete(table).where(within(table, scope), table.c.import_id == import_id)
-        )
-    return bool(gone.rowcount)
+    def undo(self, scope: Scope, import_id: str) -> bool:
+        """See `History.undo`."""
+        for table in (imported_days, imports):
+            gone = self._connection.execute(
+                delete(table).where(within(table, scope), table.c.import_id == import_id)
+            )
+        return bool(gone.rowcount)
 
 
 def pack_slots(by_slot: Mapping[int, SlotUsage]) -> bytes:

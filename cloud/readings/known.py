@@ -8,10 +8,9 @@ from itertools import chain
 
 from sqlalchemy import Connection
 
-from cloud.readings.imported import imported_slots
 from cloud.readings.overlay import overlay
 from cloud.readings.service import counters_of
-from cloud.readings.tenancy import holds, readings_of, spans_of
+from cloud.readings.tenancy import history_of, readings_of
 from cloud.readings.usage import Known, RunEdges, usage_by_slot
 from cloud.scope import Scope
 from shared.meterdays import SlotUsage
@@ -41,24 +40,9 @@ def known_usage(
     slots = _reach(list(chain.from_iterable(counters.values())), span_ms)
     history: dict[str, dict[int, SlotUsage]] = {}
     if has_imports:
-        history = _held_imports(connection, scope, meter, slots)
+        history = history_of(connection).imported(scope, meter, slots)
     return {
         quantity: overlay(runs, history.get(quantity, {})) for quantity, runs in counters.items()
-    }
-
-
-def _held_imports(
-    connection: Connection, scope: Scope, meter: str, slots: tuple[int, int]
-) -> dict[str, dict[int, SlotUsage]]:
-    """Read what was imported, as far as the meter was the household's own."""
-    spans = spans_of(connection, scope, meter)
-    return {
-        quantity: {
-            slot: usage
-            for slot, usage in by_slot.items()
-            if holds(spans, slot * SLOT_MS, (slot + 1) * SLOT_MS)
-        }
-        for quantity, by_slot in imported_slots(connection, scope, meter, slots).items()
     }
 
 

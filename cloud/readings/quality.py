@@ -1,6 +1,6 @@
 """How well a period is known: counts by status, and the stretches that are not measured. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -28,7 +28,10 @@ class Stretch(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """Slots of a period by how they are known; the counts sum to `slots`."""
+    """Slots of a period by how they are known; the counts sum to `slots`.
+
+    Of `outside_slots` the meter was not the household's: nothing else is said of them.
+    """
 
     slots: int
     measured_slots: int
@@ -36,6 +39,7 @@ class Summary(NamedTuple):
     estimated_slots: int
     missing_slots: int
     not_yet_slots: int
+    outside_slots: int
     known_permille: int | None
     stretches: list[Stretch]
 
@@ -44,52 +48,70 @@ MEASURED = Kind(Status.MEASURED, Source.METER, ())
 IMPORTED = Kind(Status.MEASURED, Source.IMPORTED, ())
 MISSING = Kind(Status.MISSING, None, (Reason.NO_READINGS,))
 NOT_YET = Kind(Status.MISSING, None, (Reason.NOT_YET,))
+OUTSIDE = Kind(Status.MISSING, None, ())
+UNLISTED = frozenset({MEASURED, NOT_YET, OUTSIDE})
 
 
-def summarize(known: Known, first: int, end: int, now_ms: int) -> Summary:
-    """Judge the slots `[first, end)` of one quantity."""
+def summarize(
+    known: Known, first: int, end: int, now_ms: int, held: Sequence[tuple[int, int]]
+) -> Summary:
+    """Judge the slots `[first, end)` of one quantity, where they lie in `held` ones (end out)."""
     stretches = [
         Stretch(group[0][0], group[-1][0] + 1, kind)
-        for kind, members in groupby(_kinds(known, first, end, now_ms), key=lambda one: one[1])
+        for kind, members in groupby(
+            _kinds(known, first, end, now_ms, held), key=lambda one: one[1]
+        )
         if (group := list(members))
     ]
     counts: dict[str, int] = dict.fromkeys(
-        ("measured", "imported", "estimated", "missing", "not_yet"), 0
+        ("measured", "imported", "estimated", "missing", "not_yet", "outside"), 0
     )
     for one in stretches:
         counts[_column(one.kind)] += one.end - one.first
-    begun = end - first - counts["not_yet"]
+    begun = end - first - counts["not_yet"] - counts["outside"]
     sure = counts["measured"] + counts["imported"]
     return Summary(
         end - first,
-        counts["measured"],
-        counts["imported"],
-        counts["estimated"],
-        counts["missing"],
-        counts["not_yet"],
+        *counts.values(),
         sure * 1_000 // begun if begun else None,
-        [one for one in stretches if one.kind not in {MEASURED, NOT_YET}],
+        [one for one in stretches if one.kind not in UNLISTED],
     )
 
 
-def _kinds(known: Known, first: int, end: int, now_ms: int) -> Iterator[tuple[int, Kind]]:
+def _kinds(
+    known: Known, first: int, end: int, now_ms: int, held: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, Kind]]:
+    """Say of each slot in order how it is known."""
     why = known.why()
-    for slot in range(first, end):
-        usage = known.by_slot.get(slot)
-        if usage is None:
-            yield slot, NOT_YET if slot * SLOT_MS > now_ms else MISSING
-        elif usage.is_estimated:
-            source = Source.IMPORTED if slot in known.imported else Source.METER
-            if slot in known.shaped:
-                source = Source.MIXED
-            yield slot, Kind(Status.ESTIMATED, source, tuple(sorted(why.get(slot, ()))))
-        else:
-            yield slot, IMPORTED if slot in known.imported else MEASURED
+    place = first
+    for low, high in sorted(held):
+        for slot in range(place, min(low, end)):
+            yield slot, OUTSIDE
+        place = max(place, min(low, end))
+        for slot in range(place, min(high, end)):
+            yield slot, _kind(known, why, slot, now_ms)
+        place = max(place, min(high, end))
+    for slot in range(place, end):
+        yield slot, OUTSIDE
+
+
+def _kind(known: Known, why: Mapping[int, set[Reason]], slot: int, now_ms: int) -> Kind:
+    usage = known.by_slot.get(slot)
+    if usage is None:
+        return NOT_YET if slot * SLOT_MS > now_ms else MISSING
+    if not usage.is_estimated:
+        return IMPORTED if slot in known.imported else MEASURED
+    source = Source.IMPORTED if slot in known.imported else Source.METER
+    if slot in known.shaped:
+        source = Source.MIXED
+    return Kind(Status.ESTIMATED, source, tuple(sorted(why.get(slot, ()))))
 
 
 def _column(kind: Kind) -> str:
     if kind == NOT_YET:
         return "not_yet"
+    if kind == OUTSIDE:
+        return "outside"
     if kind.status is not Status.MEASURED:
         return kind.status.value
     return "imported" if kind.source is Source.IMPORTED else "measured"

@@ -22,6 +22,7 @@ from cloud.readings.energies import Energies, entry_of
 from cloud.readings.known import known_usage
 from cloud.readings.periods import Zone, medium_known, span_between
 from cloud.readings.quality import MAX_STRETCHES, Stretch, Summary, summarize
+from cloud.readings.tenancy import held_slots, spans_of
 from cloud.readings.usage import Known, serve
 from cloud.readings.usage_schemas import QualityReport, UsageComparison
 from shared.calendar import Interval
@@ -41,13 +42,15 @@ def quality(
 ) -> Response:
     """Count the half hours of `[from, to)` by how they are known, and list what is not measured.
 
-    A quantity that the meter does not count is not in the answer.
+    A quantity that the meter does not count is not in the answer. Half hours in which the meter
+    was another household's are counted by themselves, and nothing is said of them.
     """
     with parts.database.reading(scope) as connection:
         local = zone_of(connection, scope, zone, parts.zone)
         span_ms = span_between(start, to, local, MAX_QUALITY_DAYS)
         medium = medium_known(connection, scope, meter)
         known = known_usage(connection, scope, meter, medium, span_ms)
+        held = held_slots(spans_of(connection, scope, meter))
     first, end = span_ms[0] // SLOT_MS, -(-span_ms[1] // SLOT_MS)
     now_ms = parts.clock.utc_ms()
     return reply(
@@ -58,7 +61,7 @@ def quality(
             "start": format_utc(first * SLOT_MS),
             "end": format_utc(end * SLOT_MS),
             "quantities": [
-                _quantity(name, summarize(one, first, end, now_ms))
+                _quantity(name, summarize(one, first, end, now_ms, held))
                 for name, one in known.items()
                 if one.counters or one.by_slot or name == QUANTITIES[medium][0]
             ],

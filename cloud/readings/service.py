@@ -142,10 +142,21 @@ def _counters(
     days: tuple[int, int],
 ) -> list[RunEdges]:
     """Give the counters behind one register's runs, over these UTC days and the nearest known."""
-    edges = {key: _edges(store, scope, meter, key, *days) for key in runs}
+    edges = {key: edges_between(store, scope, meter, key, *days) for key in runs}
     if len(runs) == 1:
         return [RunEdges(modulus, edges[key]) for key, modulus in runs.items()]
-    spans = {key: _span(store, scope, meter, key) for key in runs}
+    counters = [
+        [RunEdges(runs[key], edges[key]) for key in keys]
+        for keys in counters_among(store, scope, meter, list(runs))
+    ]
+    return [one[0] if len(one) == 1 else clip(join_runs(one), *days) for one in counters]
+
+
+def counters_among(
+    store: Readings, scope: Scope, meter: str, keys: Sequence[RunKey]
+) -> list[list[RunKey]]:
+    """Sort the runs of one register into the counters that they are."""
+    spans = {key: span_of_run(store, scope, meter, key) for key in keys}
 
     def is_same(one: RunKey, other: RunKey) -> bool:
         if are_of_one_log(one, other):
@@ -155,28 +166,28 @@ def _counters(
         # Not by the days asked for: the answer for a day must not depend on the others.
         for start in range(first, last + 1, COMPARED_DAYS):
             end = min(start + COMPARED_DAYS - 1, last)
-            pair = [_edges(store, scope, meter, key, start, end) for key in (one, other)]
+            pair = [edges_between(store, scope, meter, key, start, end) for key in (one, other)]
             if (said := agree(*pair)) is not None:
                 return said
         return False
 
-    counters = [
-        [RunEdges(runs[key], edges[key]) for key in keys]
-        for keys in group_runs(list(runs), is_same)
-    ]
-    return [one[0] if len(one) == 1 else clip(join_runs(one), *days) for one in counters]
+    return group_runs(keys, is_same)
 
 
-def _span(store: Readings, scope: Scope, meter: str, key: RunKey) -> tuple[int, int]:
-    """Find a run's first and last known UTC day: the nearest ones to days that never are."""
+def span_of_run(store: Readings, scope: Scope, meter: str, key: RunKey) -> tuple[int, int]:
+    """Find a run's first and last known UTC day: the nearest ones to days that never are.
+
+    The last is before the first where nothing is known of it.
+    """
     first = store.days(scope, meter, key, -1, -1)
     last = store.days(scope, meter, key, LAST_DAY + 1, LAST_DAY + 1)
     return min(first, default=0), max(last, default=-1)
 
 
-def _edges(
+def edges_between(
     store: Readings, scope: Scope, meter: str, key: RunKey, first_day: int, last_day: int
 ) -> SlotEdges:
+    """Read a run over UTC days, both ends included, and the nearest known on either side."""
     edges: SlotEdges = {}
     for in_day in store.days(scope, meter, key, first_day, last_day).values():
         edges.update(in_day)

@@ -1,15 +1,15 @@
-"""The reading store's port: frames as they came, and meter-days, inside one transaction.
+"""The reading store's ports: frames and meter-days, and imported history, in one transaction.
 
 Cut so that a relational database and a key-value store both fit: every call names one log or one
 meter, nothing joins, and a batch ends in a few whole writes. Adapters are held to
-tests/contracts/test_reading_store.py.
+tests/contracts/test_reading_store.py and test_history_store.py.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from cloud.scope import Scope
-from shared.meterdays import SlotEdges
+from shared.meterdays import SlotEdges, SlotUsage
 from shared.units import MS_PER_DAY
 
 CORRECTION_HORIZON_MS = 400 * MS_PER_DAY
@@ -85,3 +85,47 @@ class ReadingStore(Readings, Protocol):
 
     def apply(self, scope: Scope, meter: str, change: Change) -> None:
         """Write runs and days over what was there; a modulus once known stays."""
+
+
+class Import(NamedTuple):
+    """One import of history: where it is from and what it covers, `[first_slot, last_slot]`.
+
+    `quantity` names its unit; `digest` what it says; `rejected_count` rows of its file were left
+    out.
+    """
+
+    import_id: str
+    meter: str
+    quantity: str
+    format: str
+    digest: bytes
+    first_slot: int
+    last_slot: int
+    slot_count: int
+    amount: int
+    rejected_count: int
+    created_at_ms: int
+
+
+class History(Protocol):
+    """What other services measured, apart from what hubs read; bound to one transaction as above.
+
+    Where imports differ the latest holds; each can be undone.
+    """
+
+    def imported(
+        self, scope: Scope, meter: str, slots: tuple[int, int]
+    ) -> dict[str, dict[int, SlotUsage]]:
+        """Read what was imported, by quantity, for the UTC days of the slots `[start, end)`."""
+
+    def imports(self, scope: Scope, meter: str | None = None) -> list[Import]:
+        """List a household's imports, or a meter's, the latest first."""
+
+    def find(self, scope: Scope, import_id: str) -> Import | None:
+        """Find an import by its id; None where there is none."""
+
+    def keep(self, scope: Scope, made: Import, by_slot: Mapping[int, SlotUsage]) -> Import:
+        """Keep an import, or return the one that said the very same before."""
+
+    def undo(self, scope: Scope, import_id: str) -> bool:
+        """Take an import away; what earlier ones said holds again. False where there is none."""

@@ -6,7 +6,7 @@ lies in a row that straddles a tenancy's end, only this cuts off. Every answer t
 read through `readings_of`; ingest, which keeps what it is given, is not.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -14,19 +14,21 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, or_, 
 
 from cloud import tables
 from cloud.db import owned
+from cloud.readings.imported import SqlHistory
 from cloud.readings.repository import SqlReadingStore
-from cloud.readings.store import Readings, RunKey, StoredFrame
+from cloud.readings.store import History, Import, Readings, RunKey, StoredFrame
 from cloud.scope import Scope
 from shared.frames import MAX_GAPS, Frame, Gap, GapKind, decode_frame, encode_frame, frame_of
-from shared.meterdays import Edges, SlotEdges
+from shared.meterdays import Edges, SlotEdges, SlotUsage
 from shared.ranges import union
-from shared.units import LATEST_PLAUSIBLE_MS, MS_PER_DAY
+from shared.units import LATEST_PLAUSIBLE_MS, MS_PER_DAY, SLOT_MS
 
 _frames, _tenancies = tables.frames, tables.tenancies
-_IS_METERS = _tenancies.c.kind == "meter"
+_METER = "meter"
+_IS_METERS = _tenancies.c.kind == _METER
 _ALL_SPANS = (
     select(_tenancies.c.name, _tenancies.c.started_at_ms, _tenancies.c.ended_at_ms)
-    .where(owned(_tenancies), _IS_METERS)
+    .where(owned(_tenancies), _tenancies.c.kind == bindparam("of_kind"))
     .order_by(_tenancies.c.started_at_ms)
 )
 # Of every question: built once.
@@ -53,19 +55,29 @@ SpansOf = Callable[[Scope, str], Sequence[Span]]
 
 def spans_of(connection: Connection, scope: Scope, meter: str) -> Sequence[Span]:
     """Say from when until when a meter was a household's, in order."""
-    asked = {"households": sorted(scope.household_ids), "of_meter": meter}
+    asked = {"households": sorted(scope.household_ids), "of_kind": _METER, "of_meter": meter}
     return _spans(connection.execute(_SPANS, asked)).get(meter, ALWAYS)
 
 
-def all_spans(connection: Connection, scope: Scope) -> dict[str, list[Span]]:
-    """Say so of every meter that ever changed hands."""
-    asked = {"households": sorted(scope.household_ids)}
+def all_spans(connection: Connection, scope: Scope, kind: str = _METER) -> dict[str, list[Span]]:
+    """Say so of every meter that ever changed hands, or of every thing of another `kind`."""
+    asked = {"households": sorted(scope.household_ids), "of_kind": kind}
     return _spans(connection.execute(_ALL_SPANS, asked))
+
+
+def held_slots(spans: Sequence[Span]) -> list[tuple[int, int]]:
+    """List the slots `[start, end)` that lie wholly within a tenancy."""
+    return [(-(-span.start_ms // SLOT_MS), span.end_ms // SLOT_MS) for span in spans]
 
 
 def readings_of(connection: Connection) -> Readings:
     """Open a household's readings, cut to its tenancies."""
     return TenancyReadings(SqlReadingStore(connection), cache(partial(spans_of, connection)))
+
+
+def history_of(connection: Connection) -> History:
+    """Open a household's imported history, cut to its tenancies."""
+    return TenancyHistory(SqlHistory(connection), cache(partial(spans_of, connection)))
 
 
 def held_frames() -> ColumnElement[bool]:
@@ -144,6 +156,44 @@ class TenancyReadings:
         found = self._kept.days(scope, meter, RunKey(key.register, run), first, last)
         cut = {day: cut_edges(edges, span) for day, edges in found.items()}
         return _nearest({day: edges for day, edges in cut.items() if edges}, first_day, last_day)
+
+
+class TenancyHistory:
+    """`History` over another; what it tells of half hours is cut to a household's tenancies."""
+
+    def __init__(self, kept: History, spans: SpansOf) -> None:
+        self._kept = kept
+        self._spans = spans
+
+    def imported(
+        self, scope: Scope, meter: str, slots: tuple[int, int]
+    ) -> dict[str, dict[int, SlotUsage]]:
+        """See `History.imported`."""
+        spans = self._spans(scope, meter)
+        return {
+            quantity: {
+                slot: usage
+                for slot, usage in by_slot.items()
+                if holds(spans, slot * SLOT_MS, (slot + 1) * SLOT_MS)
+            }
+            for quantity, by_slot in self._kept.imported(scope, meter, slots).items()
+        }
+
+    def imports(self, scope: Scope, meter: str | None = None) -> list[Import]:
+        """See `History.imports`."""
+        return self._kept.imports(scope, meter)
+
+    def find(self, scope: Scope, import_id: str) -> Import | None:
+        """See `History.find`."""
+        return self._kept.find(scope, import_id)
+
+    def keep(self, scope: Scope, made: Import, by_slot: Mapping[int, SlotUsage]) -> Import:
+        """See `History.keep`."""
+        return self._kept.keep(scope, made, by_slot)
+
+    def undo(self, scope: Scope, import_id: str) -> bool:
+        """See `History.undo`."""
+        return self._kept.undo(scope, import_id)
 
 
 def cut_edges(edges: SlotEdges, span: Span) -> SlotEdges:

@@ -154,6 +154,10 @@ class QuantityQuality(BaseModel):
     estimated_slots: int = Field(description="Spread, partial or after a break", examples=[20])
     missing_slots: int = Field(description="Of which nothing is known", examples=[10])
     not_yet_slots: int = Field(description="That have not begun", examples=[10])
+    outside_slots: int = Field(
+        description="In which the meter was not this household's; nothing else is said of them",
+        examples=[0],
+    )
     known_permille: int | None = Field(
         description="Measured or imported, of those begun; null where none has", examples=[979]
     )

@@ -1,7 +1,8 @@
 """A viewer's outbox carried over its connection: as server-sent events, or over a WebSocket.
 
-One write a message: the bytes are the feed's. A connection that cannot be written to waits here,
-and its outbox drops the oldest meanwhile.
+One write a message: the bytes are the feed's. Events are written by the feed itself where the
+connection takes them (`wires.py`). One that cannot be written to waits here, and its outbox drops
+the oldest meanwhile.
 """
 
 import asyncio
@@ -16,7 +17,8 @@ from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from cloud.live.messages import Message
-from cloud.live.viewers import Viewer
+from cloud.live.viewers import Viewer, Write
+from cloud.streams.wires import wire_of
 
 SEE_YOU = 1012
 """The close code of a service that restarts: come again, and nothing is lost."""
@@ -43,7 +45,7 @@ class EventStream(Response):
         self._watch = watch
         self._first = first
 
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the events; part of ASGI."""
         await send(
             {
@@ -57,7 +59,7 @@ class EventStream(Response):
             body = {"type": "http.response.body", "body": message.sse, "more_body": True}
             await send(body)
 
-        await _carry(self._watch, self._first, say, lambda: _left(receive))
+        await _carry(self._watch, self._first, say, lambda: _left(receive), wire_of(scope))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -79,6 +81,7 @@ async def _carry(
     first: First,
     say: Callable[[Message], Awaitable[None]],
     left: Callable[[], Awaitable[int]],
+    write: Write | None = None,
 ) -> int:
     """Say what the viewer is told until it is over or the other end has left; returns why."""
     with watch() as viewer:
@@ -91,6 +94,7 @@ async def _carry(
         waiting = asyncio.create_task(wait(), name="live viewer leaves")
         try:
             await say(first(viewer))
+            viewer.write_by(write)
             while not reasons and (messages := await viewer.take()):
                 for message in messages:
                     await say(message)
@@ -98,6 +102,7 @@ async def _carry(
             # Gone in the middle of a word.
             reasons.append(0)
         finally:
+            viewer.write_by(None)
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
     return reasons[0] if reasons else 0

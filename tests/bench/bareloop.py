@@ -46,11 +46,14 @@ async def serve(port: int, homes: int, every_s: float, *, is_burst: bool) -> Non
     await loop.create_server(lambda: Viewer(rooms), "127.0.0.1", port, backlog=2_048)
     due_s = loop.time()
     while True:
+        # In a burst every home speaks at its beginning, and waits for those before it.
+        began_us = now_us()
         for number, room in enumerate(rooms):
             if not is_burst:
                 due_s += every_s / homes
                 await asyncio.sleep(max(0.0, due_s - loop.time()))
-            said = EVENT % (number, now_us())
+                began_us = now_us()
+            said = EVENT % (number, began_us)
             for transport in room:
                 transport.write(said)
         if is_burst:

@@ -36,8 +36,12 @@ class UsageStage:
         values: Mapping[int, int | Mapping[str, int]],
         register: str = "import_mwh",
         meter: str = METER,
+        run: str = "",
     ) -> None:
-        """Let a meter display these values at these instants: of one register, or of several."""
+        """Let a meter display these values at these instants: of one register, or of several.
+
+        `run` names the run of `register`, as a hub does that saw the meter begin anew.
+        """
         self._logs += 1
         log_id = self._logs.to_bytes(16, "big")
         samples = [
@@ -45,7 +49,8 @@ class UsageStage:
             for seq, (at_ms, value) in enumerate(values.items(), start=1)
         ]
         for place in range(0, len(samples), 2_000):
-            frame = frame_at(samples[place : place + 2_000], log_id=log_id, meter=meter)
+            runs = {register: (run, 0)}
+            frame = frame_at(samples[place : place + 2_000], log_id=log_id, meter=meter, runs=runs)
             message = Message(f"hub-{self._logs}", encode_frame(frame), self.clock.utc_ms())
             self._ingest.ingest([message])
 

@@ -9,6 +9,8 @@ down_revision = "0015"
 branch_labels = None
 depends_on = None
 
+TABLES = ("frames", "meter_days")
+
 
 def upgrade() -> None:
     """Add the index, and policies of readings that ask for the tenancy.
@@ -20,14 +22,14 @@ def upgrade() -> None:
     op.create_index("tenancies_by_household", "tenancies", ["household_id", "kind", "name"])
     connection = op.get_bind()
     if connection.dialect.name == "postgresql":
-        secure_tenancies(connection)
+        secure_tenancies(connection, TABLES)
 
 
 def downgrade() -> None:
     """Take the policies away and put the indexes back."""
     connection = op.get_bind()
     if connection.dialect.name == "postgresql":
-        release_tenancies(connection)
+        release_tenancies(connection, TABLES)
     op.drop_index("tenancies_by_household", "tenancies")
     op.drop_index("tenancies_by_name", "tenancies")
     op.create_index("tenancies_by_name", "tenancies", ["kind", "name"])

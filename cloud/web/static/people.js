@@ -10,13 +10,27 @@ const KEY_SCOPE = "household:read";
 /** List the cards about people, as far as the caller may see them. */
 export async function peopleCards(me, home, show) {
   const place = `/households/${encodeURIComponent(home.household)}`;
-  const [members, keys] = await Promise.all([askIfAny(`${place}/members`), askIfAny("/api-keys")]);
+  const [members, keys, waiting] = await Promise.all([
+    askIfAny(`${place}/members`), askIfAny("/api-keys"), askIfAny("/me/invitations"),
+  ]);
   const isOwner = home.role === "owner";
   return [
+    waiting?.invitations.length && waitingCard(waiting.invitations, show),
     members && memberCard(members.members, place, isOwner),
     keys && isOwner && keyCard(keys.keys, home, show),
     me.kind === "session" && accountCard(me, show),
   ].filter(Boolean);
+}
+
+function waitingCard(invitations, show) {
+  const answer = async (one, method, path) => {
+    await ask(`/me/invitations/${one.invitation}${path}`, { method });
+    await show();
+  };
+  const rows = invitations.map((one) => el("li", {}, el("span", {}, `${one.name}, as ${one.role}`),
+    el("button", { onclick: () => answer(one, "POST", "/acceptance") }, "Join"),
+    el("button", { class: "quiet", onclick: () => answer(one, "DELETE", "") }, "Turn down")));
+  return card("Homes that wait for you", el("ul", { class: "rows" }, ...rows));
 }
 
 function memberCard(members, place, isOwner) {

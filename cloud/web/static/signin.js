@@ -29,7 +29,12 @@ export function showSignIn(onDone) {
 
   const join = form("Join", "Join", async ({ code: given, email, name, password }) => {
     await ask("/users", { method: "POST", body: { code: given, email, name, password } });
-    await ask("/sessions", { method: "POST", body: { email, password } });
+    try {
+      await ask("/sessions", { method: "POST", body: { email, password } });
+    } catch (error) {
+      if (error.code !== "wrong-credentials") throw error;
+      return "If you had an account here already, sign in with its own password: the home waits for you.";
+    }
     await onDone();
   }, field("Code of the invitation", "code", { autocomplete: "off", value: invitation() }),
   field("E-mail", "email", { type: "email", autocomplete: "username" }),

@@ -1,7 +1,7 @@
 """Live power: fan-out by household and meter, bounded for slow viewers, resumed after a break."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,12 @@ from cloud.households.repository import lock_hub
 from cloud.households.revocations import limit_consent, revoke
 from cloud.live.feed import (
     ALL_KEPT,
-    ANSWER_HOLDS_S,
     GRACE_S,
     HEARTBEAT_S,
     MAX_STREAM_S,
     LiveFeed,
 )
+from cloud.live.inbox import ANSWER_HOLDS_S
 from cloud.live.messages import HEARTBEAT, EventId, Message, read_event_id
 from cloud.live.ring import KEPT_MS, MAX_KEPT, Ring
 from cloud.live.viewers import MAX_WAITING, Viewer
@@ -39,9 +39,12 @@ def sample(power_w: int, meter: str = METER) -> bytes:
     return encode_message(live)
 
 
-def household_of(thing: str) -> str | None:
+HOUSEHOLDS = {"hub-1": "home", "hub-2": "other"}
+
+
+def households_of(things: Sequence[str]) -> dict[str, str]:
     """Know two hubs."""
-    return {"hub-1": "home", "hub-2": "other"}.get(thing)
+    return {thing: HOUSEHOLDS[thing] for thing in things if thing in HOUSEHOLDS}
 
 
 def said(message: Message) -> dict[str, Any]:
@@ -62,7 +65,7 @@ def played(scenario: Callable[[LiveFeed, list[float], DrivenClock], Any]) -> Any
 
     async def run() -> Any:
         now_s, clock = [1_000.0], DrivenClock(START_MS)
-        feed = LiveFeed(household_of, lambda: now_s[0], clock)
+        feed = LiveFeed(households_of, lambda: now_s[0], clock)
         feed.attach(asyncio.get_running_loop())
         return await asyncio.wait_for(scenario(feed, now_s, clock), 5)
 
@@ -119,7 +122,7 @@ def test_slow_viewer_loses_the_oldest() -> None:
         with feed.watching("home", METER) as viewer:
             for power_w in range(MAX_WAITING + 3):
                 feed.receive(TOPIC, sample(power_w))
-            await asyncio.sleep(0)
+            await feed.settle()
             return await powers(viewer), feed.counts["dropped"]
 
     assert played(watch) == (list(range(3, MAX_WAITING + 3)), 3)
@@ -136,7 +139,7 @@ def test_a_stream_that_broke_off_is_resumed_without_loss() -> None:
             clock.advance_to(clock.utc_ms() + 50_000)
             now_s[0] += 50
             feed.receive(TOPIC, sample(power_w))
-        await asyncio.sleep(0)
+        await feed.settle()
         with feed.watching("home", METER, said(seen)["id"]) as viewer:
             missed = await powers(viewer)
             feed.receive(TOPIC, sample(4))
@@ -173,7 +176,7 @@ def test_another_process_resumes_by_the_time() -> None:
     """It rather says a sample twice; what came before it listened it does not have."""
     mine = EventId(START_MS, 10, "00000001")
     ring = Ring(mine)
-    heard = [Message(b"%d" % n, "") for n in range(3)]
+    heard = [Message(b"%d" % n, b"", "") for n in range(3)]
     for n, message in enumerate(heard):
         ring.add(EventId(START_MS + 10_000 * (n + 1), 11 + n, "00000001"), message)
 
@@ -219,7 +222,7 @@ def test_quiet_streams_are_kept_alive_and_old_ones_end() -> None:
             feed.tick()
             now_s[0] += MAX_STREAM_S
             feed.receive(TOPIC, sample(1))
-            await asyncio.sleep(0)
+            await feed.settle()
             feed.tick()
             return quiet, await powers(viewer), await viewer.take()
 
@@ -253,31 +256,31 @@ def test_a_meter_is_wanted_until_nobody_comes_back() -> None:
 
 def test_sample_before_the_loop_runs_is_dropped() -> None:
     """A message that arrives before the API serves has nobody to go to."""
-    feed = LiveFeed(household_of)
+    feed = LiveFeed(households_of)
     feed.receive(TOPIC, sample(1))
     feed.expect("home", METER, 60)
 
     feed.receive(TOPIC, sample(1))
     feed.close()
 
-    assert feed.counts == {"unwatched": 1, "unknown-hub": 1}
+    assert feed.counts == {"unwatched": 1, "unattached": 1}
 
 
 def test_hub_that_may_no_longer_be_shown_is_dropped_within_seconds() -> None:
     """The household of a hub is asked again after a moment, and not for every sample."""
     now_s, asked = [0.0], []
 
-    def household_of(thing: str) -> str | None:
-        asked.append(thing)
-        return "home" if now_s[0] < ANSWER_HOLDS_S else None
+    def households_of(things: Sequence[str]) -> dict[str, str]:
+        asked.extend(things)
+        return dict.fromkeys(things, "home") if now_s[0] < ANSWER_HOLDS_S else {}
 
     async def watch() -> tuple[int, int]:
-        feed = LiveFeed(household_of, lambda: now_s[0])
+        feed = LiveFeed(households_of, lambda: now_s[0])
         feed.attach(asyncio.get_running_loop())
         with feed.watching("home", METER) as viewer:
             for now_s[0] in (0.0, 0.5, ANSWER_HOLDS_S, ANSWER_HOLDS_S + 0.5):
                 feed.receive(TOPIC, sample(5))
-            await asyncio.sleep(0)
+                await feed.settle()
             return len(await viewer.take()), feed.counts["unknown-hub"]
 
     assert asyncio.run(watch()) == (2, 2)

@@ -25,6 +25,7 @@ SAFE_TO_REPEAT = (
     "/v1/set-up",
     # A code that works once, or a membership that ends once; a repetition is refused.
     "/v1/invitations/acceptance",
+    "/v1/me/invitations/{invitation}/acceptance",
     "/v1/users",
     "/v1/households/{household_id}/departure",
 )

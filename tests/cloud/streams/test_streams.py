@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from cloud.ingest.service import IngestService
 from cloud.live.feed import LiveFeed
 from cloud.streams.connections import MAX_CLIENT_MESSAGES, POLICY, SEE_YOU
 from cloud.streams.credentials import PROTOCOL
+from cloud.streams.wires import Wires
 from shared import topics
 from shared.clock import DrivenClock
 from shared.protocol import Live, encode_message
@@ -51,7 +53,7 @@ class Serving:
         service.ingest([Message("hub-1", payload_of(samples_of(1, 3)), START_MS)])
         self.port = free_port()
         config = uvicorn.Config(
-            self.app, "127.0.0.1", self.port, log_level="error", ws_per_message_deflate=False
+            Wires(self.app), "127.0.0.1", self.port, log_level="error", ws_per_message_deflate=False
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run)
@@ -252,3 +254,37 @@ def test_streams_end_with_the_service(tmp_path: Path) -> None:
 
     assert caught.value.rcvd is not None
     assert caught.value.rcvd.code == SEE_YOU
+
+
+def test_samples_are_written_beside_the_layers_of_a_request(api: Serving) -> None:
+    """In whole chunks: what is read as HTTP/1.1 says is what was said, to the end of the answer."""
+    with api.events() as read:
+        read()
+        powers = []
+        for power_w in range(3):
+            api.speak(power_w)
+            powers.append(read()["registers"]["power_import_w"])
+        (viewer,) = [one for each in api.feed.audiences.values() for one in each.viewers]
+        has_wire = viewer._write is not None
+
+    assert (powers, has_wire) == ([0, 1, 2], True)
+
+
+def test_a_client_of_http_1_0_is_told_without_chunks(api: Serving) -> None:
+    """It knows none: each message is sent as it is."""
+    fields = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
+    with socket_of(api.port) as client, client.makefile("rb") as answer:
+        client.sendall(f"GET {PATH} HTTP/1.0\r\n{fields}\r\n".encode())
+        while answer.readline().strip():
+            pass
+        lines = [answer.readline() for _ in range(4)]
+        api.speak(412)
+        lines += [answer.readline() for _ in range(3)]
+
+    assert lines[0].startswith(b"retry: ")
+    assert [line[:5] for line in lines[4:]] == [b"id: 1", b"event", b"data:"]
+
+
+def socket_of(port: int) -> socket.socket:
+    """Open a plain connection."""
+    return socket.create_connection(("127.0.0.1", port), timeout=WAIT_S)
