@@ -51,9 +51,10 @@ bench-card: $(VENV)/.dev-ready ## live an hour of a hub's card, as root, and wri
 soak: $(VENV)/.dev-ready prove ## the long runs of what CI runs shortly: mutations, frames, bills, power cuts, kills, renewals, hubs that join
 	$(BIN)/python -m tests.soak.mutations --count 100000
 	$(BIN)/python -m tests.soak.frames --count 1000000
-	$(BIN)/python -m tests.soak.provisioning --count 1000 --sample 20
+	$(BIN)/python -m tests.soak.provisioning --count 1000 --sample 20 --record docs/soak.json
 	$(BIN)/python -m tests.soak.bills --count 1000
 	$(BIN)/python -m tests.soak.record kills 200
+	$(BIN)/python -m tests.soak.record jobs 100
 	$(BIN)/python -m tests.soak.api --count 20000
 	$(BIN)/python -m tests.faults.soak --cuts 10000 --kills 1000 --renewals 5000 --modules 60 --keep
 

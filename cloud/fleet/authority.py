@@ -41,11 +41,12 @@ from shared.topics import check_hub, check_thing
 SERVICES = ("cloud-api", "cloud-devices", "cloud-ingest")
 """The cloud's own clients, each with a certificate of its own from `Authority.prepare`."""
 
-CA_VALIDITY = timedelta(days=3650)
-"""Ten years: replacing the root means visiting every hub."""
+ROOT_VALIDITY = timedelta(days=10_950)
+"""Thirty years: replacing the root means visiting every hub, and one that joins a fleet of
+seventeen years is to have ten, and a last certificate that is not cut short by the root's end."""
 
-OFFLINE_ROOT_VALIDITY = timedelta(days=7300)
-"""Twenty: the issuers below it are what is replaced, after ten."""
+ISSUER_VALIDITY = timedelta(days=3650)
+"""Ten: below a root that is offline this is what is replaced, under the same key."""
 
 LONGEST_OFFLINE = timedelta(days=365)
 """How long a hub may lie unplugged in a drawer and go on by itself afterwards."""
@@ -125,7 +126,7 @@ class Authority:
         if root is not None:
             self._prepare_issuer(root)
         elif not self._has_root():
-            self._make_root(self.directory, CA_VALIDITY, path_length=0)
+            self._make_root(self.directory, path_length=0)
         known = read_list(self.revocations)
         if known.is_stale(self._clock.utc_ms()):
             self.publish(known.revoked)
@@ -201,7 +202,7 @@ class Authority:
             )
         root.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
         if not (root / "ca.key").exists():
-            self._make_root(root, OFFLINE_ROOT_VALIDITY, path_length=1)
+            self._make_root(root, path_length=1)
         signer = Issuer(read_certificates(root / "ca.crt")[0], read_key(root / "ca.key"))
         if self.certificate.exists() and read_certificates(self.certificate)[0] != (
             signer.certificate
@@ -214,7 +215,7 @@ class Authority:
         if self._needs_renewal(target, LEAF_VALIDITY):
             # The key stays: what it has signed goes on being good below the new certificate.
             key = read_key(target.key) if target.key.exists() else new_key()
-            span = self._span(CA_VALIDITY, signer)
+            span = self._span(ISSUER_VALIDITY, signer)
             made = make_issuer(ISSUER_NAME, key.public_key(), span, signer)
             self._write(target, key, pem(made).decode("ascii"))
         write_file(self.certificate, pem(signer.certificate), CERTIFICATE_MODE)
@@ -241,10 +242,10 @@ class Authority:
             )
         return key
 
-    def _make_root(self, folder: Path, validity: timedelta, *, path_length: int) -> None:
+    def _make_root(self, folder: Path, *, path_length: int) -> None:
         key = new_key()
         now = self._now()
-        made = make_root(ROOT_NAME, key, Span(now - BACKDATE, now + validity), path_length)
+        made = make_root(ROOT_NAME, key, Span(now - BACKDATE, now + ROOT_VALIDITY), path_length)
         write_file(folder / "ca.key", key_pem(key), KEY_MODE)
         write_file(folder / "ca.crt", pem(made), CERTIFICATE_MODE)
 

@@ -16,6 +16,8 @@ ROOT = generate.ROOT
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
 MADE = ("commands.md", "metrics.md", "problems.md", "registers.md", "settings.md", "topics.md")
+NAMED_PATH = re.compile(r"`(tests/[^`]*)`")
+NAMED_TEST = re.compile(r"`(test_\w+(?:\.py)?)`")
 README_LINES_MAX = 120
 DECISION_HEADINGS = (
     "Status",
@@ -124,6 +126,23 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     for target in LINK.findall(page.read_text()):
         if "://" not in target and not target.startswith("mailto:"):
             assert (page.parent / unquote(target)).exists(), f"{page.name} links to {target}"
+
+
+def test_the_threat_model_names_tests_that_there_are() -> None:
+    """Each file and test that docs/security.md names: an attack without one would look defended."""
+    page = (ROOT / "docs" / "security.md").read_text()
+    files = list((ROOT / "tests").rglob("*.py"))
+    written = "\n".join(path.read_text() for path in files if path.name.startswith("test_"))
+    names = {path.name for path in files}
+
+    paths = set(NAMED_PATH.findall(page))
+    tests = set(NAMED_TEST.findall(page))
+
+    assert len(paths) > 20
+    assert [one for one in sorted(paths) if not (ROOT / one).exists()] == []
+    assert [one for one in sorted(tests) if one.endswith(".py") and one not in names] == []
+    functions = {one for one in tests if not one.endswith(".py")}
+    assert [one for one in sorted(functions) if f"def {one}(" not in written] == []
 
 
 def test_the_readme_stays_short() -> None:

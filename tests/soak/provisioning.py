@@ -2,7 +2,7 @@
 
 `python -m tests.soak.provisioning --count 1000 --sample 20`: so many by the service's own handlers,
 their steps mixed at random and every answer shown to every hub; and a sample of them on a real
-broker, which then connect with what they got.
+broker, which then connect with what they got. `--record docs/soak.json` adds up what came of it.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from shared.enrolment import (
     decode_enrolment,
 )
 from shared.progress import Progress
+from tests.soak.record import add_run
 from tests.support.device_cloud import ADDRESS, DeviceCloud
 from tests.support.enrolling import (
     SigningCloud,
@@ -91,10 +92,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak.provisioning", description=__doc__)
     parser.add_argument("--count", type=int, default=1_000, help="hubs by the handlers")
     parser.add_argument("--sample", type=int, default=20, help="hubs on a real broker")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--record", type=Path, metavar="FILE", help="add what came of it there")
+    options, started_s = parser.parse_args(arguments), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="hearthlink-joining-") as folder:
         wrong = join_all(Path(folder) / "bulk", options.count)
         wrong += join_over_broker(Path(folder) / "sample", options.sample)
+    if options.record is not None:
+        totals = {
+            "hubs": options.count,
+            "hubs_on_a_broker": options.sample,
+            "wrong_identities": wrong,
+            "seconds": round(time.monotonic() - started_s),
+        }
+        add_run(options.record, "provisioning", totals, [])
     return int(wrong > 0)
 
 

@@ -3,24 +3,30 @@
 python -m tests.simulation --count 20000 --record docs/soak.json
 python -m tests.soak.record torture 100
 python -m tests.soak.record kills 200
+python -m tests.soak.record jobs 100
 """
 
+import itertools
 import json
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from shared.jobs import Operation
 from shared.ranges import union
 from tests.support.hub_kills import kill_identities
+from tests.support.job_kills import kill_jobs, struck
 from tests.support.update_kills import kill_updates
 
 RECORD = Path(__file__).parents[2] / "docs" / "soak.json"
 COMMAND = "import sys; from agent.torture.cli import run; sys.exit(run(sys.argv[1:]))"
 KILLS = "kills_of_hubs"
+JOB_KILLS = "kills_in_jobs"
 TORTURE_TOTALS = (
     "faults",
     "committed",
@@ -101,11 +107,40 @@ def record_kills(kills: int) -> int:
     return int(not all(toll.is_sound for toll in tolls.values()))
 
 
+def record_job_kills(kills: int) -> int:
+    """Kill so many hubs, or some more, in restarts and diagnoses: before each change of the disk.
+
+    Round by round, from the first change to the last.
+    """
+    totals, faults, started_s = Counter[str](), list[str](), time.monotonic()
+    with (
+        tempfile.TemporaryDirectory(prefix="hearthlink-jobs-") as folder,
+        struck(Path(folder)) as hub,
+    ):
+        for run in itertools.count(1):
+            for operation in (Operation.RESTART, Operation.DIAGNOSE):
+                toll = kill_jobs(hub, operation, itertools.count(1), f"{run}")
+                totals[f"{operation}s_killed"] += toll.kills
+                totals["jobs"] += toll.jobs
+                totals["unfinished"] += toll.unfinished
+                totals["repeated"] += toll.repeated
+                faults += toll.faults
+            if sum(totals[f"{one}s_killed"] for one in Operation) >= kills:
+                break
+    totals["seconds"] = round(time.monotonic() - started_s)
+    for fault in faults:
+        print(fault)
+    print(json.dumps(totals))
+    add_run(RECORD, JOB_KILLS, totals, [])
+    return int(bool(faults))
+
+
 def main(words: Sequence[str]) -> int:
     """Run what is named, and add what came of it."""
-    runs = {"torture": record_torture, "kills": record_kills}
+    runs = {"torture": record_torture, "kills": record_kills, "jobs": record_job_kills}
     if len(words) != 2 or words[0] not in runs:
-        print(f"what is to be recorded? {' '.join(words)!r} is not known: say torture or kills, N")
+        known = ", ".join(runs)
+        print(f"what is to be recorded? {' '.join(words)!r} is not known: say one of {known}, N")
         return 2
     return runs[words[0]](int(words[1]))
 

@@ -1,6 +1,8 @@
 """The soak runs, short: what `make soak` does for minutes, and that it would tell what is wrong."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -34,11 +36,15 @@ def test_no_frame_is_lost_and_memory_stays_flat(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.slow
-def test_no_hub_gets_anothers_identity(capsys: pytest.CaptureFixture[str]) -> None:
-    """Fifty who join at once, and two on a real broker."""
-    assert provisioning.main(["--count", "50", "--sample", "2"]) == 0
+def test_no_hub_gets_anothers_identity(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Fifty who join at once, and two on a real broker; the record says so."""
+    record = tmp_path / "soak.json"
+
+    assert provisioning.main(["--count", "50", "--sample", "2", "--record", str(record)]) == 0
 
     assert capsys.readouterr().out.count(" 0 wrong identities") == 2
+    kept = json.loads(record.read_text())["provisioning"]
+    assert (kept["hubs"], kept["hubs_on_a_broker"], kept["wrong_identities"]) == (50, 2, 0)
 
 
 def test_codec_that_works_on_without_end_is_told() -> None:

@@ -32,6 +32,7 @@ class JobCloud(FakeUplink):
         self.reports: list[tuple[str, str, dict[str, str]]] = []
         self.closed: set[str] = set()
         self.loses_answers = 0
+        self.loses_final_reports = 0
         self._tell: Callable[[Event], None] = lambda _event: None
 
     async def start(self, deliver: Callable[[Event], None]) -> None:
@@ -66,6 +67,9 @@ class JobCloud(FakeUplink):
         return {"execution": {**execution, "versionNumber": 2, "jobDocument": asked}}
 
     def _take(self, report: dict[str, Any], job_id: str) -> None:
+        if self.loses_final_reports and JobStatus(report["status"]).is_final:
+            self.loses_final_reports -= 1
+            return
         if job_id in self.closed:
             self._answer(Channel.JOB_REJECTED, {"code": "InvalidStateTransition"}, job_id)
             return

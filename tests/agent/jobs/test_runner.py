@@ -203,6 +203,24 @@ def test_a_report_that_was_not_answered_is_said_again_and_nothing_is_done_again(
     run(scenario)
 
 
+def test_a_final_report_that_is_lost_is_said_again_and_nothing_is_done_again(
+    tmp_path: Path,
+) -> None:
+    """Also where the answer to a step, told just before, comes in place of its own."""
+
+    async def scenario() -> None:
+        cloud, doing = JobCloud(), Doing()
+        cloud.loses_final_reports = 1
+        async with running(tmp_path, cloud, {Operation.RESTART: doing}):
+            cloud.offer("job-1", document())
+            await until(lambda: bool(cloud.closed) and Journal(tmp_path).current() is None)
+
+        assert cloud.final() == [("job-1", "SUCCEEDED")]
+        assert doing.done == 1
+
+    run(scenario)
+
+
 def test_killed_before_its_report_it_is_reported_in_the_next_life(tmp_path: Path) -> None:
     """The outcome is in the journal before it is said."""
 

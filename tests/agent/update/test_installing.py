@@ -17,7 +17,14 @@ from agent.update.slots import Trial
 from agent.versions import own_version
 from shared.errors import BadInputError, OperatorError, RetryableError
 from shared.jobs import Artefact, Target
-from tests.support.artefacts import Maker, SlotsAs, content_of, first_slot, serving
+from tests.support.artefacts import (
+    Maker,
+    SlotsAs,
+    content_of,
+    first_slot,
+    packages_in,
+    serving,
+)
 
 TRIAL = Trial("", "", "1.1.0", "job/1")
 
@@ -135,6 +142,23 @@ def test_a_manifest_of_another_version_is_refused(updater: Updater, maker: Maker
 
     with pytest.raises(BadInputError, match=r"signed as 1\.1\.0, the slot says 1\.1\.1"):
         install(updater, archive, artefact)
+
+
+def test_a_whole_program_that_is_not_the_signed_one_is_refused(
+    updater: Updater, slots: SlotsAs, maker: Maker
+) -> None:
+    """It could be unpacked and started, and says the signed version: the hash alone tells."""
+    other = packages_in(maker.folder / "packages-of-another", "6.6.6")
+    forged = maker.make("1.1.0", packages=other)[0].read_bytes()
+    archive, artefact = maker.make("1.1.0")
+    archive.write_bytes(forged)
+
+    with pytest.raises(BadInputError, match="not what was signed"):
+        install(updater, archive, artefact)
+
+    assert not (slots.folder / "b").exists()
+    assert not part_of(slots.incoming(), artefact).exists()
+    assert slots.current == "a"
 
 
 def test_the_slot_that_runs_is_never_written(

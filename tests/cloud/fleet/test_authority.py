@@ -7,13 +7,24 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from cloud.fleet.authority import LEAF_VALIDITY, SERVICES, Authority
+from cloud.fleet.authority import (
+    LEAF_VALIDITY,
+    LONGEST_OFFLINE,
+    ROOT_VALIDITY,
+    SERVICES,
+    Authority,
+)
+from cloud.fleet.certificates import new_key, utc
 from cloud.fleet.crl import Standing, read_list
 from shared.clock import DrivenClock
 from shared.errors import BadInputError, OperatorError
 from shared.units import MS_PER_DAY
 
 NOW_MS = 1_790_000_000_000
+HUBS_YEARS = 10
+"""How long a hub is to go on by itself."""
+
+DAYS_A_YEAR = 365
 
 
 @pytest.fixture
@@ -102,6 +113,32 @@ def test_a_certificate_near_its_end_is_renewed(authority: Authority, clock: Driv
 
     assert authority.certificate.read_bytes() == root
     assert authority.server.certificate.read_bytes() != server
+
+
+@pytest.mark.parametrize("joins_in_year", [0, 1, 8, 16])
+def test_a_hub_renews_for_ten_years_whenever_it_joins(
+    authority: Authority, clock: DrivenClock, joins_in_year: int
+) -> None:
+    """Each of its certificates outlasts three times the longest sleep: none ends with the root."""
+    days_left = []
+    for year in range(joins_in_year, joins_in_year + HUBS_YEARS + 1):
+        clock.advance_to(NOW_MS + year * DAYS_A_YEAR * MS_PER_DAY)
+        issued = authority.sign("hub-a", new_key().public_key(), LEAF_VALIDITY)
+        days_left.append((issued.certificate.not_valid_after_utc - utc(clock.utc_ms())).days)
+
+    assert days_left == [3 * LONGEST_OFFLINE.days] * (HUBS_YEARS + 1)
+
+
+def test_a_certificate_ends_with_the_root_at_the_latest(
+    authority: Authority, clock: DrivenClock
+) -> None:
+    """Nobody would believe it after that."""
+    clock.advance_to(NOW_MS + (ROOT_VALIDITY.days - 100) * MS_PER_DAY)
+
+    issued = authority.sign("hub-a", new_key().public_key(), LEAF_VALIDITY)
+
+    root = _read(authority.certificate)
+    assert issued.certificate.not_valid_after_utc == root.not_valid_after_utc
 
 
 def test_a_new_certificate_is_valid_for_a_slow_clock(authority: Authority) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud.fleet.authority import LEAF_VALIDITY, Authority
+from cloud.fleet.authority import LEAF_VALIDITY, ROOT_VALIDITY, Authority
 from cloud.fleet.broker import write_broker_config
 from cloud.fleet.check import check_broker
 from shared.clock import DrivenClock
@@ -80,7 +80,7 @@ def test_dates_are_told_before_they_pass(authority: Authority, clock: DrivenCloc
     early = check_broker(authority, clock)
     clock.advance_to(START_MS + (LEAF_VALIDITY.days - 30) * MS_PER_DAY)
     late = check_broker(authority, clock)
-    clock.advance_to(START_MS + 3_000 * MS_PER_DAY)
+    clock.advance_to(START_MS + (ROOT_VALIDITY - LEAF_VALIDITY).days * MS_PER_DAY + MS_PER_DAY)
     last = check_broker(authority, clock)
 
     assert [fault.split(": ")[1].split(",")[0] for fault in early] == ["due"]

@@ -179,6 +179,18 @@ def test_eight_levels_pass() -> None:
     assert depth_of(change.reported) == 8
 
 
+def test_what_the_cloud_desires_has_no_more_levels_than_what_hubs_say() -> None:
+    """It comes by no message, and a hub could not report it back."""
+    state: dict[str, Any] = {"a": 1}
+    for _ in range(8):
+        state = {"a": state}
+
+    with pytest.raises(ShadowError, match="levels") as caught:
+        apply(Shadow(), Change(state, None, frozenset(), None, None), 1)
+
+    assert caught.value.code == 400
+
+
 def test_state_over_8_kilobytes_is_refused() -> None:
     """What counts is the state that results, not the one update."""
     change = read_change(json.dumps({"state": {"reported": {"a": "x" * 5_000}}}).encode())
