@@ -18,8 +18,10 @@ from sqlalchemy import (
     BigInteger,
     ColumnClause,
     ColumnElement,
+    CompoundSelect,
     Connection,
     FromClause,
+    Select,
     String,
     Table,
     Text,
@@ -140,9 +142,12 @@ class Database:
         if scope is None:
             self._check_alive(connection)
             return
+        postgres.narrow(connection, self._household_role(connection), scope)
+
+    def _household_role(self, connection: Connection) -> str:
         if self._role is None:
             self._role = postgres.household_role(connection)
-        postgres.narrow(connection, self._role, scope)
+        return self._role
 
     def narrow(self, connection: Connection, scope: Scope) -> None:
         """Let the rest of a transaction of `reading()` see fewer households than it was begun for.
@@ -150,6 +155,21 @@ class Database:
         What several callers ask in one transaction is read for each as it would be in its own.
         """
         self._narrow(connection, scope)
+
+    def ask_each(
+        self,
+        connection: Connection,
+        question: CompoundSelect[Any] | Select[Any],
+        asked: Sequence[tuple[Scope, Mapping[str, object]]],
+    ) -> list[Sequence[Sequence[Any]]]:
+        """Put one question for several scopes in turn; each sees the rows of its own alone.
+
+        The rest of the transaction of `reading()` is then about the last of them. `question` is one
+        that was built once.
+        """
+        if self.dialect == "postgresql":
+            return postgres.ask_each(connection, self._household_role(connection), question, asked)
+        return [connection.execute(question, given).all() for _, given in asked]
 
     def _end_reading(self, connection: Connection) -> None:
         """End a transaction in which nothing was written, as cheaply as the dialect can.
