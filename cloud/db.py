@@ -18,8 +18,10 @@ from sqlalchemy import (
     BigInteger,
     ColumnClause,
     ColumnElement,
+    CompoundSelect,
     Connection,
     FromClause,
+    Select,
     String,
     Table,
     Text,
@@ -42,7 +44,7 @@ from cloud import postgres, sqlitefile
 from cloud.migrations import schemas
 from cloud.scope import Scope
 from cloud.sqlitefile import WRITES, copy_file
-from shared.errors import OperatorError, RetryableError
+from shared.errors import HearthlinkError, OperatorError, RetryableError
 
 if TYPE_CHECKING:
     from alembic.config import Config as AlembicConfig
@@ -93,8 +95,13 @@ class Database:
     def reading(self, scope: Scope | None = None) -> Iterator[Connection]:
         """A transaction that only reads: one consistent view, in PostgreSQL of the scope's rows."""
         with self._begun(self._reading, scope) as connection:
-            yield connection
-            connection.rollback()
+            try:
+                yield connection
+            except HearthlinkError:
+                # A question that is refused has harmed no transaction.
+                self._end_reading(connection)
+                raise
+            self._end_reading(connection)
 
     @contextlib.contextmanager
     def writing(self, scope: Scope | None = None) -> Iterator[Connection]:
@@ -135,9 +142,12 @@ class Database:
         if scope is None:
             self._check_alive(connection)
             return
+        postgres.narrow(connection, self._household_role(connection), scope)
+
+    def _household_role(self, connection: Connection) -> str:
         if self._role is None:
             self._role = postgres.household_role(connection)
-        postgres.narrow(connection, self._role, scope)
+        return self._role
 
     def narrow(self, connection: Connection, scope: Scope) -> None:
         """Let the rest of a transaction of `reading()` see fewer households than it was begun for.
@@ -145,6 +155,33 @@ class Database:
         What several callers ask in one transaction is read for each as it would be in its own.
         """
         self._narrow(connection, scope)
+
+    def ask_each(
+        self,
+        connection: Connection,
+        question: CompoundSelect[Any] | Select[Any],
+        asked: Sequence[tuple[Scope, Mapping[str, object]]],
+    ) -> list[Sequence[Sequence[Any]]]:
+        """Put one question for several scopes in turn; each sees the rows of its own alone.
+
+        The rest of the transaction of `reading()` is then about the last of them. `question` is one
+        that was built once.
+        """
+        if self.dialect == "postgresql":
+            return postgres.ask_each(connection, self._household_role(connection), question, asked)
+        return [connection.execute(question, given).all() for _, given in asked]
+
+    def _end_reading(self, connection: Connection) -> None:
+        """End a transaction in which nothing was written, as cheaply as the dialect can.
+
+        psycopg forgets its prepared statements with each rollback: PostgreSQL would plan each
+        question anew, which under security by row takes several times longer than the answer. It
+        has refused writes there; SQLite has not, and a rollback undoes them.
+        """
+        if self.dialect == "postgresql":
+            connection.commit()
+        else:
+            connection.rollback()
 
     def _check_alive(self, connection: Connection) -> None:
         """Ask a server that this connection has not heard for a while whether it is there."""

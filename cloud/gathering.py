@@ -1,18 +1,18 @@
 """Questions that wait are answered together: one thread, one transaction for all that are there.
 
-A question that comes while few are being answered is answered at once and alone; the more wait, the
-more share what each would pay for: a thread's turn, a connection, a transaction. Nothing is kept:
-every question is answered from what holds after it was asked. Knows nothing of what is asked.
+A question that comes while few are being answered is answered at once, with those that came in the
+same turn of the loop; the more wait, the more share what each would pay for: a thread's turn, a
+connection, a transaction. Nothing is kept: every question is answered from what holds after it was
+asked. Knows nothing of what is asked.
 """
 
 import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
-
-from starlette.concurrency import run_in_threadpool
 
 TOGETHER_MAX = 32
 """Questions in one transaction: some milliseconds, so that none waits long for the others."""
@@ -23,31 +23,22 @@ Question = TypeVar("Question")
 Said = TypeVar("Said")
 
 
-class _Turn:
-    """In place of an answer: whoever is told this answers for all that wait."""
-
-
 class _Waiting(Generic[Question, Said]):
     """What waits on one event loop, and how many threads are at work for it."""
 
     def __init__(self) -> None:
-        self.asked: deque[tuple[Question, asyncio.Future[Said | _Turn]]] = deque()
+        self.asked: deque[tuple[Question, asyncio.Future[Said]]] = deque()
         self.at_work = 0
+        self.is_due = False
 
-    def take(self, most: int) -> "list[tuple[Question, asyncio.Future[Said | _Turn]]]":
+    def take(self) -> "list[tuple[Question, asyncio.Future[Said]]]":
         """Take what waits, but for whoever has gone meanwhile."""
-        taken = [self.asked.popleft() for _ in range(min(len(self.asked), most))]
-        return [one for one in taken if not one[1].done()]
-
-    def pass_on(self) -> None:
-        """Have the next that waits work, in place of one that has done or cannot."""
-        self.at_work -= 1
-        while self.asked:
-            _, future = self.asked.popleft()
-            if not future.done():
-                self.at_work += 1
-                future.set_result(_Turn())
-                return
+        taken: list[tuple[Question, asyncio.Future[Said]]] = []
+        while self.asked and len(taken) < TOGETHER_MAX:
+            one = self.asked.popleft()
+            if not one[1].done():
+                taken.append(one)
+        return taken
 
 
 class Gathering(Generic[Question, Said]):
@@ -66,6 +57,7 @@ class Gathering(Generic[Question, Said]):
         """`at_work_max` is how many threads answer at once: the fewer, the more is shared."""
         self._answer = answer
         self._at_work_max = at_work_max
+        self._threads = ThreadPoolExecutor(at_work_max, "gathering")
         # An application may be asked on several loops, as tests do: futures are of one.
         self._by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _Waiting[Question, Said]] = (
             WeakKeyDictionary()
@@ -74,39 +66,47 @@ class Gathering(Generic[Question, Said]):
     async def ask(self, question: Question) -> Said:
         """Answer a question; raises what `answer` raises for it."""
         loop = asyncio.get_running_loop()
-        waiting = self._by_loop.setdefault(loop, _Waiting())
-        if waiting.at_work < self._at_work_max:
-            waiting.at_work += 1
-            return await self._work(waiting, question)
-        future: asyncio.Future[Said | _Turn] = loop.create_future()
+        waiting = self._by_loop.get(loop)
+        if waiting is None:
+            waiting = self._by_loop[loop] = _Waiting()
+        future: asyncio.Future[Said] = loop.create_future()
         waiting.asked.append((question, future))
-        try:
-            said = await future
-        except asyncio.CancelledError:
-            # Told to work and cancelled in the same instant: another is to.
-            is_told = not future.cancelled() and not future.exception()
-            if is_told and isinstance(future.result(), _Turn):
-                waiting.pass_on()
-            raise
-        return await self._work(waiting, question) if isinstance(said, _Turn) else said
+        if not waiting.is_due and waiting.at_work < self._at_work_max:
+            # Not at once: others are asked in the same turn of the loop.
+            waiting.is_due = True
+            loop.call_soon(self._start, waiting, loop)
+        return await future
 
-    async def _work(self, waiting: _Waiting[Question, Said], question: Question) -> Said:
-        """Answer one's own question, and with it what waits."""
-        others = waiting.take(TOGETHER_MAX - 1)
-        try:
-            asked = [question, *(one for one, _ in others)]
-            mine, *answers = await run_in_threadpool(self._answers, asked)
-        except asyncio.CancelledError:
-            waiting.asked.extendleft(reversed(others))
-            raise
-        else:
-            for (_, future), answer in zip(others, answers, strict=True):
-                _tell(future, answer)
-        finally:
-            waiting.pass_on()
-        if isinstance(mine, Exception):
-            raise mine
-        return mine
+    def _start(self, waiting: _Waiting[Question, Said], loop: asyncio.AbstractEventLoop) -> None:
+        """Have a thread answer what waits."""
+        waiting.is_due = False
+        taken = waiting.take()
+        if not taken:
+            return
+        waiting.at_work += 1
+        work = loop.run_in_executor(self._threads, self._answers, [one for one, _ in taken])
+        work.add_done_callback(lambda done: self._tell(waiting, loop, taken, done))
+
+    def _tell(
+        self,
+        waiting: _Waiting[Question, Said],
+        loop: asyncio.AbstractEventLoop,
+        taken: "Sequence[tuple[Question, asyncio.Future[Said]]]",
+        done: "asyncio.Future[Sequence[Said | Exception]]",
+    ) -> None:
+        """Give the answers to those who still wait, and have the next ones answered."""
+        waiting.at_work -= 1
+        for (_, future), answer in zip(taken, done.result(), strict=True):
+            if future.done():
+                continue
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+        if waiting.asked and not waiting.is_due:
+            # In a turn of its own: who has an answer may ask the next thing, and is taken along.
+            waiting.is_due = True
+            loop.call_soon(self._start, waiting, loop)
 
     def _answers(self, questions: Sequence[Question]) -> Sequence[Said | Exception]:
         if len(questions) > 1:
@@ -121,12 +121,3 @@ class Gathering(Generic[Question, Said]):
             return self._answer([question])[0]
         except Exception as error:  # noqa: BLE001  # raised again where it was asked
             return error
-
-
-def _tell(future: "asyncio.Future[Said | _Turn]", answer: Said | Exception) -> None:
-    if future.done():
-        return
-    if isinstance(answer, Exception):
-        future.set_exception(answer)
-    else:
-        future.set_result(answer)

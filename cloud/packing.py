@@ -35,10 +35,10 @@ Coded = int | Digits
 """A column; an integer where all its values are the same."""
 
 
-class _Slots(msgspec.Struct, frozen=True, array_like=True):
-    """`skipped` are the unknown slots before each; the rest is by `Edges`, in order of slot.
+class Columns(msgspec.Struct, frozen=True, array_like=True):
+    """What is packed; by `Edges`, in order of slot, but for two columns.
 
-    `rises` is from each closing to the next opening.
+    `skipped` are the unknown slots before each; `rises` are from each closing to the next opening.
     """
 
     count: int
@@ -52,9 +52,10 @@ class _Slots(msgspec.Struct, frozen=True, array_like=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Slots).decode
+read_columns = msgspec.msgpack.Decoder(Columns).decode
+"""Reads the columns of packed slots, each still coded."""
 
-NO_SLOTS = _encode(_Slots(0, 0, 0, 0, 0, 0, 0, 0))
+NO_SLOTS = _encode(Columns(0, 0, 0, 0, 0, 0, 0, 0))
 """What is packed where nothing is known."""
 
 
@@ -66,7 +67,7 @@ def pack_slots(edges: Mapping[int, Edges]) -> bytes:
     opened_ms, openings, closed_ms, closings = zip(*map(edges.__getitem__, slots), strict=True)
     starts_ms = [slot * SLOT_MS for slot in slots]
     return _encode(
-        _Slots(
+        Columns(
             len(slots),
             slots[0],
             openings[0],
@@ -81,19 +82,19 @@ def pack_slots(edges: Mapping[int, Edges]) -> bytes:
 
 def unpack_slots(packed: bytes) -> SlotEdges:
     """Unpack what `pack_slots` packed."""
-    found = _decode(packed)
+    found = read_columns(packed)
     count = found.count
     if not count:
         return {}
     in_row = range(found.first, found.first + count)
-    slots = list(map(add, in_row, _decoded(found.skipped, count)))
+    slots = list(map(add, in_row, decode_column(found.skipped, count)))
     starts_ms = [slot * SLOT_MS for slot in slots]
-    used = _decoded(found.used, count)
-    rises = _decoded(found.rises, count - 1)
+    used = decode_column(found.used, count)
+    rises = decode_column(found.rises, count - 1)
     openings = list(accumulate(map(add, used, rises), initial=found.opening))
-    before_end_ms = map(sub, repeat(SLOT_MS), _decoded(found.before_end_ms, count))
+    before_end_ms = map(sub, repeat(SLOT_MS), decode_column(found.before_end_ms, count))
     columns = (
-        map(add, starts_ms, _decoded(found.after_start_ms, count)),
+        map(add, starts_ms, decode_column(found.after_start_ms, count)),
         openings,
         map(add, starts_ms, before_end_ms),
         map(add, openings, used),
@@ -118,7 +119,8 @@ def _code(values: Sequence[int]) -> Coded:
     return Digits(least, scale, bytes.fromhex(digits.decode()))
 
 
-def _decoded(coded: Coded, count: int) -> Sequence[int]:
+def decode_column(coded: Coded, count: int) -> Sequence[int]:
+    """Read the values of a column of so many."""
     if isinstance(coded, int):
         return [coded] * count
     digits = coded.numbers.hex().encode()

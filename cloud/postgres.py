@@ -7,11 +7,14 @@ where none are named there are no rows.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ClauseElement,
     Connection,
+    Dialect,
     Engine,
     Integer,
     LargeBinary,
@@ -46,6 +49,9 @@ TENANCY_POLICY = "of_tenancy"
 OPEN_TABLES = ("catalogue", "catalogue_rates", "store")
 """What a household may read besides its own rows: what anyone may, and the name of the store."""
 
+QUESTIONS_KEPT = 32
+"""Questions that are put by `ask_each`: each is of the program, and there are a few."""
+
 _ROLE_SUFFIX = "_household"
 _MAX_NAME_BYTES = 63
 
@@ -60,9 +66,8 @@ _ROLE = text(
     " JOIN pg_roles r ON r.oid = ANY (p.polroles)"
     " WHERE c.relnamespace = current_schema()::regnamespace AND p.polname = :policy"
 )
-_NARROW = text(
-    "SELECT set_config('role', :role, true), set_config('hearthlink.households', :ids, true)"
-)
+_NARROW_TEXT = f"SELECT set_config('role', %(role)s, true), set_config('{SETTING}', %(ids)s, true)"
+_NARROW = text(_NARROW_TEXT.replace("%(role)s", ":role").replace("%(ids)s", ":ids"))
 _TYPES: dict[type, str] = {
     BigInteger: "int8",
     Integer: "int4",
@@ -162,10 +167,38 @@ def narrow(connection: Connection, role: str, scope: Scope) -> None:
 
     Raises ValueError for an id with a comma, which would name two.
     """
+    connection.execute(_NARROW, {"role": role, "ids": _ids(scope)})
+
+
+def _ids(scope: Scope) -> str:
     if any("," in one for one in scope.household_ids):
         raise ValueError(f"a comma in one of {sorted(scope.household_ids)}")
-    ids = ",".join(sorted(scope.household_ids))
-    connection.execute(_NARROW, {"role": role, "ids": ids})
+    return ",".join(sorted(scope.household_ids))
+
+
+def ask_each(
+    connection: Connection,
+    role: str,
+    question: ClauseElement,
+    asked: Sequence[tuple[Scope, Mapping[str, object]]],
+) -> list[Sequence[Sequence[Any]]]:
+    """Put a question for each scope after narrowing to it: all of it in one round trip."""
+    text_of_it, names = _compiled(connection.dialect, question)
+    driver: Any = connection.connection.driver_connection
+    cursors = []
+    with driver.pipeline():
+        for scope, given in asked:
+            driver.execute(_NARROW_TEXT, {"role": role, "ids": _ids(scope)})
+            cursor = driver.cursor(binary=True)
+            cursors.append(cursor.execute(text_of_it, {name: given[name] for name in names}))
+    return [cursor.fetchall() for cursor in cursors]
+
+
+@lru_cache(maxsize=QUESTIONS_KEPT)
+def _compiled(dialect: Dialect, question: ClauseElement) -> tuple[str, frozenset[str]]:
+    """Write a question as the driver takes it, with the names of what it is to be given."""
+    compiled = question.compile(dialect=dialect)
+    return str(compiled), frozenset(compiled.params)
 
 
 def copy_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:

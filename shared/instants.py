@@ -6,10 +6,20 @@ from zoneinfo import ZoneInfo
 
 from shared.calendar import day_start_ms
 from shared.errors import BadInputError
-from shared.units import EARLIEST_PLAUSIBLE_MS, LATEST_PLAUSIBLE_MS, MS_PER_DAY, MS_PER_SECOND
+from shared.units import (
+    EARLIEST_PLAUSIBLE_MS,
+    LATEST_PLAUSIBLE_MS,
+    MS_PER_DAY,
+    MS_PER_SECOND,
+    SLOT_MS,
+    SLOTS_PER_UTC_DAY,
+)
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MILLISECOND = dt.timedelta(milliseconds=1)
+
+_TIMES = [f"T{slot // 2:02}:{slot % 2 * 30:02}:00Z" for slot in range(SLOTS_PER_UTC_DAY)]
+"""Of each half hour: what nearly all instants of an answer are."""
 
 DATES_KEPT = 1_024
 """Dates that are written already: three years of them."""
@@ -18,6 +28,8 @@ DATES_KEPT = 1_024
 def format_utc(at_ms: int) -> str:
     """Write an instant as RFC 3339 with Z; milliseconds only where there are any."""
     day, in_day_ms = divmod(at_ms, MS_PER_DAY)
+    if not in_day_ms % SLOT_MS:
+        return _date(day) + _TIMES[in_day_ms // SLOT_MS]
     second, millisecond = divmod(in_day_ms, MS_PER_SECOND)
     minute, second = divmod(second, 60)
     hour, minute = divmod(minute, 60)

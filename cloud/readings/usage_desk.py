@@ -20,6 +20,13 @@ from cloud.households.zones import read_zones
 from cloud.readings.conversions import conversions_of
 from cloud.readings.energies import Energies, entries_of
 from cloud.readings.known import known_usage
+from cloud.readings.measured import (
+    may_be_measured,
+    measured_amounts,
+    measured_entries,
+    stretches_for,
+)
+from cloud.readings.packed import Packed, read_packed
 from cloud.readings.periods import span_between
 from cloud.readings.validators import Days, Standing, read_standings, tag_of
 from cloud.scope import Scope
@@ -76,6 +83,14 @@ class _Asked(NamedTuple):
         return intervals_between(*self.span_ms, self.question.resolution, self.zone, MAX_INTERVALS)
 
 
+class _Wanted(NamedTuple):
+    """What a client lacks, how the meter stands, and the tag of what it will have."""
+
+    asked: _Asked
+    standing: Standing
+    tag: str
+
+
 class UsageDesk:
     """Answers questions about what meters used; `version` is that of the documents' form."""
 
@@ -114,12 +129,40 @@ class UsageDesk:
                 except HearthlinkError as error:
                     found[place] = error
             stand = read_standings(connection, [one.days for one in asked.values()])
+            wanted: dict[int, _Wanted] = {}
             for (place, one), standing in zip(asked.items(), stand, strict=True):
-                try:
-                    found[place] = self._answer(connection, one, standing, now_ms)
-                except HearthlinkError as error:
-                    found[place] = error
+                if standing is None:
+                    found[place] = unknown_meter(one.question.meter)
+                    continue
+                tag = self._tag(one, standing, now_ms)
+                if holds(one.question.tags, tag):
+                    found[place] = Answer(tag, None)
+                else:
+                    wanted[place] = _Wanted(one, standing, tag)
+            if wanted:
+                found |= self._documents(connection, wanted, now_ms)
         return [found[place] for place in range(len(questions))]
+
+    def _documents(
+        self, connection: Connection, wanted: Mapping[int, _Wanted], now_ms: int
+    ) -> dict[int, Answer | Exception]:
+        """Read and write what clients lack, each household's under its own name alone."""
+        usual = {
+            place: stretches_for(*one.asked.days[:2], one.asked.span_ms)
+            for place, one in wanted.items()
+            if may_be_measured(one.standing)
+        }
+        read = read_packed(self._database, connection, list(usual.values()))
+        packed = dict(zip(usual, read, strict=True))
+        found: dict[int, Answer | Exception] = {}
+        for place, one in wanted.items():
+            try:
+                document = self._document(connection, one, packed.get(place, {}), now_ms)
+            except HearthlinkError as error:
+                found[place] = error
+            else:
+                found[place] = Answer(one.tag, document)
+        return found
 
     def _read(self, question: Question, zones: Mapping[str, ZoneInfo]) -> _Asked:
         home = zones.get(question.household_id, self._zone)
@@ -138,38 +181,51 @@ class UsageDesk:
         )
         return _Asked(question, zone, (first.start_ms, last.end_ms), days)
 
-    def _answer(
-        self, connection: Connection, asked: _Asked, standing: Standing | None, now_ms: int
-    ) -> Answer:
-        question = asked.question
-        if standing is None:
-            raise unknown_meter(question.meter)
+    def _tag(self, asked: _Asked, standing: Standing, now_ms: int) -> str:
         # An interval that has not begun is missing for another reason than one that has.
         begun = min(now_ms, asked.span_ms[1]) // SLOT_MS
-        tag = tag_of(asked.days, standing, asked.zone.key, begun, self._version)
-        if holds(question.tags, tag):
-            return Answer(tag, None)
-        scope = Scope.of(question.household_id)
-        self._database.narrow(connection, scope)
-        return Answer(tag, _document(connection, scope, asked, standing, now_ms))
+        return tag_of(asked.days, standing, asked.zone.key, begun, self._version)
+
+    def _document(
+        self, connection: Connection, wanted: _Wanted, packed: Packed, now_ms: int
+    ) -> bytes:
+        asked, standing = wanted.asked, wanted.standing
+        report: dict[str, Any] = {
+            "meter": asked.question.meter,
+            "medium": standing.medium,
+            "zone": asked.zone.key,
+            "resolution": asked.question.resolution,
+        }
+        intervals = asked.intervals()
+        bounds_ms = [intervals[0].start_ms, *(one.end_ms for one in intervals)]
+        amounts = measured_amounts(packed, standing.medium, bounds_ms)
+        if amounts is not None:
+            report["intervals"] = measured_entries(amounts, bounds_ms)
+        else:
+            scope = Scope.of(asked.question.household_id)
+            self._database.narrow(connection, scope)
+            report |= _judged(connection, scope, wanted, intervals, now_ms)
+        return msgspec.json.encode(report)
 
 
-def _document(
-    connection: Connection, scope: Scope, asked: _Asked, standing: Standing, now_ms: int
-) -> bytes:
+def _judged(
+    connection: Connection,
+    scope: Scope,
+    wanted: _Wanted,
+    intervals: Sequence[Interval],
+    now_ms: int,
+) -> dict[str, Any]:
+    """Write intervals, one half hour looked at after the other."""
+    asked, standing = wanted.asked, wanted.standing
     meter, medium = asked.question.meter, standing.medium
-    intervals = asked.intervals()
     known = known_usage(
         connection, scope, meter, medium, asked.span_ms, has_imports=standing.import_count > 0
     )
-    report: dict[str, Any] = {"meter": meter, "medium": medium, "zone": asked.zone.key}
-    report["resolution"] = asked.question.resolution
-    energies = None
     conversions = conversions_of(connection, scope, meter, medium, asked.zone)
-    if conversions is not None:
-        energies = Energies()
-        energies.add(known["gas_l"], conversions)
-        slots = (ms // SLOT_MS for ms in asked.span_ms)
-        report["conversions"] = [one._asdict() for _, _, one in conversions.spans(*slots)]
-    report["intervals"] = entries_of(known, intervals, now_ms, energies)
-    return msgspec.json.encode(report)
+    if conversions is None:
+        return {"intervals": entries_of(known, intervals, now_ms, None)}
+    energies = Energies()
+    energies.add(known["gas_l"], conversions)
+    slots = (ms // SLOT_MS for ms in asked.span_ms)
+    spans = [one._asdict() for _, _, one in conversions.spans(*slots)]
+    return {"conversions": spans, "intervals": entries_of(known, intervals, now_ms, energies)}

@@ -8,6 +8,7 @@ from cloud.transfer.deprecation import Announcements
 from cloud.transfer.guard import Guard
 from cloud.transfer.repetition import RepeatedError, Repetition, repeat
 from cloud.transfer.representation import Representation
+from cloud.transfer.shortcut import Shortcut
 
 EXPOSED = (
     "Content-Disposition",
@@ -40,6 +41,7 @@ def install(app: FastAPI, database: Database, origins: list[str]) -> None:
     handlers: dict[type[Exception], object] = {RepeatedError: repeat}
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)  # type: ignore[arg-type]  # takes its own error
+    app.add_middleware(Shortcut, owner=app)
     app.add_middleware(Announcements)
     app.add_middleware(Repetition, database=database)
     app.add_middleware(Representation)

@@ -32,20 +32,41 @@ async def _until(is_so: "threading.Event | None", slow: Slow, count: int) -> Non
         is_so.set()
 
 
+def test_who_asks_in_one_turn_is_answered_together() -> None:
+    """Also where nobody is answering yet."""
+    slow = Slow()
+    slow.is_let.set()
+
+    async def ask() -> list[int]:
+        asked: Gathering[int, int] = Gathering(slow.answer, AT_WORK_MAX)
+        return await asyncio.gather(*(asked.ask(2 * one) for one in range(5)))
+
+    answers = asyncio.run(ask())
+
+    assert answers == [0, 4, 8, 12, 16]
+    assert slow.batches == [[0, 2, 4, 6, 8]]
+
+
 def test_who_waits_is_answered_together() -> None:
     """While as many threads as there may be are at work; each has the answer to its own."""
     slow = Slow()
 
     async def ask() -> list[int]:
         asked: Gathering[int, int] = Gathering(slow.answer, AT_WORK_MAX)
-        tasks = [asyncio.create_task(asked.ask(2 * one)) for one in range(AT_WORK_MAX + 3)]
-        await _until(slow.is_let, slow, AT_WORK_MAX)
+        tasks = []
+        for one in range(AT_WORK_MAX):
+            tasks.append(asyncio.create_task(asked.ask(2 * one)))
+            await _until(None, slow, one + 1)
+        for one in range(AT_WORK_MAX, AT_WORK_MAX + 3):
+            tasks.append(asyncio.create_task(asked.ask(2 * one)))
+            await asyncio.sleep(0)
+        slow.is_let.set()
         return await asyncio.gather(*tasks)
 
     answers = asyncio.run(ask())
 
     assert answers == [4 * one for one in range(AT_WORK_MAX + 3)]
-    assert len(slow.batches) < AT_WORK_MAX + 3
+    assert [len(batch) for batch in slow.batches] == [1] * AT_WORK_MAX + [3]
 
 
 def test_no_more_than_so_many_are_taken_together() -> None:
@@ -56,7 +77,7 @@ def test_no_more_than_so_many_are_taken_together() -> None:
         asked: Gathering[int, int] = Gathering(slow.answer, AT_WORK_MAX)
         count = AT_WORK_MAX + 2 * TOGETHER_MAX + 1
         tasks = [asyncio.create_task(asked.ask(2 * one)) for one in range(count)]
-        await _until(slow.is_let, slow, AT_WORK_MAX)
+        await _until(slow.is_let, slow, 1)
         await asyncio.gather(*tasks)
 
     asyncio.run(ask())
@@ -71,7 +92,7 @@ def test_an_exception_is_raised_to_whom_it_concerns() -> None:
     async def ask() -> list[int | BaseException]:
         asked: Gathering[int, int] = Gathering(slow.answer, AT_WORK_MAX)
         tasks = [asyncio.create_task(asked.ask(one)) for one in (0, 2, 3, 4)]
-        await _until(slow.is_let, slow, AT_WORK_MAX)
+        await _until(slow.is_let, slow, 1)
         return await asyncio.gather(*tasks, return_exceptions=True)
 
     answers = asyncio.run(ask())
@@ -93,7 +114,7 @@ def test_a_failure_of_all_is_asked_again_one_by_one() -> None:
     async def ask() -> list[int | BaseException]:
         asked: Gathering[int, int] = Gathering(answer, AT_WORK_MAX)
         tasks = [asyncio.create_task(asked.ask(one)) for one in (0, 2, 6, 8)]
-        await _until(slow.is_let, slow, AT_WORK_MAX)
+        await _until(slow.is_let, slow, 1)
         return await asyncio.gather(*tasks, return_exceptions=True)
 
     answers = asyncio.run(ask())
@@ -103,14 +124,15 @@ def test_a_failure_of_all_is_asked_again_one_by_one() -> None:
 
 
 def test_who_leaves_holds_up_nobody() -> None:
-    """Whether it waits, works, or was to work next."""
+    """Whether it is being answered, or waits: it is not answered for nothing, and others are."""
     slow = Slow()
 
     async def ask() -> list[int | BaseException]:
         asked: Gathering[int, int] = Gathering(slow.answer, 1)
-        tasks = [asyncio.create_task(asked.ask(2 * one)) for one in range(5)]
+        tasks = [asyncio.create_task(asked.ask(0))]
         await _until(None, slow, 1)
-        # The one at work, the next, and one that waits.
+        tasks += [asyncio.create_task(asked.ask(2 * one)) for one in range(1, 5)]
+        await asyncio.sleep(0)
         for place in (0, 1, 3):
             tasks[place].cancel()
         slow.is_let.set()
@@ -118,11 +140,18 @@ def test_who_leaves_holds_up_nobody() -> None:
 
     answers = asyncio.run(ask())
 
-    assert [isinstance(one, asyncio.CancelledError) for one in answers] == [
-        True,
-        True,
-        False,
-        True,
-        False,
-    ]
+    left = [isinstance(one, asyncio.CancelledError) for one in answers]
+    assert left == [True, True, False, True, False]
     assert [answers[2], answers[4]] == [8, 16]
+    assert slow.batches == [[0], [4, 8]]
+
+
+def test_loops_have_their_own_questions() -> None:
+    """An application that is asked on one loop after another answers each on its own."""
+    slow = Slow()
+    slow.is_let.set()
+    asked: Gathering[int, int] = Gathering(slow.answer, 1)
+
+    answers = [asyncio.run(asked.ask(one)) for one in (2, 4)]
+
+    assert answers == [4, 8]

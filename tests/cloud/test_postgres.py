@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,9 @@ from tests.support.stores import kept_on
 ROOT = Path(__file__).parents[2]
 RUN = "import sys; from cloud.cli import run; sys.exit(run(sys.argv[1:]))"
 HOME = Scope.of("home")
+ASKED_UNTIL_PREPARED = 5
+"""The driver's own threshold."""
+
 HUBS, METERS, LOGS, FRAMES = 3, 2, 6, 10
 NOW_MS = START_MS + 3_600_000
 
@@ -135,6 +139,23 @@ def test_a_reader_has_one_view_and_cannot_write(database: Database) -> None:
         own = unseen.execute(count).scalar_one()
 
     assert (before, after, own) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_questions_are_planned_once_for_many_transactions(
+    database: Database, *, is_refused: bool
+) -> None:
+    """Statements that readers repeat stay prepared, also where what was asked is not there."""
+    for _ in range(ASKED_UNTIL_PREPARED + 1):
+        with suppress(OperatorError), database.reading(HOME) as connection:
+            connection.execute(select(households.c.zone))
+            if is_refused:
+                raise OperatorError("no such thing")
+
+    with database.reading(HOME) as connection:
+        asked = connection.execute(text("SELECT statement FROM pg_prepared_statements"))
+        prepared = [str(one) for one in asked.scalars()]
+    assert any("households.zone" in one for one in prepared)
 
 
 def test_connections_that_the_server_ended_are_replaced(

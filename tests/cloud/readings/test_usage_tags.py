@@ -46,7 +46,8 @@ def test_answer_is_spared_who_has_it(stage: UsageStage, monkeypatch: pytest.Monk
     """No reading is read for it, whichever content coding it came in."""
     stage.read_half_hours(200)
     tag = _tag(stage)
-    monkeypatch.delattr(usage_desk, "known_usage")
+    for reads in ("known_usage", "read_packed"):
+        monkeypatch.delattr(usage_desk, reads)
 
     statuses = {_status(stage, one) for one in (tag, f'"other", {tag}', f"W/{tag}")}
 

@@ -1,0 +1,202 @@
+"""The short way to an answer says what the long way says, or nothing."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cloud.packing import pack_slots
+from cloud.readings.energies import entries_of
+from cloud.readings.measured import (
+    may_be_measured,
+    measured_amounts,
+    measured_entries,
+    stretches_for,
+)
+from cloud.readings.packed import Packed
+from cloud.readings.runs import clip
+from cloud.readings.store import RunKey
+from cloud.readings.usage import QUANTITIES, RunEdges, keys_of, usage_by_slot
+from cloud.readings.usage import Known as KnownUsage
+from cloud.readings.validators import Standing
+from cloud.tables import STRETCH_DAYS
+from shared.calendar import Interval, Resolution, check_zone, intervals_between
+from shared.meterdays import Edges, SlotEdges
+from shared.readings import Medium
+from shared.units import MS_PER_DAY, SLOT_MS
+
+DAYS = range(20_000, 20_008)
+LONDON = check_zone("Europe/London")
+NOW_MS = 20_100 * MS_PER_DAY
+STANDING = Standing(Medium.ELECTRICITY, 1, 0, 0, 2, 0, 0, 0, 0, "store")
+
+Runs = dict[RunKey, SlotEdges]
+
+
+def _run(rng: random.Random) -> SlotEdges:
+    value = rng.randrange(10**10)
+    edges = {}
+    for slot in range(DAYS[0] * 48, (DAYS[-1] + 1) * 48):
+        opening = value + rng.randrange(2_000)
+        value = opening + rng.randrange(900_000)
+        edges[slot] = Edges(slot * SLOT_MS + 9_000, opening, (slot + 1) * SLOT_MS, value)
+    return edges
+
+
+def _meter(seed: int, registers: Sequence[str]) -> Runs:
+    rng = random.Random(seed)
+    return {RunKey(one, ""): _run(rng) for one in registers}
+
+
+def _pack(runs: Runs, first_day: int, last_day: int) -> Packed:
+    """Pack the stretches in which these days lie, as a store has them."""
+    stretches = range(first_day // STRETCH_DAYS, last_day // STRETCH_DAYS + 1)
+    slots = STRETCH_DAYS * 48
+    return {
+        key: [
+            pack_slots({slot: one for slot, one in edges.items() if slot // slots == stretch})
+            for stretch in stretches
+        ]
+        for key, edges in runs.items()
+    }
+
+
+def _short(runs: Runs, intervals: Sequence[Interval]) -> list[dict[str, Any]] | None:
+    span_ms = intervals[0].start_ms, intervals[-1].end_ms
+    bounds_ms = [span_ms[0], *(one.end_ms for one in intervals)]
+    wanted = stretches_for("home", "M1", span_ms)
+    packed = _pack(runs, wanted.first_day, wanted.last_day)
+    amounts = measured_amounts(packed, Medium.ELECTRICITY, bounds_ms)
+    return None if amounts is None else measured_entries(amounts, bounds_ms)
+
+
+def _long(runs: Runs, intervals: Sequence[Interval]) -> list[dict[str, Any]]:
+    """Judge slot by slot what a store gives: the days asked for and the nearest known ones."""
+    first_day = intervals[0].start_ms // MS_PER_DAY
+    last_day = (intervals[-1].end_ms - 1) // MS_PER_DAY
+    known: dict[str, KnownUsage] = {}
+    for quantity in QUANTITIES[Medium.ELECTRICITY]:
+        counters = [
+            clip(RunEdges(0, runs[key]), first_day, last_day) for key in keys_of(quantity, [*runs])
+        ]
+        known[quantity] = KnownUsage(usage_by_slot(counters) if counters else {}, counters)
+    return entries_of(known, intervals, NOW_MS, None)
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return list(one) == list(other) and all(
+        list(one[key]) == list(other[key]) if key == "why" else one[key] == other[key]
+        for key in one
+    )
+
+
+def _gap(edges: SlotEdges, slot: int) -> None:
+    del edges[slot]
+
+
+def _small_fall(edges: SlotEdges, slot: int) -> None:
+    edges[slot] = edges[slot]._replace(opening=edges[slot].opening - 3_000)
+
+
+def _break(edges: SlotEdges, slot: int) -> None:
+    for after in range(slot, (DAYS[-1] + 1) * 48):
+        opening_at_ms, opening, closing_at_ms, closing = edges[after]
+        edges[after] = Edges(opening_at_ms, opening - 10**9, closing_at_ms, closing - 10**9)
+
+
+def _part(edges: SlotEdges, slot: int) -> None:
+    edges[slot] = edges[slot]._replace(closing_at_ms=slot * SLOT_MS + SLOT_MS // 2)
+
+
+HARMS: list[Callable[[SlotEdges, int], None]] = [_gap, _small_fall, _break, _part]
+REGISTERS = (
+    ("import_mwh",),
+    ("import_mwh", "export_mwh"),
+    ("import_t1_mwh", "import_t2_mwh", "export_mwh"),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 1_000),
+    st.sampled_from(REGISTERS),
+    st.sampled_from([Resolution.HALF_HOUR, Resolution.DAY]),
+    st.integers(DAYS[2] * 48, DAYS[4] * 48),
+    st.integers(1, 100),
+    st.none() | st.tuples(st.sampled_from(HARMS), st.integers(DAYS[0] * 48 + 1, DAYS[-1] * 48)),
+)
+def test_short_way_says_what_the_long_way_says(
+    seed: int,
+    registers: Sequence[str],
+    resolution: Resolution,
+    first: int,
+    count: int,
+    harm: tuple[Callable[[SlotEdges, int], None], int] | None,
+) -> None:
+    """Wherever something is to be judged, in, before or after what was asked for."""
+    runs = _meter(seed, registers)
+    if harm is not None:
+        harm[0](runs[RunKey(registers[0], "")], harm[1])
+    span_ms = first * SLOT_MS, (first + count) * SLOT_MS
+    intervals = intervals_between(*span_ms, resolution, LONDON, 200)
+
+    short, judged = _short(runs, intervals), _long(runs, intervals)
+
+    assert short is not None or harm is not None
+    if short is not None:
+        assert all(map(_same, short, judged))
+        assert len(short) == len(judged)
+
+
+def _second_run(runs: Runs) -> None:
+    runs[RunKey("import_mwh", "log:7")] = runs[RunKey("import_mwh", "")]
+
+
+def _late_register(runs: Runs) -> None:
+    edges = runs[RunKey("import_mwh", "")]
+    late = {slot: one for slot, one in edges.items() if slot >= DAYS[4] * 48}
+    runs[RunKey("export_mwh", "")] = late
+
+
+def _nothing(runs: Runs) -> None:
+    runs.clear()
+
+
+@pytest.mark.parametrize("change", [_second_run, _late_register, _nothing])
+def test_runs_that_are_to_be_judged_have_no_short_way(change: Callable[[Runs], None]) -> None:
+    """Several of one register, one that began later, or none at all."""
+    runs = _meter(1, ["import_mwh"])
+    intervals = intervals_between(
+        DAYS[3] * MS_PER_DAY, DAYS[4] * MS_PER_DAY, Resolution.HALF_HOUR, LONDON, 200
+    )
+    before = _short(runs, intervals)
+
+    change(runs)
+
+    assert before is not None
+    assert _short(runs, intervals) is None
+
+
+def test_bounds_within_a_slot_have_no_short_way() -> None:
+    """Days of a zone that was once minutes off are not made of half hours."""
+    runs = _meter(1, ["import_mwh"])
+    odd = [DAYS[3] * MS_PER_DAY + 75_000, DAYS[4] * MS_PER_DAY + 75_000]
+
+    assert measured_amounts(_pack(runs, DAYS[2], DAYS[4]), Medium.ELECTRICITY, odd) is None
+
+
+@pytest.mark.parametrize(
+    "standing",
+    [
+        STANDING._replace(medium=Medium.GAS),
+        STANDING._replace(import_count=1),
+        STANDING._replace(tenancy_count=1),
+    ],
+)
+def test_what_is_converted_imported_or_handed_over_is_judged(standing: Standing) -> None:
+    """None of it can be told from the meter's closings alone."""
+    assert may_be_measured(STANDING)
+    assert not may_be_measured(standing)

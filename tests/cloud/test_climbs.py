@@ -1,0 +1,115 @@
+"""Where a register stood, read from packed slots: right wherever it is told at all."""
+
+import random
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloud.climbs import closings_of
+from cloud.packing import NO_SLOTS, pack_slots
+from shared.meterdays import EDGE_TOLERANCE_MS, Edges, SlotEdges
+from shared.units import SLOT_MS
+
+FIRST = 960_000
+CUTS = (0, 7, 96, 97, 192)
+"""Where the tests' slots are cut into stretches, one of them of a single slot."""
+
+
+def _climb(seed: int, unit: int = 1) -> SlotEdges:
+    """Make slots in a row, of which some count nothing and some much."""
+    rng = random.Random(seed)
+    value = rng.randrange(10**12)
+    edges = {}
+    for slot in range(FIRST, FIRST + CUTS[-1]):
+        opening = value + rng.choice([0, 0, rng.randrange(300)]) * unit
+        value = opening + rng.randrange(rng.choice([1, 2, 900, 90_000])) * unit
+        late_ms = rng.choice([0, 9_000, EDGE_TOLERANCE_MS])
+        edges[slot] = Edges(slot * SLOT_MS + 10_000, opening, (slot + 1) * SLOT_MS - late_ms, value)
+    return edges
+
+
+def _packed(edges: SlotEdges) -> list[bytes]:
+    cuts = [(FIRST + one, FIRST + other) for one, other in pairwise(CUTS)]
+    return [pack_slots({s: edges[s] for s in range(*cut) if s in edges}) for cut in cuts]
+
+
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from([1, 1_000]),
+    st.sets(st.integers(FIRST, FIRST + CUTS[-1] - 1), min_size=1),
+)
+def test_closings_are_those_that_were_packed(seed: int, unit: int, slots: set[int]) -> None:
+    """Of one slot or of many, within a stretch or at its ends."""
+    edges = _climb(seed, unit)
+    asked = sorted(slots)
+
+    found = closings_of(_packed(edges), asked)
+
+    assert found == [edges[slot].closing for slot in asked]
+
+
+@given(st.integers(0, 2**63 - 1), st.lists(st.integers(0, 2**56), min_size=1, max_size=96))
+def test_sums_of_wide_numbers_are_exact(base: int, used: list[int]) -> None:
+    """However large the differences are that a column holds."""
+    edges, value = {}, base
+    for slot, amount in enumerate(used, FIRST):
+        edges[slot] = Edges(slot * SLOT_MS, value, (slot + 1) * SLOT_MS, value + amount)
+        value += amount
+
+    found = closings_of([pack_slots(edges)], [FIRST + len(used) - 1])
+
+    assert found == [base + sum(used)]
+
+
+def _without(edges: SlotEdges, slot: int) -> None:
+    del edges[slot]
+
+
+def _ending_early(edges: SlotEdges, slot: int) -> None:
+    at_ms = (slot + 1) * SLOT_MS - EDGE_TOLERANCE_MS - 1
+    edges[slot] = edges[slot]._replace(closing_at_ms=at_ms)
+
+
+def _falling_within(edges: SlotEdges, slot: int) -> None:
+    edges[slot] = edges[slot]._replace(opening=edges[slot].closing + 1)
+
+
+def _falling_between(edges: SlotEdges, slot: int) -> None:
+    low = edges[slot - 1].closing - 1
+    edges[slot] = edges[slot]._replace(opening=low, closing=low)
+
+
+@pytest.mark.parametrize("harm", [_without, _ending_early, _falling_within, _falling_between])
+@pytest.mark.parametrize("place", [20, 96, 97])
+def test_what_is_to_be_judged_has_no_closings(
+    harm: Callable[[SlotEdges, int], None], place: int
+) -> None:
+    """Within a stretch, and where one stretch follows another."""
+    edges = _climb(1)
+    asked = [FIRST + 10, FIRST + 150]
+    whole = closings_of(_packed(edges), asked)
+
+    harm(edges, FIRST + place)
+
+    assert whole is not None
+    assert closings_of(_packed(edges), asked) is None
+
+
+@pytest.mark.parametrize("slot", [FIRST - 1, FIRST + CUTS[-1]])
+def test_outside_of_what_is_known_nothing_is_told(slot: int) -> None:
+    """Neither before the first reading nor after the last."""
+    assert closings_of(_packed(_climb(2)), [slot]) is None
+    assert closings_of([], [slot]) is None
+    assert closings_of([NO_SLOTS], [slot]) is None
+
+
+def test_a_stretch_without_slots_is_passed_over() -> None:
+    """One that has lost its readings stays in the store, as the newest."""
+    edges = _climb(3)
+
+    found = closings_of([*_packed(edges), NO_SLOTS], [FIRST + 191])
+
+    assert found == [edges[FIRST + 191].closing]
