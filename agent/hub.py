@@ -36,6 +36,7 @@ from agent.uplink.numbering import restore_base
 from agent.uplink.port import Channel, Uplink
 from agent.uplink.revisions import Wanted, wanted_revisions
 from agent.uplink.session import Session
+from agent.uplink.wholeframes import cut_whole
 from agent.vitals import Vitals
 from firmware_bridge.links import LinkEvent, LinkEventKind
 from firmware_bridge.meters.codec import Refused, Telegram
@@ -287,7 +288,10 @@ class Hub:
 
     def cut(self, meter_log: MeterLog, chunk: Chunk) -> Cut:
         """Cut a frame from a chunk of a log, as consent and the clock allow."""
-        framer = Framer(meter_log, self.log.runs(meter_log.log), self.consent, self.config.hub_zone)
+        changes = self.log.runs(meter_log.log)
+        if whole := cut_whole(self.log, self.ledger, self.consent, meter_log, changes, chunk):
+            return whole
+        framer = Framer(meter_log, changes, self.consent, self.config.hub_zone)
         resolve = told_once(self.ledger.resolve)
         chunk = chunk._replace(
             rows=name_untimed(chunk.rows, self.ledger, self.boot, resolve),
@@ -318,13 +322,11 @@ class Hub:
 
     def chunk_rows(self, meter_log: MeterLog, first_seq: int) -> int:
         """Say how many rows a frame from this sequence on may be cut from, by its consent."""
-        for row in self.log.read(meter_log.log, first_seq, first_seq):
-            if not isinstance(row, LogRow):
-                continue
-            resolved = self.ledger.resolve(row)
-            if resolved is not None:
-                return rows_to_read(self.consent.for_sample(resolved[0], row.instant))
-        return rows_to_read(self.consent.now)
+        row = self.log.read_row(meter_log.log, first_seq)
+        resolved = self.ledger.resolve(row) if row else None
+        if not row or not resolved:
+            return rows_to_read(self.consent.now)
+        return rows_to_read(self.consent.for_sample(resolved[0], row.instant))
 
     def free_stored(self) -> int:
         """Free what may be freed, keep within the log's limits; return how many rows were freed.
