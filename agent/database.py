@@ -14,7 +14,7 @@ from pathlib import Path
 from shared.errors import OperatorError
 
 BUSY_TIMEOUT_MS = 5_000
-CACHE_KIB = 512
+CACHE_KIB = 256
 """The log is appended to and read in order: a larger page cache would hold the unasked for."""
 
 PAGE_BYTES = 1_024

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 
-from agent.collector import RESTORED_ROWS, Collector
+from agent.collector import Collector
 from agent.config import Config
 from agent.consent import Consent
 from agent.disk import read_counter
@@ -24,8 +24,8 @@ from agent.meters import MeterConfig
 from agent.pace import Pace
 from agent.pieces import Piece
 from agent.records import Batch, MeterLog
+from agent.restoring import restore_meters
 from agent.rolebook import RoleBook
-from agent.rows import LogRow
 from agent.sharing import Sharing
 from agent.tariffs import TariffShelf
 from agent.timekeeping import ClockLedger
@@ -185,25 +185,11 @@ class Hub:
         """Go on from what the log says: each meter's last rows, the days kept for the page."""
         self.roles.restore()
         self.history.load(self.utc_ms())
-        with_rows: dict[str, MeterLog] = {}
-        for one in self.log.all_logs():
-            # A log just started has no row yet; the one before it goes on in the same runs.
-            if one.meter not in with_rows or self.log.held_range(one.log) is not None:
-                with_rows[one.meter] = one
-        for one in with_rows.values():
-            newest = self.log.last_row(one.log)
-            if newest is None:
-                continue
-            stamped: list[tuple[LogRow, int]] = []
-            for row in self.log.read(one.log, newest.seq - RESTORED_ROWS + 1, newest.seq):
-                if isinstance(row, LogRow):
-                    resolved = self.ledger.resolve(row)
-                    at_ms = resolved[0] if resolved else row.meter_clock_ms or row.monotonic_ms
-                    if resolved and not self._is_driven:
-                        self.vitals.floor.raise_to(resolved[0], self.clock.monotonic_ms())
-                    stamped.append((row, at_ms))
-            runs, closings = self.log.runs(one.log), self.log.last_closings(one.meter)
-            self.collector.restore(one.meter, one.medium, stamped[::-1], runs, closings)
+        restore_meters(self.log, self.ledger, self.collector, self._raise_floor)
+
+    def _raise_floor(self, taken_at_ms: int) -> None:
+        if not self._is_driven:
+            self.vitals.floor.raise_to(taken_at_ms, self.clock.monotonic_ms())
 
     def take(self, decoded: Iterable[Telegram | Refused], source: MeterConfig) -> None:
         """Take what the codec of one of the configured meters decoded just now."""

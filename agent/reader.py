@@ -27,6 +27,8 @@ ROW, BLOCK, DAMAGE = range(3)
 READ_BACK_ROWS = 1_000
 """How far the newest sound row is looked for: three blocks, should the card have lost two."""
 
+ROWS_AT_ONCE = 60
+
 UNPACKED_BLOCKS = 2
 """Kept as they were unpacked: a frame looks at the row before it, which is of the block before."""
 
@@ -173,10 +175,17 @@ class LogReader:
         held = self.held_range(log)
         if held is None:
             return None
-        newest = None
-        for row in self.read(log, max(held[0], held[1] - READ_BACK_ROWS), held[1]):
-            newest = row if isinstance(row, LogRow) else newest
-        return newest
+        return next(self.rows_back(log, held[1], READ_BACK_ROWS), None)
+
+    def rows_back(self, log: int, last_seq: int, count: int) -> Iterator[LogRow]:
+        """Yield the sound rows of the last `count` sequences up to one, the newest first.
+
+        A few are in memory at a time: what is looked for is mostly among them.
+        """
+        first_seq = max(last_seq - count + 1, 0)
+        for end_seq in range(last_seq, first_seq - 1, -ROWS_AT_ONCE):
+            items = list(self.read(log, max(end_seq - ROWS_AT_ONCE + 1, first_seq), end_seq))
+            yield from (one for one in reversed(items) if isinstance(one, LogRow))
 
     def read_row(self, log: int, seq: int) -> LogRow | None:
         """Read one sound row; None where there is none."""

@@ -320,6 +320,35 @@ def test_a_range_is_read_as_columns_where_blocks_have_all_of_it(tmp_path: Path) 
     log.close()
 
 
+def test_rows_are_read_back_from_the_newest(tmp_path: Path) -> None:
+    """Over blocks, rows by themselves and holes alike, as far as is asked for and there are any."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 200)
+    append_loose(log, meter_log, rows_every(2, first_seq=201))
+    append(log, meter_log, rows_every(9, first_seq=210))
+    log.write("UPDATE blocks SET checksum = checksum + 1 WHERE first_seq = 121", ())
+
+    back = [row.seq for row in log.rows_back(meter_log.log, 218, 118)]
+
+    assert back == [*range(218, 209, -1), 202, 201, *range(200, 180, -1), *range(120, 100, -1)]
+    assert [row.seq for row in log.rows_back(meter_log.log, 3, 99)] == [3, 2, 1]
+    assert list(log.rows_back(meter_log.log, 209, 5)) == []
+    log.close()
+
+
+def test_the_newest_sound_row_is_found_past_damage(tmp_path: Path) -> None:
+    """A card may have lost the last blocks."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 200)
+
+    log.write("UPDATE blocks SET checksum = checksum + 1 WHERE first_seq > 60", ())
+    newest = log.last_row(meter_log.log)
+    log.write("UPDATE blocks SET checksum = checksum + 1 WHERE first_seq <= 60", ())
+
+    assert newest is not None
+    assert newest.seq == 60
+    assert log.last_row(meter_log.log) is None
+    log.close()
+
+
 def test_held_range_within_a_range(tmp_path: Path) -> None:
     """What is held can be asked for a part of a log."""
     log, meter_log = log_with(tmp_path / "hub.sqlite", 9, is_loose=True)
