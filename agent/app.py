@@ -6,14 +6,10 @@ import logging
 import signal
 import socket
 import sqlite3
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-
-import uvicorn
-from starlette.applications import Starlette
 
 from agent.config import Config, service_manager
 from agent.consent import MADE_FACT, Consent, decode_limit_state, decode_made
@@ -23,6 +19,7 @@ from agent.home.firstpin import FirstPinDoor
 from agent.home.joining import JoinState
 from agent.home.page import JoinDoor, create_page, end_events
 from agent.home.pinfile import PinFile
+from agent.home.server import page_server
 from agent.hub import Hub
 from agent.identity.access import access_of
 from agent.identity.folder import Identity, IdentityFolder
@@ -224,15 +221,6 @@ def _session(hub: Hub, uplink: Uplink) -> Session:
     )
 
 
-class _PageServer(uvicorn.Server):
-    """uvicorn without its own signal handling: the hub stops its parts in its own order."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to the hub."""
-        yield
-
-
 def listen(host: str, port: int) -> socket.socket:
     """Bind the page's address; raises OperatorError naming it and how to choose another."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -273,7 +261,7 @@ async def serve(config: Config) -> bool:
         first_pin=first_pin,
         joining=_join_door(assembly.membership, config),
     )
-    server = _page_server(page)
+    server = page_server(page)
     watchdog = Watchdog(
         Notifier(manager),
         hub.liveness,
@@ -362,23 +350,6 @@ def first_pin_door(config: Config) -> FirstPinDoor:
     monotonic_ms = SystemClock().monotonic_ms
     opened_ms = 0 if config.database_path.exists() else monotonic_ms()
     return FirstPinDoor(PinFile(config.hub_state_dir), monotonic_ms, opened_ms)
-
-
-def _page_server(page: Starlette) -> _PageServer:
-    return _PageServer(
-        uvicorn.Config(
-            page,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            loop="asyncio",
-            http="h11",
-            ws="none",
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=2,
-        )
-    )
 
 
 async def _close(hub: Hub) -> None:

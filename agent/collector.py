@@ -3,9 +3,10 @@
 What is not logged (`cadence.py` says what is) stays in memory for the display and for live.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from itertools import chain
 
 import msgspec
 
@@ -32,9 +33,6 @@ MAX_METERS = 32
 
 FORGOTTEN_AFTER_MS = 30 * MS_PER_DAY
 """A meter silent for so long makes room where MAX_METERS are known: it is gone, or never was."""
-
-RESTORED_ROWS = 1_000
-"""How far back a counter is looked for at start: three hours of a ten-second meter's rows."""
 
 MAX_POWER_W = 1_000_000
 """No home's meter passes a megawatt; a larger power is a sentinel or garbage."""
@@ -108,7 +106,7 @@ class Collector:
         self,
         meter: str,
         medium: Medium,
-        rows: Sequence[tuple[LogRow, int]],
+        rows: Iterable[tuple[LogRow, int]],
         runs: Iterable[RunChange],
         closings: Mapping[tuple[str, str], tuple[int, int]],
     ) -> None:
@@ -120,10 +118,11 @@ class Collector:
         """
         state = self._state(meter, medium)
         current = {change.register: change for change in runs}
-        for register, (value, age_ms) in _last_counters(rows, current, closings).items():
+        earlier = iter(rows)
+        row, at_ms = newest = next(earlier)
+        for register, (value, age_ms) in _last_counters(newest, earlier, current, closings).items():
             change = current.get(register)
             state.watch.restore(register, value, -age_ms, change.modulus if change else 0)
-        row, at_ms = rows[0]
         state.last_meter_clock_ms = row.meter_clock_ms
         # A row whose time nobody knows says nothing of what has passed since.
         state.last_utc_ms = at_ms if at_ms >= EARLIEST_PLAUSIBLE_MS else None
@@ -249,15 +248,16 @@ class Collector:
 
 
 def _last_counters(
-    rows: Sequence[tuple[LogRow, int]],
+    last: tuple[LogRow, int],
+    earlier: Iterable[tuple[LogRow, int]],
     current: Mapping[str, RunChange],
     closings: Mapping[tuple[str, str], tuple[int, int]],
 ) -> dict[str, tuple[int, int]]:
     """Find each counter's last value in its current run, with its age when the newest row was."""
     found: dict[str, tuple[int, int]] = {}
-    newest, newest_at_ms = rows[0]
+    newest, newest_at_ms = last
     is_dated = newest_at_ms >= EARLIEST_PLAUSIBLE_MS
-    for row, at_ms in rows:
+    for row, at_ms in chain([last], earlier):
         spans_ms = [newest.monotonic_ms - row.monotonic_ms] if row.boot == newest.boot else []
         if is_dated and at_ms >= EARLIEST_PLAUSIBLE_MS:
             spans_ms.append(newest_at_ms - at_ms)

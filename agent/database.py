@@ -4,7 +4,8 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import cache
 from importlib import resources
@@ -13,7 +14,7 @@ from pathlib import Path
 from shared.errors import OperatorError
 
 BUSY_TIMEOUT_MS = 5_000
-CACHE_KIB = 512
+CACHE_KIB = 256
 """The log is appended to and read in order: a larger page cache would hold the unasked for."""
 
 PAGE_BYTES = 1_024
@@ -76,6 +77,50 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     migrate(connection, path)
     lengthen_wal(path)
+
+
+class Transaction:
+    """Commits what its block wrote, or undoes all of it; entered by one thread at a time.
+
+    It is made once and entered again and again: a commit of a few rows is shorter than what a
+    generator takes to be set up.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, lock: threading.Lock, on_undone: Callable[[], None]
+    ) -> None:
+        """`lock` is held within the block; `on_undone` forgets what was learned in it."""
+        self._connection = connection
+        self._cursor = connection.cursor()
+        self._lock = lock
+        self._on_undone = on_undone
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._lock.acquire()
+        try:
+            self._cursor.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self._lock.release()
+            raise
+        return self._connection
+
+    def __exit__(self, kind: type[BaseException] | None, *_raised: object) -> None:
+        try:
+            if kind is None:
+                self._cursor.execute("COMMIT")
+        except BaseException:
+            self._undo()
+            raise
+        else:
+            if kind is not None:
+                self._undo()
+        finally:
+            self._lock.release()
+
+    def _undo(self) -> None:
+        if self._connection.in_transaction:
+            self._cursor.execute("ROLLBACK")
+        self._on_undone()
 
 
 def lengthen_wal(path: Path) -> None:

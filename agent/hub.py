@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 
-from agent.collector import RESTORED_ROWS, Collector
+from agent.collector import Collector
 from agent.config import Config
 from agent.consent import Consent
 from agent.disk import read_counter
@@ -24,8 +24,8 @@ from agent.meters import MeterConfig
 from agent.pace import Pace
 from agent.pieces import Piece
 from agent.records import Batch, MeterLog
+from agent.restoring import restore_meters
 from agent.rolebook import RoleBook
-from agent.rows import LogRow
 from agent.sharing import Sharing
 from agent.tariffs import TariffShelf
 from agent.timekeeping import ClockLedger
@@ -36,6 +36,7 @@ from agent.uplink.numbering import restore_base
 from agent.uplink.port import Channel, Uplink
 from agent.uplink.revisions import Wanted, wanted_revisions
 from agent.uplink.session import Session
+from agent.uplink.wholeframes import cut_whole
 from agent.vitals import Vitals
 from firmware_bridge.links import LinkEvent, LinkEventKind
 from firmware_bridge.meters.codec import Refused, Telegram
@@ -184,25 +185,11 @@ class Hub:
         """Go on from what the log says: each meter's last rows, the days kept for the page."""
         self.roles.restore()
         self.history.load(self.utc_ms())
-        with_rows: dict[str, MeterLog] = {}
-        for one in self.log.all_logs():
-            # A log just started has no row yet; the one before it goes on in the same runs.
-            if one.meter not in with_rows or self.log.held_range(one.log) is not None:
-                with_rows[one.meter] = one
-        for one in with_rows.values():
-            newest = self.log.last_row(one.log)
-            if newest is None:
-                continue
-            stamped: list[tuple[LogRow, int]] = []
-            for row in self.log.read(one.log, newest.seq - RESTORED_ROWS + 1, newest.seq):
-                if isinstance(row, LogRow):
-                    resolved = self.ledger.resolve(row)
-                    at_ms = resolved[0] if resolved else row.meter_clock_ms or row.monotonic_ms
-                    if resolved and not self._is_driven:
-                        self.vitals.floor.raise_to(resolved[0], self.clock.monotonic_ms())
-                    stamped.append((row, at_ms))
-            runs, closings = self.log.runs(one.log), self.log.last_closings(one.meter)
-            self.collector.restore(one.meter, one.medium, stamped[::-1], runs, closings)
+        restore_meters(self.log, self.ledger, self.collector, self._raise_floor)
+
+    def _raise_floor(self, taken_at_ms: int) -> None:
+        if not self._is_driven:
+            self.vitals.floor.raise_to(taken_at_ms, self.clock.monotonic_ms())
 
     def take(self, decoded: Iterable[Telegram | Refused], source: MeterConfig) -> None:
         """Take what the codec of one of the configured meters decoded just now."""
@@ -287,7 +274,10 @@ class Hub:
 
     def cut(self, meter_log: MeterLog, chunk: Chunk) -> Cut:
         """Cut a frame from a chunk of a log, as consent and the clock allow."""
-        framer = Framer(meter_log, self.log.runs(meter_log.log), self.consent, self.config.hub_zone)
+        changes = self.log.runs(meter_log.log)
+        if whole := cut_whole(self.log, self.ledger, self.consent, meter_log, changes, chunk):
+            return whole
+        framer = Framer(meter_log, changes, self.consent, self.config.hub_zone)
         resolve = told_once(self.ledger.resolve)
         chunk = chunk._replace(
             rows=name_untimed(chunk.rows, self.ledger, self.boot, resolve),
@@ -318,13 +308,11 @@ class Hub:
 
     def chunk_rows(self, meter_log: MeterLog, first_seq: int) -> int:
         """Say how many rows a frame from this sequence on may be cut from, by its consent."""
-        for row in self.log.read(meter_log.log, first_seq, first_seq):
-            if not isinstance(row, LogRow):
-                continue
-            resolved = self.ledger.resolve(row)
-            if resolved is not None:
-                return rows_to_read(self.consent.for_sample(resolved[0], row.instant))
-        return rows_to_read(self.consent.now)
+        row = self.log.read_row(meter_log.log, first_seq)
+        resolved = self.ledger.resolve(row) if row else None
+        if not row or not resolved:
+            return rows_to_read(self.consent.now)
+        return rows_to_read(self.consent.for_sample(resolved[0], row.instant))
 
     def free_stored(self) -> int:
         """Free what may be freed, keep within the log's limits; return how many rows were freed.

@@ -15,7 +15,7 @@ from agent.collector import Collected, Collector
 from agent.database import is_full
 from agent.heard import Heard, Moment
 from agent.log import Log
-from agent.records import Batch, MeterLog, RunChange, Specimen
+from agent.records import Batch, MeterLog, RunChange, Specimen, by_log
 from agent.registers import Verdict
 from agent.rows import LogRow
 from firmware_bridge.meters.codec import Refused, Telegram
@@ -179,7 +179,7 @@ class Intake:
                 raise
             self._in_writing = Batch()
             self.counts.committed += len(batch.rows)
-            self._on_committed(_by_meter(batch))
+            self._on_committed([Committed(*one) for one in by_log(batch.rows)])
             return True
 
     def _take_back(self, batch: Batch) -> None:
@@ -245,10 +245,3 @@ def _joined(first: Batch, then: Batch) -> Batch:
         facts={**first.facts, **then.facts},
         departures=first.departures + then.departures,
     )
-
-
-def _by_meter(batch: Batch) -> list[Committed]:
-    by_log: dict[int, Committed] = {}
-    for meter_log, row in batch.rows:
-        by_log.setdefault(meter_log.log, Committed(meter_log, [])).rows.append(row)
-    return list(by_log.values())

@@ -4,21 +4,19 @@ One append-only log per meter, in one SQLite file; one transaction takes everyth
 has to say. Owns the tables of `schema/`; must not decide what is logged, sent, sealed or freed.
 """
 
-import contextlib
 import secrets
-import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import overload
 
 import msgspec
 
-from agent.database import open_database, open_reader
+from agent.database import Transaction, open_database, open_reader
 from agent.marks import Marks
 from agent.pieces import Piece
 from agent.reader import LogReader
-from agent.records import Batch, Hole, MeterLog, RemadeDays
+from agent.records import Batch, Hole, MeterLog, RemadeDays, RowsOfLog, by_log
 from agent.rows import LogRow
 from agent.writer import Writer
 from shared.frames import LOG_ID_BYTES
@@ -44,6 +42,7 @@ class Log(LogReader):
         self._marks: Marks | None = None
         self._writing = threading.Lock()
         self._writer = Writer(self._db)
+        self._transaction = Transaction(self._db, self._writing, self._writer.read_names)
         self._started: list[tuple[MeterLog, int | None]] = []
         self._moved: dict[int, tuple[MeterLog, int]] = {}
         self._newest_log: int = max(
@@ -144,7 +143,9 @@ class Log(LogReader):
 
     def _write_again(self, meter_log: MeterLog, items: Sequence[LogRow | Hole]) -> None:
         """Write what was read of a log: its rows, and of every hole that it will have no row."""
-        self._writer.write_rows([(meter_log, one) for one in items if isinstance(one, LogRow)])
+        rows = [one for one in items if isinstance(one, LogRow)]
+        if rows:
+            self._writer.write_rows([(meter_log, rows)])
         for hole in items:
             if isinstance(hole, Hole):
                 self._db.execute(
@@ -193,13 +194,14 @@ class Log(LogReader):
         """Write a batch durably: when this returns, a power cut takes none of it."""
         if self._moved:
             self._follow(batch)
-        if self._marks is not None and batch.rows:
-            self._marks.cover(batch.rows)
+        parted = by_log(batch.rows)
+        if self._marks is not None:
+            self._marks.cover(parted)
         started = list(self._started)
         with self.transaction():
             if started:
                 self._write_started(started)
-            self._write(batch)
+            self._write(batch, parted)
             if started:
                 self._carry_runs_over(started)
         # Another may have been started meanwhile, in the thread that reads the meter.
@@ -217,22 +219,12 @@ class Log(LogReader):
                 seq = change.from_seq - moved[1] + 1
                 batch.run_changes[place] = change.in_log(moved[0].log, seq)
 
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Transaction:
         """Commit what the block wrote, or undo all of it, names included."""
-        with self._writing:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                self._writer.read_names()
-                raise
+        return self._transaction
 
-    def _write(self, batch: Batch) -> None:
-        self._writer.write(batch)
+    def _write(self, batch: Batch, parted: Sequence[RowsOfLog]) -> None:
+        self._writer.write(batch, parted)
 
     def hold(self, log: int, first_seq: int, last_seq: int, code: str) -> None:
         """Remember that the cloud refused a range twice: it is kept, shown, and not sent again."""

@@ -16,8 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from agent.records import MeterLog
-from agent.rows import LogRow
+from agent.records import MeterLog, RowsOfLog
 from shared.readings import Medium
 
 MARKS_NAME = "log-marks"
@@ -65,22 +64,20 @@ class Marks(msgspec.Struct):
     generation: int = 0
     names: dict[bytes, LogName] = {}
 
-    def cover(self, rows: Sequence[tuple[MeterLog, LogRow]]) -> None:
-        """Make sure that the file reserves these rows' sequences before they are committed.
-
-        Each log's rows are in order of sequence.
-        """
-        newest = {meter_log.log_id: row.seq for meter_log, row in rows}
-        short = {
-            log_id: seq for log_id, seq in newest.items() if seq >= self.reserved.get(log_id, 0)
-        }
+    def cover(self, parted: Sequence[RowsOfLog]) -> None:
+        """Make sure that the file reserves these rows' sequences before they are committed."""
+        reserved = self.reserved
+        short = [
+            (meter_log.log_id, rows)
+            for meter_log, rows in parted
+            if rows[-1].seq >= reserved.get(meter_log.log_id, 0)
+        ]
         if not short:
             return
-        for log_id, last_seq in short.items():
-            first_seq = min(row.seq for one, row in rows if one.log_id == log_id)
-            self.certain[log_id] = first_seq
-            self.reserved[log_id] = last_seq + STEP
-        self.name(meter_log for meter_log, _ in rows)
+        for log_id, rows in short:
+            self.certain[log_id] = rows[0].seq
+            reserved[log_id] = rows[-1].seq + STEP
+        self.name(meter_log for meter_log, _ in parted)
         self._write()
 
     def name(self, logs: Iterable[MeterLog]) -> None:

@@ -185,6 +185,32 @@ class Stretch:
             and away_from(first, self.end_ms).is_known
         )
 
+    def steady_offset_ms(self, first_ms: int, last_ms: int) -> int | None:
+        """Tell what the first word adds to monotonic time, where that settles a span of instants.
+
+        It does where each of them is dated, by whichever word, and none of the words moves it by
+        more than `MAX_SHIFT_MS`. None where it takes a look at each instant to tell.
+        """
+        first = self.words[0]
+        if self.is_quiet:
+            is_dated = all(away_from(first, at_ms).is_known for at_ms in (first_ms, last_ms))
+        else:
+            is_dated = self._is_bracketed
+        return first.offset_ms if is_dated else None
+
+    @cached_property
+    def _is_bracketed(self) -> bool:
+        """Whether two words that agree, to within what counts as a move, date all between them."""
+        first, second = self.words[:2]
+        half_ms = (second.monotonic_ms - first.monotonic_ms) // 2 + 1
+        worst_ms = max(first.uncertainty_ms, second.uncertainty_ms)
+        return (
+            first.monotonic_ms <= self.start_ms
+            and agree(first, second)
+            and abs(second.offset_ms - first.offset_ms) <= MAX_SHIFT_MS
+            and worst_ms + half_ms * UNSTEADY_PPM // 1_000_000 <= MAX_UNCERTAINTY_MS
+        )
+
     def _dating(self, place: int, monotonic_ms: int, *, is_known: bool) -> BelievedTime | None:
         """Date an instant by the word at this place; None where that has no say.
 

@@ -6,11 +6,13 @@ a connection of its own. Every method may raise sqlite3.Error.
 
 import sqlite3
 import struct
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from agent.blocks import BlockHead, read_block
+from agent.blocks import BlockHead, read_columns
+from agent.columns import Columns, joined
 from agent.pieces import Piece
 from agent.records import Hole, MeterLog, RunChange
 from agent.rows import LogRow, checksum, decode_body
@@ -24,6 +26,8 @@ ROW, BLOCK, DAMAGE = range(3)
 
 READ_BACK_ROWS = 1_000
 """How far the newest sound row is looked for: three blocks, should the card have lost two."""
+
+ROWS_AT_ONCE = 60
 
 UNPACKED_BLOCKS = 2
 """Kept as they were unpacked: a frame looks at the row before it, which is of the block before."""
@@ -68,7 +72,7 @@ class LogReader:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._committed = connection
         self._names: dict[int, str] = {}
-        self._unpacked: deque[tuple[tuple[object, ...], list[LogRow] | None]]
+        self._unpacked: deque[tuple[tuple[object, ...], Columns | None]]
         self._unpacked = deque(maxlen=UNPACKED_BLOCKS)
 
     @property
@@ -87,7 +91,7 @@ class LogReader:
         for place, item in enumerate(items):
             # A damaged number may say anything: a hole ends where the next item begins.
             end = items[place + 1][1] - 1 if place + 1 < len(items) else last_seq
-            for one in self._read_item(log, item, min(end, last_seq)):
+            for one in self._read_item(log, item, (expected, last_seq), min(end, last_seq)):
                 start = one.seq if isinstance(one, LogRow) else one.first_seq
                 stop = one.seq if isinstance(one, LogRow) else one.last_seq
                 if stop < expected or start > last_seq:
@@ -97,34 +101,54 @@ class LogReader:
                 expected = stop + 1
                 yield one
 
-    def _read_item(self, log: int, item: tuple[Any, ...], end: int) -> Iterator[LogRow | Hole]:
+    def _read_item(
+        self, log: int, item: tuple[Any, ...], within: Range, end: int
+    ) -> Iterator[LogRow | Hole]:
+        """Yield what an item has within a range; holes may reach beyond it, a damaged one to `end`.
+
+        A block is not made rows of beyond what is asked for: often that is one of them.
+        """
         form, first_seq, last_seq, *fields = item
         if form == ROW:
             row = self._sound_row(log, first_seq, fields)
             yield row if row is not None else Hole(first_seq, first_seq, GapKind.DAMAGED)
             return
-        rows: list[LogRow] | None = None
-        if form == BLOCK:
-            row_count, detail, _, _, body, kept = fields
-            head = BlockHead(log, first_seq, last_seq, row_count, detail)
-            rows = self._unpack(head, body, kept)
-        if rows is None:
+        columns = self._unpack(log, item) if form == BLOCK else None
+        if columns is None:
             is_number = isinstance(last_seq, int) and first_seq <= last_seq
             yield Hole(
                 first_seq, max(first_seq, min(last_seq, end)) if is_number else end, GapKind.DAMAGED
             )
             return
-        yield from _with_holes(rows, first_seq, last_seq)
+        yield from _with_holes(columns, (first_seq, last_seq), within)
 
-    def _unpack(self, head: BlockHead, body: bytes, kept: int) -> list[LogRow] | None:
+    def _unpack(self, log: int, item: tuple[Any, ...]) -> Columns | None:
         """Unpack a block, or take it from the last time: frames and the page ask for the same."""
+        _, first_seq, last_seq, row_count, detail, _, _, body, kept = item
+        head = BlockHead(log, first_seq, last_seq, row_count, detail)
         key = (*head, kept, body)
-        for known, rows in self._unpacked:
+        for known, columns in self._unpacked:
             if known == key:
-                return rows
-        rows = read_block(head, body, kept)
-        self._unpacked.append((key, rows))
-        return rows
+                return columns
+        columns = read_columns(head, body, kept)
+        self._unpacked.append((key, columns))
+        return columns
+
+    def read_columns(self, log: int, first_seq: int, last_seq: int) -> Columns | None:
+        """Read a range as columns; None unless sound blocks have a row of each of its sequences.
+
+        Nor where their registers differ, or any row lacks one. `read` reads whatever there is.
+        """
+        parts: list[Columns] = []
+        expected = first_seq
+        for item in self._committed.execute(ITEMS, (log, first_seq, last_seq)):
+            columns = self._unpack(log, item) if item[0] == BLOCK else None
+            part = columns.between(expected, last_seq) if columns is not None else None
+            if part is None or not part.is_regular or part.seqs[0] != expected:
+                return None
+            parts.append(part)
+            expected = part.seqs[-1] + 1
+        return joined(parts) if parts and expected == last_seq + 1 else None
 
     def _sound_row(self, log: int, seq: int, fields: list[Any]) -> LogRow | None:
         """Decode a row; None for a damaged one, also where columns hold values of another kind."""
@@ -151,10 +175,17 @@ class LogReader:
         held = self.held_range(log)
         if held is None:
             return None
-        newest = None
-        for row in self.read(log, max(held[0], held[1] - READ_BACK_ROWS), held[1]):
-            newest = row if isinstance(row, LogRow) else newest
-        return newest
+        return next(self.rows_back(log, held[1], READ_BACK_ROWS), None)
+
+    def rows_back(self, log: int, last_seq: int, count: int) -> Iterator[LogRow]:
+        """Yield the sound rows of the last `count` sequences up to one, the newest first.
+
+        A few are in memory at a time: what is looked for is mostly among them.
+        """
+        first_seq = max(last_seq - count + 1, 0)
+        for end_seq in range(last_seq, first_seq - 1, -ROWS_AT_ONCE):
+            items = list(self.read(log, max(end_seq - ROWS_AT_ONCE + 1, first_seq), end_seq))
+            yield from (one for one in reversed(items) if isinstance(one, LogRow))
 
     def read_row(self, log: int, seq: int) -> LogRow | None:
         """Read one sound row; None where there is none."""
@@ -291,13 +322,16 @@ class LogReader:
         ]
 
 
-def _with_holes(rows: list[LogRow], first_seq: int, last_seq: int) -> Iterator[LogRow | Hole]:
-    """Yield a block's rows and, between them, what thinning gave up."""
-    expected = first_seq
-    for row in rows:
+def _with_holes(columns: Columns, span: Range, within: Range) -> Iterator[LogRow | Hole]:
+    """Yield a block's rows within a range and, between them, what thinning gave up of its span."""
+    start = bisect_left(columns.seqs, within[0])
+    expected = columns.seqs[start - 1] + 1 if start else span[0]
+    for row in columns.between(*within).rows():
         if row.seq > expected:
             yield Hole(expected, row.seq - 1, GapKind.THINNED)
         yield row
         expected = row.seq + 1
+    stop = bisect_left(columns.seqs, expected)
+    last_seq = columns.seqs[stop] - 1 if stop < len(columns.seqs) else span[1]
     if expected <= last_seq:
         yield Hole(expected, last_seq, GapKind.THINNED)

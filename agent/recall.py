@@ -85,11 +85,12 @@ def _wanted(days: Mapping[int, bytes], utc_days: range) -> list[int]:
 def _known(
     days: Mapping[RunKey, Mapping[int, bytes]], held: HeldDays, quantity: str, slots: range
 ) -> KnownSlots:
-    runs = runs_of_quantity(days, held.meters, quantity, lambda key: held.moduli.get(key, 0))
-    by_slot = sum_runs(usage_of_run(run.edges, run.modulus) for run in runs)
+    used = []
     why: dict[int, frozenset[Why]] = {}
-    for run in runs:
+    for run in runs_of_quantity(days, held.meters, quantity, lambda key: held.moduli.get(key, 0)):
+        used.append(usage_of_run(run.edges, run.modulus))
         for slot, reason in why_estimated(run.edges, run.modulus).items():
             if slot in slots:
                 why[slot] = why.get(slot, frozenset()) | {reason}
+    by_slot = sum_runs(used)
     return KnownSlots({slot: one for slot, one in by_slot.items() if slot in slots}, why)

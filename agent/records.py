@@ -1,7 +1,10 @@
 """What a group commit writes, and what the log is read as: plain records. Pure."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from agent.rows import LogRow
 from shared.frames import GapKind
@@ -94,8 +97,25 @@ class Departed(NamedTuple):
         )
 
 
-@dataclass(slots=True)
-class Batch:
+RowsOfLog = tuple[MeterLog, list[LogRow]]
+"""A log and rows of it, in order of sequence."""
+
+
+def by_log(rows: Sequence[tuple[MeterLog, LogRow]]) -> list[RowsOfLog]:
+    """Part rows by their log, each log's in the order in which they come."""
+    if not rows:
+        return []
+    first = rows[0][0]
+    its_rows = [row for meter_log, row in rows if meter_log is first]
+    if len(its_rows) == len(rows):
+        return [(first, its_rows)]
+    parted: dict[int, RowsOfLog] = {}
+    for meter_log, row in rows:
+        parted.setdefault(meter_log.log, (meter_log, []))[1].append(row)
+    return list(parted.values())
+
+
+class Batch(msgspec.Struct):
     """What one group commit writes, all of it or none.
 
     `stored` is what receipts of the store `stored_by` have said; where the hub has met another
@@ -103,15 +123,15 @@ class Batch:
     writes may be reading it.
     """
 
-    rows: list[tuple[MeterLog, LogRow]] = field(default_factory=list)
-    run_changes: list[RunChange] = field(default_factory=list)
-    specimens: list[Specimen] = field(default_factory=list)
+    rows: list[tuple[MeterLog, LogRow]] = []
+    run_changes: list[RunChange] = []
+    specimens: list[Specimen] = []
     days: tuple[DayRow, ...] = ()
-    folded: dict[int, int] = field(default_factory=dict)
-    stored: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
+    folded: dict[int, int] = {}
+    stored: dict[int, list[tuple[int, int, int]]] = {}
     stored_by: str | None = None
-    facts: dict[str, bytes] = field(default_factory=dict)
-    departures: list[tuple[DepartureKey, Departed]] = field(default_factory=list)
+    facts: dict[str, bytes] = {}
+    departures: list[tuple[DepartureKey, Departed]] = []
 
     def is_empty(self) -> bool:
         """Tell whether there is nothing to write."""

@@ -85,7 +85,7 @@ class ClockLedger:
 
     def at(self, boot: int, monotonic_ms: int) -> BelievedTime | None:
         """Tell the UTC time of a monotonic instant; None for a boot that never learned it."""
-        stretch = self._stretch_of(boot, monotonic_ms)
+        stretch = self.stretch_of(boot, monotonic_ms)
         return stretch.datings(monotonic_ms)[-1] if stretch is not None else None
 
     def heard(self, boot: int, monotonic_ms: int) -> list[BelievedTime]:
@@ -93,10 +93,14 @@ class ClockLedger:
         return [one.time for one in self._numbered(boot, monotonic_ms)]
 
     def _numbered(self, boot: int, monotonic_ms: int) -> list[Dating]:
-        stretch = self._stretch_of(boot, monotonic_ms - 1)
+        stretch = self.stretch_of(boot, monotonic_ms - 1)
         return stretch.numbered(monotonic_ms) if stretch is not None else []
 
-    def _stretch_of(self, boot: int, monotonic_ms: int) -> Stretch | None:
+    def stretch_of(self, boot: int, monotonic_ms: int) -> Stretch | None:
+        """Find the stretch that begins at or before an instant and ends after it, if it has words.
+
+        What was heard at an instant is of the stretch of the millisecond before it.
+        """
         stretch = self._stretch
         if boot != stretch.boot or not stretch.start_ms <= monotonic_ms < stretch.end_ms:
             # Rows are asked for one after another: a day of them lies between the same two pieces.

@@ -5,12 +5,10 @@ Numbers registers and knows the shape of each log's rows. Begins and ends no tra
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
-from operator import itemgetter
 
 from agent.blocks import make_commit_block
 from agent.departures import write_departures
-from agent.records import Batch, MeterLog, Specimen
+from agent.records import Batch, RowsOfLog, Specimen
 from agent.rows import LogRow, Shape, records_of, shape_of
 
 LEAST_PACKED_ROWS = 4
@@ -30,6 +28,8 @@ class Writer:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self._cursor = db.cursor()
+        """Kept for what every commit writes: to make one takes longer than to use it."""
         self._numbers: dict[str, int] = {}
         self._shapes: dict[int, Shape] = {}
         self.read_names()
@@ -39,10 +39,9 @@ class Writer:
         self._numbers = dict(self._db.execute("SELECT name, number FROM register_names"))
         self._shapes.clear()
 
-    def write(self, batch: Batch) -> None:
-        """Write a batch."""
-        if batch.rows:
-            self.write_rows(batch.rows)
+    def write(self, batch: Batch, parted: Sequence[RowsOfLog]) -> None:
+        """Write a batch, whose rows come parted by their log."""
+        self.write_rows(parted)
         if batch.run_changes:
             self._db.executemany(
                 "INSERT OR REPLACE INTO register_runs VALUES (?, ?, ?, ?, ?)",
@@ -64,16 +63,14 @@ class Writer:
         if batch.stored and batch.stored_by in (None, self._read_store()):
             self._write_stored(batch.stored)
 
-    def write_rows(self, rows: Sequence[tuple[MeterLog, LogRow]]) -> None:
+    def write_rows(self, parted: Sequence[RowsOfLog]) -> None:
         """Write rows, each log's in order of sequence, and count its next sequence on."""
-        by_log: dict[int, list[LogRow]] = {}
-        for meter_log, of_log in groupby(rows, itemgetter(0)):
-            by_log.setdefault(meter_log.log, []).extend(row for _, row in of_log)
-        for log, its_rows in by_log.items():
-            for start in range(0, len(its_rows), MOST_PACKED_ROWS):
-                self._write_some(log, its_rows[start : start + MOST_PACKED_ROWS])
-            self._db.execute(
-                "UPDATE logs SET next_seq = ? WHERE log = ?", (its_rows[-1].seq + 1, log)
+        for meter_log, rows in parted:
+            log = meter_log.log
+            for start in range(0, len(rows), MOST_PACKED_ROWS):
+                self._write_some(log, rows[start : start + MOST_PACKED_ROWS])
+            self._cursor.execute(
+                "UPDATE logs SET next_seq = ? WHERE log = ?", (rows[-1].seq + 1, log)
             )
 
     def _write_some(self, log: int, rows: list[LogRow]) -> None:
@@ -85,13 +82,15 @@ class Writer:
             self.write_loose(log, rows)
             return
         head, body, checksum = make_commit_block(log, rows)
-        self._db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)", (*head, checksum, body))
+        self._cursor.execute(
+            "INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)", (*head, checksum, body)
+        )
 
     def write_loose(self, log: int, rows: list[LogRow]) -> None:
         """Write rows of one log, each by itself."""
         shape = self._shapes.get(log) or self._new_shape(log, rows[0].registers)
         records = records_of(log, rows, shape, self._new_shape)
-        self._db.executemany("INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?)", records)
+        self._cursor.executemany("INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?)", records)
 
     def _new_shape(self, log: int, names: Iterable[str]) -> Shape:
         """Work out the shape of a log's samples anew, numbering registers not seen before."""

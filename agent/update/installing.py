@@ -28,7 +28,6 @@ from agent.update.download import (
 from agent.update.keys import check_signature, read_keys
 from agent.update.slots import MANIFEST, Manifest, Slots, Trial, read_manifest
 from agent.update.source import read_url
-from agent.update.unpacking import unpack
 from agent.uplink.pacing import Backoff
 from agent.versions import own_version
 from shared.errors import BadInputError, RetryableError
@@ -114,6 +113,8 @@ class Updater:
 
     def install(self, archive: Path, artefact: Artefact, is_wanted: Callable[[], bool]) -> str:
         """Check an archive's content and put it into the spare slot; return the slot's name."""
+        from agent.update.unpacking import unpack  # noqa: PLC0415 (brings tarfile, once a release)
+
         check_content(archive, artefact)
         unpacked = self.slots.begin()
         try:

@@ -41,7 +41,10 @@ CLOSED_AFTER_MS = METER_CLOCK_TOLERANCE_MS + 60_000
 A meter's clock that is believed may be two minutes slow: its samples of the slot go on as long.
 """
 
-_SPANLESS = (Granularity.LIVE, Granularity.TEN_SECONDS, Granularity.NONE)
+WHOLE = (Granularity.LIVE, Granularity.TEN_SECONDS)
+"""All of every logged sample leaves the hub."""
+
+_SPANLESS = (*WHOLE, Granularity.NONE)
 """All of a sample leaves the hub, or nothing, whenever its slot or day ends."""
 
 Resolve = Callable[[LogRow], tuple[int, int] | None]
@@ -59,7 +62,7 @@ class Cut(NamedTuple):
 
 def rows_to_read(granularity: Granularity) -> int:
     """Say how many rows one frame may be cut from."""
-    if granularity in (Granularity.LIVE, Granularity.TEN_SECONDS):
+    if granularity in WHOLE:
         return FRAME_SAMPLES
     return THINNED_FRAME_ROWS
 
@@ -257,7 +260,7 @@ def _sendable(
     is left to the next.
     """
     groups, last_seq = part.groups, part.last_seq
-    if groups and groups[0].granularity in (Granularity.LIVE, Granularity.TEN_SECONDS):
+    if groups and groups[0].granularity in WHOLE:
         samples = [sample for group in groups for sample in group.samples]
         if len(samples) > FRAME_SAMPLES:
             last_seq = samples[FRAME_SAMPLES].seq - 1

@@ -16,7 +16,7 @@ from agent.blocks import (
     pack_commit,
     pack_rows,
     read_block,
-    unpack_rows,
+    unpack_columns,
 )
 from agent.rows import LogRow
 from shared.errors import BadInputError
@@ -108,7 +108,7 @@ def test_bytes_that_are_no_block_are_refused() -> None:
     uneven = zlib.compress(b"\x92\x96\x91\x01\x90\x90\x90\x90\x90\x80")
     for wrong in (b"", b"not deflated", uneven, *halves):
         with pytest.raises(BadInputError):
-            unpack_rows(wrong)
+            unpack_columns(wrong)
 
 
 def test_values_that_differ_too_much_are_refused() -> None:

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
-from agent.collector import RESTORED_ROWS
 from agent.hub import Hub
 from agent.registers import CONSISTENT_SAMPLES
+from agent.restoring import RESTORED_ROWS
 from firmware_bridge.meters.codec import Telegram
 from shared.clock import DrivenClock
 from shared.readings import Medium, Sample

@@ -3,20 +3,58 @@
 import subprocess
 import sys
 
-LARGE = ("awscrt", "cryptography", "paho", "zigpy")
-"""Libraries of megabytes, each for one way to the cloud, one kind of meter or one rare deed."""
+LARGE = ("awscrt", "click", "cryptography", "multiprocessing", "paho", "tarfile", "zigpy")
+"""Libraries of megabytes, each for one way to the cloud, one kind of meter or one rare deed; and
+what libraries bring along that a hub has no use for."""
 
 PROGRAM = """
 import sys
 import agent.app
+from agent.home.server import page_server
+from starlette.applications import Starlette
+page_server(Starlette()).config.load()
 print(*sorted(sys.modules))
 """
+
+UVICORN_AFTERWARDS = """
+from agent.home.server import Config, PageServer
+import uvicorn
+from uvicorn import Server, run
+assert uvicorn.Config is Config
+assert issubclass(PageServer, Server) and Server is uvicorn.Server
+assert callable(run) and callable(uvicorn.main) and uvicorn.__version__
+try:
+    uvicorn.nothing
+except AttributeError as error:
+    print(error)
+"""
+
+UVICORN_BEFORE = """
+import uvicorn
+from agent.home.server import Config
+assert uvicorn.Config is Config
+print(uvicorn.__version__)
+"""
+
+
+def said_by(program: str) -> str:
+    """Run a program of its own, and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return done.stdout
 
 
 def test_a_hub_loads_no_large_library_before_it_is_wanted() -> None:
     """On a board of 512 MB each would stay for as long as the hub runs."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True
-    )
+    assert not set(LARGE) & set(said_by(PROGRAM).split())
 
-    assert not set(LARGE) & set(done.stdout.split())
+
+def test_uvicorn_is_whole_for_whoever_asks_for_it_afterwards() -> None:
+    """Its package is run when it is asked for a name that the hub has no use for."""
+    assert "no attribute 'nothing'" in said_by(UVICORN_AFTERWARDS)
+
+
+def test_uvicorn_is_taken_as_it_is_where_somebody_has_loaded_it() -> None:
+    """As in a test that runs hub and cloud in one process."""
+    assert said_by(UVICORN_BEFORE).strip()

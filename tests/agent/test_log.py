@@ -2,17 +2,26 @@
 
 import sqlite3
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from agent.log import Log
-from agent.records import Batch, Hole, RunChange, Specimen
+from agent.records import Batch, Hole, RowsOfLog, RunChange, Specimen, by_log
 from agent.rows import LogRow
 from agent.writer import MAX_QUARANTINE_BYTES, MAX_QUARANTINE_ROWS
 from shared.frames import GapKind
 from shared.readings import Medium
-from tests.support.hubs import METER, append, log_with, row_at, rows_every, sound_rows
+from tests.support.hubs import (
+    METER,
+    append,
+    append_loose,
+    log_with,
+    row_at,
+    rows_every,
+    sound_rows,
+)
 
 
 def specimen(reason: str = "noise", raw: bytes = b"?") -> Specimen:
@@ -240,8 +249,8 @@ def test_reading_sees_only_what_is_committed(tmp_path: Path) -> None:
     is_written, may_commit = threading.Event(), threading.Event()
     write = log._write
 
-    def write_and_wait(batch: Batch) -> None:
-        write(batch)
+    def write_and_wait(batch: Batch, parted: Sequence[RowsOfLog]) -> None:
+        write(batch, parted)
         is_written.set()
         assert may_commit.wait(10)
 
@@ -256,6 +265,87 @@ def test_reading_sees_only_what_is_committed(tmp_path: Path) -> None:
 
     assert during == (1, 2)
     assert log.held_range(meter_log.log) == (1, 3)
+    log.close()
+
+
+def test_rows_of_several_logs_are_parted(tmp_path: Path) -> None:
+    """Each log's rows are in the order they came, the logs in that of their first row."""
+    log, one = log_with(tmp_path / "hub.sqlite", 0)
+    other = log.meter_log("other", Medium.GAS)
+    first, second, third = rows_every(3)
+
+    assert by_log([]) == []
+    assert by_log([(one, first), (one, second)]) == [(one, [first, second])]
+    assert by_log([(one, first), (other, second), (one, third)]) == [
+        (one, [first, third]),
+        (other, [second]),
+    ]
+    log.close()
+
+
+def test_a_transaction_ends_however_it_is_left(tmp_path: Path) -> None:
+    """One that raised, or could not be begun or committed, is in nobody's way afterwards."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 1)
+    log.write("CREATE TABLE kept (of INTEGER REFERENCES logs DEFERRABLE INITIALLY DEFERRED)", ())
+
+    with pytest.raises(sqlite3.OperationalError), log.transaction() as db:
+        [db.execute(f"DELETE FROM {table}") for table in ("blocks", "nowhere")]
+    with pytest.raises(sqlite3.IntegrityError), log.transaction() as db:
+        db.execute("INSERT INTO kept VALUES (99)")
+    log.write("BEGIN", ())
+    with pytest.raises(sqlite3.OperationalError), log.transaction():
+        pass
+    log.write("ROLLBACK", ())
+    append(log, meter_log, [row_at(2, 20_000)])
+
+    assert log.held_range(meter_log.log) == (1, 2)
+    log.close()
+
+
+def test_a_range_is_read_as_columns_where_blocks_have_all_of_it(tmp_path: Path) -> None:
+    """The rows of both readings are the same; a hole, and a row by itself, have no columns."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 100)
+    append_loose(log, meter_log, rows_every(2, first_seq=101))
+    append(log, meter_log, rows_every(9, first_seq=111))
+
+    columns = log.read_columns(meter_log.log, 7, 93)
+
+    assert columns is not None
+    assert columns.rows() == list(log.read(meter_log.log, 7, 93))
+    assert log.read_columns(meter_log.log, 99, 101) is None
+    assert log.read_columns(meter_log.log, 101, 102) is None
+    assert log.read_columns(meter_log.log, 100, 111) is None
+    assert log.read_columns(meter_log.log, 115, 120) is None
+    assert log.read_columns(meter_log.log, 500, 501) is None
+    log.close()
+
+
+def test_rows_are_read_back_from_the_newest(tmp_path: Path) -> None:
+    """Over blocks, rows by themselves and holes alike, as far as is asked for and there are any."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 200)
+    append_loose(log, meter_log, rows_every(2, first_seq=201))
+    append(log, meter_log, rows_every(9, first_seq=210))
+    log.write("UPDATE blocks SET checksum = checksum + 1 WHERE first_seq = 121", ())
+
+    back = [row.seq for row in log.rows_back(meter_log.log, 218, 118)]
+
+    assert back == [*range(218, 209, -1), 202, 201, *range(200, 180, -1), *range(120, 100, -1)]
+    assert [row.seq for row in log.rows_back(meter_log.log, 3, 99)] == [3, 2, 1]
+    assert list(log.rows_back(meter_log.log, 209, 5)) == []
+    log.close()
+
+
+def test_the_newest_sound_row_is_found_past_damage(tmp_path: Path) -> None:
+    """A card may have lost the last blocks."""
+    log, meter_log = log_with(tmp_path / "hub.sqlite", 200)
+
+    log.write("UPDATE blocks SET checksum = checksum + 1 WHERE first_seq > 60", ())
+    newest = log.last_row(meter_log.log)
+    log.write("UPDATE blocks SET checksum = checksum + 1 WHERE first_seq <= 60", ())
+
+    assert newest is not None
+    assert newest.seq == 60
+    assert log.last_row(meter_log.log) is None
     log.close()
 
 

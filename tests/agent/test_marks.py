@@ -13,18 +13,17 @@ from agent.marks import (
     place_of,
     read_marks,
 )
-from agent.records import MeterLog
-from agent.rows import LogRow
+from agent.records import MeterLog, RowsOfLog
 from shared.readings import Medium
 from tests.support.hubs import METER, append, row_at, rows_every
 
 ID = bytes(16)
 
 
-def rows(first_seq: int, count: int, log_id: bytes = ID) -> list[tuple[MeterLog, LogRow]]:
-    """Make rows of one log as a batch has them."""
+def rows(first_seq: int, count: int, log_id: bytes = ID) -> list[RowsOfLog]:
+    """Make rows of one log as a commit parts them."""
     meter_log = MeterLog(1, log_id, METER, Medium.ELECTRICITY, first_seq)
-    return [(meter_log, row) for row in rows_every(count, first_seq=first_seq)]
+    return [(meter_log, rows_every(count, first_seq=first_seq))]
 
 
 def test_sequences_are_reserved_before_they_are_used(tmp_path: Path) -> None:

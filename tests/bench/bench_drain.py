@@ -27,6 +27,7 @@ from firmware_bridge.simulator.p1_meter import P1Meter
 from shared.clock import SystemClock
 from shared.readings import Medium
 from shared.units import MS_PER_DAY, MS_PER_HOUR
+from tests.bench.installed import compile_packages
 from tests.bench.livemeter import LiveMeter, LiveWatch, lateness_s
 from tests.support.way import Way
 
@@ -74,6 +75,7 @@ class Drain(NamedTuple):
 
 def measure() -> list[dict[str, object]]:
     """Drain the same backlog with one ingest worker and with two, and by the other MQTT library."""
+    compile_packages()
     with tempfile.TemporaryDirectory() as folder:
         state_dir = Path(folder) / HUB
         fill(state_dir)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from agent.uplink.kinds import UplinkKind
 from firmware_bridge.simulator.p1_meter import telegrams
+from tests.bench.installed import compile_packages
 from tests.support.way import Way
 
 START_MS = 1_767_225_600_000
@@ -32,6 +33,7 @@ MAX_CPU_PERCENT = 2.0
 
 def measure() -> list[dict[str, object]]:
     """Run both on processes of their own."""
+    compile_packages()
     footprints = [row for kind in UplinkKind for row in _measure_footprint(kind)]
     return [_measure_throughput(), *footprints]
 
