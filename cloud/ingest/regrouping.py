@@ -11,12 +11,11 @@ from itertools import chain, combinations
 from cloud.readings.runs import are_of_one_log
 from cloud.readings.service import counters_among, edges_between, span_of_run
 from cloud.readings.store import Readings, RunKey
-from cloud.readings.usage import QUANTITIES
 from cloud.scope import Scope
 from shared.calendar import utc_day_of_slot
 from shared.meterdays import SlotEdges
 from shared.ranges import Range, union
-from shared.readings import parts_of
+from shared.readings import QUANTITIES, parts_of
 
 Pair = frozenset[RunKey]
 

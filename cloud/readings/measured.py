@@ -12,11 +12,11 @@ from typing import Any
 
 from cloud.climbs import closings_of
 from cloud.readings.packed import Packed, Stretches
-from cloud.readings.usage import QUANTITIES, Source, Status
+from cloud.readings.usage import Source, Status
 from cloud.readings.validators import Standing
 from shared.calendar import utc_day_of_slot
 from shared.instants import format_utc
-from shared.readings import Medium, parts_of
+from shared.readings import QUANTITIES, Medium, parts_of
 from shared.units import SLOT_MS
 
 Amounts = dict[str, list[int] | None]

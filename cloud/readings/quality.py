@@ -1,5 +1,6 @@
 """How well a period is known: counts by status, and the stretches that are not measured. Pure."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -63,18 +64,21 @@ def summarize(
         )
         if (group := list(members))
     ]
-    counts: dict[str, int] = dict.fromkeys(
-        ("measured", "imported", "estimated", "missing", "not_yet", "outside"), 0
-    )
+    counts: Counter[str] = Counter()
     for one in stretches:
         counts[_column(one.kind)] += one.end - one.first
     begun = end - first - counts["not_yet"] - counts["outside"]
     sure = counts["measured"] + counts["imported"]
     return Summary(
-        end - first,
-        *counts.values(),
-        sure * 1_000 // begun if begun else None,
-        [one for one in stretches if one.kind not in UNLISTED],
+        slots=end - first,
+        measured_slots=counts["measured"],
+        imported_slots=counts["imported"],
+        estimated_slots=counts["estimated"],
+        missing_slots=counts["missing"],
+        not_yet_slots=counts["not_yet"],
+        outside_slots=counts["outside"],
+        known_permille=sure * 1_000 // begun if begun else None,
+        stretches=[one for one in stretches if one.kind not in UNLISTED],
     )
 
 

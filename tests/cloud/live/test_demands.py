@@ -25,7 +25,9 @@ class Api:
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
         self.now_s = 100.0
-        self.feed = LiveFeed(lambda _thing: "home", lambda: self.now_s, cloud.clock)
+        self.feed = LiveFeed(
+            lambda things: dict.fromkeys(things, "home"), lambda: self.now_s, cloud.clock
+        )
         registry = SelfHostedRegistry(cloud.database, cloud.clock)
         self.demands = Demands(self.feed, cloud.database, registry, cloud.clock, lambda: self.now_s)
 

@@ -19,13 +19,13 @@ from cloud.readings.measured import (
 from cloud.readings.packed import Packed
 from cloud.readings.runs import clip
 from cloud.readings.store import RunKey
-from cloud.readings.usage import QUANTITIES, RunEdges, keys_of, usage_by_slot
 from cloud.readings.usage import Known as KnownUsage
+from cloud.readings.usage import RunEdges, keys_of, usage_by_slot
 from cloud.readings.validators import Standing
 from cloud.tables import STRETCH_DAYS
 from shared.calendar import Interval, Resolution, check_zone, intervals_between
 from shared.meterdays import Edges, SlotEdges
-from shared.readings import Medium
+from shared.readings import QUANTITIES, Medium
 from shared.units import MS_PER_DAY, SLOT_MS
 
 DAYS = range(20_000, 20_008)
