@@ -51,8 +51,7 @@ def check_broker(authority: Authority, clock: Clock) -> list[str]:
             f"{authority.revocations}: {standing}{until}: start 'hearthlink cloud devices', "
             "which writes it anew; past its end the broker refuses every hub"
         )
-    checked = [authority.server, *map(authority.credentials, SERVICES)]
-    faults += [fault for one in checked for fault in _certificate_faults(one, now_ms)]
+    faults += certificate_faults(authority, now_ms)
     left = read_certificates(authority.issuer_certificate)[0].not_valid_after_utc - utc(now_ms)
     if left < LEAF_VALIDITY:
         faults.append(
@@ -60,6 +59,12 @@ def check_broker(authority: Authority, clock: Clock) -> list[str]:
             "it; run 'hearthlink fleet init' with --root, or plan a new fleet"
         )
     return faults
+
+
+def certificate_faults(authority: Authority, now_ms: int) -> list[str]:
+    """List what is wrong with the broker's and the services' own certificates, or soon will be."""
+    checked = [authority.server, *map(authority.credentials, SERVICES)]
+    return [fault for one in checked for fault in _certificate_faults(one, now_ms)]
 
 
 def _config_faults(directory: Path) -> Iterator[str]:

@@ -19,6 +19,7 @@ from cloud.config import Config
 from cloud.db import Database
 from cloud.fleet import records
 from cloud.fleet.authority import Authority
+from cloud.fleet.check import certificate_faults
 from cloud.fleet.crl import Standing, read_list
 from cloud.fleet.dispatch import Answers, Dispatcher, Handler
 from cloud.fleet.enrolment import Enrolment
@@ -81,6 +82,7 @@ class DeviceService:
         self._leads_until_ms = 0
         self._is_cut: set[str] = set()
         self._warned_at_ms: dict[str, int] = {}
+        self._look_at_ms = 0
         self.counts: Counter[str] = Counter()
         self.link = BrokerLink(config, NAME, subscriptions(), self.receive)
 
@@ -177,6 +179,7 @@ class DeviceService:
             # Only once it is off the list: there, a certificate nobody knows is kept.
             with self._database.writing() as connection:
                 self.counts["forgotten"] += records.sweep_expired(connection, now_ms)
+        self._look_at_certificates(now_ms)
         known = read_list(self._authority.revocations)
         if known.standing(now_ms) is not Standing.OK:
             self._warn(
@@ -184,6 +187,16 @@ class DeviceService:
                 f"the revocation list is {known.standing(now_ms)}: once it has expired the broker "
                 f"refuses every hub; make {self._authority.directory} writable for this process",
             )
+
+    def _look_at_certificates(self, now_ms: int) -> None:
+        """Tell hourly, months before, of a certificate of the broker or a service that ends."""
+        monotonic_ms = self._clock.monotonic_ms()
+        if monotonic_ms < self._look_at_ms:
+            return
+        self._look_at_ms = monotonic_ms + MS_PER_HOUR
+        faults = certificate_faults(self._authority, now_ms)
+        if faults:
+            self._warn("certificates", "; ".join(faults))
 
     def _refuse(self) -> None:
         """Tell who asked too much that it did: once in a tick each, whatever it sends."""
