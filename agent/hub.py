@@ -15,13 +15,14 @@ from agent.disk import read_counter
 from agent.floor import KnownTime, known_time
 from agent.heard import Heard, Moment
 from agent.history import History
+from agent.home.messages import FACT as MESSAGES_FACT
+from agent.home.messages import Messages
 from agent.intake import Committed, Intake
 from agent.latest import Latest, follow, note_counters
 from agent.linkstate import LinkState
 from agent.livedemand import DemandWatch
 from agent.liveness import Liveness
 from agent.log import Log
-from agent.messages import MessageShelf
 from agent.meters import MeterConfig
 from agent.pace import Pace
 from agent.pieces import Piece
@@ -127,7 +128,7 @@ class Hub:
         self.protocols: dict[str, str] = {}
         self.signals_dbm: dict[str, int] = {}
         self.tariffs = TariffShelf(log, config.tariff_electricity_file, config.tariff_gas_file)
-        self.messages = MessageShelf(log, self.machine.monotonic_ms())
+        self.messages = Messages(log.fact(MESSAGES_FACT), self.started_ms)
         self.budget = BudgetFact(log)
         self.live_demand = DemandWatch(self.machine.monotonic_ms)
         self._live_sent_ms: dict[str, int] = {}
@@ -208,7 +209,7 @@ class Hub:
                 if one.texts:
                     now_ms = self.machine.monotonic_ms()
                     utc_ms = self.likely_ms()
-                    self.messages.note(one, source.link, now_ms=now_ms, utc_ms=utc_ms)
+                    self.messages.hear(one, source.link, now_ms=now_ms, utc_ms=utc_ms)
                 for sample in one.samples:
                     if self.collector.knows(sample.meter):
                         self.protocols[sample.meter] = source.protocol
@@ -361,8 +362,7 @@ class Hub:
             batch.stored |= self.session.take_stored()
             batch.stored_by = self.session.store_id
             batch.facts.update(self.session.take_facts())
-        batch.facts.update(self.vitals.due())
-        batch.facts.update(self.messages.take_facts())
+        batch.facts.update(self.vitals.due() | self.messages.due())
 
     def _note_heard(self, heard: Heard) -> None:
         sample, now_ms = heard.sample, self.machine.monotonic_ms()

@@ -50,7 +50,7 @@ class Message(msgspec.Struct, frozen=True):
     it.
     """
 
-    id: int
+    message_id: int
     text: str
     received_ms: int
     acknowledged_ms: int | None = None

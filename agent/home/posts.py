@@ -18,12 +18,13 @@ from shared.errors import HearthlinkError
 
 @dataclass(frozen=True, slots=True)
 class HouseholdDoor:
-    """What the hub does for it; both raise HearthlinkError for what they refuse.
+    """What the hub does for it.
 
-    `acknowledge` takes a message's id, `set_budget` millionths for a month, or None for no budget.
+    `acknowledge` takes a message's id and returns False where there is none; `set_budget` takes
+    millionths for a month, or None for no budget, and raises HearthlinkError for a full disk.
     """
 
-    acknowledge: Callable[[int], None]
+    acknowledge: Callable[[int], bool]
     set_budget: Callable[[int | None], None]
 
 
@@ -40,20 +41,23 @@ class HouseholdPosts:
         answer = await self._changes.read(request, Acknowledgement)
         if isinstance(answer, Response):
             return answer
-        return self._do(lambda: self._door.acknowledge(answer.id))
+        if not self._door.acknowledge(answer.id):
+            hint = "Load the page again: it may be gone."
+            return problem(404, "No such message", f"There is no message {answer.id}.", hint)
+        return self._done()
 
     async def change_budget(self, request: Request) -> Response:
         """Set the budget for a month, or none, for whoever knows the PIN."""
         change = await self._changes.read(request, BudgetChange)
         if isinstance(change, Response):
             return change
-        return self._do(lambda: self._door.set_budget(parse_budget(change.amount)))
-
-    def _do(self, act: Callable[[], None]) -> Response:
         try:
-            act()
+            self._door.set_budget(parse_budget(change.amount))
         except HearthlinkError as error:
             return problem(422, "Not possible", error.message, error.hint)
+        return self._done()
+
+    def _done(self) -> Response:
         self._forget()
         body = msgspec.json.encode({})
         return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})

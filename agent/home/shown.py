@@ -12,7 +12,7 @@ from agent.home.budget import BudgetView, view_budget
 from agent.home.energy import UsageView, view_usage
 from agent.home.gas import GasView, view_gas
 from agent.home.inputs import HomeInputs
-from agent.home.messages import MessageView, view_messages
+from agent.home.messageview import MessageView, view_messages
 from agent.home.money import CostView, view_cost
 from agent.home.periods import Periods, view_periods
 from agent.home.power import PowerView, electricity_meters, is_silent, view_power

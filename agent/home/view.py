@@ -18,7 +18,7 @@ from agent.home.health import (
 )
 from agent.home.inputs import HomeInputs
 from agent.home.joining import JoinView
-from agent.home.messages import MessageView
+from agent.home.messageview import MessageView
 from agent.home.money import CostView
 from agent.home.periods import Periods
 from agent.home.power import PowerView, generation_in_words

@@ -4,7 +4,7 @@ from starlette.testclient import TestClient
 
 from agent.home.changes import TOKEN_HEADER
 from agent.home.inputs import Message, PrepaymentState
-from agent.home.messages import READ_SHOWN_MS, view_messages
+from agent.home.messageview import READ_SHOWN_MS, view_messages
 from agent.home.prepayment import STALE_AFTER_MS, view_prepayment
 from agent.home.shown import build_shown
 from tests.support.home_inputs import NOW_MS, home_inputs
@@ -73,7 +73,7 @@ def test_a_message_that_is_gone_is_refused() -> None:
     """With what to do."""
     answer = client_of(Home()).post("/acknowledge", json={"pin": PIN, "id": 9})
 
-    assert answer.status_code == 422
+    assert answer.status_code == 404
     assert answer.json()["hint"]
 
 
