@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from agent.screen.drivers import DRIVERS, FRAMEBUFFER, read_interface
+from agent.screendrivers import DRIVERS, FRAMEBUFFER, read_interface
 from agent.settings import Setting, one_of, seconds, text, whole
 
 NAMES = (*DRIVERS, FRAMEBUFFER)

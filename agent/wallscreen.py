@@ -8,9 +8,9 @@ from agent.config import Config
 from agent.home.shown import build_shown
 from agent.hub import Hub
 from agent.screen.device import open_screen
-from agent.screen.drivers import ScreenSettings, read_interface
 from agent.screen.face import Face, build_face
 from agent.screen.task import ScreenTask
+from agent.screendrivers import ScreenSettings, read_interface
 from agent.status import read_home_inputs
 
 

@@ -11,8 +11,9 @@ from PIL import Image, ImageDraw
 
 from agent.home.light import Level
 from agent.screen.fonts import estimate_width, load_font, replace_signs, step_down
-from agent.screen.palette import Colour, Depth, Palette, Theme, palette_of
+from agent.screen.palette import Colour, Depth, Palette, palette_of
 from agent.screen.wrapping import cut_at_space, is_whole, wrap_text
+from agent.screendrivers import Theme
 
 Align = Literal["left", "middle", "right"]
 

@@ -11,8 +11,8 @@ import luma.core.error  # type: ignore[import-untyped]
 from luma.core.interface import serial  # type: ignore[import-untyped]
 from PIL import Image
 
-from agent.screen.drivers import DRIVERS, Framebuffer, I2c, ScreenSettings, Spi
 from agent.screen.palette import Depth
+from agent.screendrivers import DRIVERS, Framebuffer, I2c, ScreenSettings, Spi
 from shared.errors import OperatorError
 
 QUARTER_DEGREES = 90

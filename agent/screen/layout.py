@@ -12,7 +12,8 @@ from PIL import Image
 from agent.screen.canvas import Box, Canvas
 from agent.screen.face import Face, Figure, Line, Press
 from agent.screen.fonts import has_signs
-from agent.screen.palette import Colour, Depth, Theme
+from agent.screen.palette import Colour, Depth
+from agent.screendrivers import Theme
 
 LEAST_PX, MOST_PX = (64, 32), (4_096, 4_096)
 """Sizes that are drawn at all: the smallest panels that are sold, and beyond any."""

@@ -3,9 +3,9 @@
 from typing import Literal, NamedTuple
 
 from agent.home.light import Level
+from agent.screendrivers import Theme
 
 Depth = Literal["1", "RGB"]
-Theme = Literal["dark", "light"]
 LIT = 255
 """A pixel of one bit that is on, as Pillow keeps it."""
 

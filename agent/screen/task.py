@@ -12,7 +12,7 @@ from concurrent.futures import Executor
 from agent.screen.device import HINT, Screen
 from agent.screen.face import Face
 from agent.screen.layout import draw_face
-from agent.screen.palette import Theme
+from agent.screendrivers import Theme
 from shared.errors import OperatorError
 
 RETRY_S = 60.0

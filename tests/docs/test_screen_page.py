@@ -11,8 +11,8 @@ from PIL import Image
 from agent.config import read_config
 from agent.home.light import Level
 from agent.panel_command import run
-from agent.screen.drivers import ScreenSettings
 from agent.screen.layout import LEAST_PX, MOST_PX
+from agent.screendrivers import ScreenSettings
 from agent.wallscreen import screen_settings
 from tests.docs.generate import read_project
 

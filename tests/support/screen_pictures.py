@@ -10,8 +10,9 @@ from PIL import Image, ImageChops
 
 from agent.screen.face import Face, build_face
 from agent.screen.layout import draw_face
-from agent.screen.palette import Depth, Theme
+from agent.screen.palette import Depth
 from agent.screen.sample import ZONE, sample_states
+from agent.screendrivers import Theme
 
 FOLDER = Path(__file__).parents[1] / "golden" / "screens"
 

@@ -13,7 +13,7 @@ from luma.oled.device import ssd1306  # type: ignore[import-untyped]
 from PIL import Image
 
 from agent.screen.device import LumaScreen, open_screen
-from agent.screen.drivers import DRIVERS, Framebuffer, I2c, ScreenSettings, Spi, read_interface
+from agent.screendrivers import DRIVERS, Framebuffer, I2c, ScreenSettings, Spi, read_interface
 from shared.errors import OperatorError
 
 

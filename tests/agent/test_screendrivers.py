@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from agent.config import read_config
-from agent.screen.drivers import Framebuffer, I2c, Spi, read_interface
+from agent.screendrivers import Framebuffer, I2c, Spi, read_interface
 from agent.wallscreen import screen_settings
 from shared.errors import ConfigError
 

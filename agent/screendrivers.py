@@ -7,12 +7,11 @@ import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from agent.screen.palette import Theme
-
 FRAMEBUFFER = "framebuffer"
 """Whatever the kernel drives as /dev/fbN: the Pi's own touch screen, HDMI, most e-paper."""
 
 Bus = Literal["i2c", "spi"]
+Theme = Literal["dark", "light"]
 
 
 class Driver(NamedTuple):
