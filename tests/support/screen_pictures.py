@@ -3,6 +3,7 @@
 Look at what has changed before it is committed; nothing else decides that a picture is right.
 """
 
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,6 +55,7 @@ KEPT = [
 ]
 
 
+@cache
 def face_of(state: str) -> Face:
     """Return the face of a made-up home."""
     return build_face(sample_states()[state](), ZONE)

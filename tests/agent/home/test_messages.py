@@ -1,6 +1,7 @@
 """Messages to the household: each once, kept over restarts, bounded, and gone when they are."""
 
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -16,6 +17,7 @@ from agent.home.messages import (
 from agent.log import Log
 from agent.records import Batch
 from firmware_bridge.meters.codec import Telegram
+from firmware_bridge.meters.p1 import P1Codec
 from shared.readings import Medium, Quality, Sample
 from tests.support.hubs import START_MS, hub_in, take, telegram
 
@@ -187,6 +189,19 @@ def test_numbers_begin_again_after_the_last(shelf: Shelf) -> None:
 def test_a_spoilt_record_is_an_empty_shelf() -> None:
     """The hub starts all the same."""
     assert Messages(b"{", 0).all() == ()
+
+
+def test_a_p1_meters_words_become_a_message(shelf: Shelf) -> None:
+    """From its bytes, in hexadecimal; one without a checksum says them twice."""
+    words = b"Onderhoud op 3 mei".hex()
+    raw = f"/XMX5XMX\r\n\r\n1-0:1.7.0(00.100*kW)\r\n0-0:96.13.0({words})\r\n!\r\n".encode()
+    codec = P1Codec(ZoneInfo("Europe/Amsterdam"))
+
+    for one in [*codec.feed(raw + raw), *codec.feed(b"")]:
+        assert isinstance(one, Telegram)
+        shelf.shelf.hear(one, LINK, now_ms=0, utc_ms=START_MS)
+
+    assert shelf.texts() == ["Onderhoud op 3 mei"]
 
 
 def test_a_hub_keeps_what_its_meter_tells(tmp_path: Path) -> None:

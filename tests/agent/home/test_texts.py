@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.home.texts import ELLIPSIS, clean_text, cut_text, cut_to_chars, split_graphemes
@@ -88,6 +88,7 @@ def test_where_nothing_fits_nothing_is_shown() -> None:
 
 
 @given(st.text(max_size=60), st.integers(0, 40))
+@settings(max_examples=50)
 def test_a_cut_text_fits_and_begins_as_the_text_does(text: str, chars: int) -> None:
     """Whatever comes."""
     cut = cut_to_chars(text, chars)
@@ -97,6 +98,7 @@ def test_a_cut_text_fits_and_begins_as_the_text_does(text: str, chars: int) -> N
 
 
 @given(st.text(max_size=80))
+@settings(max_examples=50)
 def test_a_cleaned_text_is_one_line_and_stays_so(text: str) -> None:
     """Cleaning it again changes nothing; no line end, control or surrogate is left."""
     cleaned = clean_text(text)

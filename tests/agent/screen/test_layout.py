@@ -46,13 +46,12 @@ def test_another_state_is_another_picture() -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("depth", ["1", "RGB"])
-def test_any_size_is_drawn(size: tuple[int, int], depth: str) -> None:
+def test_any_size_is_drawn(size: tuple[int, int]) -> None:
     """In its own size and depth, and with something on it."""
-    picture = draw_face(face_of("evening"), size, depth)  # type: ignore[arg-type]
+    picture = draw_face(face_of("evening"), size, "1")
 
-    assert (picture.size, picture.mode) == (size, depth)
-    assert len(picture.getcolors(maxcolors=2**24) or []) > 1
+    assert (picture.size, picture.mode) == (size, "1")
+    assert len(_colours(picture)) == 2
 
 
 def test_the_same_face_gives_the_same_picture() -> None:
@@ -76,7 +75,7 @@ def test_old_power_is_not_drawn_as_new() -> None:
     palette = palette_of("RGB", "dark")
     colours = {}
     for state in ("evening", "stale"):
-        canvas = Canvas((320, 240), "RGB", "dark")
+        canvas = Canvas((160, 80), "RGB", "dark")
         layout._draw_power(canvas, face_of(state), canvas.box)
         layout._draw_number(canvas, face_of(state), canvas.box)
         colours[state] = {colour for _, colour in _colours(canvas.image)}
@@ -135,7 +134,7 @@ def test_a_figure_is_never_cut() -> None:
     word=st.text(max_size=80),
     permille=st.integers(0, 5_000),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_no_face_breaks_the_drawing(
     width: int, height: int, number: str, word: str, permille: int
 ) -> None:

@@ -1,7 +1,7 @@
 """Texts in several lines."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.screen.wrapping import cut_at_space, is_whole, wrap_text
@@ -38,9 +38,7 @@ def test_a_word_longer_than_a_line_goes_on_in_the_next() -> None:
 
 def test_an_accent_does_not_begin_a_line() -> None:
     """It belongs to the letter before it."""
-    assert wrap("ae\u0301e\u0301e\u0301", 3, 3) == ["ae\u0301", "e\u0301…"][:1] + wrap(
-        "e\u0301e\u0301", 3, 2
-    )
+    assert wrap("ae\u0301e\u0301e\u0301", 4, 3) == ["ae\u0301", "e\u0301e\u0301"]
 
 
 def test_a_figure_is_not_cut_in_two() -> None:
@@ -61,6 +59,7 @@ def test_no_room_is_no_line(width: int) -> None:
 
 
 @given(st.text(max_size=60), st.integers(0, 12), st.integers(1, 5))
+@settings(max_examples=50)
 def test_every_line_fits_and_there_are_no_more_than_asked_for(
     text: str, chars: int, lines: int
 ) -> None:
