@@ -29,6 +29,20 @@ HINT = (
 )
 
 
+class _NoExit:
+    """In place of `atexit` in luma's devices, which keeps each that was ever opened, for good.
+
+    A hub that stops closes its screen itself; one that is unplugged is opened again each minute.
+    """
+
+    @staticmethod
+    def register(*_arguments: Any) -> None:
+        """Keep nothing."""
+
+
+luma.core.device.atexit = _NoExit
+
+
 class Screen(Protocol):
     """A screen as the picture sees it: already turned; `depth` is what it can show."""
 
@@ -106,12 +120,13 @@ def _open_device(settings: ScreenSettings) -> Any:
     driver = DRIVERS[settings.driver]
     width, height = settings.size or driver.size
     make = getattr(importlib.import_module(driver.module), settings.driver)
-    return make(
-        _open_bus(settings.interface, settings),
-        width=width,
-        height=height,
-        gpio_LIGHT=settings.light_pin,
-    )
+    bus = _open_bus(settings.interface, settings)
+    try:
+        return make(bus, width=width, height=height, gpio_LIGHT=settings.light_pin)
+    except BaseException:
+        # It is tried again each minute, for as long as the screen is unplugged.
+        bus.cleanup()
+        raise
 
 
 def _open_bus(interface: I2c | Spi, settings: ScreenSettings) -> Any:

@@ -1,5 +1,6 @@
 """Screens by luma's drivers: what reaches the bus, how it is turned, and what goes wrong."""
 
+import atexit
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
@@ -181,6 +182,20 @@ def test_a_screen_that_goes_away_says_so(bus: Bus) -> None:
         screen.show(corner(screen.size))
     with pytest.raises(OSError, match="0x3C"):
         screen.close()
+
+
+def test_a_screen_that_is_unplugged_leaves_nothing_behind(bus: Bus) -> None:
+    """It is tried each minute of a year: no bus stays open, and no device is kept."""
+    bus.is_gone = True
+    before = atexit._ncallbacks()
+
+    for _ in range(3):
+        bus.is_closed = False
+        with pytest.raises(OSError, match="0x3C"):
+            open_screen(settings_of())
+        assert bus.is_closed
+
+    assert atexit._ncallbacks() == before
 
 
 def test_closing_lets_go_of_the_bus(bus: Bus) -> None:

@@ -2,18 +2,22 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from PIL import Image
 
+from agent.home.inputs import Message, PrepaymentState
 from agent.home.shown import build_shown
 from agent.home.view import build_view
 from agent.panel_command import run
 from agent.screen.preview import STATES, read_size, read_view
 from agent.screen.sample import sample_states
+from shared.calendar import slot_of_sample
 from shared.errors import OperatorError
-from tests.support.home_inputs import LONDON, home_inputs
+from shared.meterdays import SlotUsage
+from tests.support.home_inputs import LONDON, NOW_MS, home_inputs
 from tests.support.home_page import Home
 from tests.support.screen_pictures import Kept
 
@@ -52,9 +56,18 @@ def test_a_running_hub_is_drawn(tmp_path: Path) -> None:
     assert file.exists()
 
 
-def test_a_saved_view_is_read(tmp_path: Path) -> None:
-    """As `curl` wrote it, with all that a home can have."""
-    inputs = home_inputs(budget_millionths=45_000_000)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"budget_millionths": 45_000_000, "messages": [Message(1, "Power off", NOW_MS)]},
+        {"prepayment": PrepaymentState(NOW_MS, "GBP", -5_000_000), "is_clock_trusted": False},
+        {"tariff": None, "meters": [], "electricity_slots": {}, "gas_slots": {}},
+        {"export_slots": {slot_of_sample(NOW_MS) - 1: SlotUsage(1_000, is_estimated=False)}},
+    ],
+)
+def test_a_saved_view_is_read(tmp_path: Path, changes: dict[str, Any]) -> None:
+    """As `curl` wrote it, with all that a home can have or lack."""
+    inputs = home_inputs(**changes)
     file = tmp_path / "view.json"
     file.write_bytes(msgspec.json.encode(build_view(inputs)))
 
