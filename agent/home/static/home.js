@@ -129,9 +129,9 @@ function showMessages(messages, isReadOnly) {
   at("message-pin-line").hidden = isReadOnly || messages.every((one) => one.is_acknowledged);
   replaceIfChanged("message-list", JSON.stringify([messages, isReadOnly]), () => messages.map((one) => {
     const text = Object.assign(build("p", "", one.text), { dir: "auto" });
-    const line = build("li", one.is_acknowledged ? "read" : "", text, build("small", "", one.received_text));
-    if (one.is_acknowledged) line.append(build("small", "", " · read"));
-    else if (!isReadOnly) {
+    const when = build("small", "", one.received_text + (one.is_acknowledged ? " · read" : ""));
+    const line = build("li", one.is_acknowledged ? "read" : "", text, when);
+    if (!one.is_acknowledged && !isReadOnly) {
       line.append(Object.assign(build("button", "", "Acknowledge"), { type: "submit", value: one.id }));
     }
     return line;

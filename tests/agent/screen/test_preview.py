@@ -1,8 +1,10 @@
 """`hearthlink panel preview`: a picture from a made-up home, a file, or a running hub."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import msgspec
 import pytest
@@ -117,3 +119,18 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """With why."""
     with pytest.raises(OperatorError, match="No such file"):
         run(["preview", "--size", "64x32", str(tmp_path / "nowhere" / "panel.png")])
+
+
+def test_without_its_packages_the_command_says_which(tmp_path: Path) -> None:
+    """And explains itself all the same."""
+    missing = {"PIL": None, "agent.screen.layout": None, "agent.screen.canvas": None}
+    with (
+        mock.patch.dict(sys.modules, missing),
+        pytest.raises(OperatorError, match=r"agent\.screen\.layout|PIL") as refused,
+    ):
+        run(["preview", "--size", "64x32", str(tmp_path / "panel.png")])
+    with mock.patch.dict(sys.modules, missing), pytest.raises(SystemExit) as explained:
+        run(["preview", "--help"])
+
+    assert "[agent,screen]" in refused.value.hint
+    assert explained.value.code == 0
