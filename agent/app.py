@@ -19,6 +19,7 @@ from agent.home.firstpin import FirstPinDoor
 from agent.home.joining import JoinState
 from agent.home.page import JoinDoor, create_page, end_events
 from agent.home.pinfile import PinFile
+from agent.home.posts import HouseholdDoor
 from agent.home.server import page_server
 from agent.hub import Hub
 from agent.identity.access import access_of
@@ -29,6 +30,7 @@ from agent.measures import render_metrics
 from agent.membership import Doors, Membership
 from agent.notify import Notifier
 from agent.ntp import clock_error_ms
+from agent.optional import start_optional
 from agent.pipeline import run_pipeline
 from agent.provision.claimfile import claim_file_of
 from agent.provision.enrolment import Tools
@@ -260,6 +262,9 @@ async def serve(config: Config) -> bool:
         render_metrics=partial(render_metrics, hub) if config.page_metrics else None,
         first_pin=first_pin,
         joining=_join_door(assembly.membership, config),
+        household=HouseholdDoor(
+            lambda message: hub.messages.answer(message, hub.likely_ms()), hub.budget.set
+        ),
     )
     server = page_server(page)
     watchdog = Watchdog(
@@ -332,11 +337,7 @@ def _mind(group: asyncio.TaskGroup, assembly: Assembly) -> "list[asyncio.Task[No
     """Start what looks after the hub's place in its cloud."""
     tasks = [group.create_task(assembly.report.run(), name="report")]
     tasks += assembly.governance.start(group)
-    if assembly.hub.config.homeassistant_host:
-        from agent.household import home_assistant  # noqa: PLC0415 (brings a library)
-
-        telling = home_assistant(assembly.hub)
-        tasks.append(group.create_task(telling.run(), name="home assistant"))
+    tasks += start_optional(group, assembly.hub)
     if assembly.membership is not None:
         tasks.append(group.create_task(assembly.membership.run(), name="membership"))
     return tasks

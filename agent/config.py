@@ -19,7 +19,9 @@ from agent.meters import (
 )
 from agent.notify import ServiceManager
 from agent.roles import Role
-from agent.settings import SETTINGS, Setting
+from agent.screensettings import SCREEN_SETTINGS, screen_contradictions
+from agent.settings import SETTINGS as PLAIN_SETTINGS
+from agent.settings import Setting
 from agent.timekeeping import ANY_CLOCK_MS, METER_CLOCK_TOLERANCE_MS
 from agent.uplink.kinds import UplinkKind
 from shared.consent import Granularity
@@ -44,6 +46,7 @@ SECRET_KEYS = frozenset(
 
 UNKNOWN = "no such setting; see docs/reference/settings.md"
 
+SETTINGS = (*PLAIN_SETTINGS, *SCREEN_SETTINGS)
 OF_A_METER = [setting for setting in SETTINGS if setting.key.startswith(f"{SECTION}.")]
 OF_THE_HUB = [setting for setting in SETTINGS if setting not in OF_A_METER]
 
@@ -96,6 +99,16 @@ class Config:
     page_metrics: bool
     page_mdns: bool
     page_pin: str
+    screen_driver: str
+    screen_interface: str
+    screen_width: int
+    screen_height: int
+    screen_rotate: int
+    screen_theme: str
+    screen_every_s: float
+    screen_dc_pin: int
+    screen_reset_pin: int
+    screen_light_pin: int
     homeassistant_host: str
     homeassistant_port: int
     homeassistant_tls: bool
@@ -235,7 +248,7 @@ def _contradictions(chosen: Mapping[str, Any]) -> list[str]:
         ]
     if chosen.get("page_pin") and len(chosen["page_pin"]) < MIN_PIN_CHARS:
         faults.append(f"page.pin: give at least {MIN_PIN_CHARS} characters, or none")
-    return faults
+    return faults + screen_contradictions(chosen)
 
 
 def restart_command(environment: Mapping[str, str] = os.environ) -> list[str]:

@@ -21,6 +21,7 @@ from agent.home.guard import Guard, problem
 from agent.home.inputs import HomeInputs
 from agent.home.joining import JoinState, view_joining
 from agent.home.local.endpoints import LocalApi, ReadPast
+from agent.home.posts import HouseholdDoor, HouseholdPosts
 from agent.home.view import build_view
 from agent.liveness import Parts
 from agent.metrics import MEDIA_TYPE
@@ -188,6 +189,7 @@ def create_page(
     render_metrics: Callable[[], bytes] | None = None,
     first_pin: FirstPinDoor | None = None,
     joining: JoinDoor | None = None,
+    household: HouseholdDoor | None = None,
 ) -> Starlette:
     """Make the application.
 
@@ -196,7 +198,8 @@ def create_page(
     `pin` "" makes the page read only until one is set by way of `first_pin`; `set_granularity`
     raises HearthlinkError for what it refuses; `read_past` reads what `/v1` and the history show;
     `read_parts` says how the hub's other parts are; without `render_metrics` there is no
-    `/metrics`; `joining` lets a claim be given.
+    `/metrics`; `joining` lets a claim be given, `household` a message be acknowledged and a budget
+    set.
     """
     changes = Changes(pin, first_pin)
     page = Page(read_inputs, changes, set_granularity, read_parts, joining)
@@ -215,7 +218,8 @@ def create_page(
             *(Route(path, page.show_standing) for path in STANDING),
             *(local.routes()),
         ]
-        + ([Route("/metrics", _metrics_of(render_metrics))] if render_metrics else []),
+        + ([Route("/metrics", _metrics_of(render_metrics))] if render_metrics else [])
+        + (_household_routes(page, changes, household) if household else []),
         middleware=[Middleware(Guard, allowed_hosts=allowed_hosts)],
     )
     app.state.local = local
@@ -226,6 +230,14 @@ def create_page(
 
 def _send(asset: Asset) -> Response:
     return Response(asset.content, media_type=asset.media_type, headers=NO_STORE)
+
+
+def _household_routes(page: Page, changes: Changes, door: HouseholdDoor) -> list[Route]:
+    posts = HouseholdPosts(changes, door, page.feed.forget)
+    return [
+        Route("/acknowledge", posts.acknowledge, methods=["POST"]),
+        Route("/budget", posts.change_budget, methods=["POST"]),
+    ]
 
 
 def _metrics_of(render_metrics: Callable[[], bytes]) -> Callable[[Request], Awaitable[Response]]:

@@ -10,6 +10,7 @@ from agent.home.joining import JoinState
 from agent.home.local.served import KnownSlots, Past
 from agent.home.page import JoinDoor, create_page, end_events
 from agent.home.pinfile import PinFile
+from agent.home.posts import HouseholdDoor
 from agent.provision.tickets import read_ticket
 from shared.calendar import Interval
 from shared.errors import OperatorError
@@ -33,6 +34,8 @@ class Home:
         self.claims: list[str] = []
         self.joining = JoinState()
         self.asked: list[tuple[Interval, Medium, frozenset[str] | None]] = []
+        self.acknowledged: list[int] = []
+        self.budgets: list[int | None] = []
         self.reads = 0
         self.up_ms = 0
 
@@ -77,6 +80,13 @@ class Home:
             }
         )
 
+    def acknowledge(self, message_id: int) -> bool:
+        """Take the acknowledgement of any message but the ninth."""
+        if message_id == 9:
+            return False
+        self.acknowledged.append(message_id)
+        return True
+
     def page(self, pin: str = PIN, pin_file: PinFile | None = None) -> Starlette:
         """Make the page of this home, which answers to "hub.home" too."""
         return create_page(
@@ -87,6 +97,7 @@ class Home:
             read_past=self.recall,
             first_pin=FirstPinDoor(pin_file, lambda: self.up_ms, 0) if pin_file else None,
             joining=JoinDoor(lambda: self.joining, self.offer),
+            household=HouseholdDoor(self.acknowledge, self.budgets.append),
         )
 
     def serve(self, port: int | None = None) -> WebServer:

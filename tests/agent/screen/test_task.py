@@ -1,0 +1,206 @@
+"""Keeping a screen up to date, on virtual time: seldom, only what changed, and come what may."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Hashable
+from concurrent.futures import Executor, Future
+from random import Random
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from agent.screen.face import Face
+from agent.screen.palette import Depth
+from agent.screen.task import LOOK_AGAIN_S, RETRY_S, ScreenTask
+from shared.errors import OperatorError
+from tests.simulation.loop import VirtualLoop
+from tests.support.screen_pictures import face_of
+
+EVENING = face_of("evening")
+
+
+class Wall:
+    """A screen that keeps its pictures, and a home whose power a test sets."""
+
+    size = (64, 32)
+    depth: Depth = "1"
+
+    def __init__(self) -> None:
+        self.pictures: list[Image.Image] = []
+        self.opened = self.closed = self.reads = 0
+        self.is_spoilt = False
+        self.fault: Exception | None = None
+        self.power = "1.44"
+        self.mark: Hashable = 0
+
+    def open(self) -> "Wall":
+        """Open it, unless it is unplugged."""
+        self.opened += 1
+        if self.fault is not None:
+            raise self.fault
+        return self
+
+    def show(self, picture: Image.Image) -> None:
+        """Take a picture, unless it is unplugged."""
+        if self.fault is not None:
+            raise self.fault
+        self.pictures.append(picture)
+
+    def close(self) -> None:
+        """Switch it off; an unplugged one cannot be."""
+        self.closed += 1
+        if self.fault is not None:
+            raise self.fault
+
+    def read(self) -> Face:
+        """Read the home."""
+        self.reads += 1
+        if self.is_spoilt:
+            raise ZeroDivisionError
+        return EVENING._replace(number=self.power)
+
+    def say(self, power: str) -> None:
+        """Hear the meter say another power."""
+        self.power = power
+        self.mark = object()
+
+
+class Inline(Executor):
+    """A thread that is none: what it is given is done at once."""
+
+    def submit(self, do: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """Do it."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(do(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 (whatever it is, it is the caller's)
+            future.set_exception(error)
+        return future
+
+
+def run(wall: Wall, script: Callable[[], Any], every_s: float = 1.0) -> ScreenTask:
+    """Run the task beside a script, in virtual time."""
+    task = ScreenTask(
+        wall.open, wall.read, lambda: wall.mark, Inline(), every_s=every_s, theme="dark"
+    )
+
+    async def both() -> None:
+        running = asyncio.create_task(task.run())
+        await script()
+        running.cancel()
+        await asyncio.wait([running])
+
+    loop = VirtualLoop(Random(1))
+    loop.run_until_complete(both())
+    loop.close()
+    return task
+
+
+def test_what_has_not_changed_is_not_drawn_again() -> None:
+    """A bus and e-paper are slow, and the picture is there."""
+    wall = Wall()
+
+    task = run(wall, lambda: asyncio.sleep(60))
+
+    assert task.drawn == len(wall.pictures) == 1
+
+
+def test_a_home_that_says_nothing_new_is_seldom_read() -> None:
+    """For its ages and the clock alone."""
+    wall = Wall()
+
+    run(wall, lambda: asyncio.sleep(60))
+
+    assert wall.reads <= 60 / LOOK_AGAIN_S + 1
+
+
+def test_a_change_is_drawn_within_the_interval_and_not_twice_in_it() -> None:
+    """However often the meter speaks."""
+    wall = Wall()
+
+    async def speak() -> None:
+        for number in range(40):
+            wall.say(f"{number}")
+            await asyncio.sleep(0.25)
+
+    task = run(wall, speak)
+
+    assert 9 <= task.drawn <= 11
+
+
+def test_paper_is_drawn_once_in_its_minute() -> None:
+    """It wears, and flickers while it is drawn."""
+    wall = Wall()
+
+    async def speak() -> None:
+        for number in range(300):
+            wall.say(f"{number}")
+            await asyncio.sleep(1)
+
+    task = run(wall, speak, every_s=60)
+
+    assert 5 <= task.drawn <= 6
+
+
+def test_a_screen_that_comes_back_is_drawn_anew() -> None:
+    """It was opened again, and said to be gone once."""
+    wall = Wall()
+
+    async def unplug() -> None:
+        await asyncio.sleep(5)
+        wall.fault = OSError("gone")
+        wall.say("9")
+        await asyncio.sleep(3 * RETRY_S)
+        wall.fault = None
+        await asyncio.sleep(RETRY_S + 1)
+
+    task = run(wall, unplug)
+
+    assert wall.opened >= 3
+    assert task.failures >= 3
+    assert len(wall.pictures) == 2
+
+
+def test_a_screen_that_stays_away_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Not each minute of a year."""
+    wall = Wall()
+    wall.fault = OperatorError("screen.driver needs spidev", hint="install it")
+
+    with caplog.at_level(logging.WARNING):
+        task = run(wall, lambda: asyncio.sleep(10 * RETRY_S))
+
+    assert task.failures == 10
+    assert [record.getMessage() for record in caplog.records] == [
+        "the screen shows nothing: screen.driver needs spidev (install it)"
+    ]
+
+
+def test_a_fault_in_the_figures_leaves_the_screen_as_it_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is logged and counted, and the next figures are drawn."""
+    wall = Wall()
+
+    async def spoil() -> None:
+        await asyncio.sleep(5)
+        wall.is_spoilt = True
+        wall.say("9")
+        await asyncio.sleep(5)
+        wall.is_spoilt = False
+        wall.say("8")
+        await asyncio.sleep(5)
+
+    task = run(wall, spoil)
+
+    assert (task.failures, task.drawn) == (1, 2)
+    assert "could not be told" in caplog.text
+
+
+def test_a_hub_that_stops_switches_its_screen_off() -> None:
+    """Nothing old stays on the wall."""
+    wall = Wall()
+
+    run(wall, lambda: asyncio.sleep(5))
+
+    assert wall.closed == 1
