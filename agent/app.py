@@ -32,6 +32,7 @@ from agent.measures import render_metrics
 from agent.membership import Doors, Membership
 from agent.notify import Notifier
 from agent.ntp import clock_error_ms
+from agent.optional import start_optional
 from agent.pipeline import run_pipeline
 from agent.provision.claimfile import claim_file_of
 from agent.provision.enrolment import Tools
@@ -342,11 +343,7 @@ def _mind(group: asyncio.TaskGroup, assembly: Assembly) -> "list[asyncio.Task[No
     """Start what looks after the hub's place in its cloud."""
     tasks = [group.create_task(assembly.report.run(), name="report")]
     tasks += assembly.governance.start(group)
-    if assembly.hub.config.homeassistant_host:
-        from agent.household import home_assistant  # noqa: PLC0415 (brings a library)
-
-        telling = home_assistant(assembly.hub)
-        tasks.append(group.create_task(telling.run(), name="home assistant"))
+    tasks += start_optional(group, assembly.hub)
     if assembly.membership is not None:
         tasks.append(group.create_task(assembly.membership.run(), name="membership"))
     return tasks

@@ -5,7 +5,6 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from functools import partial
 
 from agent.collector import RESTORED_ROWS, Collector
@@ -15,8 +14,12 @@ from agent.disk import read_counter
 from agent.floor import KnownTime, known_time
 from agent.heard import Heard, Moment
 from agent.history import History
+from agent.home.messages import FACT as MESSAGES_FACT
+from agent.home.messages import Messages
+from agent.home.panelview import PanelView
 from agent.intake import Committed, Intake
 from agent.latest import Latest, follow, note_counters
+from agent.linkstate import LinkState
 from agent.livedemand import DemandWatch
 from agent.liveness import Liveness
 from agent.log import Log
@@ -37,7 +40,7 @@ from agent.uplink.port import Channel, Uplink
 from agent.uplink.revisions import Wanted, wanted_revisions
 from agent.uplink.session import Session
 from agent.vitals import Vitals
-from firmware_bridge.links import LinkEvent, LinkEventKind
+from firmware_bridge.links import LinkEvent
 from firmware_bridge.meters.codec import Refused, Telegram
 from shared.clock import Clock, DrivenClock, SystemClock
 from shared.consent import Granularity
@@ -58,16 +61,6 @@ LIVE_INTERVAL_MS = 500
 """A meter speaks once a second; a replay at full speed must not flood the live lane."""
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class LinkState:
-    """What one meter's link is doing, for the page and `doctor`."""
-
-    is_open: bool = False
-    times_lost: int = 0
-    reason: str = ""
-    hint: str = ""
 
 
 def _pace_of(config: Config) -> Pace:
@@ -135,6 +128,8 @@ class Hub:
         self.protocols: dict[str, str] = {}
         self.signals_dbm: dict[str, int] = {}
         self.tariffs = TariffShelf(log, config.tariff_electricity_file, config.tariff_gas_file)
+        self.messages = Messages(log.fact(MESSAGES_FACT), self.started_ms)
+        self.read_panel: Callable[[], PanelView | None] = lambda: None
         self.live_demand = DemandWatch(self.machine.monotonic_ms)
         self._live_sent_ms: dict[str, int] = {}
         self._meter_tells_time = False
@@ -211,6 +206,7 @@ class Hub:
                 self._drive_clock(self.clock, one)
             self.intake.take(one, self.now(), source.link)
             if isinstance(one, Telegram):
+                self.messages.hear(one.texts, self.machine.monotonic_ms())
                 for sample in one.samples:
                     if self.collector.knows(sample.meter):
                         self.protocols[sample.meter] = source.protocol
@@ -272,12 +268,7 @@ class Hub:
 
     def note_link(self, link: str, event: LinkEvent) -> None:
         """Remember what one meter's link is doing."""
-        state = self.links[link]
-        state.is_open = event.kind is LinkEventKind.OPENED
-        state.reason, state.hint = event.reason, event.hint
-        if event.kind in (LinkEventKind.LOST, LinkEventKind.SILENT):
-            state.times_lost += 1
-            _logger.warning("meter link %s: %s", link, event.reason)
+        self.links[link].note(link, event)
 
     def set_granularity(self, text: str) -> None:
         """Hold the household's choice of what may leave, and tell the cloud; raises as `choose`."""
@@ -368,7 +359,7 @@ class Hub:
             batch.stored |= self.session.take_stored()
             batch.stored_by = self.session.store_id
             batch.facts.update(self.session.take_facts())
-        batch.facts.update(self.vitals.due())
+        batch.facts.update(self.vitals.due() | self.messages.due())
 
     def _note_heard(self, heard: Heard) -> None:
         sample, now_ms = heard.sample, self.machine.monotonic_ms()

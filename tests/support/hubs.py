@@ -9,7 +9,8 @@ from unittest import mock
 from agent import writer
 from agent.config import Config, read_config
 from agent.consent import Consent
-from agent.hub import Hub, LinkState
+from agent.hub import Hub
+from agent.linkstate import LinkState
 from agent.log import Log
 from agent.pieces import Piece
 from agent.records import Batch, MeterLog

@@ -1,0 +1,28 @@
+"""Starts what only some homes have: Home Assistant's broker, a panel on the wall.
+
+Each brings libraries, so each is loaded only where it is configured. Decides nothing else.
+"""
+
+import asyncio
+
+from agent.hub import Hub
+from shared.errors import OperatorError
+
+
+def start_optional(group: asyncio.TaskGroup, hub: Hub) -> "list[asyncio.Task[None]]":
+    """Start what the configuration names; raises OperatorError where a library is not installed."""
+    tasks = []
+    if hub.config.homeassistant_host:
+        from agent.household import home_assistant  # noqa: PLC0415 (brings a library)
+
+        tasks.append(group.create_task(home_assistant(hub).run(), name="home assistant"))
+    if hub.config.panel_port:
+        try:
+            from agent.panel import panel_feed  # noqa: PLC0415 (brings two)
+        except ModuleNotFoundError as error:
+            raise OperatorError(
+                f"panel.port needs the package {error.name}, which is not installed",
+                hint="pip install 'hearthlink[agent,panel]', or take panel.port out",
+            ) from error
+        tasks.append(group.create_task(panel_feed(hub).run(), name="panel"))
+    return tasks
