@@ -23,6 +23,7 @@ from agent.home.firstpin import FirstPinDoor
 from agent.home.joining import JoinState
 from agent.home.page import JoinDoor, create_page, end_events
 from agent.home.pinfile import PinFile
+from agent.home.posts import HouseholdDoor
 from agent.hub import Hub
 from agent.identity.access import access_of
 from agent.identity.folder import Identity, IdentityFolder
@@ -271,6 +272,9 @@ async def serve(config: Config) -> bool:
         render_metrics=partial(render_metrics, hub) if config.page_metrics else None,
         first_pin=first_pin,
         joining=_join_door(assembly.membership, config),
+        household=HouseholdDoor(
+            lambda message: hub.messages.answer(message, hub.likely_ms()), hub.budget.set
+        ),
     )
     server = _page_server(page)
     watchdog = Watchdog(

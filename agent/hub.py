@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 
+from agent.budget import BudgetFact
 from agent.collector import RESTORED_ROWS, Collector
 from agent.config import Config
 from agent.consent import Consent
@@ -130,6 +131,7 @@ class Hub:
         self.tariffs = TariffShelf(log, config.tariff_electricity_file, config.tariff_gas_file)
         self.messages = Messages(log.fact(MESSAGES_FACT), self.started_ms)
         self.read_panel: Callable[[], PanelView | None] = lambda: None
+        self.budget = BudgetFact(log)
         self.live_demand = DemandWatch(self.machine.monotonic_ms)
         self._live_sent_ms: dict[str, int] = {}
         self._meter_tells_time = False
@@ -206,7 +208,10 @@ class Hub:
                 self._drive_clock(self.clock, one)
             self.intake.take(one, self.now(), source.link)
             if isinstance(one, Telegram):
-                self.messages.hear(one.texts, self.machine.monotonic_ms())
+                if one.texts:
+                    now_ms = self.machine.monotonic_ms()
+                    utc_ms = self.likely_ms()
+                    self.messages.hear(one, source.link, now_ms=now_ms, utc_ms=utc_ms)
                 for sample in one.samples:
                     if self.collector.knows(sample.meter):
                         self.protocols[sample.meter] = source.protocol

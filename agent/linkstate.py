@@ -10,7 +10,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class LinkState:
-    """What one meter's link is doing: why it is not open, and how often it was lost."""
+    """Whether a link is open, how often it was lost, and why the last time."""
 
     is_open: bool = False
     times_lost: int = 0
@@ -18,7 +18,7 @@ class LinkState:
     hint: str = ""
 
     def note(self, link: str, event: LinkEvent) -> None:
-        """Remember an event of the link."""
+        """Remember what has happened to the link of this name."""
         self.is_open = event.kind is LinkEventKind.OPENED
         self.reason, self.hint = event.reason, event.hint
         if event.kind in (LinkEventKind.LOST, LinkEventKind.SILENT):

@@ -3,7 +3,7 @@
 import secrets
 from functools import partial
 
-from agent.home.panel import PanelFacts, PanelFeed
+from agent.home.panel import HouseholdMessages, PanelFacts, PanelFeed
 from agent.home.panelrecord import PanelRecord
 from agent.home.shown import build_shown
 from agent.hub import Hub
@@ -28,7 +28,9 @@ def panel_feed(hub: Hub) -> PanelFeed:
     feed = PanelFeed(
         lambda take: HubLine(partial(open_serial, port, baud=baud), end, take, now_ms),
         PanelRecord(port),
-        hub.messages,
+        HouseholdMessages(
+            hub.messages.open, lambda number: hub.messages.answer(number, hub.likely_ms())
+        ),
         partial(_read_facts, hub),
         partial(_heard_ms, hub),
         now_ms,

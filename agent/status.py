@@ -34,6 +34,8 @@ def read_home_inputs(hub: Hub) -> HomeInputs:
         generation_slots=hub.history.usage_of(
             hub.roles.meters_of(Role.GENERATION), "export_mwh", Medium.ELECTRICITY
         ),
+        messages=hub.messages.all(),
+        budget_millionths=hub.budget.millionths,
     )
 
 

@@ -37,6 +37,20 @@ class GranularityChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     granularity: str
 
 
+class Acknowledgement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `POST /acknowledge` carries: the message that was read."""
+
+    pin: str
+    id: int
+
+
+class BudgetChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `POST /budget` carries: an amount as it was typed, "" for none."""
+
+    pin: str
+    amount: str
+
+
 class ClaimOffer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What `POST /claim` carries."""
 
@@ -50,7 +64,7 @@ class FirstPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pin: str
 
 
-Change = TypeVar("Change", GranularityChange, ClaimOffer, FirstPin)
+Change = TypeVar("Change", GranularityChange, Acknowledgement, BudgetChange, ClaimOffer, FirstPin)
 
 
 class Changes:

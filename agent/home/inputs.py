@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from agent.home.panelview import PanelView
 from agent.roles import Role
 from shared.meterdays import SlotUsage
@@ -40,6 +42,30 @@ class MeterState:
     registers: Mapping[str, int]
     role: Role = Role.SUPPLY
     rhythm_ms: int = 0
+
+
+class Message(msgspec.Struct, frozen=True):
+    """What a meter passed on to the household from its supplier or network operator.
+
+    `text` is cleaned and cut already (texts.py); `acknowledged_ms` is None until somebody has read
+    it.
+    """
+
+    message_id: int
+    text: str
+    received_ms: int
+    acknowledged_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PrepaymentState:
+    """What a prepayment meter told at `taken_at_ms`: millionths of `currency`, or None."""
+
+    taken_at_ms: int
+    currency: str
+    balance_millionths: int | None = None
+    emergency_millionths: int | None = None
+    debt_millionths: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +112,8 @@ class HomeInputs:
 
     The slots are home totals by slot number over about the last 35 days: electricity bought and
     exported in mWh, what meters of role generation made in mWh, gas in litres. `is_clock_trusted`
-    says whether `now_ms` may be believed.
+    says whether `now_ms` may be believed. `budget_millionths` is the household's for a month, None
+    where it has set none; `prepayment` None where no meter tells its credit.
     """
 
     now_ms: int
@@ -101,3 +128,6 @@ class HomeInputs:
     gas_tariff: Tariff | None
     hub: HubState
     generation_slots: Mapping[int, SlotUsage] = field(default_factory=dict)
+    messages: Sequence[Message] = ()
+    budget_millionths: int | None = None
+    prepayment: PrepaymentState | None = None

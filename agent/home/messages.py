@@ -1,106 +1,142 @@
-"""Messages to the household that its meters bring: which are open, and which were answered.
+"""Messages from the supplier or network operator, kept until the household has read them.
 
-Owns their numbers and bounds. Meters say the same text in each telegram, or once, so a message is
-its text, and whoever has answered it is not asked again while it is being said. Pure but for its
-state; what is to outlive a restart goes into the log with the next group commit.
+Owns which there are and which are read. What is to outlive a restart is a small fact, written with
+the next group commit; it never leaves the hub. Pure but for its state.
 """
 
 import logging
-from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 
+from agent.home.inputs import Message
+from agent.home.texts import clean_text, cut_to_chars
+from firmware_bridge.meters.codec import Telegram
+from shared.readings import Quality
 from shared.units import MS_PER_DAY
 
 FACT = "messages"
+MAX_MESSAGES = 10
+"""More than an operator sends in a year; a line that garbles texts must not fill the page."""
 
-MESSAGES_MAX = 8
-"""A supplier sends one a week; a panel holds as many."""
+MAX_CHARS = 1_024
+"""The longest that DSMR 5 allows."""
 
-TEXT_CHARS_MAX = 1_024
-"""What P1 allows; panels cut it to what they hold."""
+FORGOTTEN_AFTER_MS = MS_PER_DAY
+"""A P1 meter repeats its text in each telegram: one that is read and not heard for so long is gone,
+and the same words after that are a new message."""
 
-FORGET_MS = MS_PER_DAY
-"""An answered message not said for a day is over: the same words after that are a new one."""
+FIRST_ID, LAST_ID = 1, 2**32 - 1
+"""A panel has four bytes for the id of a message."""
+
+UNCHECKED = int(Quality.UNCHECKED)
 
 _logger = logging.getLogger(__name__)
 
 
-class Message(msgspec.Struct, frozen=True):
-    """One message; `answered` once somebody has pressed a button for it."""
+class _Kept(msgspec.Struct):
+    """What is in the database: the messages, oldest first, and the id that the next one gets."""
 
-    message_id: int
-    text: str
-    answered: bool = False
+    next_id: int = FIRST_ID
+    messages: list[Message] = []
 
 
 class Messages:
-    """The messages of one home, oldest first; `written` is what an earlier run kept."""
+    """The messages of this home, at most MAX_MESSAGES; times are the caller's."""
 
     def __init__(self, written: bytes | None, now_ms: int) -> None:
+        """Take up what an earlier run kept; by the monotonic `now_ms` all of it was just heard."""
+        self._kept = _decode(written)
+        self._heard_ms = {one.text: now_ms for one in self._kept.messages}
+        self._unsure: dict[str, frozenset[str]] = {}
+        self._is_changed = False
         self.dropped = 0
-        self._known = _decode(written)
-        self._next_id = max((one.message_id for one in self._known), default=0) + 1
-        self._said_at_ms = {one.text: now_ms for one in self._known}
-        self._is_noted = True
+        """Messages given up unread because there were too many."""
 
-    def hear(self, texts: Iterable[str], now_ms: int) -> None:
-        """Take what a telegram said to the household; the same text again is no new message.
-
-        `now_ms` is monotonic. Where there are too many the oldest goes, those answered first.
-        """
-        for text in texts:
-            words = text.strip()[:TEXT_CHARS_MAX]
-            if not words:
-                continue
-            is_new = words not in self._said_at_ms
-            self._said_at_ms[words] = now_ms
-            if is_new:
-                self._add(words, now_ms)
+    def all(self) -> tuple[Message, ...]:
+        """Return the messages, oldest first."""
+        return tuple(self._kept.messages)
 
     def open(self) -> list[Message]:
-        """List what nobody has answered yet."""
-        return [one for one in self._known if not one.answered]
+        """List what nobody has answered yet, oldest first."""
+        return [one for one in self._kept.messages if one.acknowledged_ms is None]
 
-    def answer(self, message_id: int) -> bool:
-        """Take note that the household has read a message; False where none is open by this id."""
-        for place, one in enumerate(self._known):
-            if one.message_id == message_id and not one.answered:
-                self._known[place] = msgspec.structs.replace(one, answered=True)
-                self._is_noted = False
+    def hear(self, telegram: Telegram, source: str, *, now_ms: int, utc_ms: int) -> None:
+        """Take what a telegram of a source told; the words of a message that is kept are no other.
+
+        A telegram without a checksum may tell garbled words: those must come twice in a row.
+        """
+        texts = {_fit(text) for text in telegram.texts}
+        before, self._unsure[source] = self._unsure.get(source, frozenset()), frozenset(texts)
+        if not telegram.samples or any(one.quality & UNCHECKED for one in telegram.samples):
+            texts &= before
+        for text in sorted(texts - {""}):
+            self._take(text, now_ms, utc_ms)
+
+    def answer(self, message_id: int, utc_ms: int) -> bool:
+        """Note that the household has read a message; False where there is none by this id."""
+        for place, one in enumerate(self._kept.messages):
+            if one.message_id == message_id:
+                if one.acknowledged_ms is None:
+                    read = msgspec.structs.replace(one, acknowledged_ms=utc_ms)
+                    self._kept.messages[place] = read
+                    self._is_changed = True
                 return True
         return False
 
     def due(self) -> dict[str, bytes]:
-        """Hand over what changed, for the next group commit."""
-        if self._is_noted:
+        """Return what is to be written with the next group commit, once."""
+        if not self._is_changed:
             return {}
-        self._is_noted = True
-        return {FACT: msgspec.json.encode(self._known)}
+        self._is_changed = False
+        return {FACT: msgspec.json.encode(self._kept)}
 
-    def _add(self, words: str, now_ms: int) -> None:
+    def _take(self, text: str, now_ms: int, utc_ms: int) -> None:
         self._forget(now_ms)
-        while len(self._known) >= MESSAGES_MAX:
-            oldest = next((one for one in self._known if one.answered), self._known[0])
-            self.dropped += not oldest.answered
-            self._drop(oldest)
-        self._known.append(Message(self._next_id, words))
-        self._next_id += 1
-        self._is_noted = False
+        is_known = text in self._heard_ms
+        self._heard_ms[text] = now_ms
+        if is_known:
+            return
+        if len(self._kept.messages) >= MAX_MESSAGES:
+            self._drop()
+        kept = self._kept
+        kept.messages.append(Message(kept.next_id, text, utc_ms))
+        kept.next_id = kept.next_id + 1 if kept.next_id < LAST_ID else FIRST_ID
+        self._is_changed = True
 
     def _forget(self, now_ms: int) -> None:
-        for one in list(self._known):
-            if one.answered and now_ms - self._said_at_ms[one.text] >= FORGET_MS:
-                self._drop(one)
+        """Let go of what was read and is not told any more."""
+        gone = [
+            one
+            for one in self._kept.messages
+            if one.acknowledged_ms is not None
+            and now_ms - self._heard_ms.get(one.text, now_ms) > FORGOTTEN_AFTER_MS
+        ]
+        for one in gone:
+            self._remove(one)
 
-    def _drop(self, one: Message) -> None:
-        self._known.remove(one)
-        self._said_at_ms.pop(one.text, None)
+    def _drop(self) -> None:
+        """Make room: the oldest that was read, else the oldest."""
+        read = [one for one in self._kept.messages if one.acknowledged_ms is not None]
+        self.dropped += not read
+        self._remove((read or self._kept.messages)[0])
+
+    def _remove(self, message: Message) -> None:
+        self._kept.messages.remove(message)
+        self._heard_ms.pop(message.text, None)
+        self._is_changed = True
 
 
-def _decode(written: bytes | None) -> list[Message]:
+@lru_cache(maxsize=2 * MAX_MESSAGES)
+def _fit(text: str) -> str:
+    """Clean and cut a text; a meter repeats it every second."""
+    return cut_to_chars(clean_text(text), MAX_CHARS)
+
+
+def _decode(written: bytes | None) -> _Kept:
+    """Read the fact; none where there is none, or none that can be read."""
     try:
-        return [] if written is None else msgspec.json.decode(written, type=list[Message])
+        return _Kept() if written is None else msgspec.json.decode(written, type=_Kept)
     except msgspec.MsgspecError as error:
-        _logger.warning("the household's messages cannot be read: %s", error)
-        return []
+        _logger.warning("the messages to the household cannot be read: %s", error)
+        return _Kept()

@@ -20,6 +20,7 @@ from agent.home.firstpin import FirstPinDoor
 from agent.home.guard import Guard, problem
 from agent.home.inputs import HomeInputs
 from agent.home.joining import JoinState, view_joining
+from agent.home.posts import HouseholdDoor, HouseholdPosts
 from agent.home.view import build_view
 from agent.liveness import Parts
 from agent.metrics import MEDIA_TYPE
@@ -174,6 +175,7 @@ def create_page(
     render_metrics: Callable[[], bytes] | None = None,
     first_pin: FirstPinDoor | None = None,
     joining: JoinDoor | None = None,
+    household: HouseholdDoor | None = None,
 ) -> Starlette:
     """Make the application.
 
@@ -182,7 +184,8 @@ def create_page(
     `pin` "" makes the page read only until one is set by way of `first_pin`; `set_granularity`
     raises HearthlinkError for what it refuses;
     `read_parts` says how the hub's other parts are; without `render_metrics` there is no
-    `/metrics`; `joining` lets a claim be given.
+    `/metrics`; `joining` lets a claim be given, `household` a message be acknowledged and a budget
+    set.
     """
     changes = Changes(pin, first_pin)
     page = Page(read_inputs, changes, set_granularity, read_parts, joining)
@@ -197,12 +200,21 @@ def create_page(
             Route("/claim", page.offer_claim, methods=["POST"]),
             Route("/pin", page.set_first_pin, methods=["POST"]),
         ]
-        + ([Route("/metrics", _metrics_of(render_metrics))] if render_metrics else []),
+        + ([Route("/metrics", _metrics_of(render_metrics))] if render_metrics else [])
+        + (_household_routes(page, changes, household) if household else []),
         middleware=[Middleware(Guard, allowed_hosts=allowed_hosts)],
     )
     app.state.feed = page.feed
     app.state.token = changes.token
     return app
+
+
+def _household_routes(page: Page, changes: Changes, door: HouseholdDoor) -> list[Route]:
+    posts = HouseholdPosts(changes, door, page.feed.forget)
+    return [
+        Route("/acknowledge", posts.acknowledge, methods=["POST"]),
+        Route("/budget", posts.change_budget, methods=["POST"]),
+    ]
 
 
 def _metrics_of(render_metrics: Callable[[], bytes]) -> Callable[[Request], Awaitable[Response]]:

@@ -6,11 +6,11 @@ is there, a turn is never sooner than `LEAST_S` after the last, and no fault her
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from agent.home.messages import Message, Messages
+from agent.home.inputs import Message
 from agent.home.panelrecord import PanelRecord
 from agent.home.panelview import PanelView
 from agent.home.shown import Shown
@@ -48,6 +48,13 @@ class PanelFacts(NamedTuple):
     zone: ZoneInfo
 
 
+class HouseholdMessages(NamedTuple):
+    """How messages to the household are read: those nobody has answered, and that one now is."""
+
+    open: Callable[[], Sequence[Message]]
+    answer: Callable[[int], object]
+
+
 class PanelFeed:
     """One panel's feed; `read_facts` and `heard_ms` (when any meter was heard last) are cheap."""
 
@@ -55,7 +62,7 @@ class PanelFeed:
         self,
         line: Callable[[Callable[[HubEvent], None]], HubLine],
         record: PanelRecord,
-        messages: Messages,
+        messages: HouseholdMessages,
         read_facts: Callable[[], PanelFacts],
         heard_ms: Callable[[], int],
         now_ms: Callable[[], int],

@@ -8,12 +8,15 @@ from typing import Literal
 
 import msgspec
 
+from agent.home.budget import BudgetView, view_budget
 from agent.home.energy import UsageView, view_usage
 from agent.home.gas import GasView, view_gas
 from agent.home.inputs import HomeInputs
+from agent.home.messageview import MessageView, view_messages
 from agent.home.money import CostView, view_cost
 from agent.home.periods import Periods, view_periods
 from agent.home.power import PowerView, electricity_meters, is_silent, view_power
+from agent.home.prepayment import PrepaymentView, view_prepayment
 from agent.home.rate import RateView, view_rate
 from agent.home.solar import SolarView, view_solar
 
@@ -35,7 +38,8 @@ class Shown(msgspec.Struct, frozen=True):
 
     Power and gas carry an age and a state of their own; energy and money of the supply are as old
     as `link.meter_age_ms`. `gas`, `rate` and `solar` are None in a home that has no gas meter, no
-    tariff, and neither export nor a source of its own.
+    tariff, and neither export nor a source of its own; `budget` where the household has set none,
+    `prepayment` where no meter tells its credit.
     """
 
     now_ms: int
@@ -48,21 +52,28 @@ class Shown(msgspec.Struct, frozen=True):
     rate: RateView | None
     solar: SolarView | None
     link: LinkView
+    budget: BudgetView | None = None
+    prepayment: PrepaymentView | None = None
+    messages: list[MessageView] = []
 
 
 def build_shown(inputs: HomeInputs) -> Shown:
     """Compute what is shown; the same inputs give the same figures."""
+    periods = view_periods(inputs)
     return Shown(
         now_ms=inputs.now_ms,
         is_clock_trusted=inputs.is_clock_trusted,
         power=view_power(inputs),
         cost=view_cost(inputs),
         usage=view_usage(inputs),
-        periods=view_periods(inputs),
+        periods=periods,
         gas=view_gas(inputs),
         rate=view_rate(inputs),
         solar=view_solar(inputs),
         link=_view_link(inputs),
+        budget=view_budget(inputs, periods.month),
+        prepayment=view_prepayment(inputs),
+        messages=view_messages(inputs),
     )
 
 

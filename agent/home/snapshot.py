@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from agent.home.gas import GasView
 from agent.home.light import Level
 from agent.home.periods import PeriodFigure
+from agent.home.prepayment import PrepaymentView
 from agent.home.shown import Shown
 from firmware_bridge.display.faults import PanelFrameError
 from firmware_bridge.display.fields import check_field
@@ -50,6 +51,10 @@ def snapshot_of(shown: Shown, zone: ZoneInfo) -> Display:
         found["currency"] = rate.currency
         found["rate_millipence_per_kwh"] = _millipence(rate.price_millionths_per_kwh)
         found["next_cheap_min"] = _minute(rate.next_cheap_at_ms, zone)
+    if shown.budget is not None:
+        found["budget_millipence"] = _millipence(shown.budget.limit_millionths)
+    if shown.prepayment is not None:
+        found |= _credit(shown.prepayment)
     if solar is not None:
         found["export_today_wh"] = _wh(solar.exported_mwh)
         found["self_use_today_wh"] = _wh(solar.self_use_mwh)
@@ -98,6 +103,17 @@ def _period(name: str, figure: PeriodFigure) -> dict[str, int | None]:
     """A panel has no words for "at least": a cost that lacks something is not known to it."""
     cost = None if figure.is_least_cost else figure.cost_millionths
     return {f"{name}_wh": _wh(figure.energy_mwh), f"{name}_millipence": _millipence(cost)}
+
+
+def _credit(credit: PrepaymentView) -> dict[str, int | None]:
+    """A balance of yesterday lacks a standing charge: a panel has no age for it, so it is left."""
+    if credit.is_stale:
+        return {}
+    return {
+        "balance_millipence": _millipence(credit.balance_millionths),
+        "emergency_millipence": _millipence(credit.emergency_millionths),
+        "debt_millipence": _millipence(credit.debt_millionths),
+    }
 
 
 def _gas(gas: GasView, zone: ZoneInfo) -> dict[str, int | None]:

@@ -6,6 +6,7 @@ leaves. The page only draws it. Pure.
 
 import msgspec
 
+from agent.home.budget import BudgetView
 from agent.home.energy import HalfHour, UsageView, view_half_hours
 from agent.home.gas import GasView
 from agent.home.health import (
@@ -17,10 +18,12 @@ from agent.home.health import (
 )
 from agent.home.inputs import HomeInputs
 from agent.home.joining import JoinView
+from agent.home.messageview import MessageView
 from agent.home.money import CostView
 from agent.home.panelview import PanelView
 from agent.home.periods import Periods
 from agent.home.power import PowerView, generation_in_words
+from agent.home.prepayment import PrepaymentView
 from agent.home.rate import RateView
 from agent.home.sharing import Choice, granularity_in_words, limit_in_words, list_choices
 from agent.home.shown import LinkView, Shown, build_shown
@@ -64,6 +67,10 @@ class HomeView(msgspec.Struct, frozen=True):
     granularity_text: str
     granularity_choices: list[Choice]
     limit_text: str
+    is_clock_trusted: bool = True
+    budget: BudgetView | None = None
+    prepayment: PrepaymentView | None = None
+    messages: list[MessageView] = []
     is_read_only: bool = True
     may_set_pin: bool = False
     pin_hint: str = ""
@@ -99,4 +106,8 @@ def build_view(inputs: HomeInputs) -> HomeView:
         granularity_choices=list_choices(),
         limit_text=limit_in_words(inputs.hub),
         panel=inputs.hub.panel,
+        is_clock_trusted=shown.is_clock_trusted,
+        budget=shown.budget,
+        prepayment=shown.prepayment,
+        messages=shown.messages,
     )

@@ -7,6 +7,7 @@ from agent.home.inputs import HomeInputs
 from agent.home.joining import JoinState
 from agent.home.page import JoinDoor, create_page, end_events
 from agent.home.pinfile import PinFile
+from agent.home.posts import HouseholdDoor
 from agent.provision.tickets import read_ticket
 from shared.errors import OperatorError
 from tests.support.home_inputs import home_inputs
@@ -26,6 +27,8 @@ class Home:
         self.chosen: list[str] = []
         self.claims: list[str] = []
         self.joining = JoinState()
+        self.acknowledged: list[int] = []
+        self.budgets: list[int | None] = []
         self.reads = 0
         self.up_ms = 0
 
@@ -45,6 +48,13 @@ class Home:
         read_ticket(claim)
         self.claims.append(claim)
 
+    def acknowledge(self, message_id: int) -> bool:
+        """Take the acknowledgement of any message but the ninth."""
+        if message_id == 9:
+            return False
+        self.acknowledged.append(message_id)
+        return True
+
     def page(self, pin: str = PIN, pin_file: PinFile | None = None) -> Starlette:
         """Make the page of this home, which answers to "hub.home" too."""
         return create_page(
@@ -54,6 +64,7 @@ class Home:
             set_granularity=self.choose,
             first_pin=FirstPinDoor(pin_file, lambda: self.up_ms, 0) if pin_file else None,
             joining=JoinDoor(lambda: self.joining, self.offer),
+            household=HouseholdDoor(self.acknowledge, self.budgets.append),
         )
 
     def serve(self, port: int | None = None) -> WebServer:

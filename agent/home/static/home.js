@@ -101,6 +101,43 @@ function showPeriods({ yesterday, week, month }) {
   }));
 }
 
+function showBudget(budget, isReadOnly) {
+  at("budget-change").hidden = isReadOnly;
+  at("budget-bar").hidden = !budget || budget.used_permille === null;
+  write("budget", budget ? [budget.text, budget.note].filter(Boolean).join(" · ") : "No budget is set.");
+  replaceIfChanged("budget-bar", JSON.stringify(budget), () => {
+    if (!budget) return [];
+    const fill = build("span", `fill ${budget.state}`);
+    const mark = build("span", "mark");
+    fill.style.width = `${Math.min(budget.used_permille, 1_000) / 10}%`;
+    mark.style.left = `${budget.month_permille / 10}%`;
+    return [fill, mark];
+  });
+}
+
+function showCredit(credit) {
+  at("credit").hidden = !credit;
+  if (!credit) return;
+  const lines = [["Balance", credit.balance_text], ["Emergency credit", credit.emergency_text],
+    ["Debt", credit.debt_text], [credit.is_stale ? "Stale" : "As of", credit.age_text]];
+  replaceIfChanged("credit-lines", JSON.stringify(lines), () =>
+    lines.flatMap(([name, text]) => [build("dt", "", name), build("dd", "", text)]));
+}
+
+function showMessages(messages, isReadOnly) {
+  at("messages").hidden = !messages.length;
+  at("message-pin-line").hidden = isReadOnly || messages.every((one) => one.is_acknowledged);
+  replaceIfChanged("message-list", JSON.stringify([messages, isReadOnly]), () => messages.map((one) => {
+    const text = Object.assign(build("p", "", one.text), { dir: "auto" });
+    const line = build("li", one.is_acknowledged ? "read" : "", text, build("small", "", one.received_text));
+    if (one.is_acknowledged) line.append(build("small", "", " · read"));
+    else if (!isReadOnly) {
+      line.append(Object.assign(build("button", "", "Acknowledge"), { type: "submit", value: one.id }));
+    }
+    return line;
+  }));
+}
+
 function showUsage(usage, solar) {
   write("used", usage.today.text);
   const notes = [usage.sentence, usage.today.note === "not known" ? "" : usage.today.note];
@@ -209,6 +246,9 @@ function show(view) {
   showCost(view.cost);
   showPeriods(view.periods);
   write("tariff-now", view.rate ? [view.rate.price_text, view.rate.next_cheap_text].filter(Boolean).join(". ") : "");
+  showBudget(view.budget, view.is_read_only);
+  showCredit(view.prepayment);
+  showMessages(view.messages, view.is_read_only);
   showUsage(view.usage, view.solar);
   showGas(view.gas);
   showHalves(view.half_hours);
@@ -276,7 +316,7 @@ function taken(id) {
 function onSubmit(id, act) {
   at(id).addEventListener("submit", (event) => {
     event.preventDefault();
-    act();
+    act(event.submitter);
   });
 }
 
@@ -284,6 +324,12 @@ onSubmit("sharing-form", () => {
   const granularity = new FormData(at("sharing-form")).get("granularity");
   send("/granularity", { pin: taken("pin"), granularity }, "answer", "Changed.");
 });
+onSubmit("message-form", (button) => {
+  const id = Number((button ?? at("message-list").querySelector("button")).value);
+  send("/acknowledge", { pin: taken("message-pin"), id }, "message-answer", "Acknowledged.");
+});
+onSubmit("budget-form", () =>
+  send("/budget", { pin: taken("budget-pin"), amount: at("amount").value }, "budget-answer", "The budget is set."));
 onSubmit("claim-form", () =>
   send("/claim", { pin: taken("claim-pin"), claim: taken("claim") }, "told", "Taken. The hub joins now."));
 onSubmit("pin-form", () => send("/pin", { pin: taken("first-pin") }, "told", "The PIN is set."));

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
-from agent.home.inputs import HomeInputs
+from agent.home.inputs import HomeInputs, Message
 from shared.meterdays import SlotUsage
 from tests.support.chromium import accessibility_violations, open_chromium
 from tests.support.home_inputs import (
@@ -98,6 +98,8 @@ def troubled_home() -> HomeInputs:
         electricity_slots=slots,
         export_slots={newest - 12: SlotUsage(400_000, is_estimated=False)},
         tariff=None,
+        messages=[Message(1, "x" * 900, NOW_MS), Message(2, "انقطاع التيار", NOW_MS, NOW_MS)],
+        budget_millionths=60_000_000,
         hub=hub_state(
             cloud_connected=False,
             backlog_samples=1_204,
@@ -232,6 +234,8 @@ def test_keyboard_reaches_everything_in_order(visit: Visit, server: WebServer) -
     expect(page.locator("#now")).to_be_focused()
 
     page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Set a budget for the month")
+    page.keyboard.press("Tab")
     expect(page.locator(":focus")).to_have_text("Show as a table")
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     page.keyboard.press("Enter")
@@ -256,6 +260,30 @@ def test_setting_is_changed_with_the_pin_by_keyboard(
     expect(page.locator("#answer")).to_have_text("Changed.")
 
     assert home.chosen == ["daily"]
+
+
+def test_a_message_is_acknowledged_and_a_budget_set(
+    visit: Visit, home: Home, server: WebServer
+) -> None:
+    """With the PIN; the message is shown as text, whatever it holds, and goes when it is gone."""
+    words = "<b>Power off</b> on 3 May"
+    home.inputs = home_inputs(messages=[Message(4, words, NOW_MS)], budget_millionths=60_000_000)
+    page = visit.open(server.url)
+
+    expect(page.locator("#message-list p")).to_have_text(words)
+    expect(page.locator("#budget")).to_contain_text("of £60.00")
+    page.fill("#message-pin", PIN)
+    page.click("#message-list button")
+    expect(page.locator("#message-answer")).to_have_text("Acknowledged.")
+    page.click("#budget-change summary")
+    page.fill("#amount", "45,50")
+    page.fill("#budget-pin", PIN)
+    page.keyboard.press("Enter")
+    expect(page.locator("#budget-answer")).to_have_text("The budget is set.")
+
+    home.inputs = home_inputs()
+    expect(page.locator("#messages")).to_be_hidden()
+    assert (home.acknowledged, home.budgets) == ([4], [45_500_000])
 
 
 def test_trouble_is_said_in_words(visit: Visit, home: Home, server: WebServer) -> None:

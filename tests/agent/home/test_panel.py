@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from agent.home.messages import Messages
-from agent.home.panel import LEAST_S, QUIET_MS, PanelFacts, PanelFeed
+from agent.home.panel import LEAST_S, QUIET_MS, HouseholdMessages, PanelFacts, PanelFeed
 from agent.home.panelrecord import PanelRecord
 from agent.home.shown import build_shown
 from firmware_bridge.display.framing import seal_frame
@@ -16,7 +16,9 @@ from firmware_bridge.display.hub_end import HubEnd
 from firmware_bridge.display.line import HubLine
 from firmware_bridge.display.messages import Display, Hello, Log, Refused, Status, Text, Time
 from firmware_bridge.display.panel_end import PanelEnd
+from firmware_bridge.meters.codec import Telegram
 from shared.errors import LinkError
+from shared.readings import Medium, Sample
 from tests.support.home_inputs import LONDON, home_inputs
 from tests.support.panel_line import HELLO
 from tests.support.panel_port import FakePort, loop_ms, play
@@ -39,13 +41,18 @@ class Wall:
         self.feed = PanelFeed(
             lambda take: HubLine(self._open, HubEnd(session=1), take, loop_ms),
             PanelRecord("/dev/ttyPANEL"),
-            self.messages,
+            HouseholdMessages(self.messages.open, lambda number: self.messages.answer(number, 0)),
             self._read,
             lambda: loop_ms() if self.is_heard else self.heard_at_ms,
             loop_ms,
         )
         self.tasks = [asyncio.create_task(self.feed.run())]
         self.tasks += [asyncio.create_task(port.live()) for port in ports]
+
+    def hear(self, text: str) -> None:
+        """Let a meter tell the household something."""
+        said = Telegram((Sample("M1", Medium.ELECTRICITY, None, {}),), (text,))
+        self.messages.hear(said, "meter", now_ms=loop_ms(), utc_ms=loop_ms())
 
     def _open(self) -> FakePort:
         port = next(self._ports, None)
@@ -138,7 +145,7 @@ def test_a_message_stands_until_a_button_answers_it() -> None:
     async def run() -> None:
         port = FakePort()
         wall = Wall(port)
-        wall.messages.hear(["Power cut on Monday, " + "é" * 200], 0)
+        wall.hear("Power cut on Monday, " + "é" * 200)
         await asyncio.sleep(5)
         (told,) = port.news_of(Text)
         assert isinstance(told, Text)
@@ -167,7 +174,7 @@ def test_a_button_for_the_panels_own_pages_answers_nothing() -> None:
     async def run() -> None:
         port = FakePort()
         wall = Wall(port)
-        wall.messages.hear(["x"], 0)
+        wall.hear("x")
         await asyncio.sleep(2)
         port.panel.press(1, loop_ms())
         port.speak()

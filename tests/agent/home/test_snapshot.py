@@ -1,16 +1,19 @@
 """What a panel is sent: the figures of every display, in its own units."""
 
+import dataclasses
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 
+from agent.home.inputs import PrepaymentState
 from agent.home.shown import build_shown
 from agent.home.snapshot import next_change_ms, snapshot_of, time_of
 from firmware_bridge.display.body import encode_body
 from firmware_bridge.display.framing import seal_frame
 from firmware_bridge.display.messages import FIELDS, FRAME_BYTES_MAX, Display
+from shared.units import MS_PER_DAY
 from tests.support.home_inputs import (
     LONDON,
     NOW_MS,
@@ -94,6 +97,21 @@ def test_a_cost_that_lacks_some_energy_is_not_told() -> None:
     assert told.today_millipence is not None
     assert told.month_millipence is None
     assert told.month_wh is not None
+
+
+def test_budget_and_credit_are_told_where_there_are_any() -> None:
+    """The month's budget; balance, emergency credit and debt while they are of today."""
+    fresh = PrepaymentState(NOW_MS - 60_000, "GBP", 12_340_000, 5_000_000, 0)
+    old = dataclasses.replace(fresh, taken_at_ms=NOW_MS - 2 * MS_PER_DAY)
+    home = home_inputs(budget_millionths=60_000_000, prepayment=fresh)
+
+    told = snapshot_of(build_shown(home), LONDON)
+    later = snapshot_of(build_shown(dataclasses.replace(home, prepayment=old)), LONDON)
+
+    assert told.budget_millipence == 6_000_000
+    assert (told.balance_millipence, told.emergency_millipence) == (1_234_000, 500_000)
+    assert told.debt_millipence == 0
+    assert later.balance_millipence is None
 
 
 def test_export_is_below_zero() -> None:
