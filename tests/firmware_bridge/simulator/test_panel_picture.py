@@ -1,25 +1,20 @@
 """The picture of a simulated panel: the C reference's, line for line and pixel for pixel."""
 
-import subprocess
-import zlib
 from pathlib import Path
 
 import pytest
 
 from agent.demo.reference import build_reference
-from firmware_bridge.display.body import decode_message, encode_body
-from firmware_bridge.display.framing import open_frame, seal_frame
-from firmware_bridge.display.messages import Display, Welcome
+from firmware_bridge.display.messages import Display
 from firmware_bridge.simulator.panel_picture import (
     COLUMNS,
     HEIGHT,
     LINES,
-    PNG,
     WIDTH,
     draw_lines,
     draw_png,
 )
-from tests.support.panel_line import HELLO
+from tests.docs.panel_picture import draw, pixels_of
 from tests.support.pictures import read_picture
 
 EVENING = Display(
@@ -63,42 +58,14 @@ def test_no_news_shows_no_number() -> None:
     assert "".join(draw_lines(None)) == "NO DATA"
 
 
-def pixels_of(png: bytes) -> bytes:
-    """Unpack a picture's rows, whatever its writer packed them with."""
-    assert png.startswith(PNG)
-    start = png.index(b"IDAT")
-    length = int.from_bytes(png[start - 4 : start])
-    return zlib.decompress(png[start + 4 : start + 4 + length])
-
-
 @pytest.mark.parametrize("display", [EVENING, Display(), Display(power_w=-2_000, light=0)])
 def test_both_languages_draw_the_same(display: Display, program: Path, tmp_path: Path) -> None:
     """The C program is shown a snapshot on its standard input."""
     picture = tmp_path / "panel.png"
-    # It has not met a hub: a welcome must name its boot, so it is asked for that first.
-    with subprocess.Popen(
-        [program, "run", "--png", picture],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as running:
-        assert running.stdin is not None
-        assert running.stdout is not None
-        running.stdin.write(bytes([0]) + hello_answer(running.stdout.read1()))  # type: ignore[attr-defined]
-        running.stdin.write(seal_frame(Display.TYPE, 1, encode_body(display)))
-        running.stdin.close()
-        running.stdout.read()
+
+    draw(program, display, picture)
 
     assert pixels_of(picture.read_bytes()) == pixels_of(draw_png(draw_lines(display)))
-
-
-def hello_answer(said: bytes) -> bytes:
-    """Answer a HELLO with the WELCOME of its boot."""
-    hello = decode_message(open_frame(said.strip(b"\x00")))
-    assert isinstance(hello, type(HELLO))
-    return seal_frame(
-        Welcome.TYPE, 0, encode_body(Welcome(version=1, boot_id=hello.boot_id, session=1))
-    )
 
 
 def test_the_picture_has_the_size_of_the_references() -> None:
