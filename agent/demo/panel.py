@@ -9,6 +9,7 @@ import os
 import termios
 import threading
 import tty
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -57,9 +58,9 @@ class DemoPanel:
         self._server = _serve(self.picture)
         self.url = f"http://{HOST}:{self._server.server_port}"
 
-    def command(self) -> list[str]:
+    def command(self, build: Callable[[str, Path], Path] = build_reference) -> list[str]:
         """Build the program, and say how it is started on `line`."""
-        program = build_reference(find_compiler() or "cc", self._folder)
+        program = build(find_compiler() or "cc", self._folder)
         return [str(program), "run", "--png", str(self.picture)]
 
     def close(self) -> None:

@@ -6,16 +6,18 @@ Owns the terminal, the waiting and what is printed; what the panel does is `pane
 import argparse
 import contextlib
 import json
+import math
 import os
 import select
+import shlex
+import subprocess
 import termios
 import time
 import tty
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
-from firmware_bridge.display.messages import Display, PanelMessage
+from firmware_bridge.display.messages import FIELDS, Display, PanelMessage
 from firmware_bridge.simulator.panel import Boot, SimulatedPanel
 from firmware_bridge.simulator.panel_faults import PanelFaults, read_panel_faults
 from firmware_bridge.simulator.panel_picture import draw_lines, draw_png
@@ -44,6 +46,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--answer-s", type=float, help="answer messages by a button after so many seconds"
     )
+    parser.add_argument(
+        "--program",
+        metavar="COMMAND",
+        help="run this panel of your own instead, its input and output the line",
+    )
     parser.add_argument("--seconds", type=float, help="end by itself so long after the start")
     parser.add_argument(
         "--picture", type=Path, metavar="FILE", help="keep what it shows here, as a PNG"
@@ -65,9 +72,32 @@ def run_panel(arguments: Sequence[str]) -> int:
     with stopped_by_signals() as stopping, _terminal(options.link) as (master, port):
         say = _say_json if options.json else _say_words
         say("port", {"port": port})
+        if options.program:
+            status = _run_program(shlex.split(options.program), master, stopping, options.seconds)
+            say("ended", {"status": status})
+            return 0
         play_panel(panel, master, stopping, options.seconds, _Screen(options.picture, say))
         say("ended", {"starts": panel.starts, "is_welcome": panel.is_welcome})
     return 0
+
+
+def _run_program(
+    command: list[str], master: int, stopping: Callable[[], bool], seconds: float | None
+) -> int:
+    """Run a program at our end of the terminal until it ends or is to end; return its status."""
+    os.set_blocking(master, True)
+    end_s = math.inf if seconds is None else time.monotonic() + seconds
+    try:
+        running = subprocess.Popen(command, stdin=master, stdout=master)  # noqa: S603 (the caller's)
+    except OSError as error:
+        raise OperatorError(
+            f"{command[0]} cannot be run: {error.strerror}", hint="name your panel's program"
+        ) from error
+    with running:
+        while running.poll() is None and not stopping() and time.monotonic() < end_s:
+            time.sleep(STEP_S)
+        running.terminate()
+    return running.returncode
 
 
 def play_panel(
@@ -115,7 +145,8 @@ class _Screen:
 
     def take(self, message: PanelMessage) -> None:
         """Tell a message, and draw it where it is a display."""
-        fields = {key: value for key, value in asdict(message).items() if value is not None}
+        names = (field.name for field in FIELDS[message.TYPE])
+        fields = {name: value for name in names if (value := getattr(message, name)) is not None}
         self.say(type(message).__name__.lower(), fields)
         if isinstance(message, Display):
             self._is_blank = False

@@ -19,6 +19,7 @@ from firmware_bridge.display.hub_end import HubEnd
 from firmware_bridge.display.messages import Display
 from firmware_bridge.links.serial_port import open_serial
 from shared.errors import OperatorError
+from tests.support.panel_build import plain_reference
 from tests.support.pictures import read_picture
 
 LIMIT_S = 20.0
@@ -29,7 +30,8 @@ def _shown(tmp_path: Path) -> Iterator[DemoPanel]:
     panel = DemoPanel(tmp_path)
     panel.prepare()
     processes = Processes(tmp_path)
-    processes.start("panel", panel.command(), line=panel.line)
+    processes.start("panel", panel.command(lambda *_: plain_reference()), line=panel.line)
+    processes.wait_for("panel", panel.picture.exists)
     yield panel
     processes.stop("panel")
     panel.close()

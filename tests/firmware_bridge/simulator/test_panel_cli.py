@@ -81,6 +81,7 @@ def test_without_a_path_the_port_is_the_terminals_own(
         (["--link=pty:/nowhere/at/all"], "cannot be linked"),
         (["--faults=nonsense"], "is not known"),
         (["--picture=/nowhere/at/all.png"], "cannot be written"),
+        (["--program=/nowhere/at/all"], "cannot be run"),
     ],
 )
 def test_what_cannot_be_is_said(options: list[str], message: str) -> None:
@@ -89,6 +90,32 @@ def test_what_cannot_be_is_said(options: list[str], message: str) -> None:
         run(["panel", "--seconds=0", *options])
 
     assert caught.value.hint
+
+
+def test_a_program_of_ones_own_has_the_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its input and output are the port's other end; it ends with the simulation."""
+    path = tmp_path / "panel"
+    heard: list[bytes] = []
+
+    def listen() -> None:
+        while not path.exists():
+            time.sleep(0.005)
+        port = os.open(path, os.O_RDWR | os.O_NOCTTY)
+        os.write(port, b"question\n")
+        heard.append(os.read(port, 64))
+        os.close(port)
+
+    hub = threading.Thread(target=listen)
+    hub.start()
+
+    status = run(["panel", f"--link=pty:{path}", "--program=cat", "--seconds=0.5", "--json"])
+
+    hub.join()
+    assert (status, heard) == (0, [b"question\n"])
+    ended = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert ended == {"event": "ended", "status": -15}
 
 
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.demo.reference import build_reference
 from firmware_bridge.display.messages import Display
 from firmware_bridge.simulator.panel_picture import (
     COLUMNS,
@@ -15,6 +14,7 @@ from firmware_bridge.simulator.panel_picture import (
     draw_png,
 )
 from tests.docs.panel_picture import draw, pixels_of
+from tests.support.panel_build import plain_reference
 from tests.support.pictures import read_picture
 
 EVENING = Display(
@@ -32,11 +32,6 @@ EVENING = Display(
     link=1,
     currency="GBP",
 )
-
-
-@pytest.fixture(name="program", scope="module")
-def _program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_reference("gcc", tmp_path_factory.mktemp("panel"))
 
 
 def test_what_is_known_is_written_and_what_is_not_is_a_dash() -> None:
@@ -59,11 +54,11 @@ def test_no_news_shows_no_number() -> None:
 
 
 @pytest.mark.parametrize("display", [EVENING, Display(), Display(power_w=-2_000, light=0)])
-def test_both_languages_draw_the_same(display: Display, program: Path, tmp_path: Path) -> None:
+def test_both_languages_draw_the_same(display: Display, tmp_path: Path) -> None:
     """The C program is shown a snapshot on its standard input."""
     picture = tmp_path / "panel.png"
 
-    draw(program, display, picture)
+    draw(plain_reference(), display, picture)
 
     assert pixels_of(picture.read_bytes()) == pixels_of(draw_png(draw_lines(display)))
 
