@@ -32,8 +32,8 @@ border-radius:.6rem}</style></head><body><h1>The panel on the wall</h1>
 class DemoPanel:
     """A panel's terminal, program and picture; `absent` says in words why there is none."""
 
-    def __init__(self, folder: Path) -> None:
-        self.absent = find_obstacle()
+    def __init__(self, folder: Path, *, is_wanted: bool = True) -> None:
+        self.absent = find_obstacle() if is_wanted else "not asked for"
         self.port = ""
         """What the hub's panel.port names; "" where there is no panel."""
         self.url = ""

@@ -48,7 +48,7 @@ def find_mosquitto() -> str:
 class Stage:
     """Everything the demo has running, and the folder it writes to."""
 
-    def __init__(self, chosen: argparse.Namespace) -> None:
+    def __init__(self, chosen: argparse.Namespace, *, has_panel: bool = False) -> None:
         self.chosen = chosen
         self.thing = THING
         self.zone = chosen.zone if chosen.replay else SIMULATED_ZONE
@@ -59,7 +59,7 @@ class Stage:
         self.sources = {} if chosen.replay else home_of(chosen.protocol)
         self.services_port = free_port()
         self.hub_database = self.state / "hub" / "hub.sqlite"
-        self.panel = DemoPanel(self.state)
+        self.panel = DemoPanel(self.state, is_wanted=has_panel)
         self._processes = Processes(self.state)
 
     def __enter__(self) -> Self:

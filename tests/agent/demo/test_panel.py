@@ -108,6 +108,15 @@ def test_what_is_missing_is_said_in_plain_words(
     panel.close()
 
 
+def test_a_panel_that_nobody_asked_for_is_none(tmp_path: Path) -> None:
+    """`--no-panel`, and every other stage that is built on the demo's."""
+    panel = DemoPanel(tmp_path, is_wanted=False)
+
+    panel.prepare()
+
+    assert (panel.port, panel.sentence()) == ("", "none: not asked for")
+
+
 def test_a_build_that_fails_says_why(tmp_path: Path) -> None:
     """With what the compiler said, and what to install."""
     with pytest.raises(OperatorError, match="does not build") as caught:
