@@ -5,6 +5,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 import tty
 from pathlib import Path
 
@@ -13,12 +14,17 @@ import pytest
 from agent.home.messages import FACT
 from agent.hub import Hub
 from agent.optional import start_optional
+from agent.pipeline import run_pipeline
 from agent.status import in_a_line, read_home_inputs
 from firmware_bridge.display.messages import Display, PanelMessage, Text
 from firmware_bridge.display.panel_end import PanelEnd
 from firmware_bridge.meters.codec import Telegram
+from firmware_bridge.simulator.panel import SimulatedPanel
+from firmware_bridge.simulator.panel_cli import play_panel
+from firmware_bridge.simulator.panel_faults import read_panel_faults
 from shared.errors import ConfigError, OperatorError
-from tests.support.hubs import config_in, hub_in, sample, take, telegram
+from shared.units import MS_PER_MINUTE
+from tests.support.hubs import config_in, hub_in, sample, simulated, take, telegram
 from tests.support.panel_line import HELLO
 
 LIMIT_S = 20.0
@@ -91,9 +97,9 @@ class Terminal:
         self.panel = PanelEnd(HELLO)
         self.news: list[PanelMessage] = []
         self.path = folder / "panel"
-        self._ours, self._theirs = os.openpty()
+        self.ours, self._theirs = os.openpty()
         tty.setraw(self._theirs)
-        os.set_blocking(self._ours, False)
+        os.set_blocking(self.ours, False)
         self.path.symlink_to(os.ttyname(self._theirs))
 
     async def live(self, now_ms: "asyncio.AbstractEventLoop") -> None:
@@ -101,17 +107,17 @@ class Terminal:
         while True:
             at_ms = int(now_ms.time() * 1_000)
             with contextlib.suppress(BlockingIOError, OSError):
-                for one in self.panel.receive(os.read(self._ours, 4_096), at_ms):
+                for one in self.panel.receive(os.read(self.ours, 4_096), at_ms):
                     assert not isinstance(one, tuple)
                     self.news.append(one)
             self.panel.advance(at_ms)
             with contextlib.suppress(OSError):
-                os.write(self._ours, self.panel.take_outgoing())
+                os.write(self.ours, self.panel.take_outgoing())
             await asyncio.sleep(0.005)
 
     def close(self) -> None:
         """Hang up."""
-        os.close(self._ours)
+        os.close(self.ours)
         os.close(self._theirs)
 
 
@@ -144,3 +150,40 @@ def test_the_hub_shows_its_home_on_a_terminal(tmp_path: Path) -> None:
     assert panel is not None
     assert (panel.board, panel.firmware, panel.starts) == ("pty", "1.2.3", 1)
     assert "panel" in in_a_line(hub)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    ["babble@0s+1h", "loop=20ms@0s+1h", "flood@0s+1h", "version=2", "stall=1h@0s", "drop=1/2"],
+)
+def test_no_panel_costs_the_meter_a_reading(faults: str, tmp_path: Path) -> None:
+    """Whatever a panel does, each telegram is committed, and no part of the hub is late."""
+    telegrams = list(simulated(20 * MS_PER_MINUTE))
+    (tmp_path / "capture").write_bytes(b"".join(raw for raw, _ in telegrams))
+    expected = sum(line.must_log for _, lines in telegrams for line in lines)
+    link, stop = f"replay:{tmp_path / 'capture'}", threading.Event()
+    terminal = Terminal(tmp_path)
+    panel = SimulatedPanel(read_panel_faults(faults))
+    wild = threading.Thread(target=play_panel, args=(panel, terminal.ours, stop.is_set))
+    hub = hub_in(tmp_path, panel_port=str(terminal.path), meter_link=link, hub_clock="meter")
+
+    async def run() -> None:
+        async with asyncio.timeout(LIMIT_S), asyncio.TaskGroup() as group:
+            tasks = [*start_optional(group, hub), group.create_task(run_pipeline(hub))]
+            while hub.intake.counts.committed < expected:  # noqa: ASYNC110 (a real terminal)
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.2)
+            for task in tasks:
+                task.cancel()
+
+    wild.start()
+    try:
+        asyncio.run(run())
+    finally:
+        stop.set()
+        wild.join()
+        terminal.close()
+
+    assert hub.intake.counts.committed == expected
+    assert hub.liveness.late() == {}
+    assert panel.starts > 1 or "loop" not in faults
