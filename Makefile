@@ -80,8 +80,9 @@ format: $(VENV)/.dev-ready ## format and mend what ruff can mend
 reference: $(VENV)/.dev-ready ## write docs/reference/ from the code
 	$(BIN)/python -m tests.docs.generate
 
-screenshot: $(VENV)/.dev-ready ## take the README's picture of a running demo; ARGS=http://127.0.0.1:8080
+screenshot: $(VENV)/.dev-ready ## take the README's pictures of a running demo and a panel; ARGS=http://127.0.0.1:8080
 	$(BIN)/python -m tests.docs.screenshot $(ARGS)
+	$(BIN)/python -m tests.docs.panel_picture
 
 lock: $(VENV)/.dev-ready ## choose new versions for requirements/*.lock
 	PYTHON=$(BIN)/python packaging/lock.sh
@@ -111,8 +112,9 @@ $(VENV)/.project: $(BIN)/python requirements/build.lock requirements/agent.lock 
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.demo-ready: $(VENV)/.project packaging/setup.sh
+$(VENV)/.demo-ready: $(VENV)/.project packaging/setup.sh requirements/panel.lock
 	@packaging/setup.sh mosquitto
+	@$(PIP) install --require-hashes -r requirements/panel.lock
 	@touch $@
 
 $(VENV)/.zigbee-ready: $(VENV)/.project requirements/zigbee.lock

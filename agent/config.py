@@ -24,6 +24,7 @@ from agent.settings import SETTINGS as PLAIN_SETTINGS
 from agent.settings import Setting
 from agent.timekeeping import ANY_CLOCK_MS, METER_CLOCK_TOLERANCE_MS
 from agent.uplink.kinds import UplinkKind
+from firmware_bridge.links.addresses import device_of
 from shared.consent import Granularity
 from shared.errors import ConfigError
 
@@ -109,6 +110,8 @@ class Config:
     screen_dc_pin: int
     screen_reset_pin: int
     screen_light_pin: int
+    panel_port: str
+    panel_baud: int
     homeassistant_host: str
     homeassistant_port: int
     homeassistant_tls: bool
@@ -171,7 +174,7 @@ def read_config(written: Mapping[str, Any], environment: Mapping[str, str], sour
         except ValueError as error:
             faults.append(_fault(setting, setting.key, value, error))
     meters, meter_faults = _read_meters(written, environment)
-    faults += meter_faults + _contradictions(chosen)
+    faults += meter_faults + _contradictions(chosen, {device_of(one.link) for one in meters})
     if faults:
         raise ConfigError(source, sorted(faults))
     chosen["hub_zone"] = ZoneInfo(chosen["hub_zone"])
@@ -234,7 +237,7 @@ def _flatten(written: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     return values, faults
 
 
-def _contradictions(chosen: Mapping[str, Any]) -> list[str]:
+def _contradictions(chosen: Mapping[str, Any], meter_links: set[str]) -> list[str]:
     """Name what is wrong between settings; one that could not be read is absent, and not judged."""
     faults = []
     if "hub_state_dir" in chosen and chosen["hub_state_dir"] is None:
@@ -246,6 +249,8 @@ def _contradictions(chosen: Mapping[str, Any]) -> list[str]:
             if chosen.get(f"uplink_{name}", Path()) is None
             and not (name == "ca_file" and chosen.get("uplink_kind") == UplinkKind.HTTPS)
         ]
+    if chosen.get("panel_port") and chosen["panel_port"] in meter_links:
+        faults.append(f"panel.port = {chosen['panel_port']!r}: a meter has this port")
     if chosen.get("page_pin") and len(chosen["page_pin"]) < MIN_PIN_CHARS:
         faults.append(f"page.pin: give at least {MIN_PIN_CHARS} characters, or none")
     return faults + screen_contradictions(chosen)

@@ -17,6 +17,7 @@ from agent.heard import Heard, Moment
 from agent.history import History
 from agent.home.messages import FACT as MESSAGES_FACT
 from agent.home.messages import Messages
+from agent.home.panelview import PanelView
 from agent.intake import Committed, Intake
 from agent.latest import Latest, follow, note_counters
 from agent.linkstate import LinkState
@@ -130,6 +131,7 @@ class Hub:
         self.signals_dbm: dict[str, int] = {}
         self.tariffs = TariffShelf(log, config.tariff_electricity_file, config.tariff_gas_file)
         self.messages = Messages(log.fact(MESSAGES_FACT), self.started_ms)
+        self.read_panel: Callable[[], PanelView | None] = lambda: None
         self.budget = BudgetFact(log)
         self.live_demand = DemandWatch(self.machine.monotonic_ms)
         self._live_sent_ms: dict[str, int] = {}

@@ -5,6 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from agent import metrics
+from agent.home.panelview import PanelView
 from agent.hub import Hub
 from agent.metrics import Measured
 from agent.wear import bytes_a_day, days_left
@@ -16,7 +17,15 @@ SECONDS_PER_DAY = MS_PER_DAY // MS_PER_SECOND
 
 def render_metrics(hub: Hub) -> bytes:
     """Write down every number of one instant."""
-    return metrics.render([*_of_the_process(hub), *_of_the_cloud(hub), *_of_the_disk(hub)])
+    panel = hub.read_panel()
+    return metrics.render(
+        [
+            *_of_the_process(hub),
+            *_of_the_cloud(hub),
+            *_of_the_disk(hub),
+            *(_of_the_panel(panel) if panel is not None else ()),
+        ]
+    )
 
 
 def _of_the_process(hub: Hub) -> Iterator[Measured]:
@@ -63,6 +72,31 @@ def _of_the_disk(hub: Hub) -> Iterator[Measured]:
         yield Measured(metrics.DISK_RATE, rate, device)
     if left is not None:
         yield Measured(metrics.DISK_LIFE, left * SECONDS_PER_DAY, device)
+
+
+def _of_the_panel(panel: PanelView) -> Iterator[Measured]:
+    """What the panel has never told is absent."""
+    yield Measured(metrics.PANEL, panel.state == "connected", (panel.board, panel.firmware))
+    if panel.heard_age_ms is not None:
+        yield Measured(metrics.PANEL_SILENT, panel.heard_age_ms / MS_PER_SECOND)
+    yield Measured(metrics.PANEL_STARTS, panel.starts)
+    yield Measured(metrics.PANEL_LOST, panel.times_lost)
+    yield Measured(metrics.PANEL_UNPLUGGED, panel.times_unplugged)
+    yield Measured(metrics.PANEL_HELD_BACK, panel.times_held_back)
+    yield Measured(metrics.PANEL_RESENDS, panel.resends)
+    for fault, times in sorted(panel.frames_refused.items()):
+        yield Measured(metrics.PANEL_REFUSED, times, (fault,))
+    yield Measured(metrics.PANEL_PRESSES, panel.presses)
+    yield Measured(metrics.PANEL_DROPPED, panel.presses_dropped)
+    for level, times in sorted(panel.log_lines.items()):
+        yield Measured(metrics.PANEL_LOG, times, (level,))
+    yield Measured(metrics.PANEL_FAILURES, panel.failures)
+    told = (
+        (metrics.PANEL_UPTIME, panel.uptime_s),
+        (metrics.PANEL_CRC, panel.crc_errors),
+        (metrics.PANEL_RAM, panel.ram_free_bytes),
+    )
+    yield from (Measured(metric, value) for metric, value in told if value is not None)
 
 
 def _size(path: Path) -> int:

@@ -77,6 +77,32 @@ DISK_LIFE = _gauge(
     "device",
 )
 
+PANEL = _gauge("panel_connected", "1 while a display panel answers.", "board", "firmware")
+PANEL_SILENT = _gauge("panel_silent_seconds", "Seconds since any byte came from the panel.")
+PANEL_STARTS = _counter("panel_starts", "Starts of the panel that the hub saw.")
+PANEL_LOST = _counter("panel_lost", "How often the panel stopped acknowledging.")
+PANEL_UNPLUGGED = _counter("panel_unplugged", "How often the panel's port went away.")
+PANEL_HELD_BACK = _counter(
+    "panel_held_back", "Pauses made because the panel sent more than a line carries."
+)
+PANEL_RESENDS = _counter("panel_resends", "Frames sent to the panel once more.")
+PANEL_REFUSED = _counter(
+    "panel_frames_refused", "Frames of the panel refused, by the fault in panel.md.", "fault"
+)
+PANEL_PRESSES = _counter("panel_presses", "Presses of the panel's buttons taken.")
+PANEL_DROPPED = _counter("panel_presses_dropped", "Presses beyond ten a second.")
+PANEL_LOG = _counter("panel_log_lines", "Lines of the panel's own log.", "level")
+PANEL_FAILURES = _counter("panel_failures", "Turns in which the panel could not be fed.")
+PANEL_UPTIME = _gauge("panel_uptime_seconds", "Seconds since the panel's start, as it told last.")
+PANEL_CRC = _gauge("panel_crc_errors", "Frames the panel refused since its start, as it told last.")
+PANEL_RAM = _gauge("panel_ram_free_bytes", "The panel's free RAM, as it told last.")
+
+OF_THE_PANEL = (
+    *(PANEL, PANEL_SILENT, PANEL_STARTS, PANEL_LOST, PANEL_UNPLUGGED, PANEL_HELD_BACK),
+    *(PANEL_RESENDS, PANEL_REFUSED, PANEL_PRESSES, PANEL_DROPPED, PANEL_LOG, PANEL_FAILURES),
+    *(PANEL_UPTIME, PANEL_CRC, PANEL_RAM),
+)
+
 METRICS: tuple[Metric, ...] = (
     BUILD,
     UPTIME,
@@ -97,6 +123,7 @@ METRICS: tuple[Metric, ...] = (
     DISK_WRITTEN,
     DISK_RATE,
     DISK_LIFE,
+    *OF_THE_PANEL,
 )
 """Every metric, in the order it is written; the reference is made from this."""
 

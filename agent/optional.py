@@ -1,4 +1,4 @@
-"""Starts what only some homes have: Home Assistant's broker, a screen on the hub itself.
+"""Starts what only some homes have: Home Assistant's broker, a panel on the wall.
 
 Each brings libraries, so each is loaded only where it is configured. Decides nothing else.
 """
@@ -25,4 +25,13 @@ def start_optional(group: asyncio.TaskGroup, hub: Hub) -> "list[asyncio.Task[Non
                 hint="pip install 'hearthlink[agent,screen]', or take screen.driver out",
             ) from error
         tasks.append(group.create_task(wall_screen(hub).run(), name="screen"))
+    if hub.config.panel_port:
+        try:
+            from agent.panel import panel_feed  # noqa: PLC0415 (brings two)
+        except ModuleNotFoundError as error:
+            raise OperatorError(
+                f"panel.port needs the package {error.name}, which is not installed",
+                hint="pip install 'hearthlink[agent,panel]', or take panel.port out",
+            ) from error
+        tasks.append(group.create_task(panel_feed(hub).run(), name="panel"))
     return tasks

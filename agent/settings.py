@@ -92,6 +92,14 @@ def link(value: Any) -> str:
     return address
 
 
+def port(value: Any) -> str:
+    """Read a serial port's path; an empty one is none."""
+    written = text(value)
+    if written and not written.startswith("/"):
+        raise ValueError("give the port's whole path, such as /dev/ttyACM0")
+    return written
+
+
 def framing(value: Any) -> str:
     """Read a framing such as 8N1 or 7E1."""
     if not re.fullmatch(r"[78][NEO][12]", text(value)):
@@ -307,6 +315,13 @@ SETTINGS: tuple[Setting, ...] = (
         yes_or_no,
     ),
     Setting("page.pin", "", "PIN for changes on the page; empty: the page is read-only", text),
+    Setting(
+        "panel.port",
+        "",
+        "serial port of the display panel on the wall, such as /dev/ttyACM0; empty: there is none",
+        port,
+    ),
+    Setting("panel.baud", 115_200, "its speed", whole(9_600, 4_000_000)),
     Setting(
         "homeassistant.host",
         "",

@@ -98,6 +98,7 @@ def _hub_state(hub: Hub) -> HubState:
         is_limited=hub.consent.now is not hub.consent.chosen,
         disconnect_reason=session.state.disconnect_reason if session else "",
         clone_seen_ms=session.state.clone_seen_ms if session else 0,
+        panel=hub.read_panel(),
     )
 
 
@@ -130,8 +131,10 @@ def in_a_line(hub: Hub) -> str:
         cloud = "cloud connected" if session.state.is_connected else "cloud not connected"
         if hub.consent.now is not hub.consent.chosen:
             cloud += f", which limits what leaves to {hub.consent.now.value}"
+    panel = hub.read_panel()
+    wall = f", panel {panel.state}" if panel is not None else ""
     return (
         f"{opened} of {format_count(len(hub.links), 'meter link')} open, "
         f"{hub.intake.counts.committed:,} samples committed, "
-        f"{hub.intake.pending_rows} waiting for the disk, {cloud}"
+        f"{hub.intake.pending_rows} waiting for the disk, {cloud}{wall}"
     )

@@ -47,6 +47,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--broker-port", type=int, default=DEFAULT_BROKER_PORT, help="port of the broker"
     )
+    parser.add_argument(
+        "--panel",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="build and show the panel's C reference, where there is a C compiler (default)",
+    )
     parser.add_argument("--json", action="store_true", help="print the summary as JSON at the end")
     return parser
 
@@ -61,7 +67,7 @@ def run(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     is_judged = chosen.seconds is not None or chosen.json
     try:
-        with Stage(chosen) as stage:
+        with Stage(chosen, has_panel=chosen.panel) as stage:
             play_demo(stage, chosen.seconds)
             if not is_judged:
                 return EXIT_OK

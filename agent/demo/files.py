@@ -51,11 +51,17 @@ CLAIM_NAME = "hearthlink-claim.txt"
 
 
 def write_hub_files(
-    state: Path, claim: str, meters: list[dict[str, Any]], zone: str, page_port: int
+    state: Path,
+    claim: str,
+    meters: list[dict[str, Any]],
+    zone: str,
+    page_port: int,
+    panel_port: str = "",
 ) -> Path:
     """Write the hub's files into the demo's folder; return the configuration's path.
 
-    `claim` is what it joins the demo's cloud by; `meters` are its `[[meter]]` tables.
+    `claim` is what it joins the demo's cloud by; `meters` are its `[[meter]]` tables, `panel_port`
+    where its panel is, "" for none.
     """
     (state / CLAIM_NAME).write_text(f"{claim}\n")
     for medium, tariff in TARIFFS.items():
@@ -74,6 +80,7 @@ def write_hub_files(
         },
         "provision": {"claim_file": str(state / CLAIM_NAME)},
         "page": {"port": page_port},
+        "panel": {"port": panel_port},
         "consent": {"granularity": "live"},
         "tariff": {
             "electricity_file": str(state / "electricity-tariff.json"),

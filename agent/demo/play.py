@@ -120,6 +120,7 @@ def _give_tariffs(stage: Stage) -> None:
 def _say_where_to_look(stage: Stage) -> None:
     password = add_person(stage)
     _say(f"display   {stage.page_url}")
+    _say(f"panel     {stage.panel.sentence()}")
     _say(f"app       {stage.api_url}/app/   (e-mail: {EMAIL}, password: {password})")
     _say(f"API docs  {stage.api_url}/docs   (token: {stage.token})")
     _say(f"files     {stage.state}")

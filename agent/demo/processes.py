@@ -33,14 +33,18 @@ class Processes:
         command: list[str],
         environment: dict[str, str] | None = None,
         output: int | None = None,
+        line: int | None = None,
     ) -> None:
-        """Start a process; `output` is where its standard output goes, None to its file too."""
+        """Start a process; `output` is where its standard output goes, None to its file too.
+
+        `line` is a terminal that it reads and writes instead.
+        """
         log = (self._folder / f"{name}.log").open("ab")
         self._running[name] = subprocess.Popen(  # noqa: S603 (our own commands and mosquitto)
             command,
             env={**os.environ, **(environment or {})},  # noqa: TID251 (passes it on, reads nothing)
-            stdin=subprocess.DEVNULL,
-            stdout=output or log,
+            stdin=subprocess.DEVNULL if line is None else line,
+            stdout=(output or log) if line is None else line,
             stderr=log,
             text=True,
             start_new_session=True,

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from agent.demo.files import write_hub_files
 from agent.demo.glow_broker import glow_topics, write_glow_broker_config
+from agent.demo.panel import DemoPanel
 from agent.demo.ports import free_port
 from agent.demo.processes import START_S, Processes, hearthlink, run_hearthlink
 from agent.demo.sources import Source, check_faults, home_of
@@ -24,6 +25,7 @@ from shared.errors import OperatorError
 
 THING = "demo-hub"
 GLOW_BROKER = "glow-broker"
+PANEL = "panel"
 SERVICES = ("api", "ingest", "devices")
 """The cloud's processes."""
 
@@ -46,7 +48,7 @@ def find_mosquitto() -> str:
 class Stage:
     """Everything the demo has running, and the folder it writes to."""
 
-    def __init__(self, chosen: argparse.Namespace) -> None:
+    def __init__(self, chosen: argparse.Namespace, *, has_panel: bool = False) -> None:
         self.chosen = chosen
         self.thing = THING
         self.zone = chosen.zone if chosen.replay else SIMULATED_ZONE
@@ -57,6 +59,7 @@ class Stage:
         self.sources = {} if chosen.replay else home_of(chosen.protocol)
         self.services_port = free_port()
         self.hub_database = self.state / "hub" / "hub.sqlite"
+        self.panel = DemoPanel(self.state, is_wanted=has_panel)
         self._processes = Processes(self.state)
 
     def __enter__(self) -> Self:
@@ -71,8 +74,9 @@ class Stage:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        for name in (*self.sources, "hub", *SERVICES, "broker", GLOW_BROKER):
+        for name in (*self.sources, "hub", PANEL, *SERVICES, "broker", GLOW_BROKER):
             self._processes.stop(name)
+        self.panel.close()
 
     @property
     def oracle_paths(self) -> list[Path]:
@@ -132,9 +136,12 @@ class Stage:
             meters = [{"protocol": self.chosen.protocol, "link": capture}]
         claim = self._read_claim(claiming)
         page_port = self.chosen.page_port
-        config = write_hub_files(self.state, claim, meters, self.zone, page_port)
+        self.panel.prepare()
+        config = write_hub_files(self.state, claim, meters, self.zone, page_port, self.panel.port)
         self._processes.start("hub", hearthlink("run", "--config", str(config)))
         self._await_url("hub", f"{self.page_url}/healthz")
+        if self.panel.port:
+            self._processes.start(PANEL, self.panel.command(), line=self.panel.line)
 
     def _start_broker(self) -> None:
         broker = find_mosquitto()

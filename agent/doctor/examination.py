@@ -18,6 +18,7 @@ from agent.doctor import (
     integrity,
     meter,
     page,
+    panel,
     quarantine,
     storage,
     wear,
@@ -69,6 +70,7 @@ def examine(config: Config, config_file: Path | None, clock: Clock) -> list[Chec
         checks += [guard(clocks.KERNEL, clocks.check_kernel)]
         checks += check_uplink(connection, config, clock)
         checks += [*page_checks, *check_household(connection, config, clock)]
+        checks.append(guard(panel.NAME, lambda: panel.check_panel(config, hub_runs=hub_runs)))
     return checks
 
 

@@ -86,15 +86,17 @@ def judge_network(host: str, port: int, attempt: Attempt) -> Check:
     return Check(LINK, Result.FAULT, finding, f"{fix} (meter.link)")
 
 
-def judge_device(path: Path, device: Device, others: list[str], *, hub_runs: bool) -> Check:
-    """Say whether a serial port can be had by the hub."""
+def judge_device(
+    path: Path, device: Device, others: list[str], *, hub_runs: bool, setting: str = "meter.link"
+) -> Check:
+    """Say whether a serial port, which `setting` names, can be had by the hub."""
     if not device.is_there:
         fix = "plug the cable in"
         if others:
-            fix = f"plug the cable in, or set meter.link to one of: {', '.join(others)}"
+            fix = f"plug the cable in, or set {setting} to one of: {', '.join(others)}"
         return Check(LINK, Result.FAULT, f"{path} is not there", fix)
     if not device.is_serial:
-        return Check(LINK, Result.FAULT, f"{path} is no serial port", "correct meter.link")
+        return Check(LINK, Result.FAULT, f"{path} is no serial port", f"correct {setting}")
     if not device.is_permitted:
         group = joinable_group(device)
         finding = f"this user may not open {path}, which belongs to the group {device.group}"

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from agent.home.inputs import HomeInputs, HubState, MeterState
+from agent.home.panelview import PanelView, advise, describe, find_fault
 from agent.home.power import is_silent
 from agent.home.words import format_age, format_clock, format_count, format_span
 from shared.protocol import BACKLOG_AGE_MS
@@ -66,6 +67,8 @@ def view_health(inputs: HomeInputs) -> list[HealthLine]:
         text = f"{format_count(hub.held_ranges, 'range')} refused by the cloud, kept here"
         lines.append(HealthLine("Held", "fault", text, "Run: hearthlink doctor"))
     lines += [*_clone_lines(hub, inputs.now_ms), *_given_up(hub)]
+    if hub.panel is not None:
+        lines.append(_panel_line(hub.panel))
     return lines
 
 
@@ -167,6 +170,17 @@ def _clock_line(inputs: HomeInputs) -> HealthLine:
         f"not confirmed ({inputs.clock_source})",
         "Readings are kept and dated once the time is known",
     )
+
+
+def _panel_line(panel: PanelView) -> HealthLine:
+    """Say how the panel on the wall is; what it lacks is never the meter's matter."""
+    text = describe(panel)
+    if panel.state not in ("connected", "lent"):
+        return HealthLine("Panel", "fault", text, advise(panel))
+    fault, hint = find_fault(panel)
+    if fault:
+        return HealthLine("Panel", "notice", f"{text}; {fault}", hint)
+    return HealthLine("Panel", "good", text, "")
 
 
 def _disk_line(hub: HubState) -> HealthLine:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from agent.home.panelview import PanelView
 from agent.roles import Role
 from shared.meterdays import SlotUsage
 from shared.readings import Medium
@@ -79,7 +80,8 @@ class HubState:
     less; `is_choice_lost` that nobody knows what it allowed; `disconnect_reason` says why there is
     no connection; `thinned_samples` were given up to make room, `lost_samples` to a damaged
     database; of `untimed_samples` nobody will ever know when they were taken; `clone_seen_ms` is
-    when the cloud last saw a second hub with this identity, 0 for never.
+    when the cloud last saw a second hub with this identity, 0 for never; `panel` is how the
+    display panel on the wall is, None where there is none.
     """
 
     cloud_configured: bool
@@ -101,6 +103,7 @@ class HubState:
     is_choice_lost: bool = False
     disconnect_reason: str = ""
     clone_seen_ms: int = 0
+    panel: PanelView | None = None
 
 
 @dataclass(frozen=True, slots=True)

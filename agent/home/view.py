@@ -20,6 +20,7 @@ from agent.home.inputs import HomeInputs
 from agent.home.joining import JoinView
 from agent.home.messageview import MessageView
 from agent.home.money import CostView
+from agent.home.panelview import PanelView
 from agent.home.periods import Periods
 from agent.home.power import PowerView, generation_in_words
 from agent.home.prepayment import PrepaymentView
@@ -40,7 +41,8 @@ class HomeView(msgspec.Struct, frozen=True):
     `granularity` is what the household chose, `granularity_text` what leaves the home, and
     `limit_text` why that is less, "" where it is not; it is read only until a PIN is set.
     `pin_hint` is what to do first where the first PIN is not everybody's to set. `token` goes with
-    every change; `joining` is None where the hub's certificate was made elsewhere.
+    every change; `joining` is None where the hub's certificate was made elsewhere, `panel` where
+    no display panel is set up.
     """
 
     now_ms: int
@@ -74,6 +76,7 @@ class HomeView(msgspec.Struct, frozen=True):
     pin_hint: str = ""
     token: str = ""
     joining: JoinView | None = None
+    panel: PanelView | None = None
 
 
 def build_view(inputs: HomeInputs) -> HomeView:
@@ -102,6 +105,7 @@ def build_view(inputs: HomeInputs) -> HomeView:
         granularity_text=granularity_in_words(inputs.hub.granularity),
         granularity_choices=list_choices(),
         limit_text=limit_in_words(inputs.hub),
+        panel=inputs.hub.panel,
         is_clock_trusted=shown.is_clock_trusted,
         budget=shown.budget,
         prepayment=shown.prepayment,

@@ -21,10 +21,11 @@ class Troupe(Processes):
         command: list[str],
         environment: dict[str, str] | None = None,
         output: int | None = None,
+        line: int | None = None,
     ) -> None:
-        """Start a process, and remember how."""
+        """Start a process, and remember how; one on a line is not started again."""
         self.remember(name, command, environment)
-        super().start(name, command, environment, output)
+        super().start(name, command, environment, output, line)
 
     def remember(
         self, name: str, command: list[str], environment: dict[str, str] | None = None

@@ -20,6 +20,7 @@
 struct host {
     int in, out;
     const char *png;
+    bool is_blank;
     struct picture picture;
 };
 
@@ -63,15 +64,20 @@ static void print_message(const struct panel_message *message, FILE *out)
     fflush(out);
 }
 
+static void draw(struct host *host, const struct panel_message *display)
+{
+    host->is_blank = display == NULL;
+    picture_draw(&host->picture, display);
+    if (host->png != NULL && !picture_write_png(&host->picture, host->png))
+        exit(1);
+}
+
 static void take(void *context, const struct panel_message *message)
 {
     struct host *host = context;
     print_message(message, stderr);
-    if (message->type != PANEL_DISPLAY)
-        return;
-    picture_draw(&host->picture, message);
-    if (host->png != NULL && !picture_write_png(&host->picture, host->png))
-        exit(1);
+    if (message->type == PANEL_DISPLAY)
+        draw(host, message);
 }
 
 static int open_terminal(const char *path)
@@ -106,6 +112,8 @@ static int run(struct host *host, unsigned presses)
         struct pollfd ready = {.fd = host->in, .events = POLLIN};
         uint8_t bytes[256];
         panel_advance(&panel, monotonic_ms());
+        if (!host->is_blank && panel_has_no_news(&panel, monotonic_ms()))
+            draw(host, NULL);
         for (; panel.welcome && presses > 0 && panel.presses_count < PANEL_PRESSES_MAX; presses--)
             panel_press(&panel, 1, false, NULL, monotonic_ms());
         if (poll(&ready, 1, STEP_MS) <= 0)
@@ -228,6 +236,6 @@ int main(int count, char **words)
         else if (strcmp(words[i], "--press") == 0)
             presses = (unsigned)strtoul(words[i + 1], NULL, 10);
     }
-    picture_draw(&host.picture, NULL);
+    draw(&host, NULL);
     return run(&host, presses);
 }

@@ -171,7 +171,9 @@ static void put_rows(struct chunk *chunk, const struct picture *picture)
 
 bool picture_write_png(const struct picture *picture, const char *path)
 {
-    FILE *out = fopen(path, "wb");
+    char part[FILENAME_MAX];
+    const int length = snprintf(part, sizeof part, "%s.part", path);
+    FILE *out = length < (int)sizeof part ? fopen(part, "wb") : NULL;
     if (out == NULL)
         return false;
     struct chunk chunk = {.out = out};
@@ -189,5 +191,6 @@ bool picture_write_png(const struct picture *picture, const char *path)
     begin_chunk(&chunk, 0, "IEND");
     end_chunk(&chunk);
     const bool is_written = ferror(out) == 0;
-    return fclose(out) == 0 && is_written;
+    /* Whole under its own name: who looks at it sees no half of one. */
+    return fclose(out) == 0 && is_written && rename(part, path) == 0;
 }

@@ -3,12 +3,10 @@
 import argparse
 import contextlib
 import json
-import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import FrameType
 
 from firmware_bridge.meters.keys import parse_key
 from firmware_bridge.simulator.asked import ASKED, Readouts, play_asked
@@ -20,15 +18,20 @@ from firmware_bridge.simulator.openings import LINKS, PTY, open_sink
 from firmware_bridge.simulator.play import BATCH, OracleFile, Player, Progress, Report, Script
 from firmware_bridge.simulator.radio_sink import RadioSink
 from firmware_bridge.simulator.sinks import Sink
+from firmware_bridge.simulator.stopping import stopped_by_signals
 from shared.clock import Clock, SystemClock
 from shared.errors import OperatorError
 from shared.units import MS_PER_SECOND
 
 EXIT_OK = 0
+PANEL = "panel"
+"""The first word for the household's display panel instead of its meter."""
 
 
 def run(arguments: list[str]) -> int:
     """Simulate until the end that was asked for, or until SIGTERM or SIGINT; return 0."""
+    if arguments[:1] == [PANEL]:
+        return _run_panel(arguments[1:])
     options = build_parser().parse_args(arguments)
     clock = _clock(options.now_ms)
     script = Script(
@@ -41,7 +44,7 @@ def run(arguments: list[str]) -> int:
         until_ms=options.until_ms,
     )
     with contextlib.ExitStack() as stack:
-        stopping = stack.enter_context(_stopped_by_signals())
+        stopping = stack.enter_context(stopped_by_signals())
         file = stack.enter_context(options.oracle.open("wb")) if options.oracle else None
         if options.asked:
             return _run_asked(options, clock, OracleFile(file), stopping)
@@ -62,6 +65,18 @@ def run(arguments: list[str]) -> int:
         ).play()
     _end(options, emitted)
     return EXIT_OK
+
+
+def _run_panel(arguments: list[str]) -> int:
+    """Simulate a panel; its libraries are an extra's, which a simulated meter does without."""
+    try:
+        from firmware_bridge.simulator.panel_cli import run_panel  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise OperatorError(
+            f"simulating a panel needs the library {error.name}, which is not installed",
+            hint="pip install 'hearthlink[panel]'",
+        ) from error
+    return run_panel(arguments)
 
 
 def _run_asked(
@@ -118,7 +133,8 @@ def _check_asked(options: argparse.Namespace) -> Path:
 def build_parser() -> argparse.ArgumentParser:
     """Return the command's parser; the documentation is checked against it."""
     parser = argparse.ArgumentParser(
-        prog="hearthlink simulate", description="Simulate a household's smart meter."
+        prog="hearthlink simulate",
+        description="Simulate a household's smart meter; 'hearthlink simulate panel' its display.",
     )
     parser.add_argument("--protocol", choices=sorted(METERS), default="p1", help="what it speaks")
     parser.add_argument("--link", required=True, help=LINKS)
@@ -213,23 +229,6 @@ class _ShiftedClock:
 def _clock(now_ms: int | None) -> Clock:
     clock = SystemClock()
     return clock if now_ms is None else _ShiftedClock(clock, now_ms)
-
-
-@contextlib.contextmanager
-def _stopped_by_signals() -> Iterator[Callable[[], bool]]:
-    """Give a question that SIGTERM or SIGINT answers with yes; put the old handlers back after."""
-    told: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        del frame
-        told.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield lambda: bool(told)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _positive(text: str) -> int:

@@ -9,9 +9,10 @@ import pytest
 from agent.app import build_hub
 from agent.disk import DiskCounter
 from agent.home.page import create_page
+from agent.home.panelview import PanelView
 from agent.hub import Hub
 from agent.measures import render_metrics
-from agent.metrics import MEDIA_TYPE, METRICS
+from agent.metrics import MEDIA_TYPE, METRICS, OF_THE_PANEL
 from agent.uplink.sender import SessionHooks, SessionRules
 from agent.uplink.session import Session
 from firmware_bridge.links import LinkEvent, LinkEventKind
@@ -128,7 +129,8 @@ def test_with_a_cloud_every_metric_has_a_number(
 
     values = values_of(render_metrics(hub))
 
-    assert {name.partition("{")[0] for name in values} == {metric.name for metric in METRICS}
+    expected = {metric.name for metric in METRICS if metric not in OF_THE_PANEL}
+    assert {name.partition("{")[0] for name in values} == expected
     assert values["hearthlink_backlog_rows"] == 1
     assert values["hearthlink_uplink_connected"] == 0
     hub.log.close()
@@ -173,3 +175,30 @@ def test_the_hub_that_is_built_can_tell_them(tmp_path: Path) -> None:
 
     assert values_of(render_metrics(hub))["hearthlink_uptime_seconds"] >= 0
     hub.log.close()
+
+
+def test_the_panel_is_counted(tmp_path: Path) -> None:
+    """What it is, what its line counted, and what it told; absent where there is none."""
+    hub = hub_in(tmp_path)
+    assert not [name for name in values_of(render_metrics(hub)) if "panel" in name]
+    hub.read_panel = lambda: PanelView(
+        "connected",
+        "/dev/ttyACM0",
+        board="wall",
+        firmware="1.2.3",
+        heard_age_ms=1_500,
+        starts=2,
+        frames_refused={"crc": 4},
+        log_lines={"error": 3},
+        uptime_s=77,
+    )
+
+    values = values_of(render_metrics(hub))
+
+    assert values['hearthlink_panel_connected{board="wall",firmware="1.2.3"}'] == 1
+    assert values["hearthlink_panel_silent_seconds"] == 1.5
+    assert values["hearthlink_panel_starts_total"] == 2
+    assert values['hearthlink_panel_frames_refused_total{fault="crc"}'] == 4
+    assert values['hearthlink_panel_log_lines_total{level="error"}'] == 3
+    assert values["hearthlink_panel_uptime_seconds"] == 77
+    assert "hearthlink_panel_ram_free_bytes" not in values

@@ -27,6 +27,9 @@ REFERENCE = ROOT / "docs" / "reference"
 GROUP = "hearthlink.commands"
 SETTINGS_MODULES = {"The hub": "agent.config", "The cloud": "cloud.settings"}
 PACKAGES = ("agent", "cloud", "firmware_bridge", "shared")
+WITHIN = {"simulate": ("firmware_bridge.simulator.panel_cli",)}
+"""Modules of the commands that stand within another, by that one's name."""
+
 MADE_BY = "<!-- Written by `make reference` from the code; change it there. -->"
 SAMPLES = {
     "thing": "<thing>",
@@ -230,6 +233,8 @@ def parsers() -> Iterator[argparse.ArgumentParser]:
     for name, entry_point in commands().items():
         module, _, function = entry_point.partition(":")
         yield parser_of(getattr(importlib.import_module(module), function), name)
+        for within in WITHIN.get(name, ()):
+            yield importlib.import_module(within).build_parser()
 
 
 def with_actions(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:

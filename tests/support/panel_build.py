@@ -1,7 +1,13 @@
 """The C reference of the panel protocol, built by gcc with sanitizers: any fault ends it."""
 
+import atexit
+import functools
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
+
+from agent.demo.reference import build_reference
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "firmware_bridge" / "reference"
@@ -10,6 +16,14 @@ FLAGS = (
     *("-std=c99", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"),
     *("-fsanitize=address,undefined", "-fno-sanitize-recover=all", f"-I{REFERENCE}"),
 )
+
+
+@functools.cache
+def plain_reference() -> Path:
+    """Build the host program as the demo does, once for a run of the tests."""
+    folder = Path(tempfile.mkdtemp(prefix="hearthlink-panel-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return build_reference("gcc", folder)
 
 
 def build_panel(folder: Path) -> Path:

@@ -65,6 +65,7 @@ def test_demo_accounts_for_every_telegram(tmp_path: Path) -> None:
             f"--state={state}",
             "--history-days=0.5",
             "--seconds=6",
+            "--no-panel",
             "--json",
             *_ports(),
         ],
@@ -99,7 +100,13 @@ def test_interrupt_stops_everything_it_started(tmp_path: Path) -> None:
         assert line, "the demo ended before it was live"
         told += line
     with urllib.request.urlopen(page, timeout=5) as answer:
-        assert json.load(answer)["power"]["state"] == "fresh"
+        view = json.load(answer)
+    assert view["power"]["state"] == "fresh"
+    assert view["panel"]["state"] == "connected"
+    panel = re.search(r"panel +(http://\S+)", told)
+    assert panel is not None, told
+    with urllib.request.urlopen(f"{panel[1]}/panel.png", timeout=5) as answer:
+        assert answer.read(4) == b"\x89PNG"
     app = re.search(r"app +(http://[^/]+)/app/ +\(e-mail: (\S+), password: (\S+)\)", told)
     assert app is not None, told
     asked = urllib.request.Request(
@@ -163,7 +170,7 @@ def test_replayed_capture_goes_the_whole_way(tmp_path: Path) -> None:
     done = subprocess.run(
         [
             *(COMMAND, "demo", f"--state={state}", "--seconds=1", "--json"),
-            *(f"--replay={capture}", *_ports()),
+            *(f"--replay={capture}", "--no-panel", *_ports()),
         ],
         check=False,
         capture_output=True,

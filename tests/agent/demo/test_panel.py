@@ -1,0 +1,151 @@
+"""The demo's panel: built here, on a terminal that a hub opens, its picture on a page."""
+
+import os
+import select
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.demo import panel as panel_module
+from agent.demo.files import write_hub_files
+from agent.demo.panel import DemoPanel, find_obstacle
+from agent.demo.processes import Processes
+from agent.demo.reference import build_reference
+from firmware_bridge.display.hub_end import HubEnd
+from firmware_bridge.display.messages import Display
+from firmware_bridge.links.serial_port import open_serial
+from shared.errors import OperatorError
+from tests.support.panel_build import plain_reference
+from tests.support.pictures import read_picture
+
+LIMIT_S = 20.0
+
+
+@pytest.fixture(name="shown")
+def _shown(tmp_path: Path) -> Iterator[DemoPanel]:
+    panel = DemoPanel(tmp_path)
+    panel.prepare()
+    processes = Processes(tmp_path)
+    processes.start("panel", panel.command(lambda *_: plain_reference()), line=panel.line)
+    processes.wait_for("panel", panel.picture.exists)
+    yield panel
+    processes.stop("panel")
+    panel.close()
+
+
+def show(path: str, display: Display, session: int) -> None:
+    """Be a hub until the panel has acknowledged a snapshot."""
+    port, end = open_serial(path, baud=115_200), HubEnd(session)
+    end.show(display, time.monotonic_ns() // 1_000_000)
+    deadline_s = time.monotonic() + LIMIT_S
+    while not (end.panel and end.is_idle):
+        assert time.monotonic() < deadline_s
+        now_ms = time.monotonic_ns() // 1_000_000
+        end.advance(now_ms)
+        port.write_now(end.take_outgoing())
+        if select.select([port._port.fileno()], [], [], 0.01)[0]:
+            end.receive(os.read(port._port.fileno(), 4_096), now_ms)
+    port._port.close()
+
+
+def fetch(url: str) -> bytes:
+    """Read an address of the demo."""
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        read: bytes = answer.read()
+        return read
+
+
+def test_what_a_hub_shows_is_on_the_page(shown: DemoPanel) -> None:
+    """The picture changes with the snapshot, through a hub that comes and goes."""
+    blank = fetch(f"{shown.url}/panel.png")
+    show(shown.port, Display(power_w=1_111, currency="GBP"), session=1)
+    first = changed(shown, blank)
+    show(shown.port, Display(power_w=2_222, currency="GBP"), session=2)
+    second = changed(shown, first)
+
+    assert b"panel.png" in fetch(shown.url + "/")
+    assert read_picture(first).size == (432, 256)
+    assert len({blank, first, second}) == 3
+    assert shown.url in shown.sentence()
+    with pytest.raises(urllib.error.HTTPError):
+        fetch(f"{shown.url}/hub.toml")
+
+
+def changed(shown: DemoPanel, before: bytes) -> bytes:
+    """Wait for another picture: a panel acknowledges before it draws."""
+    deadline_s = time.monotonic() + LIMIT_S
+    while (now := fetch(f"{shown.url}/panel.png")) == before:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+    return now
+
+
+@pytest.mark.parametrize(
+    ("compiler", "library", "words"),
+    [(None, "cobs", "no C compiler"), ("/usr/bin/cc", "nosuchlibrary", "hearthlink[panel]")],
+)
+def test_what_is_missing_is_said_in_plain_words(
+    compiler: str | None,
+    library: str,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The demo goes on without a panel."""
+    monkeypatch.setattr(panel_module, "find_compiler", lambda: compiler)
+    monkeypatch.setattr(panel_module, "LIBRARIES", (library,))
+    panel = DemoPanel(tmp_path)
+
+    panel.prepare()
+
+    assert words in find_obstacle()
+    assert panel.port == ""
+    assert panel.sentence().startswith("none: ")
+    panel.close()
+
+
+def test_a_panel_that_nobody_asked_for_is_none(tmp_path: Path) -> None:
+    """`--no-panel`, and every other stage that is built on the demo's."""
+    panel = DemoPanel(tmp_path, is_wanted=False)
+
+    panel.prepare()
+
+    assert (panel.port, panel.sentence()) == ("", "none: not asked for")
+
+
+def test_a_build_that_fails_says_why(tmp_path: Path) -> None:
+    """With what the compiler said, and what to install."""
+    with pytest.raises(OperatorError, match="does not build") as caught:
+        build_reference("false", tmp_path)
+
+    assert "gcc" in caught.value.hint
+
+
+def test_the_hub_is_told_where_its_panel_is(tmp_path: Path) -> None:
+    """Or that there is none."""
+    with_panel = write_hub_files(tmp_path, "claim", [], "UTC", 1, "/demo/panel").read_text()
+    without = write_hub_files(tmp_path, "claim", [], "UTC", 1).read_text()
+
+    assert '[panel]\nport = "/demo/panel"' in with_panel
+    assert '[panel]\nport = ""' in without
+
+
+def test_a_process_reads_and_writes_its_line(tmp_path: Path) -> None:
+    """What it says elsewhere goes to its file."""
+    ours, theirs = os.openpty()
+    processes = Processes(tmp_path)
+    processes.start("echo", ["cat"], line=theirs)
+    os.write(ours, b"hello\n")
+
+    heard = b""
+    while b"hello" not in heard:
+        heard += os.read(ours, 64)
+    processes.stop("echo")
+    for one in (ours, theirs):
+        os.close(one)
+
+    assert not processes.those_of(["echo"])
