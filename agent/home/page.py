@@ -222,8 +222,8 @@ def create_page(
         + (_household_routes(page, changes, household) if household else []),
         middleware=[Middleware(Guard, allowed_hosts=allowed_hosts)],
     )
-    app.state.local = local
-    app.state.feeds = [page.feed, local.feed]
+    app.state.feed, app.state.local = page.feed, local
+
     app.state.token = changes.token
     return app
 
@@ -249,6 +249,6 @@ def _metrics_of(render_metrics: Callable[[], bytes]) -> Callable[[Request], Awai
 
 def end_events(app: Starlette) -> None:
     """End every viewer's stream; a server that is told to stop would wait for them."""
-    feeds: list[ViewFeed] = app.state.feeds
+    feeds: tuple[ViewFeed, ...] = (app.state.feed, app.state.local.feed)
     for feed in feeds:
         feed.close()
