@@ -3,8 +3,9 @@
 import subprocess
 import sys
 
-LARGE = ("awscrt", "cryptography", "paho", "zigpy")
-"""Libraries of megabytes, each for one way to the cloud, one kind of meter or one rare deed."""
+LARGE = ("awscrt", "cbor2", "cobs", "cryptography", "paho", "zigpy")
+"""Libraries, most of megabytes: each for one way to the cloud, one kind of meter, a panel, or one
+rare deed."""
 
 PROGRAM = """
 import sys
