@@ -3,9 +3,12 @@
 import subprocess
 import sys
 
-LARGE = ("awscrt", "click", "cryptography", "multiprocessing", "paho", "tarfile", "zigpy")
-"""Libraries of megabytes, each for one way to the cloud, one kind of meter or one rare deed; and
-what libraries bring along that a hub has no use for."""
+LARGE = (
+    *("awscrt", "cbor2", "click", "cobs", "cryptography", "luma", "multiprocessing"),
+    *("paho", "PIL", "smpclient", "tarfile", "zigpy"),
+)
+"""Libraries, most of megabytes: each for one way to the cloud, one kind of meter, a display or one
+rare deed; and what libraries bring along that a hub has no use for."""
 
 PROGRAM = """
 import sys

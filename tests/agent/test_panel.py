@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import subprocess
 import sys
 import threading
 import tty
@@ -29,12 +28,6 @@ from tests.support.panel_line import HELLO
 
 LIMIT_S = 20.0
 
-PROGRAM = """
-import sys
-import agent.app, agent.optional
-print(*sorted(sys.modules))
-"""
-
 
 def test_a_port_is_a_whole_path_of_its_own(tmp_path: Path) -> None:
     """No name that depends on where the hub was started, and no meter's."""
@@ -44,15 +37,6 @@ def test_a_port_is_a_whole_path_of_its_own(tmp_path: Path) -> None:
         config_in(tmp_path, panel_port="/dev/ttyUSB0", meter_link="optical:/dev/ttyUSB0")
 
     assert config_in(tmp_path, panel_port="/dev/ttyACM0").panel_baud == 115_200
-
-
-def test_a_hub_without_a_panel_loads_none_of_it() -> None:
-    """Nor does one with a panel before it starts."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True
-    )
-
-    assert not {"cbor2", "cobs", "agent.panel"} & set(done.stdout.split())
 
 
 def test_a_missing_library_is_named_with_its_extra(
