@@ -72,7 +72,12 @@ def summarize(
     sure = counts["measured"] + counts["imported"]
     return Summary(
         end - first,
-        *counts.values(),
+        counts["measured"],
+        counts["imported"],
+        counts["estimated"],
+        counts["missing"],
+        counts["not_yet"],
+        counts["outside"],
         sure * 1_000 // begun if begun else None,
         [one for one in stretches if one.kind not in UNLISTED],
     )

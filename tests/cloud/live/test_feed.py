@@ -268,7 +268,8 @@ def test_sample_before_the_loop_runs_is_dropped() -> None:
 
 def test_hub_that_may_no_longer_be_shown_is_dropped_within_seconds() -> None:
     """The household of a hub is asked again after a moment, and not for every sample."""
-    now_s, asked = [0.0], []
+    now_s = [0.0]
+    asked: list[str] = []
 
     def households_of(things: Sequence[str]) -> dict[str, str]:
         asked.extend(things)

@@ -95,7 +95,8 @@ def test_what_comes_while_it_asks_is_given_after() -> None:
         threads = [threading.Thread(target=say, args=(thing,)) for thing in ("a", "b")]
         for one in threads:
             one.start()
-        await asyncio.to_thread(lambda: [one.join() for one in threads])
+        for one in threads:
+            await asyncio.to_thread(one.join)
 
     post = played(from_threads)
 
