@@ -8,7 +8,8 @@ import pytest
 
 from cloud.readings.imported import SqlHistory
 from cloud.readings.store import History, Import
-from cloud.readings.tenancy import Span, TenancyHistory
+from cloud.households.spans import Span
+from cloud.readings.tenancy import TenancyHistory
 from cloud.scope import Scope
 from shared.meterdays import SlotUsage
 from shared.units import LATEST_PLAUSIBLE_MS, SLOT_MS
