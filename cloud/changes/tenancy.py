@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Connection, and_, or_, true
 
 from cloud.changes.kinds import NO_DAY, OF_HUBS, day_of_instant
+from cloud.households.spans import Span, all_spans
 from cloud.households.tenancies import HUB
-from cloud.readings.tenancy import Span, all_spans
 from cloud.scope import Scope
 from cloud.tables import changes
 

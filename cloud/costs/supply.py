@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from cloud.answers import unknown_meter
+from cloud.households.spans import spans_of
 from cloud.readings.known import known_usage
 from cloud.readings.meters import medium_of_meter
-from cloud.readings.tenancy import held_slots, spans_of
+from cloud.readings.tenancy import held_slots
 from cloud.scope import Scope
 from cloud.tariffs.agreements import agreed_tariffs
 from cloud.tariffs.endpoints import no_tariff

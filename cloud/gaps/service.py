@@ -7,8 +7,9 @@ from sqlalchemy import Connection
 from cloud.gaps.blanks import Blank, find_blanks, joined
 from cloud.gaps.reasons import Found, MissingReason, explain
 from cloud.gaps.repository import between, gateways_of
+from cloud.households.spans import spans_of
 from cloud.ingest.repository import list_logs
-from cloud.readings.tenancy import readings_of, spans_of
+from cloud.readings.tenancy import readings_of
 from cloud.scope import Scope
 from shared.calendar import utc_day_of_slot
 from shared.units import SLOT_MS

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import Connection
 
+from cloud.households.spans import Span, spans_of
 from cloud.imports import documents, tables
 from cloud.imports.espi import parse_espi
 from cloud.imports.rows import Asked, Fault, Parsed
@@ -22,7 +23,7 @@ from cloud.readings.conversions import Conversions, read_conversions
 from cloud.readings.known import known_usage
 from cloud.readings.overlay import overlay
 from cloud.readings.store import Import
-from cloud.readings.tenancy import Span, history_of, holds, spans_of
+from cloud.readings.tenancy import history_of, holds
 from cloud.scope import Scope
 from shared.errors import BadInputError
 from shared.meterdays import SlotUsage

@@ -1,12 +1,11 @@
 """Which half hours count otherwise because of how a meter's runs are put together. Writes nothing.
 
-What a run says of a slot bears on that slot and its neighbours (`merge.reach`). Two things bear on
-far more: runs of a register that turn out to be one counter are joined where they were added, and
-a total that a meter begins to tell takes the place of its tariffs.
+What a run says of a slot bears on that slot and its neighbours (`merge.reach`). One thing bears on
+far more: runs of a register that turn out to be one counter are joined where they were added.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain, combinations
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 from cloud.readings.runs import are_of_one_log
 from cloud.readings.service import counters_among, edges_between, span_of_run
@@ -15,11 +14,8 @@ from cloud.scope import Scope
 from shared.calendar import utc_day_of_slot
 from shared.meterdays import SlotEdges
 from shared.ranges import Range, union
-from shared.readings import QUANTITIES, parts_of
 
 Pair = frozenset[RunKey]
-
-_ALL_QUANTITIES = tuple(chain.from_iterable(QUANTITIES.values()))
 
 
 class Regrouping:
@@ -46,9 +42,6 @@ class Regrouping:
         for register in self._registers:
             for pair in self._pairs[register] ^ self._joined(register, self._keys):
                 found += self._shared(*sorted(pair))
-        if len(self._keys) > len(self._known):
-            for quantity in _ALL_QUANTITIES:
-                found += self._summed_anew(quantity)
         return union(found)
 
     def _meets_another(self, key: RunKey, slots: set[int]) -> bool:
@@ -84,17 +77,6 @@ class Regrouping:
         before = max((slot for slot in known if slot < low), default=low)
         return [(before, min((slot for slot in known if slot > high), default=high))]
 
-    def _summed_anew(self, quantity: str) -> list[Range]:
-        """Give all that is known of a quantity where other registers than before make it up."""
-        before = set(parts_of(quantity, _names(self._known)))
-        after = set(parts_of(quantity, _names(self._keys)))
-        if before <= after:
-            # A register that is added has its own slots noted already.
-            return []
-        registers = before | after
-        ends = [self._ends(key) for key in self._keys if key.register in registers]
-        return [span for span in ends if span is not None]
-
     def _ends(self, key: RunKey) -> Range | None:
         """Find a run's first and last known slot."""
         first_day, last_day = span_of_run(self._store, self._scope, self._meter, key)
@@ -105,7 +87,3 @@ class Regrouping:
 
     def _edges(self, key: RunKey, days: tuple[int, int]) -> SlotEdges:
         return edges_between(self._store, self._scope, self._meter, key, *days)
-
-
-def _names(keys: Iterable[RunKey]) -> set[str]:
-    return {key.register for key in keys}

@@ -8,13 +8,13 @@ Every reader of corrections leaves them out.
 from sqlalchemy import Connection, and_, exists, or_, select
 
 from cloud.db import Database
+from cloud.households.spans import Span, all_spans
 from cloud.lake import layout
 from cloud.lake.lake import Lake
 from cloud.lake.manifest import Manifest, WrittenObject, encode_manifest
 from cloud.lake.rows import Decided, encode, table_of
 from cloud.readings.repository import SqlReadingStore
 from cloud.readings.store import Readings
-from cloud.readings.tenancy import Span, all_spans
 from cloud.scope import Scope
 from cloud.tables import frames, tenancies
 from shared.frames import decode_frame

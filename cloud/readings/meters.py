@@ -5,7 +5,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from cloud.db import within
-from cloud.readings.tenancy import ALWAYS, all_spans
+from cloud.households.spans import ALWAYS, all_spans
 from cloud.scope import Scope
 from cloud.tables import logs, meters, register_runs
 from shared.readings import MAX_METER_ID_CHARS, Medium

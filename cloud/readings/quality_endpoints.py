@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from cloud.answers import From, To, reply
 from cloud.auth import Caller
 from cloud.errors import RESPONSES
+from cloud.households.spans import spans_of
 from cloud.households.zones import zone_of
 from cloud.parts import Shared
 from cloud.readings.comparison import (
@@ -22,7 +23,7 @@ from cloud.readings.energies import Energies, entry_of
 from cloud.readings.known import known_usage
 from cloud.readings.periods import Zone, medium_known, span_between
 from cloud.readings.quality import MAX_STRETCHES, Stretch, Summary, summarize
-from cloud.readings.tenancy import held_slots, spans_of
+from cloud.readings.tenancy import held_slots
 from cloud.readings.usage import Known, serve
 from cloud.readings.usage_schemas import QualityReport, UsageComparison
 from shared.calendar import Interval

@@ -6,11 +6,12 @@ from typing import NamedTuple
 from cloud.readings.revisions import outranked
 from cloud.readings.runs import agree, are_of_one_log, clip, group_runs, join_runs
 from cloud.readings.store import Readings, RunKey, StoredFrame
-from cloud.readings.usage import RunEdges, keys_of, usage_by_slot
+from cloud.readings.totals import Turns, find_turns, of_tariff, of_total
+from cloud.readings.usage import RunEdges, keys_of, tariff_keys, usage_by_slot
 from cloud.scope import Scope
 from shared.calendar import utc_day_of_slot
 from shared.frames import Frame, decode_frame
-from shared.meterdays import SlotEdges, SlotUsage
+from shared.meterdays import SlotEdges, SlotUsage, join_into
 from shared.ranges import Range, contains
 from shared.readings import QUANTITIES, Medium
 from shared.units import EARLIEST_PLAUSIBLE_MS, LATEST_PLAUSIBLE_MS, MS_PER_DAY, SLOT_MS
@@ -105,6 +106,7 @@ def counters_of(
     """Give the counters behind each quantity of a meter by register, over `[start_ms, end_ms)`.
 
     The nearest known day on either side is read too, so that a gap across the edge is spread right.
+    Where a meter has told both a total and its tariffs, each is cut to the slots that it tells.
     """
     first_day = utc_day_of_slot(start_ms // SLOT_MS)
     last_day = utc_day_of_slot(max(end_ms - 1, start_ms) // SLOT_MS)
@@ -112,7 +114,7 @@ def counters_of(
     found: dict[str, dict[str, list[RunEdges]]] = {}
     for quantity in QUANTITIES[medium]:
         by_register: dict[str, list[RunKey]] = {}
-        for key in keys_of(quantity, list(runs)):
+        for key in [*keys_of(quantity, list(runs)), *tariff_keys(quantity, list(runs))]:
             by_register.setdefault(key.register, []).append(key)
         found[quantity] = {
             register: _counters(
@@ -120,7 +122,44 @@ def counters_of(
             )
             for register, keys in by_register.items()
         }
+        if quantity in by_register and len(by_register) > 1:
+            turns = _turns(store, scope, meter, quantity, by_register)
+            found[quantity] = _in_turns(found[quantity], quantity, turns)
     return found
+
+
+def _turns(
+    store: Readings,
+    scope: Scope,
+    meter: str,
+    total: str,
+    by_register: Mapping[str, Sequence[RunKey]],
+) -> Turns | None:
+    """Find which slots a total tells, from its and its tariffs' first and last known days."""
+    ends: dict[bool, tuple[SlotEdges, SlotEdges]] = {True: ({}, {}), False: ({}, {})}
+    for register, keys in by_register.items():
+        for key in keys:
+            for edges, day in zip(ends[register == total], (-1, LAST_DAY + 1), strict=True):
+                for in_day in store.days(scope, meter, key, day, day).values():
+                    join_into(edges, in_day)
+    early, late = ends[False]
+    tariffs = (min(early), max(late)) if early else None
+    return find_turns(*ends[True], tariffs) if ends[True][0] else None
+
+
+def _in_turns(
+    counters: Mapping[str, list[RunEdges]], total: str, turns: Turns | None
+) -> dict[str, list[RunEdges]]:
+    if turns is None:
+        return {name: runs for name, runs in counters.items() if name != total}
+    return {
+        name: [
+            piece
+            for run in runs
+            for piece in (of_total(run, turns) if name == total else of_tariff(run, turns))
+        ]
+        for name, runs in counters.items()
+    }
 
 
 def usage_of(

@@ -6,14 +6,14 @@ lies in a row that straddles a tenancy's end, only this cuts off. Every answer t
 read through `readings_of`; ingest, which keeps what it is given, is not.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
-from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, tuple_
 
 from cloud import tables
-from cloud.db import owned
+from cloud.households.spans import Span, spans_of
+from cloud.households.tenancies import METER
 from cloud.readings.imported import SqlHistory
 from cloud.readings.repository import SqlReadingStore
 from cloud.readings.store import History, Import, Readings, RunKey, StoredFrame
@@ -21,48 +21,15 @@ from cloud.scope import Scope
 from shared.frames import MAX_GAPS, Frame, Gap, GapKind, decode_frame, encode_frame, frame_of
 from shared.meterdays import Edges, SlotEdges, SlotUsage
 from shared.ranges import union
-from shared.units import LATEST_PLAUSIBLE_MS, MS_PER_DAY, SLOT_MS
+from shared.units import MS_PER_DAY, SLOT_MS
 
 _frames, _tenancies = tables.frames, tables.tenancies
-_METER = "meter"
-_IS_METERS = _tenancies.c.kind == _METER
-_ALL_SPANS = (
-    select(_tenancies.c.name, _tenancies.c.started_at_ms, _tenancies.c.ended_at_ms)
-    .where(owned(_tenancies), _tenancies.c.kind == bindparam("of_kind"))
-    .order_by(_tenancies.c.started_at_ms)
-)
-# Of every question: built once.
-_SPANS = _ALL_SPANS.where(_tenancies.c.name == bindparam("of_meter"))
+_IS_METERS = _tenancies.c.kind == METER
 _SPLIT = "@"
 """Between a run's own name and the tenancy it is read in; no run that a log names holds it."""
 
 
-class Span(NamedTuple):
-    """A tenancy of a meter, `[start_ms, end_ms)`.
-
-    The reading at `end_ms` itself, which closes the last half hour, is both households' to see.
-    """
-
-    start_ms: int
-    end_ms: int
-
-
-ALWAYS = (Span(0, LATEST_PLAUSIBLE_MS),)
-"""Of a meter that was never another household's."""
-
 SpansOf = Callable[[Scope, str], Sequence[Span]]
-
-
-def spans_of(connection: Connection, scope: Scope, meter: str) -> Sequence[Span]:
-    """Say from when until when a meter was a household's, in order."""
-    asked = {"households": sorted(scope.household_ids), "of_kind": _METER, "of_meter": meter}
-    return _spans(connection.execute(_SPANS, asked)).get(meter, ALWAYS)
-
-
-def all_spans(connection: Connection, scope: Scope, kind: str = _METER) -> dict[str, list[Span]]:
-    """Say so of every meter that ever changed hands, or of every thing of another `kind`."""
-    asked = {"households": sorted(scope.household_ids), "of_kind": kind}
-    return _spans(connection.execute(_ALL_SPANS, asked))
 
 
 def held_slots(spans: Sequence[Span]) -> list[tuple[int, int]]:
@@ -231,14 +198,6 @@ def cut_frame(stored: StoredFrame, spans: Sequence[Span]) -> StoredFrame:
 def holds(spans: Sequence[Span], start_ms: int, end_ms: int) -> bool:
     """Tell whether all of `[start_ms, end_ms)` lies within one tenancy."""
     return any(span.start_ms <= start_ms and end_ms <= span.end_ms for span in spans)
-
-
-def _spans(rows: Iterable[Sequence[Any]]) -> dict[str, list[Span]]:
-    found: dict[str, list[Span]] = {}
-    for meter, start_ms, end_ms in rows:
-        until_ms = LATEST_PLAUSIBLE_MS if end_ms is None else end_ms
-        found.setdefault(meter, []).append(Span(start_ms, until_ms))
-    return found
 
 
 def _cut(frame: Frame, spans: Sequence[Span]) -> Frame:

@@ -132,6 +132,15 @@ def keys_of(quantity: str, keys: Sequence[RunKey]) -> list[RunKey]:
     return sorted(key for key in keys if key.register in registers)
 
 
+def tariff_keys(quantity: str, keys: Sequence[RunKey]) -> list[RunKey]:
+    """List the runs of a quantity's tariffs where it has a total beside them."""
+    names = {key.register for key in keys}
+    if quantity not in names:
+        return []
+    registers = set(parts_of(quantity, names - {quantity}))
+    return sorted(key for key in keys if key.register in registers)
+
+
 def usage_by_slot(runs: Sequence[RunEdges]) -> dict[int, SlotUsage]:
     """Difference each run and add them up slot by slot."""
     if len(runs) == 1:

@@ -118,7 +118,7 @@ def test_without_conditions_no_other_tenancys_readings_come_out(
     assert all(honest[path] != before[path] for path in honest), honest
 
     _sabotage(monkeypatch, ["home", street.other.only])
-    monkeypatch.setattr("cloud.readings.tenancy._spans", lambda _rows: {})
+    monkeypatch.setattr("cloud.households.spans._spans", lambda _rows: {})
     now = _of_readings(street)
 
     assert (now == honest) == (either_store == "postgresql")

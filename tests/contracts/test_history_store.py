@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from cloud.households.spans import Span
 from cloud.readings.imported import SqlHistory
 from cloud.readings.store import History, Import
-from cloud.readings.tenancy import Span, TenancyHistory
+from cloud.readings.tenancy import TenancyHistory
 from cloud.scope import Scope
 from shared.meterdays import SlotUsage
 from shared.units import LATEST_PLAUSIBLE_MS, SLOT_MS

@@ -143,15 +143,14 @@ def test_runs_that_differ_after_all_are_named_again(app: Follower) -> None:
     assert set(differing) <= set(named)
 
 
-def test_total_that_a_meter_begins_to_tell_names_what_its_tariffs_did(app: Follower) -> None:
-    """It takes their place for all time, also on days on which it was not told yet."""
+def test_total_that_a_meter_begins_to_tell_names_its_own_days_alone(app: Follower) -> None:
+    """What its tariffs told of days before goes on being told."""
     app.read(_hourly(0, 3, 0), register="import_t1_mwh")
     app.read(_hourly(1, 3, 7), register="import_t2_mwh")
 
     named, differing = app.follow(lambda: app.read(_hourly(4, 5, 10**9)))
 
-    assert named == [*_days(0, 2), _day(4)]
-    assert set(differing) <= set(named)
+    assert named == differing == [_day(4)]
 
 
 def test_tariff_beside_others_names_its_own_days_alone(alone: Follower) -> None:

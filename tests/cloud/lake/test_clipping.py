@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from cloud.households.spans import Span
 from cloud.households.tenancies import Handover, hand_over
 from cloud.lake import clipping
 from cloud.lake.clipping import PAGE_FRAMES
-from cloud.readings.tenancy import Span
 from shared.units import (
     EARLIEST_PLAUSIBLE_MS,
     LATEST_PLAUSIBLE_MS,

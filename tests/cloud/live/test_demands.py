@@ -1,7 +1,7 @@
 """What hubs are asked while somebody looks: asked once, renewed, and ended when nobody does."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,17 @@ from tests.support.cloud import METER, payload_of, samples_of
 from tests.support.ingest import HOME, NOW_MS, THING, Cloud
 
 
+def _all_at_home(things: Sequence[str]) -> dict[str, str]:
+    return dict.fromkeys(things, "home")
+
+
 class Api:
     """One process's feed and demands, on a clock the test moves."""
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
         self.now_s = 100.0
-        self.feed = LiveFeed(
-            lambda things: dict.fromkeys(things, "home"), lambda: self.now_s, cloud.clock
-        )
+        self.feed = LiveFeed(_all_at_home, lambda: self.now_s, cloud.clock)
         registry = SelfHostedRegistry(cloud.database, cloud.clock)
         self.demands = Demands(self.feed, cloud.database, registry, cloud.clock, lambda: self.now_s)
 

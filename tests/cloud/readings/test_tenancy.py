@@ -1,7 +1,8 @@
 """Readings cut to a household's tenancies of a meter."""
 
+from cloud.households.spans import Span
 from cloud.readings.store import Change, RunKey, StoredFrame
-from cloud.readings.tenancy import Span, TenancyReadings, cut_edges, cut_frame
+from cloud.readings.tenancy import TenancyReadings, cut_edges, cut_frame
 from cloud.scope import Scope
 from shared.frames import MAX_GAPS, GapKind, decode_frame, encode_frame
 from shared.meterdays import Edges, split_by_day
