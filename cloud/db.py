@@ -104,6 +104,19 @@ class Database:
             self._end_reading(connection)
 
     @contextlib.contextmanager
+    def looking(self) -> Iterator[Connection]:
+        """For single questions that only read and are no household's: each has a view of its own.
+
+        In PostgreSQL none of them is a transaction that would have to be begun and ended.
+        """
+        if self.dialect != "postgresql":
+            with self.reading() as connection:
+                yield connection
+            return
+        with self._begun({"isolation_level": "AUTOCOMMIT"}, None) as connection:
+            yield connection
+
+    @contextlib.contextmanager
     def writing(self, scope: Scope | None = None) -> Iterator[Connection]:
         """A transaction that writes: committed when the block ends, rolled back where it raises.
 
@@ -188,6 +201,9 @@ class Database:
         now_s = time.monotonic()
         if now_s - connection.info.get(_HEARD_S, 0.0) > UNHEARD_S_MAX:
             connection.execute(_PING)
+        elif not connection.in_transaction():
+            # What is put to the driver itself (`ask_each`) would not be known as one, nor ended.
+            connection.begin()
         connection.info[_HEARD_S] = now_s
 
     def migrate(self) -> None:
