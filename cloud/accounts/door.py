@@ -26,9 +26,10 @@ from cloud.accounts.sessions import (
     touch,
 )
 from cloud.accounts.users import provided_id, put_provided
-from cloud.db import Database, given_rows, write_rows
+from cloud.db import Database
 from cloud.gate import Credentials
 from cloud.gathering import Gathering
+from cloud.given import given_rows, write_rows
 from cloud.households.members import OPEN
 from cloud.households.repository import DEFAULT_HOUSEHOLD
 from cloud.households.tenancies import household_by_token

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Select, select
 
-from cloud.db import Database, given_rows, write_rows
+from cloud.db import Database
+from cloud.given import given_rows, write_rows
 from cloud.scope import Scope
 from cloud.tables import households
 from shared.calendar import check_zone

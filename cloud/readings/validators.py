@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, literal, select
 
 from cloud.changes.kinds import ChangeKind
-from cloud.db import Database, given_rows, write_rows
+from cloud.db import Database
+from cloud.given import given_rows, write_rows
 from cloud.households.tenancies import METER
 from cloud.scope import Scope
 from cloud.tables import (
