@@ -6,17 +6,19 @@ tells whether it is so, and the closings where it is; all else is to be judged s
 (`shared.meterdays.usage_of_run`), which comes to the same where both can tell.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, islice, repeat
+from operator import add, sub
 
 from cloud.packing import Coded, Columns, Digits, decode_column, read_columns
 from shared.meterdays import EDGE_TOLERANCE_MS
 
-SUMS_OF_DECODED = 6
-"""From so many sums of one column on, decoding it once is cheaper than each sum by itself."""
+DECODED_FOR = 6
+"""For so many slots of a stretch decoding it once is cheaper than a sum for each."""
 
-MASKS_KEPT = 1_024
+FOLDS_KEPT = 1_024
 """Widths of numbers times how many are summed, by far the most of them never met."""
 
 _BITS_OF_DIGIT = 4
@@ -29,25 +31,25 @@ def closings_of(stretches: Sequence[bytes], slots: Sequence[int]) -> list[int] |
     anything within the stretches is to be judged: a slot lacks, was not read to its end, or falls.
     """
     found: list[int] = []
-    following = stood = None
+    following: int | None = None
+    stood = place = 0
     for packed in stretches:
         columns = read_columns(packed)
         if not columns.count:
             continue
         first, last = columns.first, columns.first + columns.count - 1
-        if following is None:
-            following, stood = first, columns.opening
-        if first != following or columns.opening < (stood or 0) or not _climbs(columns):
+        if following is not None and (first != following or columns.opening < stood):
             return None
-        asked: list[int] = []
-        while len(found) + len(asked) < len(slots) and slots[len(found) + len(asked)] <= last:
-            asked.append(slots[len(found) + len(asked)])
+        if not _climbs(columns):
+            return None
+        end = bisect_right(slots, last, place)
+        asked = slots[place:end]
         if asked and asked[0] < first:
             return None
-        *closings, stood = _closings(columns, [*asked, last])
+        *closings, stood = _closings(columns, asked)
         found += closings
-        following = last + 1
-    return found if len(found) == len(slots) else None
+        place, following = end, last + 1
+    return found if place == len(slots) else None
 
 
 def _climbs(columns: Columns) -> bool:
@@ -61,11 +63,17 @@ def _climbs(columns: Columns) -> bool:
 
 
 def _closings(columns: Columns, slots: Sequence[int]) -> list[int]:
-    ends = [slot - columns.first + 1 for slot in slots]
-    used = _sums(columns.used, columns.count, ends)
-    rises = _sums(columns.rises, columns.count - 1, [end - 1 for end in ends])
-    opening = columns.opening
-    return [opening + one + other for one, other in zip(used, rises, strict=True)]
+    """Tell where it stood at the end of these slots, and of the last of all."""
+    first, count, opening = columns.first, columns.count, columns.opening
+    if len(slots) >= DECODED_FOR:
+        used = decode_column(columns.used, count)
+        steps = map(add, islice(used, 1, None), decode_column(columns.rises, count - 1))
+        every = list(accumulate(steps, initial=opening + used[0]))
+        return [*map(every.__getitem__, map(sub, slots, repeat(first))), every[-1]]
+    ends = [slot - first + 1 for slot in slots]
+    used_sums = _sums(columns.used, count, [*ends, count])
+    rise_sums = _sums(columns.rises, count - 1, [*(end - 1 for end in ends), count - 1])
+    return [opening + one + other for one, other in zip(used_sums, rise_sums, strict=True)]
 
 
 def _least(coded: Coded) -> int:
@@ -87,9 +95,6 @@ def _sums(coded: Coded, count: int, ends: Sequence[int]) -> list[int]:
     """Sum the first so many values of a column, for each of `ends`."""
     if isinstance(coded, int):
         return [coded * end for end in ends]
-    if len(ends) >= SUMS_OF_DECODED:
-        sums = list(accumulate(decode_column(coded, count), initial=0))
-        return [sums[end] for end in ends]
     bits = _BITS_OF_DIGIT * _width(coded, count)
     numbers = int.from_bytes(coded.numbers, "big")
     all_bits = 8 * len(coded.numbers)
@@ -106,14 +111,17 @@ def _sum(numbers: int, bits: int, count: int) -> int:
     For digits wide enough to hold the sum, every so many numbers are taken as one and the others
     laid over them.
     """
+    shifts, mask, base_less_one = _folds(bits, count)
+    laid = numbers & mask
+    for shift in shifts:
+        laid += (numbers >> shift) & mask
+    return laid % base_less_one
+
+
+@lru_cache(maxsize=FOLDS_KEPT)
+def _folds(bits: int, count: int) -> tuple[Sequence[int], int, int]:
+    """Say how numbers are laid over each other: by how far, which stay, and modulo what."""
     each = 1 + -(-count.bit_length() // bits)
-    mask = _mask(bits, each, -(-count // each))
-    laid = sum((numbers >> bits * place) & mask for place in range(each))
-    return laid % ((1 << bits * each) - 1)
-
-
-@lru_cache(maxsize=MASKS_KEPT)
-def _mask(bits: int, each: int, count: int) -> int:
-    """Make a mask of the lowest of every `each` numbers, `count` times."""
-    ones = ((1 << bits * each * count) - 1) // ((1 << bits * each) - 1)
-    return ones * ((1 << bits) - 1)
+    base_less_one = (1 << bits * each) - 1
+    ones = ((1 << bits * each * -(-count // each)) - 1) // base_less_one
+    return [bits * place for place in range(1, each)], ones * ((1 << bits) - 1), base_less_one

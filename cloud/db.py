@@ -13,32 +13,21 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from sqlalchemy import (
-    BigInteger,
-    ColumnClause,
     ColumnElement,
     CompoundSelect,
     Connection,
-    FromClause,
     Select,
-    String,
     Table,
-    Text,
     bindparam,
     case,
-    cast,
-    column,
     create_engine,
-    func,
     or_,
-    select,
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.types import TypeEngine
 
 from cloud import postgres, sqlitefile
 from cloud.migrations import schemas
@@ -102,6 +91,19 @@ class Database:
                 self._end_reading(connection)
                 raise
             self._end_reading(connection)
+
+    @contextlib.contextmanager
+    def looking(self) -> Iterator[Connection]:
+        """For single questions that only read and are no household's: each has a view of its own.
+
+        In PostgreSQL none of them is a transaction that would have to be begun and ended.
+        """
+        if self.dialect != "postgresql":
+            with self.reading() as connection:
+                yield connection
+            return
+        with self._begun({"isolation_level": "AUTOCOMMIT"}, None) as connection:
+            yield connection
 
     @contextlib.contextmanager
     def writing(self, scope: Scope | None = None) -> Iterator[Connection]:
@@ -188,6 +190,9 @@ class Database:
         now_s = time.monotonic()
         if now_s - connection.info.get(_HEARD_S, 0.0) > UNHEARD_S_MAX:
             connection.execute(_PING)
+        elif not connection.in_transaction():
+            # What is put to the driver itself (`ask_each`) would not be known as one, nor ended.
+            connection.begin()
         connection.info[_HEARD_S] = now_s
 
     def migrate(self) -> None:
@@ -311,30 +316,6 @@ def _upsert(
     if not values:
         return statement.on_conflict_do_nothing(index_elements=keys)
     return statement.on_conflict_do_update(index_elements=keys, set_=values)
-
-
-def given_rows(dialect: str, columns: Mapping[str, type[str] | type[int]]) -> FromClause:
-    """A table of as many rows as are given where it is run, by `write_rows` as "rows".
-
-    So one statement serves any number of questions, and is built, parsed and planned once.
-    """
-    types: dict[type, type[TypeEngine[Any]]] = {str: String, int: BigInteger}
-    typed: list[ColumnClause[Any]] = [column(name, types[kind]) for name, kind in columns.items()]
-    rows = bindparam("rows", type_=Text)
-    if dialect == "postgresql":
-        record = func.json_to_recordset(cast(rows, postgresql.JSON)).table_valued(*typed)
-        return record.render_derived("given", with_types=True)
-    each = func.json_each(rows).table_valued("value", name="each")
-    values = [
-        func.json_extract(each.c.value, f"$.{one.name}", type_=one.type).label(one.name)
-        for one in typed
-    ]
-    return select(*values).subquery("given")
-
-
-def write_rows(rows: Sequence[Mapping[str, object]]) -> str:
-    """Write the rows of `given_rows`."""
-    return msgspec.json.encode(rows).decode()
 
 
 def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:

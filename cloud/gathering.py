@@ -1,9 +1,9 @@
 """Questions that wait are answered together: one thread, one transaction for all that are there.
 
 A question that comes while few are being answered is answered at once, with those that came in the
-same turn of the loop; the more wait, the more share what each would pay for: a thread's turn, a
-connection, a transaction. Nothing is kept: every question is answered from what holds after it was
-asked. Knows nothing of what is asked.
+same turn of the loop, or where many were the last time within a moment; the more wait, the more
+share what each would pay for: a thread's turn, a connection, a transaction. Nothing is kept: every
+question is answered from what holds after it was asked. Knows nothing of what is asked.
 """
 
 import asyncio
@@ -17,6 +17,9 @@ from weakref import WeakKeyDictionary
 TOGETHER_MAX = 32
 """Questions in one transaction: some milliseconds, so that none waits long for the others."""
 
+MOMENT_S = 0.002
+"""What a question waits for others where the last were several: about what answering it takes."""
+
 _log = logging.getLogger(__name__)
 
 Question = TypeVar("Question")
@@ -24,12 +27,16 @@ Said = TypeVar("Said")
 
 
 class _Waiting(Generic[Question, Said]):
-    """What waits on one event loop, and how many threads are at work for it."""
+    """What waits on one event loop, and how many threads are at work for it.
+
+    `last` is how many were answered together last, `due` when the next will be.
+    """
 
     def __init__(self) -> None:
         self.asked: deque[tuple[Question, asyncio.Future[Said]]] = deque()
         self.at_work = 0
-        self.is_due = False
+        self.last = 0
+        self.due: asyncio.Handle | None = None
 
     def take(self) -> "list[tuple[Question, asyncio.Future[Said]]]":
         """Take what waits, but for whoever has gone meanwhile."""
@@ -71,16 +78,30 @@ class Gathering(Generic[Question, Said]):
             waiting = self._by_loop[loop] = _Waiting()
         future: asyncio.Future[Said] = loop.create_future()
         waiting.asked.append((question, future))
-        if not waiting.is_due and waiting.at_work < self._at_work_max:
-            # Not at once: others are asked in the same turn of the loop.
-            waiting.is_due = True
-            loop.call_soon(self._start, waiting, loop)
+        if waiting.due is None:
+            self._plan(waiting, loop)
+        elif len(waiting.asked) == waiting.last:
+            waiting.due.cancel()
+            waiting.due = loop.call_soon(self._start, waiting, loop)
         return await future
+
+    def _plan(self, waiting: _Waiting[Question, Said], loop: asyncio.AbstractEventLoop) -> None:
+        """Have what waits answered: after this turn of the loop, in which others are asked too.
+
+        Where the last ones were several, as many are about to come, and are waited for.
+        """
+        if waiting.at_work >= self._at_work_max or not waiting.asked:
+            return
+        if len(waiting.asked) < waiting.last:
+            waiting.due = loop.call_later(MOMENT_S, self._start, waiting, loop)
+        else:
+            waiting.due = loop.call_soon(self._start, waiting, loop)
 
     def _start(self, waiting: _Waiting[Question, Said], loop: asyncio.AbstractEventLoop) -> None:
         """Have a thread answer what waits."""
-        waiting.is_due = False
+        waiting.due = None
         taken = waiting.take()
+        waiting.last = len(taken)
         if not taken:
             return
         waiting.at_work += 1
@@ -103,10 +124,8 @@ class Gathering(Generic[Question, Said]):
                 future.set_exception(answer)
             else:
                 future.set_result(answer)
-        if waiting.asked and not waiting.is_due:
-            # In a turn of its own: who has an answer may ask the next thing, and is taken along.
-            waiting.is_due = True
-            loop.call_soon(self._start, waiting, loop)
+        if waiting.due is None:
+            self._plan(waiting, loop)
 
     def _answers(self, questions: Sequence[Question]) -> Sequence[Said | Exception]:
         if len(questions) > 1:

@@ -66,8 +66,8 @@ _ROLE = text(
     " JOIN pg_roles r ON r.oid = ANY (p.polroles)"
     " WHERE c.relnamespace = current_schema()::regnamespace AND p.polname = :policy"
 )
-_NARROW_TEXT = f"SELECT set_config('role', %(role)s, true), set_config('{SETTING}', %(ids)s, true)"
-_NARROW = text(_NARROW_TEXT.replace("%(role)s", ":role").replace("%(ids)s", ":ids"))
+_NARROW_WORDS = f"SELECT set_config('role', %(role)s, true), set_config('{SETTING}', %(ids)s, true)"
+_NARROW = text(_NARROW_WORDS.replace("%(role)s", ":role").replace("%(ids)s", ":ids"))
 _TYPES: dict[type, str] = {
     BigInteger: "int8",
     Integer: "int4",
@@ -183,22 +183,22 @@ def ask_each(
     asked: Sequence[tuple[Scope, Mapping[str, object]]],
 ) -> list[Sequence[Sequence[Any]]]:
     """Put a question for each scope after narrowing to it: all of it in one round trip."""
-    text_of_it, names = _compiled(connection.dialect, question)
+    words, constants = _compiled(connection.dialect, question)
     driver: Any = connection.connection.driver_connection
     cursors = []
     with driver.pipeline():
         for scope, given in asked:
-            driver.execute(_NARROW_TEXT, {"role": role, "ids": _ids(scope)})
+            driver.execute(_NARROW_WORDS, {"role": role, "ids": _ids(scope)})
             cursor = driver.cursor(binary=True)
-            cursors.append(cursor.execute(text_of_it, {name: given[name] for name in names}))
+            cursors.append(cursor.execute(words, {**constants, **given}))
     return [cursor.fetchall() for cursor in cursors]
 
 
 @lru_cache(maxsize=QUESTIONS_KEPT)
-def _compiled(dialect: Dialect, question: ClauseElement) -> tuple[str, frozenset[str]]:
-    """Write a question as the driver takes it, with the names of what it is to be given."""
+def _compiled(dialect: Dialect, question: ClauseElement) -> tuple[str, Mapping[str, object]]:
+    """Write a question as the driver takes it, with what it is always given."""
     compiled = question.compile(dialect=dialect)
-    return str(compiled), frozenset(compiled.params)
+    return str(compiled), compiled.params
 
 
 def copy_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:

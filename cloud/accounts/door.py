@@ -1,6 +1,6 @@
 """Who shows what: from a token, a key or a cookie to a principal. Decides nothing by itself.
 
-Each request is looked up, those that come together in one transaction; what was found is not kept,
+Each request is looked up, those that come together at once; what was found is not kept,
 so that what is revoked opens nothing from then on. A session's or key's last use is written now and
 then.
 """
@@ -26,9 +26,10 @@ from cloud.accounts.sessions import (
     touch,
 )
 from cloud.accounts.users import provided_id, put_provided
-from cloud.db import Database, given_rows, write_rows
+from cloud.db import Database
 from cloud.gate import Credentials
 from cloud.gathering import Gathering
+from cloud.given import given_rows, write_rows
 from cloud.households.members import OPEN
 from cloud.households.repository import DEFAULT_HOUSEHOLD
 from cloud.households.tenancies import household_by_token
@@ -80,13 +81,13 @@ class Door:
         return await self._looked_up.ask(shown)
 
     def _look_up(self, shown: Sequence[Credentials]) -> list[Principal | None]:
-        """Look sessions, keys and households' tokens up, all in one transaction."""
+        """Look sessions, keys and households' tokens up, each kind in one question."""
         now_ms = self._clock.utc_ms()
         sessions_shown = {one.session for one in shown if one.session}
         tokens = {one.bearer for one in shown if not one.session}
         keys_shown = {one for one in tokens if one.startswith(KEY_PREFIX)}
         found: dict[str, Principal] = {}
-        with self._database.reading() as connection:
+        with self._database.looking() as connection:
             of_session = _sessions(connection, sessions_shown, now_ms) if sessions_shown else {}
             of_key = keys.find_keys(connection, keys_shown, now_ms) if keys_shown else {}
             for token in tokens - keys_shown:

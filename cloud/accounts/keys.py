@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
-from cloud.db import given_rows, within, write_rows
+from cloud.db import within
+from cloud.given import given_rows, write_rows
 from cloud.peopletables import api_keys
 from cloud.problems import NotFoundError, ProblemError
 from cloud.roles import Permission

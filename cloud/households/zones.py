@@ -1,17 +1,17 @@
 """Whose calendar holds: the zone that is asked for, else the household's own. Commits nothing."""
 
+from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
-from cloud.db import Database, owned
+from cloud.db import Database
+from cloud.given import given_rows, write_rows
 from cloud.scope import Scope
 from cloud.tables import households
 from shared.calendar import check_zone
 from shared.errors import BadInputError
-
-# Of every question about usage: built once.
-_ZONES = select(households.c.household_id, households.c.zone).where(owned(households))
 
 
 def zone_of(connection: Connection, scope: Scope, name: str | None, default: ZoneInfo) -> ZoneInfo:
@@ -30,10 +30,23 @@ def household_zone(database: Database, scope: Scope, default: ZoneInfo) -> ZoneI
         return zone_of(connection, scope, None, default)
 
 
-def read_zones(connection: Connection, scope: Scope) -> dict[str, ZoneInfo]:
-    """Read the zones of several households' days, by id; those that have none lack."""
-    rows = connection.execute(_ZONES, {"households": sorted(scope.household_ids)})
-    return {household_id: checked_zone(zone) for household_id, zone in rows if zone}
+def read_zones(database: Database, connection: Connection, scope: Scope) -> dict[str, ZoneInfo]:
+    """Read the zones of several households' days, by id; those that have none lack.
+
+    The rest of the transaction of `reading()` sees these households alone.
+    """
+    rows = write_rows([{"household_id": one} for one in sorted(scope.household_ids)])
+    question = _zones(connection.dialect.name)
+    (found,) = database.ask_each(connection, question, [(scope, {"rows": rows})])
+    return {household_id: checked_zone(zone) for household_id, zone in found if zone}
+
+
+@cache
+def _zones(dialect: str) -> Select[Any]:
+    """Build the statement once: it is of every question about usage."""
+    given = given_rows(dialect, {"household_id": str})
+    is_given = households.c.household_id == given.c.household_id
+    return select(households.c.household_id, households.c.zone).where(is_given)
 
 
 def checked_zone(name: str) -> ZoneInfo:

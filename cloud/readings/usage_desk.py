@@ -120,15 +120,16 @@ class UsageDesk:
         now_ms = self._clock.utc_ms()
         found: dict[int, Answer | Exception] = {}
         scope = Scope(frozenset(one.household_id for one in questions))
-        with self._database.reading(scope) as connection:
-            zones = read_zones(connection, scope)
+        # Begun for nobody: each question in it names whom it is for.
+        with self._database.reading() as connection:
+            zones = read_zones(self._database, connection, scope)
             asked: dict[int, _Asked] = {}
             for place, question in enumerate(questions):
                 try:
                     asked[place] = self._read(question, zones)
                 except HearthlinkError as error:
                     found[place] = error
-            stand = read_standings(connection, [one.days for one in asked.values()])
+            stand = read_standings(self._database, connection, [one.days for one in asked.values()])
             wanted: dict[int, _Wanted] = {}
             for (place, one), standing in zip(asked.items(), stand, strict=True):
                 if standing is None:

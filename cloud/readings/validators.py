@@ -12,11 +12,13 @@ from functools import cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, literal, select
 
 from cloud.changes.kinds import ChangeKind
-from cloud.db import given_rows, write_rows
+from cloud.db import Database
+from cloud.given import given_rows, write_rows
 from cloud.households.tenancies import METER
+from cloud.scope import Scope
 from cloud.tables import (
     change_counters,
     changes,
@@ -59,11 +61,20 @@ class Standing(NamedTuple):
     store_id: str
 
 
-def read_standings(connection: Connection, asked: Sequence[Days]) -> list[Standing | None]:
-    """Read how several meters stand, in one question; None for one that has said nothing."""
+def read_standings(
+    database: Database, connection: Connection, asked: Sequence[Days]
+) -> list[Standing | None]:
+    """Read how several meters stand, in one question; None for one that has said nothing.
+
+    The rest of the transaction of `reading()` sees the households of these alone.
+    """
+    if not asked:
+        return []
     rows = write_rows([{"place": place, **one._asdict()} for place, one in enumerate(asked)])
-    statement = _statement(connection.dialect.name)
-    found = {row[0]: row[1:] for row in connection.execute(statement, {"rows": rows})}
+    question = _statement(connection.dialect.name)
+    scope = Scope(frozenset(one.household_id for one in asked))
+    (of_each,) = database.ask_each(connection, question, [(scope, {"rows": rows})])
+    found = {row[0]: row[1:] for row in of_each}
     return [_standing(found[place]) if place in found else None for place in range(len(asked))]
 
 
@@ -103,8 +114,9 @@ def _statement(dialect: str) -> Select[Any]:
 
     # Those of no day are numbered before all days.
     is_asked = changes.c.local_day <= given.c.last
+    kinds = [literal(kind.value) for kind in ChangeKind]
     # Of every kind: named, so that the index leads to the meter.
-    of_days = and_(of_meter(changes, "subject"), changes.c.kind.in_(tuple(ChangeKind)), is_asked)
+    of_days = and_(of_meter(changes, "subject"), changes.c.kind.in_(kinds), is_asked)
     counter = change_counters.c.household_id == given.c.household_id
     runs, taken, held = register_runs.c, imports.c, tenancies.c
     is_held = and_(of_meter(tenancies, "name"), held.kind == METER)

@@ -31,6 +31,7 @@ BROTLI_QUALITY = 4
 GZIP_LEVEL = 6
 DIGEST_BYTES = 16
 TEXTS = ("application/json", "application/problem+json", "text/html", "text/css", "text/csv")
+TAGS = b"if-none-match"
 CACHING = "private, no-cache"
 """Kept by the client alone, and asked about each time: late readings change any answer."""
 
@@ -65,9 +66,11 @@ class Representation:
 
 def _inner(scope: Scope) -> Scope:
     """What an endpoint sees: a GET, and tags as it gives them itself."""
+    if scope["method"] == "GET" and not any(name == TAGS for name, _ in scope["headers"]):
+        return scope
     headers = [
         (name, without_codings(value.decode("latin-1")).encode("latin-1"))
-        if name == b"if-none-match"
+        if name == TAGS
         else (name, value)
         for name, value in scope["headers"]
     ]
@@ -123,17 +126,22 @@ class _Answer:
 
     async def _begin(self, message: Message) -> None:
         self._start = message
+        # Read once: each look into the fields would go through all of them.
+        fields = dict(message["headers"])
+        kind = fields.get(b"content-type", b"").decode("latin-1")
+        self._media_type = kind.split(";")[0].strip().lower()
         self._headers = MutableHeaders(raw=message["headers"])
-        self._media_type = self._headers.get("content-type", "").split(";")[0].strip().lower()
         is_well = message["status"] == HTTPStatus.OK
         is_same = message["status"] == HTTPStatus.NOT_MODIFIED
         if is_well and not accepts(self._asked.get("accept", ""), self._media_type):
             self.is_done = self.is_refused = True
             raise _EnoughError
-        is_secret = "no-store" in self._headers.get("cache-control", "")
-        is_document = self._media_type in TEXTS and "content-encoding" not in self._headers
-        self._headers.setdefault("Cache-Control", CACHING if is_well or is_same else "no-store")
-        self._headers.setdefault("Vary", VARIES)
+        is_secret = b"no-store" in fields.get(b"cache-control", b"")
+        is_document = self._media_type in TEXTS and b"content-encoding" not in fields
+        caching = CACHING if is_well or is_same else "no-store"
+        for name, value in ((b"cache-control", caching), (b"vary", VARIES)):
+            if name not in fields:
+                message["headers"].append((name, value.encode()))
         if is_well and is_document and not is_secret:
             self._body = bytearray()
             return

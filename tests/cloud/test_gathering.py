@@ -4,6 +4,9 @@ import asyncio
 import threading
 from collections.abc import Sequence
 
+import pytest
+
+from cloud import gathering
 from cloud.gathering import TOGETHER_MAX, Gathering
 
 AT_WORK_MAX = 2
@@ -144,6 +147,48 @@ def test_who_leaves_holds_up_nobody() -> None:
     assert left == [True, True, False, True, False]
     assert [answers[2], answers[4]] == [8, 16]
     assert slow.batches == [[0], [4, 8]]
+
+
+def test_as_many_as_the_last_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes in later turns of the loop is answered with the first, as soon as all are there."""
+    monkeypatch.setattr(gathering, "MOMENT_S", 10.0)
+    slow = Slow()
+    slow.is_let.set()
+
+    async def ask() -> list[int]:
+        asked: Gathering[int, int] = Gathering(slow.answer, 1)
+        await asyncio.gather(*(asked.ask(2 * one) for one in range(3)))
+        tasks = []
+        for one in range(3, 6):
+            tasks.append(asyncio.create_task(asked.ask(2 * one)))
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            return await asyncio.gather(*tasks)
+
+    answers = asyncio.run(ask())
+
+    assert answers == [12, 16, 20]
+    assert slow.batches == [[0, 2, 4], [6, 8, 10]]
+
+
+def test_who_stays_alone_waits_a_moment_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After that nobody else is expected any more."""
+    monkeypatch.setattr(gathering, "MOMENT_S", 0.001)
+    slow = Slow()
+    slow.is_let.set()
+
+    async def ask() -> list[int]:
+        asked: Gathering[int, int] = Gathering(slow.answer, 1)
+        await asyncio.gather(asked.ask(0), asked.ask(2))
+        alone = [await asked.ask(4)]
+        monkeypatch.setattr(gathering, "MOMENT_S", 10.0)
+        async with asyncio.timeout(5):
+            return [*alone, await asked.ask(6)]
+
+    answers = asyncio.run(ask())
+
+    assert answers == [8, 12]
+    assert slow.batches == [[0, 2], [4], [6]]
 
 
 def test_loops_have_their_own_questions() -> None:

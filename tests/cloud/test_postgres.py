@@ -6,10 +6,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from psycopg.pq import TransactionStatus
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import InternalError, OperationalError
 
@@ -156,6 +158,49 @@ def test_questions_are_planned_once_for_many_transactions(
         asked = connection.execute(text("SELECT statement FROM pg_prepared_statements"))
         prepared = [str(one) for one in asked.scalars()]
     assert any("households.zone" in one for one in prepared)
+
+
+def test_what_is_asked_for_each_stays_planned(database: Database) -> None:
+    """Also where a transaction holds nothing but such questions."""
+    question = select(households.c.name)
+    for _ in range(ASKED_UNTIL_PREPARED + 1):
+        with database.reading() as connection:
+            database.ask_each(connection, question, [(HOME, {})])
+
+    with database.reading(HOME) as connection:
+        asked = connection.execute(text("SELECT statement FROM pg_prepared_statements"))
+        prepared = [str(one) for one in asked.scalars()]
+    assert any("households.name" in one for one in prepared)
+
+
+def test_single_questions_have_views_of_their_own(database: Database) -> None:
+    """What is committed between two of them the second sees; no transaction is left behind."""
+    count = select(func.count()).select_from(households)
+    with database.looking() as connection:
+        before = connection.execute(count).scalar_one()
+        with database.writing() as writer:
+            row = {"household_id": "new", "name": "New", "zone": "UTC"}
+            writer.execute(insert(households), [row])
+        after = connection.execute(count).scalar_one()
+        driver: Any = connection.connection.driver_connection
+        is_within = driver.info.transaction_status is not TransactionStatus.IDLE
+
+    assert after == before + 1
+    assert not is_within
+
+
+def test_connections_of_single_questions_write_in_transactions_again(database: Database) -> None:
+    """What fails in one that the pool lends next leaves nothing behind."""
+    with database.looking() as connection:
+        connection.execute(select(func.count()).select_from(households))
+
+    row = {"household_id": "gone", "name": "Gone", "zone": "UTC"}
+    with suppress(OperatorError), database.writing() as connection:
+        connection.execute(insert(households), [row])
+        raise OperatorError("no")
+
+    with database.reading(Scope.of("gone")) as connection:
+        assert connection.execute(select(households)).all() == []
 
 
 def test_connections_that_the_server_ended_are_replaced(

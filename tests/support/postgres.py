@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -102,6 +103,17 @@ class PostgresServer:
         query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND state <> 'idle'"
         with psycopg.connect(self.conninfo()) as connection:
             return connection.execute(query, [name]).fetchone() == (0,)
+
+    def cpu_s(self) -> float:
+        """Read how much of a core those at work in it have used, in seconds."""
+        ticks = 0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            # Those that end meanwhile are no more.
+            with suppress(OSError):
+                fields = stat.read_text().rpartition(")")[2].split()
+                if int(fields[1]) == self._process.pid:
+                    ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def stop(self) -> None:
         """Stop the server at once and remove its files."""
