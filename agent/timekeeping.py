@@ -58,6 +58,7 @@ class ClockLedger:
         """The highest number that was given in a life of this hub that the ledger knows not of."""
         self._pieces: dict[int, list[Piece]] = {}
         self._stretch = NOWHERE
+        self._highest: int | None = None
         for piece in sorted(pieces or [], key=_monotonic_ms):
             self._pieces.setdefault(piece.boot, []).append(piece)
 
@@ -80,7 +81,7 @@ class ClockLedger:
             if not tells_more and not contradicts:
                 return False
         insort(self._pieces.setdefault(piece.boot, []), piece, key=_monotonic_ms)
-        self._stretch = NOWHERE
+        self._forget_findings()
         return True
 
     def at(self, boot: int, monotonic_ms: int) -> BelievedTime | None:
@@ -146,14 +147,21 @@ class ClockLedger:
     @property
     def highest(self) -> int:
         """The highest revision that can have been made of this ledger."""
-        least = self.base + 1 if self.base else 0
-        moved = [one.revision for one in self.revised()]
-        return max(moved + [one.revision for one in self.steps_back()], default=0) or least
+        if self._highest is None:
+            least = self.base + 1 if self.base else 0
+            moved = [one.revision for one in self.revised()]
+            stepped = [one.revision for one in self.steps_back()]
+            self._highest = max([*moved, *stepped], default=0) or least
+        return self._highest
+
+    def _forget_findings(self) -> None:
+        """Forget what was found of the pieces, as they have changed: it takes a look at each."""
+        self._stretch, self._highest = NOWHERE, None
 
     def count_from(self, base: int) -> None:
         """Number pieces from here on: a higher number was given before the ledger was put back."""
         self.base = base
-        self._stretch = NOWHERE
+        self._forget_findings()
 
     def instants(self, start_ms: int, end_ms: int) -> list[Revised]:
         """List where to look for what was heard in `[start_ms, end_ms)` UTC, by any word on it."""
@@ -185,7 +193,7 @@ class ClockLedger:
     def forget(self, piece: Piece) -> None:
         """Take back a piece that could not be kept, so that its source is heard again."""
         self._pieces[piece.boot].remove(piece)
-        self._stretch = NOWHERE
+        self._forget_findings()
 
     def bracket(self, boot: int) -> tuple[int | None, int | None]:
         """Tell between which UTC times a boot lies that never learned its own.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from agent.log import Log
 from agent.records import MeterLog
 from agent.sharing import Sharing
-from agent.uplink.framing import Chunk, Cut
+from agent.uplink.framing import THINNED_FRAME_ROWS, Chunk, Cut
 from agent.uplink.ledger import TOO_LARGE, Delivery, Flight, Stored
 from agent.uplink.pacing import TokenBucket
 from agent.uplink.port import Channel, Uplink
@@ -154,12 +154,12 @@ class Sender:
             while next_seq is not None and next_seq <= last_seq:
                 if self._in_flight >= self._window_frames:
                     return
-                chunk_rows = self._rules.chunk_rows(meter_log, next_seq)
+                is_wanted = is_due or last_seq < held[1]
+                left = (next_seq, last_seq)
+                chunk_rows = self._rows_to_cut(meter_log, left, now_ms, is_wanted=is_wanted)
+                if not chunk_rows:
+                    return
                 is_many = last_seq - next_seq + 1 >= chunk_rows
-                if not (is_due or is_many or last_seq < held[1]):
-                    return
-                if is_many and not self._may_go_on(now_ms):
-                    return
                 sent = self._state.frames_sent
                 chunk = (next_seq, min(last_seq, next_seq + chunk_rows - 1))
                 next_seq = self._send_chunk(meter_log, delivery, chunk, last_seq)
@@ -171,6 +171,23 @@ class Sender:
                 # further back must not put that off.
                 if is_sent or chunk[1] == held[1]:
                     delivery.last_framed_ms = now_ms
+
+    def _rows_to_cut(
+        self, meter_log: MeterLog, left: Range, now_ms: int, *, is_wanted: bool
+    ) -> int:
+        """Say from how many rows of what is left the next frame is cut; 0 where that has to wait.
+
+        A frame's fill leaves whenever its pace allows, fewer only where they are wanted now.
+        """
+        count = left[1] - left[0] + 1
+        # More than any frame takes: once the turn is over, nothing is read to learn that.
+        is_plenty = count >= THINNED_FRAME_ROWS
+        if is_plenty and not self._may_go_on(now_ms):
+            return 0
+        rows = self._rules.chunk_rows(meter_log, left[0])
+        if count < rows:
+            return rows if is_wanted else 0
+        return rows if is_plenty or self._may_go_on(now_ms) else 0
 
     def _may_go_on(self, now_ms: int) -> bool:
         """Tell whether this turn has room for one more of a backlog's frames, and its pace."""

@@ -251,3 +251,20 @@ def test_what_was_asked_before_changes_no_answer(steps: list[Piece | int]) -> No
             assert [ledger.at(boot, step) for boot in (1, 2)] == [
                 fresh.at(boot, step) for boot in (1, 2)
             ]
+            assert ledger.highest == fresh.highest
+
+
+def test_the_highest_revision_follows_every_change() -> None:
+    """A piece that moves the time, one that is taken back, a base that was learned of."""
+    moving = Piece(BOOT, MS_PER_HOUR, START_MS + MS_PER_HOUR + 9_000, 10, "ntp")
+    ledger = ledger_of(TIMED)
+    seen = [ledger.highest]
+
+    ledger.believe(moving)
+    seen.append(ledger.highest)
+    ledger.forget(moving)
+    seen.append(ledger.highest)
+    ledger.count_from(40)
+    seen.append(ledger.highest)
+
+    assert seen == [0, 2, 0, 41]

@@ -120,6 +120,10 @@ class Connection:
             raise _translated(error) from error
         return Cursor([], self._db.changes())
 
+    def cursor(self) -> Self:
+        """Give what runs statements again and again: here that is the connection itself."""
+        return self
+
     def executescript(self, sql: str) -> Cursor:
         """Run several statements."""
         return self.execute(sql)
