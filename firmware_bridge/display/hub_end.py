@@ -131,6 +131,12 @@ class HubEnd:
         self._send_next(now_ms)
         return True
 
+    def begin_anew(self, now_ms: int) -> None:
+        """Take the panel for gone and ask for HELLO at once: its line was away, or lent."""
+        self.panel = None
+        self._ask_at_ms = now_ms
+        self.wire.forget()
+
     def take_outgoing(self) -> bytes:
         """Take the bytes that are to be written."""
         return self.wire.take_outgoing()

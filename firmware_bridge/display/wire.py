@@ -73,6 +73,11 @@ class Wire:
         self._outgoing.clear()
         return taken
 
+    def forget(self) -> None:
+        """Drop what waits to be written, and what has been heard of a frame."""
+        self._outgoing.clear()
+        self._splitter = Splitter()
+
     def _read(self, piece: Piece) -> Incoming | None:
         if isinstance(piece, Damaged):
             self.refused[piece.fault] += 1

@@ -104,6 +104,23 @@ class SerialLink:
         # What the kernel has passed on may still be in the adapter, so the line's speed decides.
         await asyncio.sleep(len(content) * BITS_PER_BYTE / self._port.baudrate + SENT_MARGIN_S)
 
+    def write_now(self, content: bytes) -> int:
+        """Write what the port takes at once, and return how many bytes that was.
+
+        Never waits: a reader that has stopped holds nobody up. Raise LinkError if the port is gone.
+        """
+        if not self._port.is_open:
+            raise LinkError(f"serial port {self._name} is closed")
+        try:
+            return os.write(self._port.fileno(), content)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise LinkError(
+                f"serial port {self._name} cannot be written to: {error.strerror}",
+                hint="check that the cable is plugged in",
+            ) from error
+
     def retune(self, *, baud: int, framing: str) -> None:
         """Change speed and framing, and forget what came before; raise LinkError if refused."""
         data_bits, parity, stop_bits = _split_framing(self._name, framing)
