@@ -99,6 +99,13 @@ def check_whole(image: FirmwareImage) -> None:
         )
 
 
+def admit_image(image: FirmwareImage, keys: "dict[bytes, PublicKey]") -> FirmwareImage:
+    """Return an image that some panel may have; raises as `check_whole` and `check_signature`."""
+    check_whole(image)
+    check_signature(image, keys)
+    return image
+
+
 def judge_image(image: FirmwareImage, panel: Hello, *, allows_older: bool) -> None:
     """Raise BadInputError unless this image is one for this panel, and newer than what it runs.
 

@@ -51,6 +51,7 @@ class Exchange:
         self._round_ms = FIRST_ROUND_MS
         self._started_ms = self._sent_ms = self._tries = 0
         self._give_up_ms = GIVE_UP_MS
+        self._is_repeated = True
 
     @property
     def is_waiting(self) -> bool:
@@ -58,13 +59,23 @@ class Exchange:
         return self._request is not None
 
     def ask(
-        self, kind: Any, now_ms: int, *, give_up_ms: int = GIVE_UP_MS, **fields: object
+        self,
+        kind: Any,
+        now_ms: int,
+        *,
+        give_up_ms: int = GIVE_UP_MS,
+        is_repeated: bool = True,
+        **fields: object,
     ) -> None:
-        """Send a request of one of smpclient's kinds; it takes the place of one under way."""
+        """Send a request of one of smpclient's kinds; it takes the place of one under way.
+
+        One that is not to be repeated is sent once and then only waited for.
+        """
         self._sequence = (self._sequence + 1) % SEQUENCES
         self._request = kind(sequence=self._sequence, **fields)
         self._lines = b"".join(packet.encode(self._request.BYTES, LINE_BYTES))
         self._started_ms, self._tries, self._give_up_ms = now_ms, 0, give_up_ms
+        self._is_repeated = is_repeated
         self._send(now_ms)
 
     def forget(self) -> None:
@@ -76,8 +87,11 @@ class Exchange:
         """When the request under way is sent again or given up; None where there is none."""
         if self._request is None:
             return None
+        given_up_ms = self._started_ms + self._give_up_ms
+        if not self._is_repeated:
+            return given_up_ms
         waited_ms = min(self._patience_ms() << min(self._tries, 4), RESEND_MS_MAX)
-        return min(self._sent_ms + waited_ms, self._started_ms + self._give_up_ms)
+        return min(self._sent_ms + waited_ms, given_up_ms)
 
     def advance(self, now_ms: int) -> Turn:
         """Send again what is due; LOST once it was waited for long enough."""
@@ -85,7 +99,7 @@ class Exchange:
         if due_ms is None or now_ms < due_ms:
             return Turn.WAIT
         if now_ms >= self._started_ms + self._give_up_ms:
-            self.forget()
+            self._request = self._decoder = None
             return Turn.LOST
         self._tries += 1
         self.resends += 1

@@ -256,8 +256,7 @@ class PanelUpdate:
         self.step = "restarting" if move is Move.RESET else "going back"
         before = self._panel.boot_id if self._panel is not None else self._awaits_boot_after
         self._greet(now_ms, -1 if before is None else before)
-        # Given up before it would be sent again.
-        self._ask(ResetWrite, self._pass_over, now_ms, give_up_ms=1)
+        self._ask(ResetWrite, self._pass_over, now_ms, is_repeated=False)
 
     def _go_back(self, reason: str, now_ms: int) -> None:
         """Have the bootloader put the firmware before back."""

@@ -14,8 +14,6 @@ from shared.errors import LinkError
 from shared.units import MS_PER_SECOND
 
 REOPEN_S = 0.5
-CABLE_S_MAX = 120.0
-"""Somebody who pulled the cable out finds the right socket meanwhile; else it is put off."""
 
 
 class UpdateLine(Protocol):
@@ -41,9 +39,13 @@ async def run_update(
     open_line: OpenLine,
     on_progress: Callable[[PanelUpdate], None] = lambda _: None,
     now_ms: Callable[[], int] = _machine_ms,
-    cable_s_max: float = CABLE_S_MAX,
+    *,
+    cable_s_max: float,
 ) -> Ended:
-    """Do an update to its end, over as many lines as it takes."""
+    """Do an update to its end, over as many lines as it takes.
+
+    It is put off where no line brings it on for `cable_s_max`.
+    """
     stuck_at_ms, stuck_at = now_ms(), ("", 0)
     while update.ended is None:
         try:

@@ -113,6 +113,17 @@ def test_what_is_never_answered_is_given_up_once() -> None:
     assert not exchange.is_waiting
 
 
+def test_what_must_not_be_repeated_is_sent_once() -> None:
+    """A second restart would end the trial that the first began."""
+    exchange = Exchange(1)
+    exchange.ask(EchoWrite, 0, give_up_ms=900, is_repeated=False, d="once")
+    turns = [exchange.advance(now_ms) for now_ms in range(0, 2_000, 10)]
+
+    assert turns.count(Turn.RESENT) == 0
+    assert turns.count(Turn.LOST) == 1
+    assert exchange.take_outgoing().count(b"\x06\x09") == 1
+
+
 def test_the_answer_to_an_earlier_request_is_passed_over() -> None:
     """It was late: its number is not the one under way."""
     exchange = Exchange(1)

@@ -220,6 +220,24 @@ def test_a_lost_request_for_a_restart_is_made_again() -> None:
     assert is_kept(bench)
 
 
+def test_a_restart_leaves_the_hub_whenever_the_clock_ticks() -> None:
+    """Between asking and writing time may pass; the request waits for no answer, and is sent."""
+    bench = Bench.made(MAKER)
+    receive = bench.update.receive
+
+    def late(received: bytes, now_ms: int) -> None:
+        receive(received, now_ms)
+        bench.update.advance(now_ms + 3)
+
+    bench.update.receive = late  # type: ignore[method-assign]
+    until(bench, "restarting")
+    asked_at_ms = bench.now_ms
+    bench.run()
+
+    assert is_kept(bench)
+    assert bench.now_ms - asked_at_ms < 1_000
+
+
 def test_a_slot_that_was_spoilt_after_the_upload_is_sent_once_more() -> None:
     """The bootloader finds the wrong hash and throws it away."""
     bench = Bench.made(MAKER)

@@ -82,7 +82,9 @@ def test_an_update_goes_on_over_the_next_line(monkeypatch: pytest.MonkeyPatch) -
         BoardLine(board, breaks_after=20),
     ]
 
-    told = asyncio.run(run_update(update, opener(lines, last), now_ms=lambda: last.now_ms))
+    told = asyncio.run(
+        run_update(update, opener(lines, last), now_ms=lambda: last.now_ms, cable_s_max=9)
+    )
 
     assert told.is_installed
     assert lines == []
@@ -102,7 +104,7 @@ def test_a_line_that_does_not_come_back_puts_the_update_off(
         raise LinkError("serial port /dev/ttyACM0 is not there")
         yield
 
-    told = asyncio.run(run_update(update, nothing, now_ms=lambda: next(ticks)))
+    told = asyncio.run(run_update(update, nothing, now_ms=lambda: next(ticks), cable_s_max=9))
 
     assert told.is_put_off
     assert "not there" in told.reason
@@ -121,6 +123,7 @@ def test_progress_is_told_as_it_is_made() -> None:
             opener([], last),
             lambda under_way: seen.append(under_way.sent_bytes),
             lambda: last.now_ms,
+            cable_s_max=9,
         )
     )
 
@@ -191,7 +194,7 @@ def test_a_panel_on_a_pseudo_terminal_is_updated() -> None:
         ticking = asyncio.ensure_future(tick())
         try:
             async with asyncio.timeout(20):
-                told = await run_update(update, open_line)
+                told = await run_update(update, open_line, cable_s_max=9)
         finally:
             ticking.cancel()
             for descriptor in (hub_side, panel_side):
