@@ -17,7 +17,7 @@ from shared.errors import BadInputError, OperatorError, RetryableError
 from shared.jobs import Artefact
 
 if TYPE_CHECKING:
-    from firmware_bridge.display.update import Ended
+    from firmware_bridge.display.update_moves import Ended
     from firmware_bridge.display.update_run import OpenLine
 
 MISSING = "updating a panel needs the package {name}, which is not installed here"

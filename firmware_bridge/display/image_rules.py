@@ -131,6 +131,22 @@ def judge_image(image: FirmwareImage, panel: Hello, *, allows_older: bool) -> No
         )
 
 
+def judge_anew(image: FirmwareImage, panel: Hello) -> str:
+    """Judge an image whose update begins; raises as `judge_image`.
+
+    Where the panel says just this version the refusal is returned instead: its slots tell whether
+    it is this very image, which may still be on trial.
+    """
+    judge_image(image, panel, allows_older=True)
+    try:
+        judge_image(image, panel, allows_older=False)
+    except BadInputError as error:
+        if is_running(image.version, panel):
+            return f"refused: {error}"
+        raise
+    return ""
+
+
 def is_running(version: Version, panel: Hello) -> bool:
     """Tell whether a panel says that it runs this version; it may leave the build number out."""
     said = parse_version(panel.firmware)

@@ -6,7 +6,6 @@ from wherever line, panel or hub were cut off.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -18,18 +17,12 @@ from smpclient.requests.os_management import MCUMgrParametersRead, ResetWrite
 from firmware_bridge.display.framing import SmpLine
 from firmware_bridge.display.hub_end import HubEnd, Joined
 from firmware_bridge.display.image import FirmwareImage
-from firmware_bridge.display.image_rules import is_running, judge_image
+from firmware_bridge.display.image_rules import is_running, judge_anew, judge_image
 from firmware_bridge.display.messages import Hello
 from firmware_bridge.display.smp_exchange import GIVE_UP_MS, Exchange, refusal_of
 from firmware_bridge.display.stop_and_wait import Turn
-from firmware_bridge.display.update_moves import Move, Phase, UpdateState, next_move
-from firmware_bridge.display.upload_pieces import (
-    BUFFER_BYTES_MIN,
-    ERASE_MS,
-    buffer_of,
-    piece_fields,
-    told_offset,
-)
+from firmware_bridge.display.update_moves import Ended, Move, Phase, UpdateState, next_move
+from firmware_bridge.display.upload_pieces import BUFFER_BYTES_MIN, ERASE_MS, Upload, buffer_of
 from shared.errors import BadInputError
 
 HELLO_MS = 30_000
@@ -45,18 +38,6 @@ STALL_MS = 120_000
 ATTEMPTS_MAX = 5
 """Uploads, marks, restarts and confirmations each; more of one means the panel does not do it."""
 
-FROM_START_MAX = 100
-"""How often the panel may send us back to the image's first byte: as often as its power fails."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How an update ended. Where `is_put_off`, it goes on when it is started anew."""
-
-    is_installed: bool
-    reason: str
-    is_put_off: bool = False
-
 
 class PanelUpdate:
     """One image for one panel; `session` is a number that no earlier start of the hub had."""
@@ -69,7 +50,7 @@ class PanelUpdate:
         note: Callable[[UpdateState], None],
     ) -> None:
         self.state = state
-        self.sent_bytes = 0
+        self.upload = Upload(image.content)
         self.ended: Ended | None = None
         self.step = "waiting for the panel"
         self._image = image
@@ -78,13 +59,17 @@ class PanelUpdate:
         self._exchange = Exchange(session)
         self._on_answer: Callable[[Any, int], None] = self._take_slots
         self._panel: Hello | None = None
-        self._buffer_bytes = 0
         self._awaits_boot_after: int | None = None
         self._hello_by_ms: int | None = None
         self._look_at_ms: int | None = None
         self._progress_at_ms = 0
         self._attempts: dict[Move, int] = {}
-        self._from_start = 0
+        self._refusal = ""
+
+    @property
+    def sent_bytes(self) -> int:
+        """How much of the image the panel has."""
+        return self.upload.sent_bytes
 
     @property
     def total_bytes(self) -> int:
@@ -160,21 +145,24 @@ class PanelUpdate:
             return
         self._awaits_boot_after = self._hello_by_ms = self._look_at_ms = None
         self._panel = hello
-        is_begun = self.state.phase is not Phase.UPLOADING
-        if is_begun:
+        if self.state.phase is not Phase.UPLOADING:
             self._progress_at_ms = now_ms
         try:
-            # What was marked may run by now, and is not newer than itself.
-            judge_image(
-                self._image,
-                hello,
-                allows_older=is_begun or self.state.trials > 0 or self.state.allows_older,
-            )
+            self._judge(hello)
         except BadInputError as error:
             self._fail(f"refused: {error}")
             return
         self._exchange.forget()
         self._ask(MCUMgrParametersRead, self._take_size, now_ms)
+
+    def _judge(self, hello: Hello) -> None:
+        """Raise BadInputError for a panel that must not have the image."""
+        is_begun = self.state.phase is not Phase.UPLOADING or self.state.trials > 0
+        if is_begun or self.state.allows_older:
+            # What was marked may run by now, and is not newer than itself.
+            judge_image(self._image, hello, allows_older=True)
+        else:
+            self._refusal = judge_anew(self._image, hello)
 
     def _miss_hello(self, now_ms: int) -> None:
         """No HELLO came in time: firmware on trial has failed, and other panels are asked again."""
@@ -194,12 +182,11 @@ class PanelUpdate:
 
     def _take_size(self, answer: Response, now_ms: int) -> None:
         """Learn how large a request may be; panels need not say."""
-        self._buffer_bytes = buffer_of(answer)
-        if self._buffer_bytes < BUFFER_BYTES_MIN:
-            said = f"requests of {self._buffer_bytes} bytes, {BUFFER_BYTES_MIN} are needed"
-            self._fail(f"the panel takes {said}")
-            return
-        self._look(now_ms)
+        self.upload.buffer_bytes = said = buffer_of(answer)
+        if said < BUFFER_BYTES_MIN:
+            self._fail(f"the panel takes requests of {said} bytes, {BUFFER_BYTES_MIN} are needed")
+        else:
+            self._look(now_ms)
 
     def _take_slots(self, answer: Response, now_ms: int) -> None:
         """Decide by what the panel holds."""
@@ -212,7 +199,10 @@ class PanelUpdate:
             if move in (Move.RESET, Move.GO_BACK):
                 self._restart(now_ms, move)
             return
-        self._try(move, now_ms)
+        if self._refusal and move not in (Move.CONFIRM, Move.DONE):
+            self._fail(self._refusal)
+        else:
+            self._try(move, now_ms)
 
     def _try(self, move: Move, now_ms: int) -> None:
         """Make a move, unless it was made often enough."""
@@ -240,7 +230,7 @@ class PanelUpdate:
             case Move.GO_BACK:
                 self._restart(now_ms, move)
             case Move.DONE:
-                self.sent_bytes = self.total_bytes
+                self.upload.sent_bytes = self.total_bytes
                 said = f"the panel runs version {self.state.version}"
                 self.ended = Ended(is_installed=True, reason=said)
             case Move.NOT_STARTED | Move.WENT_BACK:
@@ -271,23 +261,21 @@ class PanelUpdate:
     def _send_piece(self, offset: int, now_ms: int) -> None:
         """Send the image's bytes from an offset on, as many as the panel takes at once."""
         self.step = "uploading"
-        self._from_start += offset == 0
-        if self._from_start > FROM_START_MAX:
+        fields = self.upload.piece(offset)
+        if fields is None:
             self._fail("the panel asks for the image's first byte again and again")
             return
-        fields = piece_fields(self._image.content, offset, self._buffer_bytes)
         give_up_ms = GIVE_UP_MS if offset else ERASE_MS
         self._ask(ImageUploadWrite, self._take_offset, now_ms, give_up_ms=give_up_ms, **fields)
 
     def _take_offset(self, answer: Response, now_ms: int) -> None:
         """Go on from where the panel says it is: after a loss or a cut it knows better than we."""
-        offset = told_offset(answer, self.total_bytes)
+        before_bytes, offset = self.sent_bytes, self.upload.take(answer)
         if offset is None:
             self._be_refused(str(refusal_of(answer)), now_ms)
             return
-        if offset > self.sent_bytes:
+        if offset > before_bytes:
             self._progress_at_ms = now_ms
-        self.sent_bytes = offset
         if offset < self.total_bytes:
             self._send_piece(offset, now_ms)
         else:

@@ -5,6 +5,7 @@ Pure. Owns the decision and what must survive a cut; asking and sending is `upda
 
 import enum
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -46,6 +47,15 @@ class Move(enum.Enum):
     NOT_STARTED = "the bootloader did not take the image"
     WENT_BACK = "the panel started the image and went back"
     GIVEN_UP = "the panel runs what it ran before, as was wanted"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an update ended. Where `is_put_off`, it goes on when it is started anew."""
+
+    is_installed: bool
+    reason: str
+    is_put_off: bool = False
 
 
 class Slot(Protocol):

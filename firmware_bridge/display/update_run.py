@@ -9,7 +9,8 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from firmware_bridge.display.update import Ended, PanelUpdate
+from firmware_bridge.display.update import PanelUpdate
+from firmware_bridge.display.update_moves import Ended
 from shared.errors import LinkError
 from shared.units import MS_PER_SECOND
 

@@ -4,6 +4,7 @@ Pure. Owns sizes and fields of upload requests; when which is sent is `update.py
 """
 
 import hashlib
+from typing import Any
 
 from smp.image_management import ImageUploadWriteResponse
 from smp.message import Response
@@ -17,6 +18,9 @@ BUFFER_BYTES, BUFFER_BYTES_MIN, BUFFER_BYTES_MAX = 384, 192, 4_096
 FIRST_OVERHEAD, OVERHEAD = 112, 48
 """Head, keys, length and hashes around the image's bytes, with room to spare."""
 
+FROM_START_MAX = 100
+"""How often the panel may send us back to the image's first byte: as often as its power fails."""
+
 ERASE_MS = 60_000
 """The first piece may have the panel erase a whole slot."""
 
@@ -28,25 +32,40 @@ def buffer_of(answer: Response) -> int:
     return min(answer.buf_size, BUFFER_BYTES_MAX)
 
 
-def piece_fields(content: bytes, offset: int, buffer_bytes: int) -> dict[str, object]:
-    """Return the fields of the request that carries the image's bytes from an offset on.
+class Upload:
+    """One image on its way; `sent_bytes` is what the panel said last that it has."""
 
-    The first carries length and SHA-256 too: a panel that has part of this file goes on with it.
-    """
-    if offset:
-        return {"off": offset, "data": content[offset : offset + buffer_bytes - OVERHEAD]}
-    return {
-        "off": 0,
-        "data": content[: buffer_bytes - FIRST_OVERHEAD],
-        "image": 0,
-        "len": len(content),
-        "sha": hashlib.sha256(content).digest(),
-    }
+    def __init__(self, content: bytes) -> None:
+        self.sent_bytes = 0
+        self.buffer_bytes = BUFFER_BYTES
+        self._content = content
+        self._from_start = 0
 
+    def piece(self, offset: int) -> dict[str, Any] | None:
+        """Return the fields of the request with the image's bytes from an offset on.
 
-def told_offset(answer: Response, total_bytes: int) -> int | None:
-    """Return the offset a panel is at; None where it refuses, or says what cannot be."""
-    if not isinstance(answer, ImageUploadWriteResponse) or refusal_of(answer) is not None:
-        return None
-    is_possible = answer.off is not None and 0 <= answer.off <= total_bytes
-    return answer.off if is_possible else None
+        The first carries length and SHA-256 too: a panel that has part of this file goes on with
+        it. None where the panel began anew too often.
+        """
+        if offset:
+            end = offset + self.buffer_bytes - OVERHEAD
+            return {"off": offset, "data": self._content[offset:end]}
+        self._from_start += 1
+        if self._from_start > FROM_START_MAX:
+            return None
+        return {
+            "off": 0,
+            "data": self._content[: self.buffer_bytes - FIRST_OVERHEAD],
+            "image": 0,
+            "len": len(self._content),
+            "sha": hashlib.sha256(self._content).digest(),
+        }
+
+    def take(self, answer: Response) -> int | None:
+        """Note where the panel is; None where it refuses, or says what cannot be."""
+        if not isinstance(answer, ImageUploadWriteResponse) or refusal_of(answer) is not None:
+            return None
+        if answer.off is None or not 0 <= answer.off <= len(self._content):
+            return None
+        self.sent_bytes = answer.off
+        return answer.off

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-LARGE = ("awscrt", "cryptography", "paho", "zigpy")
+LARGE = ("awscrt", "cryptography", "paho", "pydantic", "smp", "smpclient", "zigpy")
 """Libraries of megabytes, each for one way to the cloud, one kind of meter or one rare deed."""
 
 PROGRAM = """

@@ -82,15 +82,18 @@ def test_a_panel_is_updated_and_the_journal_is_gone(
 def test_what_came_of_it_is_told_as_json(
     board: Board, port: str, files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """For programs; a second time it is refused, because the panel has it."""
-    assert update(files, port, "--json") == EXIT_OK
-    assert json.loads(capsys.readouterr().out) == {
-        "version": "1.1.0",
-        "is_installed": True,
-        "is_put_off": False,
-        "reason": "the panel runs version 1.1.0",
-    }
+    """For programs; a second time there is nothing to do, and an older one is refused."""
+    for _ in range(2):
+        assert update(files, port, "--json") == EXIT_OK
+        assert json.loads(capsys.readouterr().out) == {
+            "version": "1.1.0",
+            "is_installed": True,
+            "is_put_off": False,
+            "reason": "the panel runs version 1.1.0",
+        }
+    assert board.started == ["1.0.0", "1.1.0"]
 
+    (files / "panel.bin").write_bytes(MAKER.make((1, 0, 9, 0)))
     assert update(files, port, "--json") == EXIT_FAILED
     told = json.loads(capsys.readouterr().out)
     assert not told["is_installed"]

@@ -9,6 +9,7 @@ from firmware_bridge.display.image_rules import (
     check_signature,
     check_whole,
     is_running,
+    judge_anew,
     judge_image,
     parse_keys,
 )
@@ -170,3 +171,13 @@ def test_a_panel_that_takes_no_updates_is_left_alone(capabilities: int | None) -
 def test_a_panel_may_leave_the_build_number_out(firmware: str | None, *, is_it: bool) -> None:
     """Where it says one, it counts."""
     assert is_running(Version(1, 1, 0, 3), panel(firmware=firmware)) is is_it
+
+
+def test_the_version_that_runs_is_refused_unless_its_slots_say_it_is_this_image() -> None:
+    """Another version, or another board, is refused at once."""
+    assert judge_anew(IMAGE, panel()) == ""
+    assert "already runs 1.1.0" in judge_anew(IMAGE, panel(firmware="1.1.0"))
+    with pytest.raises(BadInputError, match="already runs"):
+        judge_anew(IMAGE, panel(firmware="1.2.0"))
+    with pytest.raises(BadInputError, match="board"):
+        judge_anew(IMAGE, panel(firmware="1.1.0", board="panel-b"))

@@ -220,6 +220,30 @@ def test_a_lost_request_for_a_restart_is_made_again() -> None:
     assert is_kept(bench)
 
 
+def test_a_panel_that_starts_slowly_is_asked_to_restart_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A swap takes seconds; a second restart that waits in the line would end the trial."""
+    monkeypatch.setattr("tests.support.panel_board.RESTART_MS", 4_000)
+    bench = Bench.made(MAKER)
+    until(bench, "restarting")
+    take, requests = bench.update.take_outgoing, 0
+
+    def counted() -> bytes:
+        nonlocal requests
+        taken = take()
+        requests += taken.count(b"\x06\x09") if bench.update.step == "restarting" else 0
+        return taken
+
+    bench.update.take_outgoing = counted  # type: ignore[method-assign]
+    while bench.board.starts < 2:
+        bench.turn()
+
+    assert requests == 1
+    bench.run()
+    assert bench.board.started == ["1.0.0", "1.1.0"]
+
+
 def test_a_restart_leaves_the_hub_whenever_the_clock_ticks() -> None:
     """Between asking and writing time may pass; the request waits for no answer, and is sent."""
     bench = Bench.made(MAKER)
@@ -266,7 +290,7 @@ def test_an_image_that_the_bootloader_refuses_ends_the_update() -> None:
 
 @pytest.mark.parametrize(
     ("version", "board", "word"),
-    [((1, 0, 0, 0), "panel-a", "already runs"), ((1, 1, 0, 0), "panel-b", "board")],
+    [((0, 9, 0, 0), "panel-a", "already runs"), ((1, 1, 0, 0), "panel-b", "board")],
 )
 def test_a_wrong_image_is_refused_before_a_byte_of_it_is_sent(
     version: tuple[int, int, int, int], board: str, word: str
@@ -290,6 +314,28 @@ def test_a_wrong_image_is_refused_before_a_byte_of_it_is_sent(
     assert word in reason
     assert b"\x06\x09" not in sent
     assert bench.board.server.requests == 0
+
+
+def test_another_image_of_the_version_that_runs_is_refused() -> None:
+    """The panel is asked what it holds, and given nothing."""
+    bench = Bench.made(MAKER)
+    bench.image = read_image(MAKER.make(OLD, payload_bytes=5_000))
+    bench.start_hub()
+    before = bytes(bench.board.flash.slots[1].content)
+
+    assert "already runs 1.0.0" in ended(bench)
+    assert bytes(bench.board.flash.slots[1].content) == before
+
+
+def test_an_image_on_trial_is_kept_though_the_journal_was_lost() -> None:
+    """It says the version that is wanted, and its slot that it is this very image."""
+    bench = Bench.made(MAKER)
+    until(bench, "confirming")
+    bench.journal = None
+    bench.start_hub()
+
+    assert ended(bench) == "the panel runs version 1.1.0"
+    assert is_kept(bench)
 
 
 def test_an_older_image_goes_in_where_it_is_said() -> None:
