@@ -15,7 +15,7 @@ from smp.header import OP, CommandId, GroupId, Header
 from smp.image_management import IMG_MGMT_ERR
 
 from firmware_bridge.display.smp_exchange import FIRST_START, FRAME_FAULTS, LINE_BYTES
-from firmware_bridge.simulator.smp_flash import Flash, Slot
+from firmware_bridge.simulator.smp_flash import BrownOutError, Flash, Slot
 
 BUFFER_BYTES, BUFFERS = 1_024, 4
 
@@ -41,6 +41,7 @@ class SmpServer:
         self.requests = 0
         self.damaged = 0
         self.wants_restart = False
+        self.is_dark = False
         self._flash = flash
         self._buffer_bytes = buffer_bytes
         self._upload: Upload | None = None
@@ -59,8 +60,10 @@ class SmpServer:
     def receive(self, line: bytes) -> bytes:
         """Take one line, and return the lines of the answer once a request is whole.
 
-        BrownOutError where the flash's power fails in it: nothing is answered then.
+        Where the flash's power fails in it nothing is answered any more in this boot.
         """
+        if self.is_dark:
+            return b""
         try:
             frame = self._assemble(line)
             if frame is None:
@@ -76,7 +79,11 @@ class SmpServer:
             return b""
         self.requests += 1
         is_too_long = len(frame) > self._buffer_bytes
-        answer = {"rc": int(MGMT_ERR.ENOMEM)} if is_too_long else self._answer(header, body)
+        try:
+            answer = {"rc": int(MGMT_ERR.ENOMEM)} if is_too_long else self._answer(header, body)
+        except BrownOutError:
+            self.is_dark = self.wants_restart = True
+            return b""
         return self._encode(header, answer)
 
     def _assemble(self, line: bytes) -> bytes | None:

@@ -8,11 +8,12 @@ from collections.abc import Collection, Mapping
 
 from firmware_bridge.display.framing import SmpLine
 from firmware_bridge.display.image import FirmwareImage
-from firmware_bridge.display.image_rules import check_signature, parse_keys
 from firmware_bridge.display.messages import Capability, Hello
 from firmware_bridge.display.panel_end import PanelEnd
+from firmware_bridge.simulator.smp_boots import SmpBoots
 from firmware_bridge.simulator.smp_flash import BrownOutError, Flash
 from firmware_bridge.simulator.smp_server import SmpServer
+from shared.errors import OperatorError
 from tests.support.firmware import BOARD
 
 RESTART_MS = 40
@@ -41,7 +42,7 @@ class Board:
         self.starts = 0
         self.answers_lost = 0
         self.started: list[str] = []
-        self._keys = parse_keys(keys_pem)
+        self._boots = SmpBoots(flash, keys_pem)
         self._board = board
         self._silent = silent
         self._says = says or {}
@@ -74,9 +75,8 @@ class Board:
             return
         for news in self._end.receive(raw, now_ms):
             if isinstance(news, SmpLine):
-                try:
-                    answer = self.server.receive(news.line)
-                except BrownOutError:
+                answer = self.server.receive(news.line)
+                if self.server.is_dark:
                     self.cut_power(now_ms)
                     return
                 if answer and self._chance.random() < self.loss:
@@ -96,14 +96,14 @@ class Board:
         """Let the bootloader do its part, then start what it found; power may fail in it."""
         self.firmware = self._end = self._start_at_ms = None
         try:
-            self.firmware = self.flash.boot(lambda image: check_signature(image, self._keys))
+            self.firmware, self.server = self._boots.start()
         except BrownOutError:
             self._start_at_ms = now_ms + START_MS
             return
-        self.is_bricked = self.firmware is None
-        self.server = SmpServer(self.flash)
-        if self.firmware is None:
+        except OperatorError:
+            self.is_bricked = True
             return
+        self.is_bricked = False
         self.starts += 1
         version = str(self.firmware.version)
         self.started.append(version)

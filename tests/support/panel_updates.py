@@ -77,6 +77,24 @@ class Bench:
         raise AssertionError(f"no end after {self.now_ms} ms: {self.update.step}")
 
 
+def until(bench: Bench, step: str) -> None:
+    """Let an update come as far as a step."""
+    while bench.update.step != step:
+        assert bench.turn(), bench.update.ended
+
+
+def ended(bench: Bench) -> str:
+    """Run to the end and return the reason."""
+    bench.run()
+    assert bench.update.ended is not None
+    return bench.update.ended.reason
+
+
+def is_kept(bench: Bench) -> bool:
+    """Tell whether the panel runs 1.1.0 for good."""
+    return bench.board.started[-1] == "1.1.0" and bench.board.flash.slots[0].is_confirmed
+
+
 @dataclass
 class Toll:
     """What interruptions cost; `went_back` counts updates that had to be asked for again."""

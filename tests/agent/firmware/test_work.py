@@ -140,7 +140,7 @@ def test_a_job_brings_firmware_into_the_panel(hub: Hub) -> None:
     assert list((hub.folder / "firmware").iterdir()) == []
 
 
-@pytest.mark.parametrize("writes", [1, 4, 9, 13, 14])
+@pytest.mark.parametrize("writes", [1, 9, 14])
 def test_a_killed_hub_goes_on_with_the_job(hub: Hub, writes: int) -> None:
     """Killed at any request: file and journal are there, and the panel says where it is."""
     content = FIRMWARE.make(NEW)

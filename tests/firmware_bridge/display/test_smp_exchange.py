@@ -164,7 +164,7 @@ def test_spoilt_lines_are_counted_and_never_raise() -> None:
     chance = random.Random(3)
     exchange = Exchange(1)
     heard = 0
-    for number in range(500):
+    for number in range(200):
         exchange.ask(EchoWrite, number, d="some words to spoil")
         raw = bytearray(b"".join(answered(exchange.take_outgoing())))
         raw[chance.randrange(len(raw))] = chance.randrange(256)
@@ -174,8 +174,8 @@ def test_spoilt_lines_are_counted_and_never_raise() -> None:
             assert answer.r == "some words to spoil"
             heard += 1
 
-    assert exchange.damaged > 400
-    assert heard < 100
+    assert exchange.damaged > 150
+    assert heard < 50
 
 
 @pytest.mark.parametrize(

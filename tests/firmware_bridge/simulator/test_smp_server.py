@@ -10,7 +10,7 @@ from smp.error import MGMT_ERR
 from smp.header import Header
 from smp.image_management import IMG_MGMT_ERR
 
-from firmware_bridge.simulator.smp_flash import BrownOutError, Flash
+from firmware_bridge.simulator.smp_flash import Flash
 from firmware_bridge.simulator.smp_server import BUFFER_BYTES, SmpServer
 from tests.support.firmware import FirmwareMaker
 
@@ -219,12 +219,17 @@ def test_a_request_larger_than_the_buffer_is_refused(flash: Flash) -> None:
     assert answer == {"rc": int(MGMT_ERR.ENOMEM)}
 
 
-def test_a_brown_out_answers_nothing(server: SmpServer, flash: Flash) -> None:
-    """The board that owns the flash starts anew."""
+def test_a_brown_out_answers_nothing_until_the_next_start(server: SmpServer, flash: Flash) -> None:
+    """The flash keeps what was written; the board starts anew."""
     flash.cut_after = 1
+    encoded = cbor2.dumps({"off": 0, "data": NEW[:PIECE], "len": len(NEW), "sha": SHA})
+    head = bytes((WRITE | 0x08, 0, *len(encoded).to_bytes(2), 0, 1, 9, 1))
 
-    with pytest.raises(BrownOutError):
-        upload(server)
+    for _ in range(2):
+        assert b"".join(server.receive(line) for line in packet.encode(head + encoded)) == b""
+    assert server.is_dark
+    assert server.wants_restart
+    assert upload(SmpServer(flash))[-1] == {"off": len(NEW), "match": True}
 
 
 def test_noise_is_counted_and_answers_nothing(server: SmpServer) -> None:
