@@ -29,11 +29,11 @@ HELLO_MS = 30_000
 """A panel that does not say HELLO for so long after a start has not come up."""
 
 LOOK_AGAIN_MS = 5_000
-"""A restart is not asked for twice unless the panel says that it has not restarted: a second one
-in the trial would end it. So it is looked at meanwhile."""
+"""A second restart would end the trial: it is asked for only if the slots say that none was."""
 
 STALL_MS = 120_000
 """Without any progress for so long the update is put off; it can be gone on with later."""
+PUT_OFF = "the panel has not answered for two minutes; the update goes on where it stopped"
 
 ATTEMPTS_MAX = 5
 """Uploads, marks, restarts and confirmations each; more of one means the panel does not do it."""
@@ -117,8 +117,7 @@ class PanelUpdate:
         if self.ended is not None:
             return
         if now_ms >= self._progress_at_ms + STALL_MS:
-            said = "the panel has not answered for two minutes; the update goes on where it stopped"
-            self.ended = Ended(is_installed=False, reason=said, is_put_off=True)
+            self.ended = Ended(is_installed=False, reason=PUT_OFF, is_put_off=True)
             return
         if self._hello_by_ms is not None:
             self._end.advance(now_ms)
@@ -195,9 +194,8 @@ class PanelUpdate:
             return
         move = next_move(answer.images, self.state)
         if self._panel is None:
-            # In a restart only one thing matters: that it has not happened yet.
             if move in (Move.RESET, Move.GO_BACK):
-                self._restart(now_ms, move)
+                self._restart(now_ms, move)  # it has not happened yet
             return
         if self._refusal and move not in (Move.CONFIRM, Move.DONE):
             self._fail(self._refusal)
@@ -251,7 +249,8 @@ class PanelUpdate:
         self.step = "restarting" if move is Move.RESET else "going back"
         before = self._panel.boot_id if self._panel is not None else self._awaits_boot_after
         self._greet(now_ms, -1 if before is None else before)
-        self._ask(ResetWrite, self._pass_over, now_ms, is_repeated=False)
+        # What follows is HELLO, not the answer.
+        self._ask(ResetWrite, lambda *_: None, now_ms, is_repeated=False)
 
     def _go_back(self, reason: str, now_ms: int) -> None:
         """Have the bootloader put the firmware before back."""
@@ -291,9 +290,6 @@ class PanelUpdate:
                 self._try(Move.UPLOAD, now_ms)
             case _:
                 self._fail(said)
-
-    def _pass_over(self, answer: Response, now_ms: int) -> None:
-        """What follows a restart is HELLO, not the answer to it."""
 
     def _remember(self, phase: Phase, **changes: Any) -> None:
         self.state = msgspec.structs.replace(self.state, phase=phase, **changes)

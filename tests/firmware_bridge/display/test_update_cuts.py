@@ -17,7 +17,7 @@ from tests.support.panel_updates import (
 )
 
 MAKER = FirmwareMaker()
-CI_UPDATES = 48
+CI_UPDATES = 56
 
 
 @pytest.mark.parametrize("loss", [0.05, 0.3])
