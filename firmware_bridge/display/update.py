@@ -76,11 +76,6 @@ class PanelUpdate:
         """How long the image is."""
         return len(self._image.content)
 
-    @property
-    def resends(self) -> int:
-        """How many requests were made again."""
-        return self._exchange.resends
-
     def begin(self, now_ms: int) -> None:
         """Begin, or go on, on a line that was just opened: ask who is there."""
         self._progress_at_ms = now_ms
