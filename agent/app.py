@@ -337,7 +337,7 @@ def _mind(group: asyncio.TaskGroup, assembly: Assembly) -> "list[asyncio.Task[No
     """Start what looks after the hub's place in its cloud."""
     tasks = [group.create_task(assembly.report.run(), name="report")]
     tasks += assembly.governance.start(group)
-    tasks += start_optional(group, assembly.hub)
+    tasks += start_optional(group, assembly.hub, assembly.governance.firmware.installers)
     if assembly.membership is not None:
         tasks.append(group.create_task(assembly.membership.run(), name="membership"))
     return tasks

@@ -123,6 +123,8 @@ class Config:
     consent_granularity: Granularity
     update_slots_dir: Path | None
     update_keys_file: Path | None
+    update_panel_keys_file: Path | None
+    update_radio_port: str
     tariff_electricity_file: Path | None
     tariff_gas_file: Path | None
 

@@ -9,6 +9,8 @@ import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from agent.firmware.radio import RadioInstaller
+from agent.firmware.work import FIRMWARE_NAME, FirmwareWork, UpdateByTarget
 from agent.hub import Hub
 from agent.identity.place import Place
 from agent.jobs.desk import JobDesk
@@ -25,7 +27,7 @@ from agent.update.trial import TrialWatch
 from agent.uplink.junction import Junction
 from agent.uplink.tls import server_context
 from agent.watchdog import page_answers
-from shared.jobs import Operation
+from shared.jobs import Operation, Target
 
 JOBS_NAME = "jobs"
 HEARD_WITHIN_MS = 120_000
@@ -52,6 +54,11 @@ class Governance:
                 config.update_keys_file,
                 self._open_context,
             )
+        self.firmware = FirmwareWork(
+            config.update_keys_file, config.hub_state_dir / FIRMWARE_NAME, self._open_context
+        )
+        if config.update_radio_port:
+            self.firmware.installers[Target.RADIO] = RadioInstaller(config.update_radio_port)
         self.remote = RemoteControl(hub.log, hub.own_pace, hub.set_pace, self.ailments)
         self._restarting = restarting
         self._desk = JobDesk()
@@ -61,7 +68,9 @@ class Governance:
                 lambda: read_diagnosis(hub, self.certificate_expires()), config.hub_state_dir
             ),
             Operation.ROTATE: RotateWork(lambda: self.rotate, self._fingerprint),
-            Operation.UPDATE: UpdateWork(updater, restarting.ask, self.standing),
+            Operation.UPDATE: UpdateByTarget(
+                UpdateWork(updater, restarting.ask, self.standing), self.firmware
+            ),
         }
         self.jobs = JobRunner(
             self._desk,

@@ -1,16 +1,23 @@
-"""Starts what only some homes have: Home Assistant's broker, a panel on the wall.
+"""Starts what only some homes have: Home Assistant's broker, a screen, a panel on the wall.
 
 Each brings libraries, so each is loaded only where it is configured. Decides nothing else.
 """
 
 import asyncio
 
+from agent.firmware.work import Installer
 from agent.hub import Hub
 from shared.errors import OperatorError
+from shared.jobs import Target
 
 
-def start_optional(group: asyncio.TaskGroup, hub: Hub) -> "list[asyncio.Task[None]]":
-    """Start what the configuration names; raises OperatorError where a library is not installed."""
+def start_optional(
+    group: asyncio.TaskGroup, hub: Hub, installers: dict[Target, Installer]
+) -> "list[asyncio.Task[None]]":
+    """Start what the configuration names, and name there what takes firmware.
+
+    Raises OperatorError where a library is not installed.
+    """
     tasks = []
     if hub.config.homeassistant_host:
         from agent.household import home_assistant  # noqa: PLC0415 (brings a library)
@@ -27,11 +34,13 @@ def start_optional(group: asyncio.TaskGroup, hub: Hub) -> "list[asyncio.Task[Non
         tasks.append(group.create_task(wall_screen(hub).run(), name="screen"))
     if hub.config.panel_port:
         try:
-            from agent.panel import panel_feed  # noqa: PLC0415 (brings two)
+            from agent.panel import panel_feed, panel_installer  # noqa: PLC0415 (brings two)
         except ModuleNotFoundError as error:
             raise OperatorError(
                 f"panel.port needs the package {error.name}, which is not installed",
                 hint="pip install 'hearthlink[agent,panel]', or take panel.port out",
             ) from error
-        tasks.append(group.create_task(panel_feed(hub).run(), name="panel"))
+        feed = panel_feed(hub)
+        installers[Target.PANEL] = panel_installer(hub.config, feed.line)
+        tasks.append(group.create_task(feed.run(), name="panel"))
     return tasks

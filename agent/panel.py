@@ -3,6 +3,9 @@
 import secrets
 from functools import partial
 
+from agent.config import Config
+from agent.firmware.panel import JOURNAL, PanelInstaller
+from agent.firmware.work import FIRMWARE_NAME
 from agent.home.panel import HouseholdMessages, PanelFacts, PanelFeed
 from agent.home.panelrecord import PanelRecord
 from agent.home.shown import build_shown
@@ -37,6 +40,12 @@ def panel_feed(hub: Hub) -> PanelFeed:
     )
     hub.read_panel = feed.view
     return feed
+
+
+def panel_installer(config: Config, line: HubLine) -> PanelInstaller:
+    """Make what brings firmware into the panel; it borrows the line while it does."""
+    journal = config.hub_state_dir / FIRMWARE_NAME / JOURNAL
+    return PanelInstaller(line.lend, config.update_panel_keys_file, journal)
 
 
 def _read_facts(hub: Hub) -> PanelFacts:

@@ -364,6 +364,18 @@ SETTINGS: tuple[Setting, ...] = (
         path,
     ),
     Setting("update.keys_file", "", "the maker's public keys, a line each: KEY-ID BASE64", path),
+    Setting(
+        "update.panel_keys_file",
+        "",
+        "the public keys (PEM, Ed25519 or P-256) one of which must have signed a panel's firmware",
+        path,
+    ),
+    Setting(
+        "update.radio_port",
+        "",
+        "serial port of a Silicon Labs radio module that takes firmware in jobs; no meter's",
+        text,
+    ),
     Setting("tariff.electricity_file", "", "the electricity tariff, JSON", path),
     Setting("tariff.gas_file", "", "the gas tariff, JSON", path),
 )

@@ -23,7 +23,7 @@ compile() {
 # dev is the widest. The others start from its pins and hashes, so that any two install together.
 compile dev ${LOCK_UPGRADE:+--upgrade} \
     --extra agent --extra aws --extra cloud --extra cloud-aws --extra postgresql --extra zigbee --extra mdns --extra panel --extra screen --extra parquet --extra lake --extra dev
-for narrower in build agent aws mdns panel screen cloud cloud-aws postgresql parquet lake bench zigbee; do
+for narrower in build agent aws mdns panel screen cloud cloud-aws postgresql parquet lake bench zigbee radio; do
     cp requirements/dev.lock "requirements/$narrower.lock"
 done
 compile build --only-build-deps --build-deps-for wheel --build-deps-for editable
@@ -39,6 +39,7 @@ compile parquet --extra cloud --extra parquet
 compile lake --extra cloud --extra lake
 compile bench --extra agent --extra cloud --extra bench
 compile zigbee --extra agent --extra zigbee
+compile radio --extra agent --extra zigbee --extra radio
 # In an environment of its own: it brings a paho of its own under the same name.
 compile thingsboard ${LOCK_UPGRADE:+--upgrade}
 # As well: it pins what it is made of to the digit.

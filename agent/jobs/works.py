@@ -9,7 +9,8 @@ from agent.identity.files import write_whole
 from agent.identity.place import Place
 from agent.jobs.messages import MAX_DETAIL_CHARS, Outcome
 from agent.jobs.runner import Course
-from agent.update.installing import Updater, in_thread
+from agent.update.fetching import in_thread
+from agent.update.installing import Updater
 from agent.update.slots import CONFIRMED, FAILED, Trial
 from shared.errors import BadInputError, OperatorError
 from shared.jobs import Artefact, JobStatus

@@ -4,48 +4,27 @@ Each step may be cut off and done again. Nothing of an artefact is looked into b
 the signed one; nothing runs before a restart.
 """
 
-import asyncio
-import logging
 import platform
-import random
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
 from agent.database import READABLE_FROM, migrations
-from agent.update.download import (
-    OpenContext,
-    check_content,
-    check_room,
-    fetch_some,
-    forget_others,
-    part_of,
-)
+from agent.update.download import OpenContext, check_content, forget_others
+from agent.update.fetching import FETCH_AGAIN_S, fetch_whole
 from agent.update.keys import check_signature, read_keys
 from agent.update.slots import MANIFEST, Manifest, Slots, Trial, read_manifest
-from agent.update.source import read_url
-from agent.uplink.pacing import Backoff
 from agent.versions import own_version
-from shared.errors import BadInputError, RetryableError
+from shared.errors import BadInputError
 from shared.jobs import Artefact, Target, version_key
 
 ANY_MACHINE = "any"
-FETCH_AGAIN_S = (2.0, 600.0)
-MAX_FRUITLESS = 24
-"""Tries that bring not one byte: three hours of a server that is away."""
-
 NOT_FITTED = {
     Target.PANEL: "this hub has no display panel configured, so its firmware goes nowhere",
     Target.RADIO: "this hub has no radio configured that takes firmware from it",
 }
-
-_Result = TypeVar("_Result")
-
-_logger = logging.getLogger(__name__)
 
 
 class Updater:
@@ -87,29 +66,9 @@ class Updater:
             self.judge(artefact)
 
     async def fetch(self, artefact: Artefact, tell: Callable[[int], None]) -> Path:
-        """Fetch an artefact with as many tries as bring it on; raises as `fetch_some`."""
-        read_url(artefact.url)
+        """Fetch an artefact with as many tries as bring it on; raises as `fetch_whole`."""
         incoming = self.slots.incoming()
-        forget_others(incoming, artefact)
-        backoff, fruitless = Backoff(*self._pauses, random.random), 0
-        while True:
-            held = _size(part_of(incoming, artefact))
-            try:
-                check_room(incoming, artefact)
-                return await in_thread(
-                    lambda is_wanted: fetch_some(
-                        artefact, incoming, self._open_context, is_wanted, tell
-                    )
-                )
-            except RetryableError as error:
-                has_come_on = _size(part_of(incoming, artefact)) > held
-                fruitless = 0 if has_come_on else fruitless + 1
-                if fruitless > MAX_FRUITLESS:
-                    raise
-                if has_come_on:
-                    backoff.reset()
-                _logger.info("the artefact is fetched again: %s", error)
-            await asyncio.sleep(backoff.next_s())
+        return await fetch_whole(artefact, incoming, self._open_context, tell, self._pauses)
 
     def install(self, archive: Path, artefact: Artefact, is_wanted: Callable[[], bool]) -> str:
         """Check an archive's content and put it into the spare slot; return the slot's name."""
@@ -148,19 +107,3 @@ def judge_manifest(manifest: Manifest, artefact: Artefact) -> None:
             f"its database (schema {manifest.schema}, readable from {manifest.readable_from}) "
             f"leaves no way back to this program, which knows {known}; install a version between"
         )
-
-
-async def in_thread(call: Callable[[Callable[[], bool]], _Result]) -> _Result:
-    """Run what blocks in a thread, and have it stop when this task is cancelled."""
-    stop = threading.Event()
-    try:
-        return await asyncio.to_thread(call, lambda: not stop.is_set())
-    finally:
-        stop.set()
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0

@@ -15,6 +15,7 @@ import termios
 import time
 import tty
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from firmware_bridge.display.messages import FIELDS, Display, PanelMessage
@@ -41,8 +42,17 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--faults", metavar="SPEC", help="flip=1/2000,stall=3s@10s and so on, or a TOML file"
     )
-    parser.add_argument("--board", default="simulated", help="what it calls itself")
+    parser.add_argument("--board", help="what it calls itself (default: as its image says)")
     parser.add_argument("--firmware", default="1.0.0", help="the version it tells")
+    parser.add_argument(
+        "--image",
+        type=Path,
+        metavar="FILE",
+        help="the signed image it runs; it takes updates then, and tells the image's version",
+    )
+    parser.add_argument(
+        "--keys", type=Path, metavar="FILE", help="the public keys its bootloader knows (PEM)"
+    )
     parser.add_argument(
         "--answer-s", type=float, help="answer messages by a button after so many seconds"
     )
@@ -63,10 +73,14 @@ def run_panel(arguments: Sequence[str]) -> int:
     """Simulate until the end that was asked for, or until SIGTERM or SIGINT; return 0."""
     options = build_parser().parse_args(arguments)
     faults = read_panel_faults(options.faults) if options.faults else PanelFaults()
+    board = "simulated"
+    start_boot: Callable[[], Boot] = partial(Boot, options.firmware)
+    if options.image:
+        board, start_boot = _boots(options.image, options.keys)
     panel = SimulatedPanel(
         faults,
-        lambda: Boot(options.firmware),
-        board=options.board,
+        start_boot,
+        board=options.board or board,
         answer_after_ms=None if options.answer_s is None else round(options.answer_s * 1_000),
     )
     with stopped_by_signals() as stopping, _terminal(options.link) as (master, port):
@@ -79,6 +93,39 @@ def run_panel(arguments: Sequence[str]) -> int:
         play_panel(panel, master, stopping, options.seconds, _Screen(options.picture, say))
         say("ended", {"starts": panel.starts, "is_welcome": panel.is_welcome})
     return 0
+
+
+def _boots(image: Path, keys: Path | None) -> tuple[str, Callable[[], Boot]]:
+    """Give the board of an image, and let a bootloader start it.
+
+    Raises OperatorError for an image that it does not start.
+    """
+    if keys is None:
+        raise OperatorError(
+            "a panel that runs an image needs the keys that its bootloader knows",
+            hint="give --keys FILE beside --image",
+        )
+    try:
+        from firmware_bridge.simulator.smp_boots import SmpBoots  # noqa: PLC0415 (brings libraries)
+        from firmware_bridge.simulator.smp_flash import Flash  # noqa: PLC0415 (as above)
+
+        boots = SmpBoots(Flash.with_image(image.read_bytes()), keys.read_text("ascii"))
+        board = str(boots.start_surely().image.board)
+    except ModuleNotFoundError as error:
+        raise OperatorError(
+            f"a panel that takes updates needs the package {error.name}, which is not installed",
+            hint="pip install 'hearthlink[agent,panel]'",
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise OperatorError(
+            f"image or keys cannot be read: {error}", hint="name the files imgtool made"
+        ) from error
+
+    def start() -> Boot:
+        started = boots.start_surely()
+        return Boot(started.firmware, started.server)
+
+    return board, start
 
 
 def _run_program(

@@ -5,7 +5,7 @@ import sys
 
 LARGE = (
     *("awscrt", "cbor2", "click", "cobs", "cryptography", "luma", "multiprocessing"),
-    *("paho", "PIL", "smpclient", "tarfile", "zigpy"),
+    *("paho", "PIL", "pydantic", "smp", "smpclient", "tarfile", "zigpy"),
 )
 """Libraries, most of megabytes: each for one way to the cloud, one kind of meter, a display or one
 rare deed; and what libraries bring along that a hub has no use for."""

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.firmware.panel import PanelInstaller
+from agent.firmware.work import Installer
 from agent.home.messages import FACT
 from agent.hub import Hub
 from agent.optional import start_optional
@@ -17,14 +19,20 @@ from agent.pipeline import run_pipeline
 from agent.status import in_a_line, read_home_inputs
 from firmware_bridge.display.messages import Display, PanelMessage, Text
 from firmware_bridge.display.panel_end import PanelEnd
+from firmware_bridge.display.update_moves import Ended
 from firmware_bridge.meters.codec import Telegram
-from firmware_bridge.simulator.panel import SimulatedPanel
+from firmware_bridge.simulator.panel import Boot, SimulatedPanel
 from firmware_bridge.simulator.panel_cli import play_panel
-from firmware_bridge.simulator.panel_faults import read_panel_faults
+from firmware_bridge.simulator.panel_faults import PanelFaults, read_panel_faults
+from firmware_bridge.simulator.smp_boots import SmpBoots
+from firmware_bridge.simulator.smp_flash import Flash
 from shared.errors import ConfigError, OperatorError
+from shared.jobs import Target
 from shared.units import MS_PER_MINUTE
+from tests.support.firmware import BOARD, FirmwareMaker
 from tests.support.hubs import config_in, hub_in, sample, simulated, take, telegram
 from tests.support.panel_line import HELLO
+from tests.support.panel_updates import NEW, OLD
 
 LIMIT_S = 20.0
 
@@ -52,7 +60,7 @@ def test_a_missing_library_is_named_with_its_extra(
 
     async def start() -> None:
         async with asyncio.TaskGroup() as group:
-            start_optional(group, hub)
+            start_optional(group, hub, {})
 
     with pytest.raises(ExceptionGroup) as caught:
         asyncio.run(start())
@@ -109,7 +117,7 @@ async def feed_until(hub: Hub, terminal: Terminal) -> None:
     """Run what the configuration names until the panel shows power and a message."""
     kinds: set[type[PanelMessage]] = set()
     async with asyncio.timeout(LIMIT_S), asyncio.TaskGroup() as group:
-        started = start_optional(group, hub)
+        started = start_optional(group, hub, {})
         started.append(group.create_task(terminal.live(asyncio.get_running_loop())))
         while not {Display, Text} <= kinds:
             await asyncio.sleep(0.01)
@@ -136,6 +144,51 @@ def test_the_hub_shows_its_home_on_a_terminal(tmp_path: Path) -> None:
     assert "panel" in in_a_line(hub)
 
 
+def test_firmware_goes_over_the_line_that_shows_the_home(tmp_path: Path) -> None:
+    """A job finds the installer there; the line is lent meanwhile, and shows the home after it."""
+    maker, terminal = FirmwareMaker(), Terminal(tmp_path)
+    (tmp_path / "maker.pem").write_text(maker.public_pem())
+    boots, stop = SmpBoots(Flash.with_image(maker.make(OLD)), maker.public_pem()), threading.Event()
+
+    def start() -> Boot:
+        started = boots.start_surely()
+        return Boot(started.firmware, started.server)
+
+    panel = SimulatedPanel(PanelFaults(), start, board=BOARD)
+    playing = threading.Thread(target=play_panel, args=(panel, terminal.ours, stop.is_set))
+    keys = tmp_path / "maker.pem"
+    hub = hub_in(tmp_path, panel_port=str(terminal.path), update_panel_keys_file=str(keys))
+    take(hub, [telegram(1_000_000, power_import_w=432)])
+    installers: dict[Target, Installer] = {}
+
+    async def bring_in() -> Ended:
+        async with asyncio.timeout(LIMIT_S), asyncio.TaskGroup() as group:
+            tasks = start_optional(group, hub, installers)
+            installer = installers[Target.PANEL]
+            assert isinstance(installer, PanelInstaller)
+            while panel.shown is None:  # noqa: ASYNC110 (a real terminal)
+                await asyncio.sleep(0.01)
+            ended = await installer.update(maker.make(NEW))
+            while panel.shown is None:  # noqa: ASYNC110 (as above)
+                await asyncio.sleep(0.01)
+            for task in tasks:
+                task.cancel()
+            return ended
+
+    playing.start()
+    try:
+        ended = asyncio.run(bring_in())
+    finally:
+        stop.set()
+        playing.join()
+        terminal.close()
+
+    assert ended.is_installed
+    assert panel.starts == 2
+    assert panel.shown is not None
+    assert panel.shown.power_w == 432
+
+
 @pytest.mark.parametrize(
     "faults",
     ["babble@0s+1h", "loop=20ms@0s+1h", "flood@0s+1h", "version=2", "stall=1h@0s", "drop=1/2"],
@@ -153,7 +206,7 @@ def test_no_panel_costs_the_meter_a_reading(faults: str, tmp_path: Path) -> None
 
     async def run() -> None:
         async with asyncio.timeout(LIMIT_S), asyncio.TaskGroup() as group:
-            tasks = [*start_optional(group, hub), group.create_task(run_pipeline(hub))]
+            tasks = [*start_optional(group, hub, {}), group.create_task(run_pipeline(hub))]
             while hub.intake.counts.committed < expected:  # noqa: ASYNC110 (a real terminal)
                 await asyncio.sleep(0.01)
             await asyncio.sleep(0.2)

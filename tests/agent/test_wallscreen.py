@@ -48,7 +48,7 @@ def test_what_the_meter_says_is_drawn(hub: Hub) -> None:
         loop, drawn = asyncio.get_running_loop(), asyncio.Event()
         panel.on_picture = lambda: loop.call_soon_threadsafe(drawn.set)
         async with asyncio.TaskGroup() as group, asyncio.timeout(DEADLINE_S):
-            (task,) = optional.start_optional(group, hub)
+            (task,) = optional.start_optional(group, hub, {})
             await drawn.wait()
             task.cancel()
 
@@ -81,7 +81,7 @@ def test_a_hub_without_a_screen_starts_none(tmp_path: Path) -> None:
 
     async def start() -> int:
         async with asyncio.TaskGroup() as group:
-            return len(optional.start_optional(group, hub))
+            return len(optional.start_optional(group, hub, {}))
 
     assert asyncio.run(start()) == 0
     hub.log.close()
@@ -93,7 +93,7 @@ def test_a_screen_without_its_packages_is_the_operators(hub: Hub) -> None:
     async def start() -> None:
         async with asyncio.TaskGroup() as group:
             with pytest.raises(OperatorError, match=r"screen\.driver needs the package"):
-                optional.start_optional(group, hub)
+                optional.start_optional(group, hub, {})
 
     missing = {"agent.wallscreen": None}
     with mock.patch.dict(sys.modules, missing):

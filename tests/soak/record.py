@@ -4,6 +4,7 @@ python -m tests.simulation --count 20000 --record docs/soak.json
 python -m tests.soak.record torture 100
 python -m tests.soak.record kills 200
 python -m tests.soak.record jobs 100
+python -m tests.soak.record panels 2000
 """
 
 import itertools
@@ -18,15 +19,20 @@ from pathlib import Path
 from typing import Any
 
 from shared.jobs import Operation
+from shared.progress import Progress
 from shared.ranges import union
+from tests.support.firmware import FirmwareMaker
 from tests.support.hub_kills import kill_identities
 from tests.support.job_kills import kill_jobs, struck
+from tests.support.panel_updates import Toll, interrupted_update
 from tests.support.update_kills import kill_updates
 
 RECORD = Path(__file__).parents[2] / "docs" / "soak.json"
 COMMAND = "import sys; from agent.torture.cli import run; sys.exit(run(sys.argv[1:]))"
 KILLS = "kills_of_hubs"
 JOB_KILLS = "kills_in_jobs"
+PANEL_UPDATES = "panel_updates"
+PANEL_BYTES = 40_000
 TORTURE_TOTALS = (
     "faults",
     "committed",
@@ -135,12 +141,45 @@ def record_job_kills(kills: int) -> int:
     return int(bool(faults))
 
 
+def record_panels(updates: int) -> int:
+    """Interrupt so many updates of a panel with the next seeds, and add what came of it."""
+    first, started_s = next_seed(RECORD, PANEL_UPDATES), time.monotonic()
+    maker, toll = FirmwareMaker(), Toll()
+    progress = Progress("updates", updates)
+    for done in range(updates):
+        # Every fourth image is large: what is cut off in it is then mostly the upload.
+        interrupted_update(maker, first + done, toll, PANEL_BYTES if done % 4 == 0 else 8_000)
+        progress.show(done)
+    progress.close()
+    totals = {
+        "updates": updates,
+        "interruptions": toll.interruptions,
+        "bricked": toll.bricked,
+        "unfinished": toll.unfinished,
+        "asked_for_again": toll.went_back,
+        "answers_lost": toll.answers_lost,
+        "seconds": round(time.monotonic() - started_s),
+    }
+    for what, times in toll.interrupted.items():
+        totals[what.replace(" ", "_").replace("-", "_")] = times
+    for fault in toll.faults:
+        print(fault)
+    print(json.dumps(totals), json.dumps(toll.steps))
+    add_run(RECORD, PANEL_UPDATES, totals, [(first, first + updates - 1)])
+    return int(bool(toll.faults))
+
+
 def main(words: Sequence[str]) -> int:
     """Run what is named, and add what came of it."""
-    runs = {"torture": record_torture, "kills": record_kills, "jobs": record_job_kills}
+    runs = {
+        "torture": record_torture,
+        "kills": record_kills,
+        "jobs": record_job_kills,
+        "panels": record_panels,
+    }
     if len(words) != 2 or words[0] not in runs:
-        known = ", ".join(runs)
-        print(f"what is to be recorded? {' '.join(words)!r} is not known: say one of {known}, N")
+        print(f"what is to be recorded? {' '.join(words)!r} is not known")
+        print(f"say one of {', '.join(runs)}, and how many")
         return 2
     return runs[words[0]](int(words[1]))
 

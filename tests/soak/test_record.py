@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from tests.soak import record as recording
 from tests.soak.record import add_run, main, next_seed
 
 
@@ -39,3 +42,18 @@ def test_next_seed_is_after_all_that_were_run(tmp_path: Path) -> None:
 def test_what_is_not_known_is_refused() -> None:
     """By a status of its own."""
     assert main(["patience"]) == 2
+
+
+def test_interrupted_updates_of_panels_are_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two runs of a few, with seeds that follow each other; nothing bricked."""
+    monkeypatch.setattr(recording, "RECORD", tmp_path / "soak.json")
+
+    assert main(["panels", "3"]) == 0
+    assert main(["panels", "2"]) == 0
+
+    told = json.loads((tmp_path / "soak.json").read_text())["panel_updates"]
+    assert (told["runs"], told["updates"], told["seeds"]) == (2, 5, [[0, 4]])
+    assert told["interruptions"] >= 5
+    assert (told["bricked"], told["unfinished"]) == (0, 0)

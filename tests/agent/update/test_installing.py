@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from agent.update.download import part_of
-from agent.update.installing import Updater, in_thread
+from agent.update.fetching import in_thread
+from agent.update.installing import Updater
 from agent.update.slots import Trial
 from agent.versions import own_version
 from shared.errors import BadInputError, OperatorError, RetryableError
@@ -192,7 +193,7 @@ def test_a_server_that_stays_away_is_given_up(
     updater: Updater, maker: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After so many tries without a byte the job fails, and the operator sees why."""
-    monkeypatch.setattr("agent.update.installing.MAX_FRUITLESS", 2)
+    monkeypatch.setattr("agent.update.fetching.MAX_FRUITLESS", 2)
 
     with pytest.raises(RetryableError, match="broke off"):
         asyncio.run(updater.fetch(maker.make("1.1.0")[1], lambda _: None))
