@@ -100,16 +100,25 @@ def intervals_between(
     found: list[Interval] = []
     if end_ms <= start_ms:
         return found
+    if resolution is Resolution.HALF_HOUR:
+        starts_ms = range(start_ms // SLOT_MS * SLOT_MS, end_ms, SLOT_MS)
+        if len(starts_ms) > limit:
+            raise _too_many(limit, resolution)
+        return [Interval(ms, ms + SLOT_MS) for ms in starts_ms]
     interval = interval_at(start_ms, resolution, zone)
     while interval.start_ms < end_ms:
         if len(found) == limit:
-            raise BadInputError(
-                f"more than {limit} {resolution.value} intervals asked for",
-                hint="ask for a shorter range or a coarser resolution",
-            )
+            raise _too_many(limit, resolution)
         found.append(interval)
         interval = interval_at(interval.end_ms, resolution, zone)
     return found
+
+
+def _too_many(limit: int, resolution: Resolution) -> BadInputError:
+    return BadInputError(
+        f"more than {limit} {resolution.value} intervals asked for",
+        hint="ask for a shorter range or a coarser resolution",
+    )
 
 
 def interval_at(at_ms: int, resolution: Resolution, zone: ZoneInfo) -> Interval:
