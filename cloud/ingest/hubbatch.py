@@ -26,8 +26,10 @@ from cloud.readings.repository import SqlReadingStore
 from cloud.readings.store import CORRECTION_HORIZON_MS
 from cloud.scope import Scope
 from shared.errors import FrameError
-from shared.frames import Envelope, Frame
+from shared.frames import Envelope
+from shared.outlines import Outline
 from shared.protocol import MAX_RANGES_PER_RECEIPT, Hello, LogState, Receipt, is_backlog
+from shared.ranges import Range
 from shared.readings import medium_of
 from shared.units import MS_PER_DAY
 
@@ -76,19 +78,20 @@ class HubBatch:
         """Merge frames; set aside, with its reason, what cannot be."""
         if self._is_refused(len(read)):
             return
-        accepted: list[tuple[Read, Frame, Log]] = []
+        accepted: list[tuple[Read, Outline, Log]] = []
         for one in read:
             try:
                 log = self._admit(one)
             except FrameError as error:
                 self._set_aside(one, error)
             else:
-                if one.frame is not None:
-                    accepted.append((one, one.frame, log))
-        self._lock([frame.meter for _, frame, _ in accepted])
-        for one, frame, log in accepted:
+                if one.outline is not None:
+                    accepted.append((one, one.outline, log))
+        self._lock([outline.meter for _, outline, _ in accepted])
+        self._look_up([(outline, log) for _, outline, log in accepted])
+        for one, outline, log in accepted:
             try:
-                self._merge(one, frame, log)
+                self._merge(one, outline, log)
             except FrameError as error:
                 if error.code == CONFLICT:
                     self._hub = self._hub._replace(conflicts=self._hub.conflicts + 1)
@@ -135,9 +138,9 @@ class HubBatch:
         """
         try:
             log = self._admit(one)
-            if one.frame is not None:
-                self._lock([one.frame.meter])
-                self._merge(one, one.frame, log)
+            if one.outline is not None:
+                self._lock([one.outline.meter])
+                self._merge(one, one.outline, log)
         except FrameError as error:
             if was_stored and error.code != LATER_VERSION and one.envelope is not None:
                 self._take_back(one.envelope)
@@ -190,30 +193,40 @@ class HubBatch:
         log_id = one.envelope.log_id.hex()
         if self._logs.open(log_id, "").household_id != self._hub.household_id:
             raise FrameError(OTHER_HOUSEHOLD, f"log {log_id} was begun in another household")
-        if one.frame is None:
+        if one.outline is None:
             raise one.error or FrameError("not-a-frame", "no frame")
-        log = self._logs.open_for(log_id, one.frame.meter)
-        if one.frame.span_ms is not None and one.frame.span_ms[0] < self._start_ms:
+        log = self._logs.open_for(log_id, one.outline.meter)
+        if one.outline.span_ms is not None and one.outline.span_ms[0] < self._start_ms:
             raise FrameError(BEFORE_TENANCY, "samples from before the hub was this household's")
         return log
 
-    def _merge(self, one: Read, frame: Frame, log: Log) -> None:
+    def _look_up(self, accepted: Sequence[tuple[Outline, Log]]) -> None:
+        """Have read, once a log, what is stored where frames overlap it: most come again."""
+        ranges: dict[str, list[Range]] = {}
+        coverage: dict[str, list[merge.Covered]] = {}
+        for frame, log in accepted:
+            ranges.setdefault(log.log_id, []).append((frame.first_seq, frame.last_seq))
+            coverage[log.log_id] = log.coverage
+        for log_id, asked in ranges.items():
+            self._merger.look_up(log_id, asked, coverage[log_id])
+
+    def _merge(self, one: Read, frame: Outline, log: Log) -> None:
         verdict = self._merge_into(one, frame, self._logs.find(log.log_id) or log)
         self._logs.cover(log.log_id, (frame.first_seq, frame.last_seq), frame.revision)
-        medium = medium_of([column.register for column in frame.columns])
+        medium = medium_of(frame.registers)
         if medium is not None:
             self._mediums[frame.meter] = medium.value
         newest_ms = self._now_ms if frame.span_ms is None else frame.span_ms[1]
         if verdict is Verdict.DUPLICATE or is_backlog(newest_ms, self._now_ms):
             self._logs.answer(log.log_id).is_due = True
 
-    def _merge_into(self, one: Read, frame: Frame, log: Log) -> Verdict:
+    def _merge_into(self, one: Read, frame: Outline, log: Log) -> Verdict:
         """Merge a frame into what is stored; raises FrameError where that cannot be."""
         first, last = frame.first_seq, frame.last_seq
         may_overlap = merge.overlaps(log.coverage, first, last)
         is_known = may_overlap and merge.covers(log.coverage, first, last, frame.revision)
         # What a correction withholds takes samples away: that it is covered does not settle it.
-        if is_known and not frame.times_ms and not frame.revision:
+        if is_known and frame.span_ms is None and not frame.revision:
             return Verdict.DUPLICATE
         is_old = frame.span_ms is not None and frame.span_ms[1] < self._horizon_ms
         if may_overlap and is_old:

@@ -1,18 +1,20 @@
 """The reading store on SQL: frames, register runs and meter-days. Commits nothing."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, delete, func, select, update
 
 from cloud import tables
-from cloud.db import insert_many, owned, upsert
+from cloud.db import given_rows, insert_many, owned, upsert, write_rows
 from cloud.packing import NO_SLOTS, pack_slots, unpack_slots
 from cloud.readings.store import Change, RunKey, StoredFrame
 from cloud.scope import Scope
 from cloud.tables import STRETCH_DAYS
 from shared.calendar import utc_day_of_slot
 from shared.meterdays import SlotEdges, split_by_day
+from shared.ranges import Range, union
 
 _frames = tables.frames
 _days = tables.meter_days
@@ -36,12 +38,6 @@ _READ_STRETCHES = select(_days.c.edges).where(
 )
 _READ_STRETCH = select(_days.c.edges).where(_OF_RUN, _days.c.stretch == bindparam("of_stretch"))
 _REMOVE_STRETCH = delete(_days).where(_OF_RUN, _days.c.stretch == bindparam("of_stretch"))
-_FRAMES_OF_LOG = select(*_FRAME_COLUMNS).where(
-    owned(_frames),
-    _frames.c.log_id == bindparam("of_log"),
-    _frames.c.last_seq >= bindparam("first"),
-    _frames.c.first_seq <= bindparam("last"),
-)
 _OF_METER = and_(owned(_meters), _meters.c.meter == bindparam("of_meter"))
 _LONGEST = select(func.coalesce(func.max(_meters.c.longest_frame_ms), 0)).where(_OF_METER)
 _FRAMES_OF_METER = (
@@ -107,12 +103,16 @@ class SqlReadingStore:
             self._extend(household_id, meter, [one for one in frames if one.meter == meter])
 
     def frames_of_log(
-        self, scope: Scope, log_id: str, first_seq: int, last_seq: int
+        self, scope: Scope, log_id: str, ranges: Sequence[Range]
     ) -> list[StoredFrame]:
         """See `ReadingStore.frames_of_log`."""
-        of_log = {"of_log": log_id, "first": first_seq, "last": last_seq}
-        rows = self._connection.execute(_FRAMES_OF_LOG, {**_owners(scope), **of_log})
-        return [StoredFrame(*row) for row in rows]
+        if not ranges:
+            return []
+        asked = write_rows([{"first": first, "last": last} for first, last in union(ranges)])
+        given = {**_owners(scope), "of_log": log_id, "rows": asked}
+        rows = self._connection.execute(_frames_of_log(self._connection.dialect.name), given)
+        # One that reaches over two of the ranges comes with each.
+        return [StoredFrame(*row[1:]) for row in {row.frame_id: row for row in rows}.values()]
 
     def frames_of_meter(
         self, scope: Scope, meter: str, start_ms: int, end_ms: int, newest: int | None = None
@@ -265,6 +265,17 @@ class SqlReadingStore:
             least=("first_taken_at_ms",),
             greatest=("last_taken_at_ms", "longest_frame_ms"),
         )
+
+
+@cache
+def _frames_of_log(dialect: str) -> Select[Any]:
+    given = given_rows(dialect, {"first": int, "last": int})
+    shares_a_place = and_(_frames.c.last_seq >= given.c.first, _frames.c.first_seq <= given.c.last)
+    return (
+        select(_frames.c.frame_id, *_FRAME_COLUMNS)
+        .join_from(given, _frames, shares_a_place)
+        .where(owned(_frames), _frames.c.log_id == bindparam("of_log"))
+    )
 
 
 def _owners(scope: Scope) -> dict[str, Any]:

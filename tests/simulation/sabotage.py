@@ -23,6 +23,7 @@ from cloud.ingest import hubbatch, merge, merger
 from cloud.ingest.standing import Standing, read_standing
 from shared.consent import Granularity
 from shared.frames import Frame
+from shared.outlines import Outline
 from shared.protocol import Receipt
 
 Sabotage = Callable[[], contextlib.AbstractContextManager[Any]]
@@ -83,11 +84,10 @@ def _know_no_other_store() -> Any:
 
 def _store_what_comes_again() -> Any:
     def merge_anew(
-        self: merger.Merger, frame: Frame, payload: bytes, received_at_ms: int, *, may_overlap: bool
+        self: merger.Merger, one: Outline, payload: bytes, received_at_ms: int, *, may_overlap: bool
     ) -> tuple[merger.Verdict, str]:
         del may_overlap
-        self._keep(frame, payload, received_at_ms)
-        self._join(frame)
+        self._keep(one, payload, received_at_ms)
         return merger.Verdict.STORED, ""
 
     return patch.object(merger.Merger, "merge", merge_anew)
