@@ -1,6 +1,6 @@
 """One hub's part of a batch, under the hub's row lock: coverage, merge, dead letters and receipts.
 
-Coverage, gaps and merge change in the one transaction whose connection it is given; it commits
+Coverage, gaps and merge change in the one transaction of the batch that it is a part of; it commits
 nothing. A revoked hub's messages are counted and change nothing else.
 """
 
@@ -8,21 +8,17 @@ import secrets
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from cloud.changes.kinds import Change, ChangeKind
-from cloud.changes.repository import note_usage
-from cloud.households.repository import Hub, lock_hub, write_hub
+from cloud.households.repository import Hub
 from cloud.households.revocations import find_limit, lift_limit
 from cloud.ingest import clones, gaps, letters, merge, repository
+from cloud.ingest.batch import Batch
 from cloud.ingest.hublogs import HubLogs
 from cloud.ingest.intake import LATER_VERSION, Read
 from cloud.ingest.letters import DeadLetter
 from cloud.ingest.merger import Merger, Verdict
 from cloud.ingest.receipts import Answer
 from cloud.ingest.repository import Log
-from cloud.ingest.standing import read_standing
-from cloud.readings.repository import SqlReadingStore
 from cloud.readings.store import CORRECTION_HORIZON_MS
 from cloud.scope import Scope
 from shared.errors import FrameError
@@ -54,21 +50,23 @@ class Rules(NamedTuple):
 class HubBatch:
     """Takes a hub's messages in and, at `finish`, returns the receipts that are due."""
 
-    def __init__(self, connection: Connection, thing: str, now_ms: int, rules: Rules) -> None:
-        self._connection = connection
-        self._now_ms = now_ms
+    def __init__(self, batch: Batch, thing: str, rules: Rules) -> None:
+        self._batch = batch
+        self._connection = batch.connection
+        self._now_ms = batch.now_ms
         self._rules = rules
-        self._hub: Hub = lock_hub(connection, thing, now_ms)
-        standing = read_standing(connection, thing)
+        self._entry = batch.enter(thing)
+        self._hub: Hub = self._entry.hub
+        standing = self._entry.standing
         self.is_revoked = standing.is_revoked
         self._limit = standing.limit
         named = self._hub.store_id or standing.store_id
-        self._store_id = named or repository.store_id(connection, now_ms)
+        self._store_id = named or repository.store_id(batch.connection, batch.now_ms)
         self._scope = Scope.of(self._hub.household_id)
         self._start_ms = standing.start_ms
-        self._horizon_ms = now_ms - CORRECTION_HORIZON_MS
-        self._merger = Merger(SqlReadingStore(connection), self._scope, thing, self._horizon_ms)
-        self._logs = HubLogs(connection, self._hub, now_ms)
+        self._horizon_ms = batch.now_ms - CORRECTION_HORIZON_MS
+        self._merger = Merger(batch.store, self._scope, thing, self._horizon_ms)
+        self._logs = HubLogs(batch, self._hub)
         self._known_mediums: dict[str, str] = {}
         self._mediums: dict[str, str] = {}
         self._hello_id = ""
@@ -149,7 +147,7 @@ class HubBatch:
         return None
 
     def finish(self) -> list[Receipt]:
-        """Write everything back and return the receipts; the caller commits, then publishes."""
+        """Have everything written and return the receipts; the caller commits, then publishes."""
         self._merger.finish()
         for meter, medium in self._mediums.items():
             if medium == self._known_mediums.get(meter):
@@ -161,21 +159,14 @@ class HubBatch:
             self._receipt(log_id, answer)
             for log_id, answer in self._logs.due(self._rules.receipt_interval_s)
         ]
-        self._logs.write()
         logs_refused = self._hub.logs_refused + self._logs.refused
         self._hub = self._hub._replace(logs_refused=logs_refused)
-        write_hub(self._connection, self._hub)
-        note_usage(
-            self._connection,
-            self._scope.only,
-            self._merger.changed,
-            self._now_ms,
-            self._noted,
-        )
+        self._batch.change(self._hub, self._logs.changed())
+        self._batch.note(self._entry, self._merger.changed, self._noted)
         return receipts
 
     def _lock(self, names: Sequence[str]) -> None:
-        self._known_mediums.update(repository.lock_meters(self._connection, self._scope, names))
+        self._known_mediums.update(self._batch.lock_meters(self._scope, names))
 
     def _is_refused(self, message_count: int) -> bool:
         """Count the messages of a revoked hub; note any other as heard."""

@@ -219,10 +219,13 @@ class Merger:
         self, meter: str, key: RunKey, edges: SlotEdges, stale: set[int]
     ) -> dict[tuple[RunKey, int], SlotEdges]:
         """Read the days that edges or stale slots fall on, and bring them up to date."""
-        touched = {utc_day_of_slot(slot) for slot in edges.keys() | stale}
-        if not touched:
+        slots = edges.keys() | stale
+        if not slots:
             return {}
-        stored = self._store.days(self._scope, meter, key, min(touched), max(touched))
+        touched = {utc_day_of_slot(slot) for slot in slots}
+        stored = self._store.days(
+            self._scope, meter, key, min(touched), max(touched), from_slot=min(slots)
+        )
         before = {slot: one for known in stored.values() for slot, one in known.items()}
         days = {utc_day: stored[utc_day] for utc_day in touched & stored.keys()}
         for known in days.values():

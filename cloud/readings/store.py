@@ -81,6 +81,20 @@ class Readings(Protocol):
 class ReadingStore(Readings, Protocol):
     """Bound to one transaction, which its opener commits."""
 
+    def days(
+        self,
+        scope: Scope,
+        meter: str,
+        key: RunKey,
+        first_day: int,
+        last_day: int,
+        from_slot: int | None = None,
+    ) -> dict[int, SlotEdges]:
+        """See `Readings.days`; whoever is about slots of the first day from one on may say so.
+
+        Then a day before is not looked for where an earlier slot of the first day is known.
+        """
+
     def add_frames(self, scope: Scope, frames: Sequence[StoredFrame]) -> None:
         """Keep frames; who calls has made sure that they are not held yet."""
 

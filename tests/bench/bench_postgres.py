@@ -56,7 +56,7 @@ def measure() -> list[dict[str, Any]]:
         _row("hubs in turn", samples / in_turn.took_s, rate, "target", 1_000_000, None, spread),
         _row(
             "frames of 30, 128 hubs in turn",
-            SHORT.hubs * SHORT.frames / short.took_s,
+            SHORT.frame_count / short.took_s,
             "frames/s",
             "target",
             3_000,
@@ -86,7 +86,7 @@ def measure() -> list[dict[str, Any]]:
 
 def _split(cost: Cost, feed: Feed) -> str:
     """Say where the processor time of a frame went; repetitions are in that of the first."""
-    frames = feed.hubs * feed.frames
+    frames = feed.frame_count
     worker_us, backend_us, rest_us = (
         round(of_s / frames * 1_000_000) for of_s in (cost.worker_s, cost.backend_s, cost.rest_s)
     )

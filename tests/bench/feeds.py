@@ -28,9 +28,14 @@ class Feed(NamedTuple):
     is_backlog: bool
 
     @property
+    def frame_count(self) -> int:
+        """Frames of all hubs, each once, but for the first of each, which makes it known."""
+        return self.hubs * (self.frames - 1)
+
+    @property
     def sample_count(self) -> int:
-        """Samples of all hubs, each once."""
-        return self.hubs * self.frames * self.samples
+        """Samples of these frames."""
+        return self.frame_count * self.samples
 
 
 def history(number: int, feed: Feed) -> list[bytes]:
@@ -64,6 +69,14 @@ def arrivals(payloads: Sequence[bytes], rng: random.Random) -> list[bytes]:
         if rng.random() < TWICE_SHARE:
             placed.append((place + rng.randrange(1, LATE_FRAMES) + 0.25, payload))
     return [payload for _, payload in sorted(placed, key=lambda one: one[0])]
+
+
+def first_of(messages: Sequence[Message]) -> tuple[list[Message], list[Message]]:
+    """Part each hub's first message from all others."""
+    first = {one.thing: place for place, one in reversed(list(enumerate(messages)))}
+    chosen = set(first.values())
+    others = [one for place, one in enumerate(messages) if place not in chosen]
+    return [messages[place] for place in sorted(chosen)], others
 
 
 def messages_of(numbers: Sequence[int], feed: Feed) -> list[Message]:

@@ -4,7 +4,7 @@ import random
 from collections import Counter
 
 from shared.frames import decode_frame
-from tests.bench.feeds import LATE_FRAMES, Feed, arrivals, history, messages_of
+from tests.bench.feeds import LATE_FRAMES, Feed, arrivals, first_of, history, messages_of
 
 FEED = Feed(hubs=2, frames=4, samples=3, is_backlog=True)
 
@@ -30,7 +30,18 @@ def test_a_history_follows_on_from_frame_to_frame() -> None:
     imported = [value for one in frames for value in one.columns[0].values if value is not None]
     assert [one.first_seq for one in frames] == [0, 3, 6, 9]
     assert (times_ms, imported) == (sorted(times_ms), sorted(imported))
-    assert len(times_ms) * FEED.hubs == FEED.sample_count
+    assert (len(times_ms) - 3) * FEED.hubs == FEED.sample_count
+
+
+def test_the_first_of_each_hub_is_parted_from_the_others() -> None:
+    """All others stay in their order."""
+    messages = messages_of((1, 2), FEED)
+
+    first, others = first_of(messages)
+
+    assert [one.thing for one in first] == ["hub-1", "hub-2"]
+    assert first == [messages[0], next(one for one in messages if one.thing == "hub-2")]
+    assert others == [one for one in messages if one not in first or messages.count(one) > 1]
 
 
 def test_a_backlog_comes_hub_by_hub_and_else_in_turn() -> None:

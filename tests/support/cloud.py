@@ -144,9 +144,16 @@ class MemoryReadingStore:
         }
 
     def days(
-        self, scope: Scope, meter: str, key: RunKey, first_day: int, last_day: int
+        self,
+        scope: Scope,
+        meter: str,
+        key: RunKey,
+        first_day: int,
+        last_day: int,
+        from_slot: int | None = None,
     ) -> dict[int, SlotEdges]:
-        """Read days and the nearest known neighbour on either side."""
+        """Read days and the nearest known neighbour on either side, wherever slots begin."""
+        del from_slot
         known = {
             day: edges
             for (household_id, of_meter, of_key, day), edges in self.edges.items()
