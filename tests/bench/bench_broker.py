@@ -66,7 +66,7 @@ class Hubs:
         self.client.loop_stop()
 
     def _hear(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
-        stored = decode_receipt(message.payload).stored
+        stored = decode_receipt(bytes(message.payload)).stored
         thing = topics.thing_of(message.topic)
         with self._lock:
             self._open[thing] = [

@@ -50,18 +50,23 @@ class Work(NamedTuple):
     """What one process puts in: these hubs' frames, to a database."""
 
     server: str
+    server_pid: int
     database: str
     hubs: tuple[int, ...]
     feed: Feed
 
 
 class Share(NamedTuple):
-    """What one process took: when it began and ended, and its and its server's processor time."""
+    """What one process took: when it began and ended, and its and its backend's processor time.
+
+    `server_s` is what all of the server had taken when it began, and when it ended.
+    """
 
     began_s: float
     ended_s: float
     worker_s: float
     backend_s: float
+    server_s: tuple[float, float]
 
 
 class Cost(NamedTuple):
@@ -93,7 +98,7 @@ def merge(work: Work) -> Share:
     service = IngestService(database, SystemClock(), Rules())
     with database.reading() as connection:
         backend = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
-    share = _measured(backend, messages, lambda batch: len(service.ingest(batch)))
+    share = _measured(work.server_pid, backend, messages, lambda batch: len(service.ingest(batch)))
     last_seq = work.feed.frames * work.feed.samples - 1
     with database.reading() as connection:
         stored = {one.thing: one.coverage for one in list_logs(connection, Scope.of("home"))}
@@ -115,7 +120,7 @@ def insert_rows(work: Work, *, is_copy: bool) -> Share:
         connection.execute(STAGE)
         connection.commit()
         write = partial(_write_rows, connection, is_copy=is_copy)
-        return _measured(connection.info.backend_pid, messages, write)
+        return _measured(work.server_pid, connection.info.backend_pid, messages, write)
 
 
 upsert_rows = partial(insert_rows, is_copy=False)
@@ -146,16 +151,26 @@ def _rows(messages: Sequence[Message]) -> Iterator[tuple[int, ...]]:
 
 
 def _measured(
-    backend: int, messages: Sequence[Message], take: Callable[[Sequence[Message]], object]
+    server: int,
+    backend: int,
+    messages: Sequence[Message],
+    take: Callable[[Sequence[Message]], object],
 ) -> Share:
     first, messages = first_of(messages)
     for one in first:
         take([one])
+    server_s = cpu_with_children_s(server)
     worker_s, backend_s, began_s = time.process_time(), cpu_s(backend), time.perf_counter()
     for place in range(0, len(messages), MAX_BATCH):
         take(messages[place : place + MAX_BATCH])
     ended_s = time.perf_counter()
-    return Share(began_s, ended_s, time.process_time() - worker_s, cpu_s(backend) - backend_s)
+    return Share(
+        began_s,
+        ended_s,
+        time.process_time() - worker_s,
+        cpu_s(backend) - backend_s,
+        (server_s, cpu_with_children_s(server)),
+    )
 
 
 def store(server: PostgresServer, way: Way, feed: Feed) -> Cost:
@@ -170,11 +185,13 @@ def store(server: PostgresServer, way: Way, feed: Feed) -> Cost:
     with psycopg.connect(server.conninfo(name, "hearthlink")) as connection:
         connection.execute(ROWS)
     shares = [tuple(range(first, feed.hubs, WORKERS)) for first in range(WORKERS)]
-    wal_before, server_s = server.written_bytes(), cpu_with_children_s(server.pid)
+    wal_before = server.written_bytes()
+    works = [Work(str(server.folder), server.pid, name, one, feed) for one in shares]
     with ProcessPoolExecutor(WORKERS, get_context("spawn")) as pool:
-        done = list(pool.map(way, [Work(str(server.folder), name, one, feed) for one in shares]))
+        done = list(pool.map(way, works))
     wal_bytes = server.written_bytes() - wal_before
     backend_s = sum(one.backend_s for one in done)
+    server_s = max(one.server_s[1] for one in done) - min(one.server_s[0] for one in done)
     with psycopg.connect(server.conninfo(name)) as connection:
         found = connection.execute(
             "SELECT pg_total_relation_size('frames'), pg_total_relation_size('readings')"
@@ -184,7 +201,7 @@ def store(server: PostgresServer, way: Way, feed: Feed) -> Cost:
         took_s=max(one.ended_s for one in done) - min(one.began_s for one in done),
         worker_s=sum(one.worker_s for one in done),
         backend_s=backend_s,
-        rest_s=max(cpu_with_children_s(server.pid) - server_s - backend_s, 0.0),
+        rest_s=max(server_s - backend_s, 0.0),
         table_bytes=max(found),
         wal_bytes=wal_bytes,
     )

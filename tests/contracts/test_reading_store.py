@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cloud.ingest.merger import digest_of
+from cloud.readings.gathered import GatheredReadingStore
 from cloud.readings.repository import SqlReadingStore
 from cloud.readings.store import Change, ReadingStore, RunKey, StoredFrame
 from cloud.scope import Scope
@@ -20,15 +21,16 @@ DAY = START_MS // 86_400_000
 FIRST_SLOT = DAY * 48
 
 
-@pytest.fixture(name="store", params=["memory", *STORES])
+@pytest.fixture(name="store", params=["memory", *STORES, *(f"gathered-{one}" for one in STORES)])
 def _store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ReadingStore]:
     if request.param == "memory":
         yield MemoryReadingStore()
         return
-    with kept_on(request.param):
+    kind = GatheredReadingStore if "gathered" in request.param else SqlReadingStore
+    with kept_on(request.param.removeprefix("gathered-")):
         database = database_in(tmp_path)
         with database.writing() as connection:
-            yield SqlReadingStore(connection)
+            yield kind(connection)
         database.close()
 
 
