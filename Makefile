@@ -42,7 +42,7 @@ lint: $(VENV)/.dev-ready
 	$(BIN)/mypy $(CHECKED)
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.bench-ready $(VENV)/.thingsboard-ready ## measure against the peers and write docs/benchmarks.md
+bench: $(VENV)/.bench-ready $(VENV)/.thingsboard-ready $(VENV)/.chdb-ready ## measure against the peers and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench.run $(ARGS)
 
 bench-card: $(VENV)/.dev-ready ## live an hour of a hub's card, as root, and write it into docs/benchmarks.md
@@ -147,6 +147,12 @@ $(VENV)/.homeassistant-ready: $(BIN)/python requirements/homeassistant.lock
 	@$(BIN)/python -m venv $(VENV)/homeassistant
 	@PIP_REQUIRE_VIRTUALENV=1 $(VENV)/homeassistant/bin/python -m pip --disable-pip-version-check --quiet \
 		install --require-hashes -r requirements/homeassistant.lock
+	@touch $@
+
+$(VENV)/.chdb-ready: $(BIN)/python requirements/chdb.lock
+	@$(BIN)/python -m venv $(VENV)/chdb
+	@PIP_REQUIRE_VIRTUALENV=1 $(VENV)/chdb/bin/python -m pip --disable-pip-version-check --quiet \
+		install --require-hashes -r requirements/chdb.lock
 	@touch $@
 
 $(VENV)/.thingsboard-ready: $(BIN)/python requirements/thingsboard.lock

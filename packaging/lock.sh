@@ -42,5 +42,7 @@ compile zigbee --extra agent --extra zigbee
 compile radio --extra agent --extra zigbee --extra radio
 # In an environment of its own: it brings a paho of its own under the same name.
 compile thingsboard ${LOCK_UPGRADE:+--upgrade}
+# As well: it brings pandas, whose presence others notice.
+compile chdb ${LOCK_UPGRADE:+--upgrade}
 # As well: it pins what it is made of to the digit.
 compile homeassistant ${LOCK_UPGRADE:+--upgrade}

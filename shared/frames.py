@@ -204,7 +204,7 @@ def encode_frame(frame: Frame) -> bytes:
     Raises FrameError where the frame is larger than the limits or does not cover its range; that
     its times and values are in bounds is the log's word, and checked by whoever decodes it.
     """
-    _check_shape(frame)
+    _check_frame(frame)
     body = _Body(
         meter=frame.meter,
         times=to_deltas(frame.times_ms),
@@ -285,7 +285,7 @@ def decode_body(envelope: Envelope) -> Frame:
 
 def _decode_v1(envelope: Envelope) -> Frame:
     try:
-        body = _decode_body(_inflate(envelope.body))
+        body = _decode_body(inflate(envelope.body))
     except _UNREADABLE as error:
         raise FrameError("not-a-frame", f"frame body: {error}") from error
     count = len(body.times.deltas) + 1 if body.times.scale else 0
@@ -305,8 +305,8 @@ def _decode_v1(envelope: Envelope) -> Frame:
         qualities=from_run_lengths(body.qualities, count),
         gaps=body.gaps,
     )
-    _check_shape(frame)
-    _check_names(frame)
+    _check_frame(frame)
+    check_names(frame.meter, [(c.register, c.run, c.modulus) for c in frame.columns])
     return frame
 
 
@@ -314,7 +314,8 @@ DECODERS: dict[int, Callable[[Envelope], Frame]] = {1: _decode_v1}
 """Reads the body of each version that this program knows; a later one adds its own here."""
 
 
-def _inflate(body: bytes) -> bytes:
+def inflate(body: bytes) -> bytes:
+    """Inflate a frame's body within its limit; raises FrameError as `decode_frame`."""
     inflater = zlib.decompressobj()
     try:
         inflated = inflater.decompress(body, MAX_INFLATED_BYTES)
@@ -329,41 +330,57 @@ def _inflate(body: bytes) -> bytes:
     return inflated
 
 
-def _check_shape(frame: Frame) -> None:
-    """Hold a frame to the limits and to whole coverage of its range, whichever side made it."""
-    if len(frame.times_ms) > MAX_SAMPLES:
-        raise FrameError("too-large", f"{len(frame.times_ms)} samples; the limit is {MAX_SAMPLES}")
-    if len(frame.gaps) > MAX_GAPS:
-        raise FrameError("too-large", f"{len(frame.gaps)} gaps; the limit is {MAX_GAPS}")
-    if not 0 < len(frame.meter) <= MAX_METER_ID_CHARS:
-        raise FrameError("bad-value", f"meter id of {len(frame.meter)} characters")
-    names = {column.register for column in frame.columns}
-    if len(names) != len(frame.columns) or len(names) > MAX_REGISTERS_PER_SAMPLE:
-        raise FrameError("bad-value", f"{len(frame.columns)} columns, {len(names)} registers")
-    _check_coverage(frame)
+def _check_frame(frame: Frame) -> None:
+    names = [column.register for column in frame.columns]
+    check_shape(frame, frame.meter, names, len(frame.times_ms), frame.gaps)
 
 
-def _check_coverage(frame: Frame) -> None:
-    covered = len(frame.times_ms)
-    next_free = frame.first_seq
-    for gap in frame.gaps:
-        if not next_free <= gap.first_seq <= gap.last_seq <= frame.last_seq:
+def check_shape(
+    place: Envelope | Frame,
+    meter: str,
+    names: Sequence[str],
+    sample_count: int,
+    gaps: Sequence[Gap],
+) -> None:
+    """Hold a frame to the limits and to whole coverage of its range, whichever side made it.
+
+    Raises FrameError.
+    """
+    if sample_count > MAX_SAMPLES:
+        raise FrameError("too-large", f"{sample_count} samples; the limit is {MAX_SAMPLES}")
+    if len(gaps) > MAX_GAPS:
+        raise FrameError("too-large", f"{len(gaps)} gaps; the limit is {MAX_GAPS}")
+    if not 0 < len(meter) <= MAX_METER_ID_CHARS:
+        raise FrameError("bad-value", f"meter id of {len(meter)} characters")
+    registers = set(names)
+    if len(registers) != len(names) or len(registers) > MAX_REGISTERS_PER_SAMPLE:
+        raise FrameError("bad-value", f"{len(names)} columns, {len(registers)} registers")
+    _check_coverage(place, sample_count, gaps)
+
+
+def _check_coverage(place: Envelope | Frame, sample_count: int, gaps: Sequence[Gap]) -> None:
+    covered = sample_count
+    next_free = place.first_seq
+    for gap in gaps:
+        if not next_free <= gap.first_seq <= gap.last_seq <= place.last_seq:
             raise FrameError("bad-range", f"gap {gap.first_seq} to {gap.last_seq}")
         next_free = gap.last_seq + 1
         covered += gap.last_seq - gap.first_seq + 1
-    if covered != frame.last_seq - frame.first_seq + 1:
+    if covered != place.last_seq - place.first_seq + 1:
         raise FrameError(
-            "bad-range", f"{covered} places for range {frame.first_seq} to {frame.last_seq}"
+            "bad-range", f"{covered} places for range {place.first_seq} to {place.last_seq}"
         )
 
 
-def _check_names(frame: Frame) -> None:
-    """Hold names to their lengths, and to the characters that PostgreSQL's text can keep."""
-    names = [name for column in frame.columns for name in (column.register, column.run)]
-    if any("\0" in name for name in [frame.meter, *names]):
+def check_names(meter: str, columns: Sequence[tuple[str, str, int]]) -> None:
+    """Hold the names of columns to their lengths, and to what PostgreSQL's text can keep.
+
+    Of each its register, its run and its modulus. Raises FrameError.
+    """
+    if any("\0" in name for name in [meter, *(name for one in columns for name in one[:2])]):
         raise FrameError("bad-value", "a meter, register or run name holds a NUL character")
-    for column in frame.columns:
-        if not 0 < len(column.register) <= MAX_RUN_CHARS or len(column.run) > MAX_RUN_CHARS:
-            raise FrameError("bad-value", f"register name of {len(column.register)} characters")
-        if not 0 <= column.modulus <= INT64_MAX:
-            raise FrameError("bad-value", f"{column.register}: modulus {column.modulus}")
+    for register, run, modulus in columns:
+        if not 0 < len(register) <= MAX_RUN_CHARS or len(run) > MAX_RUN_CHARS:
+            raise FrameError("bad-value", f"register name of {len(register)} characters")
+        if not 0 <= modulus <= INT64_MAX:
+            raise FrameError("bad-value", f"{register}: modulus {modulus}")

@@ -71,11 +71,11 @@ def edges_of_each(
         raise ValueError(f"{len(times_ms)} times of {[len(values) for values in columns]} values")
     if not all(map(lt, times_ms, islice(times_ms, 1, None))):
         return [_edges_of_any(times_ms, values) for values in columns]
-    spans = _spans_of_rising(times_ms)
+    spans = spans_of_rising(times_ms)
     return [_edges_of_rising(times_ms, values, spans) for values in columns]
 
 
-def _spans_of_rising(times_ms: Sequence[int]) -> list[tuple[int, int, int]]:
+def spans_of_rising(times_ms: Sequence[int]) -> list[tuple[int, int, int]]:
     """List each slot with its first place and its last, where times are in order."""
     spans: list[tuple[int, int, int]] = []
     start = 0

@@ -1,6 +1,7 @@
 """Samples, registers and quality: what a meter says, in canonical names and integer units."""
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -119,7 +120,7 @@ class StampedSample(msgspec.Struct, frozen=True, gc=False):
     quality: int = 0
 
 
-def medium_of(registers: "dict[str, int] | list[str]") -> Medium | None:
+def medium_of(registers: Iterable[str]) -> Medium | None:
     """Say what a meter with these registers measures; None where none of them tells."""
     for name in registers:
         kind = REGISTERS.get(name)

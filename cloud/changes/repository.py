@@ -75,6 +75,17 @@ def note_changes(
     upsert(connection, changes, rows, keys=_KEYS, replace=("revision", "changed_at_ms"))
 
 
+def note_of_many(
+    connection: Connection, found: Mapping[str, Iterable[Change]], now_ms: int
+) -> None:
+    """Note what this transaction changes of several households, as `note_changes`.
+
+    Their locks are taken in order, as by all who take several.
+    """
+    for household_id in sorted(found):
+        note_changes(connection, household_id, found[household_id], now_ms)
+
+
 def note_usage(
     connection: Connection,
     household_id: str,

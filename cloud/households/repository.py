@@ -1,11 +1,14 @@
 """Households, and the hubs in them: who said what last. Commits nothing."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, func, or_, select, update
 
 from cloud.db import upsert, within
 from cloud.fleettables import claims
+from cloud.given import given_rows, write_rows
 from cloud.scope import Scope
 from cloud.tables import households, hubs
 
@@ -55,6 +58,13 @@ _LOCK = select(*_HUB).where(hubs.c.thing == bindparam("of_thing")).with_for_upda
 _WRITE = update(hubs).where(hubs.c.thing == bindparam("of_thing"))
 
 
+@cache
+def _lock_free(dialect: str) -> Select[Any]:
+    given = given_rows(dialect, {"thing": str})
+    query = select(*_HUB).join_from(given, hubs, hubs.c.thing == given.c.thing)
+    return query.order_by(hubs.c.thing).with_for_update(of=hubs, skip_locked=True)
+
+
 def put_household(connection: Connection, household: Household) -> None:
     """Write the household as configured."""
     upsert(
@@ -85,11 +95,25 @@ def lock_hub(connection: Connection, thing: str, now_ms: int) -> Hub:
     return Hub(*row)
 
 
+def lock_free_hubs(connection: Connection, things: Sequence[str]) -> dict[str, Hub]:
+    """Take the row locks of those of these hubs that are known and whose lock nobody has."""
+    rows = {"rows": write_rows([{"thing": thing} for thing in things])}
+    found = connection.execute(_lock_free(connection.dialect.name), rows)
+    return {row.thing: Hub(*row) for row in found}
+
+
 def write_hub(connection: Connection, hub: Hub) -> None:
     """Write back a hub whose row lock this transaction holds."""
-    values = hub._asdict()
-    values["of_thing"] = values.pop("thing")
-    connection.execute(_WRITE, values)
+    write_hubs(connection, [hub])
+
+
+def write_hubs(connection: Connection, changed: Sequence[Hub]) -> None:
+    """Write back hubs whose row locks this transaction holds."""
+    rows = [one._asdict() for one in changed]
+    for row in rows:
+        row["of_thing"] = row.pop("thing")
+    if rows:
+        connection.execute(_WRITE, rows)
 
 
 def list_hubs(connection: Connection, scope: Scope) -> list[Hub]:

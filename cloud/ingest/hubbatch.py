@@ -1,6 +1,6 @@
 """One hub's part of a batch, under the hub's row lock: coverage, merge, dead letters and receipts.
 
-Coverage, gaps and merge change in the one transaction whose connection it is given; it commits
+Coverage, gaps and merge change in the one transaction of the batch that it is a part of; it commits
 nothing. A revoked hub's messages are counted and change nothing else.
 """
 
@@ -8,26 +8,24 @@ import secrets
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from cloud.changes.kinds import Change, ChangeKind
-from cloud.changes.repository import note_usage
-from cloud.households.repository import Hub, lock_hub, write_hub
+from cloud.households.repository import Hub
 from cloud.households.revocations import find_limit, lift_limit
 from cloud.ingest import clones, gaps, letters, merge, repository
+from cloud.ingest.batch import Batch
 from cloud.ingest.hublogs import HubLogs
 from cloud.ingest.intake import LATER_VERSION, Read
 from cloud.ingest.letters import DeadLetter
 from cloud.ingest.merger import Merger, Verdict
 from cloud.ingest.receipts import Answer
 from cloud.ingest.repository import Log
-from cloud.ingest.standing import read_standing
-from cloud.readings.repository import SqlReadingStore
 from cloud.readings.store import CORRECTION_HORIZON_MS
 from cloud.scope import Scope
 from shared.errors import FrameError
-from shared.frames import Envelope, Frame
+from shared.frames import Envelope
+from shared.outlines import Outline
 from shared.protocol import MAX_RANGES_PER_RECEIPT, Hello, LogState, Receipt, is_backlog
+from shared.ranges import Range
 from shared.readings import medium_of
 from shared.units import MS_PER_DAY
 
@@ -52,21 +50,23 @@ class Rules(NamedTuple):
 class HubBatch:
     """Takes a hub's messages in and, at `finish`, returns the receipts that are due."""
 
-    def __init__(self, connection: Connection, thing: str, now_ms: int, rules: Rules) -> None:
-        self._connection = connection
-        self._now_ms = now_ms
+    def __init__(self, batch: Batch, thing: str, rules: Rules) -> None:
+        self._batch = batch
+        self._connection = batch.connection
+        self._now_ms = batch.now_ms
         self._rules = rules
-        self._hub: Hub = lock_hub(connection, thing, now_ms)
-        standing = read_standing(connection, thing)
+        self._entry = batch.enter(thing)
+        self._hub: Hub = self._entry.hub
+        standing = self._entry.standing
         self.is_revoked = standing.is_revoked
         self._limit = standing.limit
         named = self._hub.store_id or standing.store_id
-        self._store_id = named or repository.store_id(connection, now_ms)
+        self._store_id = named or repository.store_id(batch.connection, batch.now_ms)
         self._scope = Scope.of(self._hub.household_id)
         self._start_ms = standing.start_ms
-        self._horizon_ms = now_ms - CORRECTION_HORIZON_MS
-        self._merger = Merger(SqlReadingStore(connection), self._scope, thing, self._horizon_ms)
-        self._logs = HubLogs(connection, self._hub, now_ms)
+        self._horizon_ms = batch.now_ms - CORRECTION_HORIZON_MS
+        self._merger = Merger(batch.store, self._scope, thing, self._horizon_ms)
+        self._logs = HubLogs(batch, self._hub)
         self._known_mediums: dict[str, str] = {}
         self._mediums: dict[str, str] = {}
         self._hello_id = ""
@@ -76,19 +76,20 @@ class HubBatch:
         """Merge frames; set aside, with its reason, what cannot be."""
         if self._is_refused(len(read)):
             return
-        accepted: list[tuple[Read, Frame, Log]] = []
+        accepted: list[tuple[Read, Outline, Log]] = []
         for one in read:
             try:
                 log = self._admit(one)
             except FrameError as error:
                 self._set_aside(one, error)
             else:
-                if one.frame is not None:
-                    accepted.append((one, one.frame, log))
-        self._lock([frame.meter for _, frame, _ in accepted])
-        for one, frame, log in accepted:
+                if one.outline is not None:
+                    accepted.append((one, one.outline, log))
+        self._lock([outline.meter for _, outline, _ in accepted])
+        self._look_up([(outline, log) for _, outline, log in accepted])
+        for one, outline, log in accepted:
             try:
-                self._merge(one, frame, log)
+                self._merge(one, outline, log)
             except FrameError as error:
                 if error.code == CONFLICT:
                     self._hub = self._hub._replace(conflicts=self._hub.conflicts + 1)
@@ -135,9 +136,9 @@ class HubBatch:
         """
         try:
             log = self._admit(one)
-            if one.frame is not None:
-                self._lock([one.frame.meter])
-                self._merge(one, one.frame, log)
+            if one.outline is not None:
+                self._lock([one.outline.meter])
+                self._merge(one, one.outline, log)
         except FrameError as error:
             if was_stored and error.code != LATER_VERSION and one.envelope is not None:
                 self._take_back(one.envelope)
@@ -146,7 +147,7 @@ class HubBatch:
         return None
 
     def finish(self) -> list[Receipt]:
-        """Write everything back and return the receipts; the caller commits, then publishes."""
+        """Have everything written and return the receipts; the caller commits, then publishes."""
         self._merger.finish()
         for meter, medium in self._mediums.items():
             if medium == self._known_mediums.get(meter):
@@ -158,21 +159,14 @@ class HubBatch:
             self._receipt(log_id, answer)
             for log_id, answer in self._logs.due(self._rules.receipt_interval_s)
         ]
-        self._logs.write()
         logs_refused = self._hub.logs_refused + self._logs.refused
         self._hub = self._hub._replace(logs_refused=logs_refused)
-        write_hub(self._connection, self._hub)
-        note_usage(
-            self._connection,
-            self._scope.only,
-            self._merger.changed,
-            self._now_ms,
-            self._noted,
-        )
+        self._batch.change(self._hub, self._logs.changed())
+        self._batch.note(self._entry, self._merger.changed, self._noted)
         return receipts
 
     def _lock(self, names: Sequence[str]) -> None:
-        self._known_mediums.update(repository.lock_meters(self._connection, self._scope, names))
+        self._known_mediums.update(self._batch.lock_meters(self._scope, names))
 
     def _is_refused(self, message_count: int) -> bool:
         """Count the messages of a revoked hub; note any other as heard."""
@@ -190,30 +184,40 @@ class HubBatch:
         log_id = one.envelope.log_id.hex()
         if self._logs.open(log_id, "").household_id != self._hub.household_id:
             raise FrameError(OTHER_HOUSEHOLD, f"log {log_id} was begun in another household")
-        if one.frame is None:
+        if one.outline is None:
             raise one.error or FrameError("not-a-frame", "no frame")
-        log = self._logs.open_for(log_id, one.frame.meter)
-        if one.frame.span_ms is not None and one.frame.span_ms[0] < self._start_ms:
+        log = self._logs.open_for(log_id, one.outline.meter)
+        if one.outline.span_ms is not None and one.outline.span_ms[0] < self._start_ms:
             raise FrameError(BEFORE_TENANCY, "samples from before the hub was this household's")
         return log
 
-    def _merge(self, one: Read, frame: Frame, log: Log) -> None:
+    def _look_up(self, accepted: Sequence[tuple[Outline, Log]]) -> None:
+        """Have read, once a log, what is stored where frames overlap it: most come again."""
+        ranges: dict[str, list[Range]] = {}
+        coverage: dict[str, list[merge.Covered]] = {}
+        for frame, log in accepted:
+            ranges.setdefault(log.log_id, []).append((frame.first_seq, frame.last_seq))
+            coverage[log.log_id] = log.coverage
+        for log_id, asked in ranges.items():
+            self._merger.look_up(log_id, asked, coverage[log_id])
+
+    def _merge(self, one: Read, frame: Outline, log: Log) -> None:
         verdict = self._merge_into(one, frame, self._logs.find(log.log_id) or log)
         self._logs.cover(log.log_id, (frame.first_seq, frame.last_seq), frame.revision)
-        medium = medium_of([column.register for column in frame.columns])
+        medium = medium_of(frame.registers)
         if medium is not None:
             self._mediums[frame.meter] = medium.value
         newest_ms = self._now_ms if frame.span_ms is None else frame.span_ms[1]
         if verdict is Verdict.DUPLICATE or is_backlog(newest_ms, self._now_ms):
             self._logs.answer(log.log_id).is_due = True
 
-    def _merge_into(self, one: Read, frame: Frame, log: Log) -> Verdict:
+    def _merge_into(self, one: Read, frame: Outline, log: Log) -> Verdict:
         """Merge a frame into what is stored; raises FrameError where that cannot be."""
         first, last = frame.first_seq, frame.last_seq
         may_overlap = merge.overlaps(log.coverage, first, last)
         is_known = may_overlap and merge.covers(log.coverage, first, last, frame.revision)
         # What a correction withholds takes samples away: that it is covered does not settle it.
-        if is_known and not frame.times_ms and not frame.revision:
+        if is_known and frame.span_ms is None and not frame.revision:
             return Verdict.DUPLICATE
         is_old = frame.span_ms is not None and frame.span_ms[1] < self._horizon_ms
         if may_overlap and is_old:

@@ -6,10 +6,9 @@ Under the hub's row lock, in the batch's own transaction; it commits nothing.
 from collections import Counter
 from collections.abc import Mapping
 
-from sqlalchemy import Connection
-
 from cloud.households.repository import Hub
 from cloud.ingest import gaps, merge, repository
+from cloud.ingest.batch import Batch
 from cloud.ingest.receipts import Answer, listed
 from cloud.ingest.repository import Log
 from shared.errors import FrameError
@@ -24,23 +23,23 @@ class HubLogs:
     `refused` counts those that could not be opened because the hub has as many as it may.
     """
 
-    def __init__(self, connection: Connection, hub: Hub, now_ms: int) -> None:
-        self._connection = connection
+    def __init__(self, batch: Batch, hub: Hub) -> None:
+        self._batch = batch
         self._hub = hub
-        self._now_ms = now_ms
+        self._now_ms = batch.now_ms
         self._logs: dict[str, Log] = {}
         self.answers: dict[str, Answer] = {}
         self.refused = 0
 
     def open(self, log_id: str, meter: str) -> Log:
         """Find a log of this hub, or begin it; raises FrameError where that may not be."""
-        log = self._logs.get(log_id) or repository.read_log(self._connection, log_id)
+        log = self._logs.get(log_id) or self._batch.log(log_id)
         if log is None:
             new = Log(log_id, self._hub.household_id, self._hub.thing, meter, None, None, [], 0)
-            if not repository.add_log(self._connection, new):
-                self.refused += 1
-                raise FrameError("too-many-logs", f"{repository.MAX_LOGS_PER_HUB} logs of this hub")
-            log = repository.read_log(self._connection, log_id) or new
+            log = self._batch.add_log(new)
+        if log is None:
+            self.refused += 1
+            raise FrameError("too-many-logs", f"{repository.MAX_LOGS_PER_HUB} logs of this hub")
         if log.thing != self._hub.thing:
             raise FrameError("wrong-hub", f"log {log_id} belongs to another hub")
         self._logs[log_id] = log
@@ -48,7 +47,7 @@ class HubLogs:
 
     def find(self, log_id: str) -> Log | None:
         """Find a log of this hub without beginning it."""
-        log = self._logs.get(log_id) or repository.read_log(self._connection, log_id)
+        log = self._logs.get(log_id) or self._batch.log(log_id)
         if log is None or log.thing != self._hub.thing:
             return None
         self._logs[log_id] = log
@@ -128,7 +127,6 @@ class HubLogs:
         self._logs[log_id] = log._replace(receipted_at_ms=self._now_ms)
         return listed(log.coverage, self.answers[log_id].touched)
 
-    def write(self) -> None:
-        """Write every log back."""
-        for log in self._logs.values():
-            repository.write_log(self._connection, log)
+    def changed(self) -> list[Log]:
+        """List every log that was opened, as it is now."""
+        return list(self._logs.values())

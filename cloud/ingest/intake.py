@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 from shared.errors import BadInputError, FrameError
-from shared.frames import LOG_ID_BYTES, MAX_SEQ, Envelope, Frame, decode_body, read_envelope
+from shared.frames import LOG_ID_BYTES, MAX_SEQ, Envelope, read_envelope
+from shared.outlines import Outline, read_outline
 from shared.protocol import Hello, LogState
-from shared.readings import COUNTERS, MAX_METER_ID_CHARS
+from shared.readings import MAX_METER_ID_CHARS
 from shared.units import MS_PER_DAY
 
 MAX_AHEAD_MS = MS_PER_DAY
@@ -26,11 +27,11 @@ class Message(NamedTuple):
 
 
 class Read(NamedTuple):
-    """A message read: its frame, or the error; its envelope wherever that could be read."""
+    """A message read: its outline, or the error; its envelope wherever that could be read."""
 
     message: Message
     envelope: Envelope | None
-    frame: Frame | None
+    outline: Outline | None
     error: FrameError | None
 
     @property
@@ -45,12 +46,12 @@ def read_message(message: Message, now_ms: int) -> Read:
     envelope = None
     try:
         envelope = read_envelope(message.payload)
-        frame = decode_body(envelope)
-        _check_times(frame, now_ms)
-        _check_counters(frame)
+        outline = read_outline(envelope)
+        _check_times(outline, now_ms)
+        _check_counters(outline)
     except FrameError as error:
         return Read(message, envelope, None, error)
-    return Read(message, envelope, frame, None)
+    return Read(message, envelope, outline, None)
 
 
 def check_hello(hello: Hello) -> None:
@@ -81,24 +82,16 @@ def check_text(name: str, text: str) -> None:
         raise BadInputError(f"{name} {text[:40]!r} holds a NUL character")
 
 
-def _check_times(frame: Frame, now_ms: int) -> None:
-    if frame.span_ms is not None and frame.span_ms[1] > now_ms + MAX_AHEAD_MS:
+def _check_times(outline: Outline, now_ms: int) -> None:
+    if outline.span_ms is not None and outline.span_ms[1] > now_ms + MAX_AHEAD_MS:
         raise FrameError(
             "bad-time",
-            f"sample at {frame.span_ms[1]} ms, more than a day after {now_ms}",
+            f"sample at {outline.span_ms[1]} ms, more than a day after {now_ms}",
             hint="correct the clock of the hub or the meter",
         )
 
 
-def _check_counters(frame: Frame) -> None:
+def _check_counters(outline: Outline) -> None:
     """A register counts up from zero: with that, every difference of two fits 64 bits."""
-    for column in frame.columns:
-        if column.register not in COUNTERS:
-            continue
-        try:
-            is_below = min(column.values, default=0) < 0  # type: ignore[type-var,operator]  # below
-        except TypeError:
-            # None, where a sample lacks the register, has no order; hardly a frame has one.
-            is_below = any(value is not None and value < 0 for value in column.values)
-        if is_below:
-            raise FrameError("bad-value", f"{column.register}: below zero")
+    if outline.below_zero:
+        raise FrameError("bad-value", f"{outline.below_zero}: below zero")

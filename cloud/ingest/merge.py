@@ -14,8 +14,8 @@ import msgspec
 from cloud.readings.revisions import DECIDING, decided_by, outranked, standing
 from cloud.readings.store import RunKey
 from shared.calendar import slot_of_sample, utc_day_of_slot
-from shared.frames import Column, Frame, Gap, GapKind
-from shared.meterdays import SlotEdges, edges_of, edges_of_each, join_into
+from shared.frames import Frame, Gap, GapKind
+from shared.meterdays import SlotEdges, edges_of, join_into
 from shared.ranges import Range, contains, count, intersect, subtract, union
 from shared.readings import COUNTERS
 
@@ -200,19 +200,6 @@ def cut(frame: Frame, first: int, last: int) -> Frame:
             for part in intersect([(gap.first_seq, gap.last_seq)], [(first, last)])
         ],
     )
-
-
-def counters_of(frame: Frame) -> list[Column]:
-    """List the columns that count up and so go to meter-days."""
-    return [column for column in frame.columns if column.register in COUNTERS]
-
-
-def edges_by_run(frame: Frame) -> dict[RunKey, SlotEdges]:
-    """Fold a frame's counters into the edges of their slots."""
-    columns = counters_of(frame)
-    edges = edges_of_each(frame.times_ms, [column.values for column in columns])
-    keys = [RunKey(column.register, column.run) for column in columns]
-    return dict(zip(keys, edges, strict=True))
 
 
 def effective(frames: Iterable[Frame]) -> dict[tuple[bytes, int], Content]:

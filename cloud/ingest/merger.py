@@ -6,6 +6,7 @@ revision touched are made anew there from the stored frames.
 
 import enum
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from hashlib import blake2b
 
 from cloud.ingest import merge
@@ -16,7 +17,8 @@ from shared.calendar import slot_start_ms, utc_day_of_slot
 from shared.errors import FrameError
 from shared.frames import Frame, GapKind, decode_frame, encode_frame
 from shared.meterdays import SlotEdges, join_into
-from shared.ranges import Range, union
+from shared.outlines import Outline, outline_of
+from shared.ranges import Range, contains, union
 
 DIGEST_BYTES = 16
 
@@ -56,6 +58,9 @@ def encode_part(part: Frame) -> list[tuple[Frame, bytes]]:
 class Merger:
     """One batch of one hub; call `merge` for each frame and `finish` once before the commit.
 
+    A frame is asked for its samples only where something is stored of its range; `look_up` reads
+    at once what several of them will be held against.
+
     Slots that began before `corrected_from_ms` are not made anew: the frames they would be made
     from are no longer all there. `declared` counts by log and reason what the batch has declared
     to be without samples; a sample that arrives after all counts one less. `changed` lists by meter
@@ -72,12 +77,21 @@ class Merger:
         self.declared: defaultdict[str, Counter[GapKind]] = defaultdict(Counter)
         self.changed: defaultdict[str, list[Range]] = defaultdict(list)
         self._pending: list[StoredFrame] = []
+        self._looked_up: dict[str, tuple[list[Range], list[StoredFrame]]] = {}
         self._edges: dict[str, dict[RunKey, SlotEdges]] = {}
         self._runs: dict[str, dict[RunKey, int]] = {}
         self._stale: dict[str, set[int]] = {}
 
+    def look_up(
+        self, log_id: str, ranges: Sequence[Range], coverage: Sequence[merge.Covered]
+    ) -> None:
+        """Read what is stored of these ranges of a log, before any frame of it is merged."""
+        stored = [span for span in ranges if merge.overlaps(coverage, *span)]
+        found = self._store.frames_of_log(self._scope, log_id, stored) if stored else []
+        self._looked_up[log_id] = (union(ranges), found)
+
     def merge(
-        self, frame: Frame, payload: bytes, received_at_ms: int, *, may_overlap: bool
+        self, outline: Outline, payload: bytes, received_at_ms: int, *, may_overlap: bool
     ) -> tuple[Verdict, str]:
         """Take a frame in; `may_overlap` says whether any place of its range is already stored.
 
@@ -85,17 +99,17 @@ class Merger:
         of the frame cannot be encoded; nothing of it is then kept.
         """
         if not may_overlap:
-            self._declare([], [frame])
-            self._keep(frame, payload, received_at_ms)
-            self._join(frame)
+            if outline.gaps:
+                self._declare([], [decode_frame(payload)])
+            self._keep(outline, payload, received_at_ms)
             return Verdict.STORED, ""
-        held = self._held(frame)
+        held = self._held(outline)
         digest = digest_of(payload)
-        place = (frame.first_seq, frame.last_seq, frame.revision, digest)
+        place = (outline.first_seq, outline.last_seq, outline.revision, digest)
         if any((o.first_seq, o.last_seq, o.revision, o.digest) == place for o in held):
             return Verdict.DUPLICATE, ""
         return self._merge_over(
-            [decode_frame(o.payload) for o in held], frame, payload, received_at_ms
+            [decode_frame(o.payload) for o in held], decode_frame(payload), payload, received_at_ms
         )
 
     def finish(self) -> None:
@@ -127,8 +141,7 @@ class Merger:
             ]
         self._declare(held, [part for part, _ in parts])
         for part, part_payload in parts:
-            self._keep(part, part_payload, received_at_ms)
-            self._join(part)
+            self._keep(outline_of(part), part_payload, received_at_ms)
         self._stale.setdefault(frame.meter, set()).update(
             slot
             for slot in comparison.stale_slots
@@ -145,7 +158,8 @@ class Merger:
         counts.update(merge.declared_by([*held, *parts], first, last))
         counts.subtract(merge.declared_by(held, first, last))
 
-    def _keep(self, frame: Frame, payload: bytes, received_at_ms: int) -> None:
+    def _keep(self, frame: Outline, payload: bytes, received_at_ms: int) -> None:
+        """Keep a frame for the end of the batch, and join its half hours to the batch's."""
         first_ms, last_ms = frame.span_ms or (None, None)
         self._pending.append(
             StoredFrame(
@@ -163,22 +177,22 @@ class Merger:
             )
         )
 
-    def _join(self, frame: Frame) -> None:
         known = self._edges.setdefault(frame.meter, {})
-        for key, edges in merge.edges_by_run(frame).items():
-            join_into(known.setdefault(key, {}), edges)
         runs = self._runs.setdefault(frame.meter, {})
-        for column in merge.counters_of(frame):
-            key = RunKey(column.register, column.run)
-            runs[key] = max(runs.get(key, 0), column.modulus)
+        for name, edges in frame.edges.items():
+            key = RunKey(*name)
+            join_into(known.setdefault(key, {}), edges)
+            runs[key] = max(runs.get(key, 0), frame.runs[name])
 
-    def _held(self, frame: Frame) -> list[StoredFrame]:
+    def _held(self, frame: Outline) -> list[StoredFrame]:
         """List what shares a place with a frame: stored, or of this batch and not yet written."""
         log_id, first, last = frame.log_id.hex(), frame.first_seq, frame.last_seq
-        held = self._store.frames_of_log(self._scope, log_id, first, last)
-        return held + [
+        ranges, stored = self._looked_up.get(log_id, ([], []))
+        if not contains(ranges, first, last):
+            stored = self._store.frames_of_log(self._scope, log_id, [(first, last)])
+        return [
             one
-            for one in self._pending
+            for one in [*stored, *self._pending]
             if one.log_id == log_id and one.first_seq <= last and first <= one.last_seq
         ]
 
@@ -210,10 +224,13 @@ class Merger:
         self, meter: str, key: RunKey, edges: SlotEdges, stale: set[int]
     ) -> tuple[dict[tuple[RunKey, int], SlotEdges], set[int]]:
         """Bring the days that edges or stale slots fall on up to date; list slots that differ."""
-        touched = {utc_day_of_slot(slot) for slot in edges.keys() | stale}
-        if not touched:
+        slots = edges.keys() | stale
+        if not slots:
             return {}, set()
-        stored = self._store.days(self._scope, meter, key, min(touched), max(touched))
+        touched = {utc_day_of_slot(slot) for slot in slots}
+        stored = self._store.days(
+            self._scope, meter, key, min(touched), max(touched), from_slot=min(slots)
+        )
         before = {slot: one for known in stored.values() for slot, one in known.items()}
         days = {utc_day: stored[utc_day] for utc_day in touched & stored.keys()}
         for known in days.values():
@@ -221,7 +238,7 @@ class Merger:
                 del known[slot]
         merge.join_days(days, edges)
         after = {slot: one for known in days.values() for slot, one in known.items()}
-        differing = {slot for slot in edges.keys() | stale if before.get(slot) != after.get(slot)}
+        differing = {slot for slot in slots if before.get(slot) != after.get(slot)}
         self.changed[meter] += merge.reach(before, after, differing)
         return {(key, utc_day): known for utc_day, known in days.items()}, differing
 
@@ -235,8 +252,7 @@ class Merger:
                 found.setdefault(one.log_id, []).append((one.first_seq, one.last_seq))
         frames: dict[bytes, Frame] = {}
         for log_id, ranges in found.items():
-            for first, last in union(ranges):
-                for one in self._store.frames_of_log(self._scope, log_id, first, last):
-                    if one.digest not in frames:
-                        frames[one.digest] = decode_frame(one.payload)
+            for one in self._store.frames_of_log(self._scope, log_id, union(ranges)):
+                if one.digest not in frames:
+                    frames[one.digest] = decode_frame(one.payload)
         return list(frames.values())

@@ -2,12 +2,14 @@
 
 import secrets
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, delete, func, or_, select, update
 
 from cloud.db import upsert, within
+from cloud.given import given_rows, write_rows
 from cloud.ingest.gaps import Held, Missing
 from cloud.ingest.merge import Covered
 from cloud.scope import Scope
@@ -72,6 +74,21 @@ _SET_MEDIUM = update(meters).where(
 )
 
 
+@cache
+def _read_logs(dialect: str) -> Select[Any]:
+    given = given_rows(dialect, {"log_id": str})
+    return select(*_LOG).join_from(given, logs, logs.c.log_id == given.c.log_id)
+
+
+@cache
+def _lock_known(dialect: str) -> Select[Any]:
+    given = given_rows(dialect, {"household_id": str, "meter": str})
+    of = meters.c
+    is_one = and_(of.household_id == given.c.household_id, of.meter == given.c.meter)
+    query = select(of.household_id, of.meter, of.medium).join_from(given, meters, is_one)
+    return query.order_by(of.household_id, of.meter).with_for_update(of=meters)
+
+
 def store_id(connection: Connection, now_ms: int) -> str:
     """Read the store's name, minting one in a store that has none yet."""
     found = connection.execute(_STORE_ID).scalar_one_or_none()
@@ -95,6 +112,13 @@ def read_log(connection: Connection, log_id: str) -> Log | None:
     return None if row is None else _log(row)
 
 
+def read_logs(connection: Connection, log_ids: Sequence[str]) -> dict[str, Log]:
+    """Find logs whoever owns them."""
+    asked = {"rows": write_rows([{"log_id": log_id} for log_id in log_ids])}
+    found = map(_log, connection.execute(_read_logs(connection.dialect.name), asked))
+    return {one.log_id: one for one in found}
+
+
 def add_log(connection: Connection, log: Log) -> bool:
     """Open a log for its hub; false where the hub has as many as it may."""
     count = connection.execute(
@@ -106,11 +130,13 @@ def add_log(connection: Connection, log: Log) -> bool:
     return True
 
 
-def write_log(connection: Connection, log: Log) -> None:
-    """Write back a log whose hub's row lock this transaction holds."""
-    values = _row(log)
-    values["of_log"] = values.pop("log_id")
-    connection.execute(_WRITE, values)
+def write_logs(connection: Connection, changed: Sequence[Log]) -> None:
+    """Write back logs whose hubs' row locks this transaction holds."""
+    rows = [_row(one) for one in changed]
+    for row in rows:
+        row["of_log"] = row.pop("log_id")
+    if rows:
+        connection.execute(_WRITE, rows)
 
 
 def list_logs(connection: Connection, scope: Scope, thing: str | None = None) -> list[Log]:
@@ -164,6 +190,20 @@ def lock_meters(connection: Connection, scope: Scope, names: Iterable[str]) -> d
             medium = connection.execute(_LOCK_METER, of_meter).scalar_one()
         mediums[meter] = str(medium)
     return mediums
+
+
+def lock_known_meters(
+    connection: Connection, wanted: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], str]:
+    """Take the row locks of meters, by (household, meter), in order; one that is new has none.
+
+    Returns what each measures, as `lock_meters`.
+    """
+    asked = [{"household_id": household, "meter": meter} for household, meter in sorted(wanted)]
+    if not asked:
+        return {}
+    rows = connection.execute(_lock_known(connection.dialect.name), {"rows": write_rows(asked)})
+    return {(household, meter): medium for household, meter, medium in rows}
 
 
 def set_medium(connection: Connection, scope: Scope, meter: str, medium: str) -> bool:

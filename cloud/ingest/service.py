@@ -1,17 +1,17 @@
-"""What ingest does with a hub's messages: frames in, receipts out, one transaction a hub.
+"""What ingest does with hubs' messages: frames in, receipts out after the commit.
 
 Knows nothing of MQTT: the worker hands it messages with the thing of their topic, and publishes
 what it returns once it has returned, which is after the commit.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
-
-from sqlalchemy import Connection
 
 from cloud.db import Database
 from cloud.households.repository import lock_hub, write_hub
 from cloud.households.revocations import find_revocation
+from cloud.ingest.batch import Batch
 from cloud.ingest.hubbatch import HubBatch, Rules
 from cloud.ingest.intake import LATER_VERSION, Message, Read, check_hello, check_text, read_message
 from cloud.ingest.letters import Kept, find_letters, note_reason, remove_letter
@@ -64,31 +64,43 @@ class IngestService:
             return store_id(connection, self._clock.utc_ms())
 
     def ingest(self, messages: Sequence[Message]) -> list[Addressed]:
-        """Merge frames, one transaction a hub, and return the receipts that are due.
+        """Merge frames, and return the receipts that are due, by hub.
 
-        Nothing in a payload can make it raise: what cannot be merged is set aside with its reason.
+        Hubs share a transaction as far as none has to be waited for. Nothing in a payload can make
+        it raise: what cannot be merged is set aside with its reason.
         """
-        by_thing: dict[str, list[Message]] = {}
+        reads: dict[str, list[Read]] = {}
         for message in messages:
-            by_thing.setdefault(message.thing, []).append(message)
-        addressed: list[Addressed] = []
-        for thing in sorted(by_thing):
-            read = [read_message(message, self._clock.utc_ms()) for message in by_thing[thing]]
-            with self._database.writing() as connection:
-                batch = self._batch(connection, thing)
-                batch.take(read)
-                receipts = batch.finish()
-            addressed += [Addressed(thing, receipt) for receipt in receipts]
-        return addressed
+            read = read_message(message, self._clock.utc_ms())
+            reads.setdefault(message.thing, []).append(read)
+        receipts = self._take_together(reads) if len(reads) > 1 else {}
+        for thing in sorted(reads.keys() - receipts.keys()):
+            with self._sitting() as batch:
+                batch.enter(thing)
+                batch.read_ahead(reads[thing])
+                receipts[thing] = self._take(batch, thing, reads[thing])
+        return [Addressed(thing, one) for thing in sorted(receipts) for one in receipts[thing]]
+
+    def _take_together(self, reads: Mapping[str, Sequence[Read]]) -> dict[str, list[Receipt]]:
+        """Take in what several hubs sent, in one transaction; those that are to wait are left."""
+        with self._sitting() as batch:
+            entered = batch.enter_free(reads)
+            batch.read_ahead(one for thing in entered for one in reads[thing])
+            return {thing: self._take(batch, thing, reads[thing]) for thing in entered}
+
+    def _take(self, batch: Batch, thing: str, reads: Sequence[Read]) -> list[Receipt]:
+        part = HubBatch(batch, thing, self._rules)
+        part.take(reads)
+        return part.finish()
 
     def greet(self, thing: str, payload: bytes) -> list[Addressed]:
         """Answer a hello with a receipt for each log; raises BadInputError for no hello."""
         hello = decode_hello(payload)
         check_hello(hello)
-        with self._database.writing() as connection:
-            batch = self._batch(connection, thing)
-            batch.greet(hello)
-            receipts = batch.finish()
+        with self._sitting() as batch:
+            part = HubBatch(batch, thing, self._rules)
+            part.greet(hello)
+            receipts = part.finish()
         return [Addressed(thing, receipt) for receipt in receipts]
 
     def note_status(self, thing: str, payload: bytes) -> None:
@@ -152,29 +164,34 @@ class IngestService:
     def _replay(self, letter: Kept) -> Replayed:
         read = _read(letter, self._clock.utc_ms())
         receipts: list[Receipt] = []
-        with self._database.writing() as connection:
-            batch = self._batch(connection, letter.thing)
-            if batch.is_revoked:
+        with self._sitting() as batch:
+            part = HubBatch(batch, letter.thing, self._rules)
+            if part.is_revoked:
                 return Replayed(letter.dead_letter_id, letter.thing, REVOKED, [])
-            error = batch.replay(read, was_stored=letter.code == LATER_VERSION)
+            error = part.replay(read, was_stored=letter.code == LATER_VERSION)
             if error is not None:
-                note_reason(connection, letter.dead_letter_id, error)
+                note_reason(batch.connection, letter.dead_letter_id, error)
             else:
-                remove_letter(connection, letter.dead_letter_id)
-            receipts = batch.finish()
+                remove_letter(batch.connection, letter.dead_letter_id)
+            receipts = part.finish()
         code = "" if error is None else error.code
         addressed = [Addressed(letter.thing, receipt) for receipt in receipts]
         return Replayed(letter.dead_letter_id, letter.thing, code, addressed)
 
     def _remind(self, thing: str, log_ids: Sequence[str]) -> list[Addressed]:
-        with self._database.writing() as connection:
-            batch = self._batch(connection, thing)
-            batch.remind(log_ids)
-            receipts = batch.finish()
+        with self._sitting() as batch:
+            part = HubBatch(batch, thing, self._rules)
+            part.remind(log_ids)
+            receipts = part.finish()
         return [Addressed(thing, receipt) for receipt in receipts]
 
-    def _batch(self, connection: Connection, thing: str) -> HubBatch:
-        return HubBatch(connection, thing, self._clock.utc_ms(), self._rules)
+    @contextlib.contextmanager
+    def _sitting(self) -> Iterator[Batch]:
+        """Open a batch; it is written and committed when the block ends."""
+        with self._database.writing() as connection:
+            batch = Batch(connection, self._clock.utc_ms())
+            yield batch
+            batch.write()
 
 
 def _read(letter: Kept, now_ms: int) -> Read:

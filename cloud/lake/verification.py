@@ -167,8 +167,8 @@ class Verifier:
             scope = Scope.of(household_id)
             found = {
                 frame.digest.hex(): frame
-                for log_id, (first, last) in spans.items()
-                for frame in store.frames_of_log(scope, log_id, first, last)
+                for log_id, span in spans.items()
+                for frame in store.frames_of_log(scope, log_id, [span])
             }
         return [found[one.digest] for one in manifest.frames if one.digest in found]
 

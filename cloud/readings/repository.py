@@ -1,18 +1,22 @@
 """The reading store on SQL: frames, register runs and meter-days. Commits nothing."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, delete, func, select, update
 
 from cloud import tables
 from cloud.db import insert_many, owned, upsert
+from cloud.given import given_rows, write_rows
 from cloud.packing import NO_SLOTS, pack_slots, unpack_slots
 from cloud.readings.store import Change, RunKey, StoredFrame
 from cloud.scope import Scope
 from cloud.tables import STRETCH_DAYS
 from shared.calendar import utc_day_of_slot
 from shared.meterdays import SlotEdges, split_by_day
+from shared.ranges import Range, union
+from shared.units import SLOTS_PER_UTC_DAY
 
 _frames = tables.frames
 _days = tables.meter_days
@@ -21,10 +25,10 @@ _meters = tables.meters
 
 _FRAME_COLUMNS = [_frames.c[name] for name in StoredFrame._fields]
 # Of every batch: built once, since building one takes longer than the database takes over it.
-_RUN_COLUMNS = [
+RUN_COLUMNS = [
     _runs.c[name] for name in ("run_id", "register", "run", "modulus", "open_stretch", "open_edges")
 ]
-_READ_RUNS = select(*_RUN_COLUMNS).where(owned(_runs), _runs.c.meter == bindparam("of_meter"))
+_READ_RUNS = select(*RUN_COLUMNS).where(owned(_runs), _runs.c.meter == bindparam("of_meter"))
 _WRITE_RUN = update(_runs).where(_runs.c.run_id == bindparam("of_run"))
 _OF_RUN = and_(owned(_days), _days.c.run_id == bindparam("of_run"))
 _BEFORE = select(func.max(_days.c.stretch)).where(_OF_RUN, _days.c.stretch < bindparam("first"))
@@ -36,12 +40,6 @@ _READ_STRETCHES = select(_days.c.edges).where(
 )
 _READ_STRETCH = select(_days.c.edges).where(_OF_RUN, _days.c.stretch == bindparam("of_stretch"))
 _REMOVE_STRETCH = delete(_days).where(_OF_RUN, _days.c.stretch == bindparam("of_stretch"))
-_FRAMES_OF_LOG = select(*_FRAME_COLUMNS).where(
-    owned(_frames),
-    _frames.c.log_id == bindparam("of_log"),
-    _frames.c.last_seq >= bindparam("first"),
-    _frames.c.first_seq <= bindparam("last"),
-)
 _OF_METER = and_(owned(_meters), _meters.c.meter == bindparam("of_meter"))
 _LONGEST = select(func.coalesce(func.max(_meters.c.longest_frame_ms), 0)).where(_OF_METER)
 _FRAMES_OF_METER = (
@@ -61,7 +59,7 @@ _STRETCH_KEYS = ("run_id", "stretch")
 _RUN_KEYS = ("household_id", "meter", "register", "run")
 
 
-class _Run(NamedTuple):
+class Run(NamedTuple):
     """A register run as it is stored; the open stretch is newer than any that is laid down."""
 
     run_id: int
@@ -76,7 +74,7 @@ class _Run(NamedTuple):
         return self.open_edges is not None and self.open_edges != NO_SLOTS
 
 
-class _Laid(NamedTuple):
+class Laid(NamedTuple):
     """A stretch that is not a run's newest, as its row has it."""
 
     run_id: int
@@ -94,7 +92,8 @@ class SqlReadingStore:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._read: dict[tuple[Scope, str], list[_Run]] = {}
+        self._read: dict[tuple[Scope, str], list[Run]] = {}
+        self._unpacked: dict[bytes, SlotEdges] = {}
 
     def add_frames(self, scope: Scope, frames: Sequence[StoredFrame]) -> None:
         """See `ReadingStore.add_frames`; keeps each meter's first, last and longest in step."""
@@ -103,16 +102,19 @@ class SqlReadingStore:
         household_id = scope.only
         rows = [{"household_id": household_id, **one._asdict()} for one in frames]
         insert_many(self._connection, _frames, rows)
-        for meter in sorted({one.meter for one in frames}):
-            self._extend(household_id, meter, [one for one in frames if one.meter == meter])
+        self._extend([(household_id, one) for one in frames])
 
     def frames_of_log(
-        self, scope: Scope, log_id: str, first_seq: int, last_seq: int
+        self, scope: Scope, log_id: str, ranges: Sequence[Range]
     ) -> list[StoredFrame]:
         """See `ReadingStore.frames_of_log`."""
-        of_log = {"of_log": log_id, "first": first_seq, "last": last_seq}
-        rows = self._connection.execute(_FRAMES_OF_LOG, {**_owners(scope), **of_log})
-        return [StoredFrame(*row) for row in rows]
+        if not ranges:
+            return []
+        asked = write_rows([{"first": first, "last": last} for first, last in union(ranges)])
+        given = {**_owners(scope), "of_log": log_id, "rows": asked}
+        rows = self._connection.execute(_frames_of_log(self._connection.dialect.name), given)
+        # One that reaches over two of the ranges comes with each.
+        return [StoredFrame(*row[1:]) for row in {row.frame_id: row for row in rows}.values()]
 
     def frames_of_meter(
         self, scope: Scope, meter: str, start_ms: int, end_ms: int, newest: int | None = None
@@ -135,23 +137,26 @@ class SqlReadingStore:
         return {one.key: one.modulus for one in self._runs_of(scope, meter)}
 
     def days(
-        self, scope: Scope, meter: str, key: RunKey, first_day: int, last_day: int
+        self,
+        scope: Scope,
+        meter: str,
+        key: RunKey,
+        first_day: int,
+        last_day: int,
+        from_slot: int | None = None,
     ) -> dict[int, SlotEdges]:
         """See `ReadingStore.days`."""
         known: SlotEdges = {}
         first, last = first_day // STRETCH_DAYS, last_day // STRETCH_DAYS
-        span = {**_owners(scope), "first": first, "last": last}
+        first_slot = first_day * SLOTS_PER_UTC_DAY if from_slot is None else from_slot
         for run in self._runs_of(scope, meter):
             if run.key != key or run.open_stretch is None:
                 continue
-            open_edges = {} if run.open_edges is None else unpack_slots(run.open_edges)
+            open_edges = self._unpack_open(run)
             known.update(open_edges)
-            # Nothing is newer than the open stretch: one that knows a day before needs no other.
-            earliest = min(open_edges, default=None)
-            if earliest is None or utc_day_of_slot(earliest) >= first_day:
-                rows = self._connection.execute(_READ_STRETCHES, {**span, "of_run": run.run_id})
-                for (edges,) in rows:
-                    known.update(unpack_slots(edges))
+            # Nothing is newer than the open stretch: one that knows what was before needs no other.
+            if min(open_edges, default=first_slot) >= first_slot:
+                known.update(self._read_stretches(scope, run, first, last))
         days = split_by_day(known)
         low = max((day for day in days if day < first_day), default=first_day)
         high = min((day for day in days if day > last_day), default=last_day)
@@ -165,11 +170,12 @@ class SqlReadingStore:
             days.setdefault(key, {})[utc_day] = edges
         keys = change.runs.keys() | days.keys()
         if new := keys - known.keys():
+            self._settle()
             self._begin(scope, meter, sorted(new))
-            self._read.clear()
+            del self._read[scope, meter]
             known = {one.key: one for one in self._runs_of(scope, meter)}
-        runs: list[_Run] = []
-        laid: list[_Laid] = []
+        runs: list[Run] = []
+        laid: list[Laid] = []
         for key in sorted(keys):
             before = known[key]
             modulus = max(before.modulus, change.runs.get(key, 0))
@@ -178,49 +184,73 @@ class SqlReadingStore:
                 run = self._take(scope, run, stretch, in_stretch, laid)
             if run != before:
                 runs.append(run)
+                known[key] = run
+        self._read[scope, meter] = list(known.values())
         self._write_runs(runs)
         self._write_laid(scope, laid)
-        self._read.clear()
 
     def _take(
         self,
         scope: Scope,
-        run: _Run,
+        run: Run,
         stretch: int,
         days: Mapping[int, SlotEdges],
-        laid: list[_Laid],
-    ) -> _Run:
+        laid: list[Laid],
+    ) -> Run:
         """Take days of one stretch into a run, and lay down what is not its newest.
 
         An open stretch that has lost its edges stays open and empty, so that it stays the newest.
         """
         if run.open_stretch is not None and stretch < run.open_stretch:
-            of_stretch = {"of_run": run.run_id, "of_stretch": stretch}
-            given = {**_owners(scope), **of_stretch}
-            found = self._connection.execute(_READ_STRETCH, given).scalar_one_or_none()
-            laid.append(_Laid(run.run_id, stretch, _replaced(found, days)))
+            found = self._read_stretch(scope, run, stretch)
+            edges = {} if found is None else unpack_slots(found)
+            laid.append(Laid(run.run_id, stretch, _replaced(edges, days)))
             return run
         if stretch == run.open_stretch:
-            return run._replace(open_edges=_replaced(run.open_edges, days))
-        packed = _replaced(None, days)
+            return run._replace(open_edges=_replaced(self._unpack_open(run), days))
+        packed = _replaced({}, days)
         if packed == NO_SLOTS:
             return run
         if run.open_stretch is not None and run.open_edges is not None and run.has_edges:
-            laid.append(_Laid(run.run_id, run.open_stretch, run.open_edges))
+            laid.append(Laid(run.run_id, run.open_stretch, run.open_edges))
         return run._replace(open_stretch=stretch, open_edges=packed)
 
-    def _runs_of(self, scope: Scope, meter: str) -> list[_Run]:
+    def _runs_of(self, scope: Scope, meter: str) -> list[Run]:
         if (scope, meter) not in self._read:
             rows = self._connection.execute(_READ_RUNS, {**_owners(scope), "of_meter": meter})
-            self._read[scope, meter] = [_Run(one[0], RunKey(*one[1:3]), *one[3:]) for one in rows]
+            self._read[scope, meter] = [run_of(one) for one in rows]
         return self._read[scope, meter]
+
+    def _unpack_open(self, run: Run) -> SlotEdges:
+        """Unpack what is open of a run, once for reading it and for writing over it."""
+        if run.open_edges is None:
+            return {}
+        if run.open_edges not in self._unpacked:
+            self._unpacked[run.open_edges] = unpack_slots(run.open_edges)
+        return self._unpacked[run.open_edges]
+
+    def _read_stretches(self, scope: Scope, run: Run, first: int, last: int) -> SlotEdges:
+        """Read what is laid down of a run over a span of stretches, and the nearest beside it."""
+        known: SlotEdges = {}
+        asked = {**_owners(scope), "of_run": run.run_id, "first": first, "last": last}
+        for (edges,) in self._connection.execute(_READ_STRETCHES, asked):
+            known.update(unpack_slots(edges))
+        return known
+
+    def _read_stretch(self, scope: Scope, run: Run, stretch: int) -> bytes | None:
+        asked = {**_owners(scope), "of_run": run.run_id, "of_stretch": stretch}
+        found: bytes | None = self._connection.execute(_READ_STRETCH, asked).scalar_one_or_none()
+        return found
+
+    def _settle(self) -> None:
+        """Have in their rows all runs that were changed, before rows of runs are read again."""
 
     def _begin(self, scope: Scope, meter: str, keys: Sequence[RunKey]) -> None:
         owner = {"household_id": scope.only, "meter": meter, "modulus": 0}
         rows = [{**owner, **key._asdict()} for key in keys]
         upsert(self._connection, _runs, rows, keys=_RUN_KEYS)
 
-    def _write_runs(self, runs: Sequence[_Run]) -> None:
+    def _write_runs(self, runs: Sequence[Run]) -> None:
         rows = [
             {
                 "of_run": one.run_id,
@@ -233,7 +263,7 @@ class SqlReadingStore:
         if rows:
             self._connection.execute(_WRITE_RUN, rows)
 
-    def _write_laid(self, scope: Scope, laid: Sequence[_Laid]) -> None:
+    def _write_laid(self, scope: Scope, laid: Sequence[Laid]) -> None:
         """Write stretches that are no run's newest; those without edges go."""
         owner = {"household_id": scope.only}
         rows = [{**owner, **one._asdict()} for one in laid if one.edges != NO_SLOTS]
@@ -243,28 +273,48 @@ class SqlReadingStore:
                 gone = {**_owners(scope), "of_run": one.run_id, "of_stretch": one.stretch}
                 self._connection.execute(_REMOVE_STRETCH, gone)
 
-    def _extend(self, household_id: str, meter: str, frames: Sequence[StoredFrame]) -> None:
-        timed = [
-            (one.first_taken_at_ms, one.last_taken_at_ms)
-            for one in frames
-            if one.first_taken_at_ms is not None and one.last_taken_at_ms is not None
+    def _extend(self, added: Sequence[tuple[str, StoredFrame]]) -> None:
+        """Keep what is said of meters in step with frames of theirs, by household."""
+        spans: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        for household_id, one in added:
+            of_meter = spans.setdefault((household_id, one.meter), [])
+            if one.first_taken_at_ms is not None and one.last_taken_at_ms is not None:
+                of_meter.append((one.first_taken_at_ms, one.last_taken_at_ms))
+        rows = [
+            {
+                "household_id": household_id,
+                "meter": meter,
+                "medium": "",
+                "first_taken_at_ms": min((start for start, _ in timed), default=None),
+                "last_taken_at_ms": max((end for _, end in timed), default=None),
+                "longest_frame_ms": max((end - start for start, end in timed), default=0),
+            }
+            for (household_id, meter), timed in sorted(spans.items())
         ]
-        row = {
-            "household_id": household_id,
-            "meter": meter,
-            "medium": "",
-            "first_taken_at_ms": min((start for start, _ in timed), default=None),
-            "last_taken_at_ms": max((end for _, end in timed), default=None),
-            "longest_frame_ms": max((end - start for start, end in timed), default=0),
-        }
         upsert(
             self._connection,
             _meters,
-            [row],
+            rows,
             keys=("household_id", "meter"),
             least=("first_taken_at_ms",),
             greatest=("last_taken_at_ms", "longest_frame_ms"),
         )
+
+
+def run_of(row: Sequence[Any]) -> Run:
+    """Make a run of a row of `RUN_COLUMNS`."""
+    return Run(row[0], RunKey(row[1], row[2]), row[3], row[4], row[5])
+
+
+@cache
+def _frames_of_log(dialect: str) -> Select[Any]:
+    given = given_rows(dialect, {"first": int, "last": int})
+    shares_a_place = and_(_frames.c.last_seq >= given.c.first, _frames.c.first_seq <= given.c.last)
+    return (
+        select(_frames.c.frame_id, *_FRAME_COLUMNS)
+        .join_from(given, _frames, shares_a_place)
+        .where(owned(_frames), _frames.c.log_id == bindparam("of_log"))
+    )
 
 
 def _owners(scope: Scope) -> dict[str, Any]:
@@ -278,11 +328,9 @@ def _by_stretch(days: Mapping[int, SlotEdges]) -> dict[int, dict[int, SlotEdges]
     return stretches
 
 
-def _replaced(packed: bytes | None, days: Mapping[int, SlotEdges]) -> bytes:
-    """Put whole days in the place of what a stretch has of them."""
-    edges = {} if packed is None else unpack_slots(packed)
-    if edges:
-        edges = {slot: one for slot, one in edges.items() if utc_day_of_slot(slot) not in days}
+def _replaced(known: SlotEdges, days: Mapping[int, SlotEdges]) -> bytes:
+    """Put whole days in the place of what a stretch knows of them, and pack it."""
+    edges = {slot: one for slot, one in known.items() if utc_day_of_slot(slot) not in days}
     for in_day in days.values():
         edges.update(in_day)
     return pack_slots(edges)

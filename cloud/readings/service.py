@@ -93,7 +93,7 @@ def _displayed(frame: Frame, place: int) -> Displayed:
 
 def replaced_ranges(store: Readings, scope: Scope, stored: StoredFrame) -> list[Range]:
     """List the places of a frame that a higher revision has decided."""
-    others = store.frames_of_log(scope, stored.log_id, stored.first_seq, stored.last_seq)
+    others = store.frames_of_log(scope, stored.log_id, [(stored.first_seq, stored.last_seq)])
     return outranked(
         stored.revision,
         (decode_frame(one.payload) for one in others if one.revision > stored.revision),

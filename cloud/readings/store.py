@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 from cloud.scope import Scope
 from shared.meterdays import SlotEdges, SlotUsage
+from shared.ranges import Range
 from shared.units import MS_PER_DAY
 
 CORRECTION_HORIZON_MS = 400 * MS_PER_DAY
@@ -56,9 +57,9 @@ class Readings(Protocol):
     """What is read of one transaction's view; blocks only on the database's locks."""
 
     def frames_of_log(
-        self, scope: Scope, log_id: str, first_seq: int, last_seq: int
+        self, scope: Scope, log_id: str, ranges: Sequence[Range]
     ) -> list[StoredFrame]:
-        """List a log's frames that share a place with the range, in no set order."""
+        """List a log's frames that share a place with any of the ranges, each once, in no order."""
 
     def frames_of_meter(
         self, scope: Scope, meter: str, start_ms: int, end_ms: int, newest: int | None = None
@@ -79,6 +80,20 @@ class Readings(Protocol):
 
 class ReadingStore(Readings, Protocol):
     """Bound to one transaction, which its opener commits."""
+
+    def days(
+        self,
+        scope: Scope,
+        meter: str,
+        key: RunKey,
+        first_day: int,
+        last_day: int,
+        from_slot: int | None = None,
+    ) -> dict[int, SlotEdges]:
+        """See `Readings.days`; whoever is about slots of the first day from one on may say so.
+
+        Then a day before is not looked for where an earlier slot of the first day is known.
+        """
 
     def add_frames(self, scope: Scope, frames: Sequence[StoredFrame]) -> None:
         """Keep frames; who calls has made sure that they are not held yet."""

@@ -20,7 +20,7 @@ from cloud.readings.store import History, Import, Readings, RunKey, StoredFrame
 from cloud.scope import Scope
 from shared.frames import MAX_GAPS, Frame, Gap, GapKind, decode_frame, encode_frame, frame_of
 from shared.meterdays import Edges, SlotEdges, SlotUsage
-from shared.ranges import union
+from shared.ranges import Range, union
 from shared.units import MS_PER_DAY, SLOT_MS
 
 _frames, _tenancies = tables.frames, tables.tenancies
@@ -79,10 +79,10 @@ class TenancyReadings:
         self._spans = spans
 
     def frames_of_log(
-        self, scope: Scope, log_id: str, first_seq: int, last_seq: int
+        self, scope: Scope, log_id: str, ranges: Sequence[Range]
     ) -> list[StoredFrame]:
         """See `Readings.frames_of_log`."""
-        found = self._kept.frames_of_log(scope, log_id, first_seq, last_seq)
+        found = self._kept.frames_of_log(scope, log_id, ranges)
         return [cut_frame(one, self._spans(scope, one.meter)) for one in found]
 
     def frames_of_meter(

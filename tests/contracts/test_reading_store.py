@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cloud.ingest.merger import digest_of
+from cloud.readings.gathered import GatheredReadingStore
 from cloud.readings.repository import SqlReadingStore
 from cloud.readings.store import Change, ReadingStore, RunKey, StoredFrame
 from cloud.scope import Scope
@@ -20,15 +21,16 @@ DAY = START_MS // 86_400_000
 FIRST_SLOT = DAY * 48
 
 
-@pytest.fixture(name="store", params=["memory", *STORES])
+@pytest.fixture(name="store", params=["memory", *STORES, *(f"gathered-{one}" for one in STORES)])
 def _store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ReadingStore]:
     if request.param == "memory":
         yield MemoryReadingStore()
         return
-    with kept_on(request.param):
+    kind = GatheredReadingStore if "gathered" in request.param else SqlReadingStore
+    with kept_on(request.param.removeprefix("gathered-")):
         database = database_in(tmp_path)
         with database.writing() as connection:
-            yield SqlReadingStore(connection)
+            yield kind(connection)
         database.close()
 
 
@@ -62,10 +64,20 @@ def test_frames_of_a_log_are_found_by_shared_places(store: ReadingStore) -> None
     """A range finds the frames that share at least one sequence with it."""
     store.add_frames(HOME, [_frame(1, 9, 1, 2), _frame(10, 19, 3, 4), _frame(20, 29, 5, 6)])
 
-    found = store.frames_of_log(HOME, LOG_ID.hex(), 9, 10)
+    found = store.frames_of_log(HOME, LOG_ID.hex(), [(9, 10)])
 
     assert sorted(one.first_seq for one in found) == [1, 10]
-    assert store.frames_of_log(HOME, LOG_ID.hex(), 30, 40) == []
+    assert store.frames_of_log(HOME, LOG_ID.hex(), [(30, 40)]) == []
+
+
+def test_frames_of_a_log_are_found_once_by_several_ranges(store: ReadingStore) -> None:
+    """However many of the ranges a frame shares a place with; without a range there is none."""
+    store.add_frames(HOME, [_frame(n, n + 9, n, n + 1) for n in range(1, 60, 10)])
+
+    found = store.frames_of_log(HOME, LOG_ID.hex(), [(2, 3), (5, 11), (41, 41), (99, 120)])
+
+    assert sorted(one.first_seq for one in found) == [1, 11, 41]
+    assert store.frames_of_log(HOME, LOG_ID.hex(), []) == []
 
 
 def test_frame_comes_back_as_it_was(store: ReadingStore) -> None:
@@ -74,7 +86,7 @@ def test_frame_comes_back_as_it_was(store: ReadingStore) -> None:
 
     store.add_frames(HOME, [frame])
 
-    assert store.frames_of_log(HOME, LOG_ID.hex(), 1, 1) == [frame]
+    assert store.frames_of_log(HOME, LOG_ID.hex(), [(1, 1)]) == [frame]
 
 
 def test_frames_of_a_meter_are_found_by_time_latest_first(store: ReadingStore) -> None:
@@ -125,7 +137,7 @@ def test_another_household_sees_nothing(store: ReadingStore) -> None:
     store.add_frames(HOME, [_frame(1, 9, 100, 200)])
     _put(store, HOME, DAY)
 
-    assert store.frames_of_log(OTHER, LOG_ID.hex(), 1, 9) == []
+    assert store.frames_of_log(OTHER, LOG_ID.hex(), [(1, 9)]) == []
     assert store.frames_of_meter(OTHER, METER, 0, 10**13) == []
     assert store.runs(OTHER, METER) == {}
     assert store.days(OTHER, METER, KEY, DAY, DAY) == {}

@@ -4,7 +4,7 @@ Each entry is what was broken, in words, and what breaks it while the patches ho
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from unittest.mock import patch
 
@@ -19,10 +19,11 @@ from agent.uplink.ledger import Delivery, merge_stored
 from agent.uplink.sender import Sender
 from agent.uplink.session import Session
 from cloud.db import Database
-from cloud.ingest import hubbatch, merge, merger
-from cloud.ingest.standing import Standing, read_standing
+from cloud.ingest import batch, merge, merger
+from cloud.ingest.standing import Standing, read_standings
 from shared.consent import Granularity
 from shared.frames import Frame
+from shared.outlines import Outline
 from shared.protocol import Receipt
 
 Sabotage = Callable[[], contextlib.AbstractContextManager[Any]]
@@ -83,11 +84,10 @@ def _know_no_other_store() -> Any:
 
 def _store_what_comes_again() -> Any:
     def merge_anew(
-        self: merger.Merger, frame: Frame, payload: bytes, received_at_ms: int, *, may_overlap: bool
+        self: merger.Merger, one: Outline, payload: bytes, received_at_ms: int, *, may_overlap: bool
     ) -> tuple[merger.Verdict, str]:
         del may_overlap
-        self._keep(frame, payload, received_at_ms)
-        self._join(frame)
+        self._keep(one, payload, received_at_ms)
         return merger.Verdict.STORED, ""
 
     return patch.object(merger.Merger, "merge", merge_anew)
@@ -119,10 +119,11 @@ def _use_numbers_again() -> Any:
 
 
 def _hear_the_revoked() -> Any:
-    def never_revoked(connection: Connection, thing: str) -> Standing:
-        return read_standing(connection, thing)._replace(is_revoked=False)
+    def never_revoked(connection: Connection, things: Sequence[str]) -> dict[str, Standing]:
+        standings = read_standings(connection, things)
+        return {thing: one._replace(is_revoked=False) for thing, one in standings.items()}
 
-    return patch.object(hubbatch, "read_standing", never_revoked)
+    return patch.object(batch, "read_standings", never_revoked)
 
 
 @contextlib.contextmanager

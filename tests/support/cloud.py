@@ -15,6 +15,7 @@ from cloud.tables import meter_days, register_runs
 from shared.clock import DrivenClock
 from shared.frames import Frame, encode_frame, frame_of
 from shared.meterdays import SlotEdges, join_into, split_by_day
+from shared.ranges import Range
 from shared.readings import StampedSample
 from tests.support.stores import begin, url_for
 
@@ -106,16 +107,15 @@ class MemoryReadingStore:
         self.kept += [(scope.only, one) for one in frames]
 
     def frames_of_log(
-        self, scope: Scope, log_id: str, first_seq: int, last_seq: int
+        self, scope: Scope, log_id: str, ranges: Sequence[Range]
     ) -> list[StoredFrame]:
-        """List a log's frames that share a place with the range."""
+        """List a log's frames that share a place with a range."""
         return [
             one
             for household_id, one in self.kept
             if household_id in scope.household_ids
             and one.log_id == log_id
-            and one.first_seq <= last_seq
-            and first_seq <= one.last_seq
+            and any(one.first_seq <= last and first <= one.last_seq for first, last in ranges)
         ]
 
     def frames_of_meter(
@@ -144,9 +144,16 @@ class MemoryReadingStore:
         }
 
     def days(
-        self, scope: Scope, meter: str, key: RunKey, first_day: int, last_day: int
+        self,
+        scope: Scope,
+        meter: str,
+        key: RunKey,
+        first_day: int,
+        last_day: int,
+        from_slot: int | None = None,
     ) -> dict[int, SlotEdges]:
-        """Read days and the nearest known neighbour on either side."""
+        """Read days and the nearest known neighbour on either side, wherever slots begin."""
+        del from_slot
         known = {
             day: edges
             for (household_id, of_meter, of_key, day), edges in self.edges.items()

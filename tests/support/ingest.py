@@ -85,7 +85,7 @@ class Cloud:
     def stored(self) -> dict[int, int]:
         """The time of every sample stored of the tests' log, each stored once."""
         with self.database.reading() as connection:
-            kept = SqlReadingStore(connection).frames_of_log(HOME, LOG_ID.hex(), 0, 10**6)
+            kept = SqlReadingStore(connection).frames_of_log(HOME, LOG_ID.hex(), [(0, 10**6)])
         samples = [one for part in kept for one in frames.decode_frame(part.payload).samples()]
         times = {one.seq: one.taken_at_ms for one in samples}
         assert len(times) == len(samples)

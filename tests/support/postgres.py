@@ -52,6 +52,19 @@ class PostgresServer:
         self._process = self._start(settings)
         self.execute(f"CREATE ROLE {OWNER} LOGIN CREATEROLE")
 
+    @property
+    def pid(self) -> int:
+        """The id of the process that all of the server's others are children of."""
+        return self._process.pid
+
+    def written_bytes(self) -> int:
+        """Tell how much has gone to the WAL since the server was made."""
+        with psycopg.connect(self.conninfo()) as connection:
+            query = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::int8"
+            found = connection.execute(query).fetchone()
+        assert found is not None
+        return int(found[0])
+
     def url(self, database: str, login: str = OWNER) -> str:
         """Name a database as the cloud's configuration does."""
         return f"postgresql://{login}@/{database}?host={self.folder}"

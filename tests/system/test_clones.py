@@ -63,7 +63,7 @@ class Twins:
             kept = [
                 frame
                 for log_id in logs
-                for frame in SqlReadingStore(connection).frames_of_log(HOME, log_id, 0, 10**6)
+                for frame in SqlReadingStore(connection).frames_of_log(HOME, log_id, [(0, 10**6)])
             ]
         return sum(len(list(decode_frame(one.payload).sequences())) for one in kept)
 

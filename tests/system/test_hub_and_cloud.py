@@ -84,7 +84,7 @@ class Pair:
         """List the sequences of the hub's log that the cloud has, each as often as it has it."""
         log_id = self.hub.meter_log.log_id.hex()
         with self.cloud.database.reading() as connection:
-            kept = SqlReadingStore(connection).frames_of_log(HOME, log_id, 0, 10**6)
+            kept = SqlReadingStore(connection).frames_of_log(HOME, log_id, [(0, 10**6)])
         return sorted(seq for part in kept for seq in decode_frame(part.payload).sequences())
 
 

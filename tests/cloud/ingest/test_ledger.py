@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cloud.ingest import merge, repository
 from cloud.ingest.merger import Merger
 from shared.frames import Frame, Gap, GapKind, encode_frame, frame_of
+from shared.outlines import outline_of
 from shared.protocol import Status, encode_message
 from shared.units import MS_PER_DAY
 from tests.support.cloud import LOG_ID, METER, MemoryReadingStore, frame_at, payload_of, samples_of
@@ -156,7 +157,7 @@ def test_declared_counts_are_those_of_all_that_is_stored(seed: int) -> None:
         merger = Merger(store, HOME, THING)
         span = (frame.first_seq, frame.last_seq)
         overlaps = merge.overlaps(coverage, *span)
-        merger.merge(frame, encode_frame(frame), 0, may_overlap=overlaps)
+        merger.merge(outline_of(frame), encode_frame(frame), 0, may_overlap=overlaps)
         merger.finish()
         coverage = merge.cover(coverage, *span, frame.revision)
         for kind, number in merger.declared[LOG_ID.hex()].items():

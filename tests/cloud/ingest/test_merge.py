@@ -15,6 +15,7 @@ from cloud.scope import Scope
 from shared.calendar import slot_of_sample, utc_day_of_slot
 from shared.frames import Frame, Gap, GapKind, decode_frame, encode_frame, frame_of
 from shared.meterdays import SlotEdges, edges_of, split_by_day
+from shared.outlines import outline_of
 from shared.readings import StampedSample
 from shared.units import MS_PER_MINUTE
 from tests.support.cloud import LOG_ID, METER, START_MS, MemoryReadingStore, frame_at, samples_of
@@ -37,7 +38,9 @@ class Cloud:
         merger = Merger(self.store, SCOPE, "hub-1")
         for frame in batch:
             overlaps = merge.overlaps(self.coverage, frame.first_seq, frame.last_seq)
-            verdict, _ = merger.merge(frame, encode_frame(frame), 0, may_overlap=overlaps)
+            verdict, _ = merger.merge(
+                outline_of(frame), encode_frame(frame), 0, may_overlap=overlaps
+            )
             self.verdicts.append(verdict)
             if verdict is not Verdict.CONFLICT:
                 self.coverage = merge.cover(

@@ -16,6 +16,7 @@ from cloud.readings.store import RunKey
 from cloud.scope import Scope
 from shared.frames import Frame, Gap, GapKind, decode_frame, encode_frame, frame_of
 from shared.meterdays import SlotEdges, edges_of, split_by_day, usage_of_run
+from shared.outlines import outline_of
 from shared.readings import StampedSample
 from shared.units import MS_PER_DAY, MS_PER_MINUTE
 from tests.support.cloud import (
@@ -90,7 +91,7 @@ def merged(arriving: list[Frame], rng: random.Random) -> MemoryReadingStore:
         for frame in left[:size]:
             span = (frame.first_seq, frame.last_seq)
             overlaps = merge.overlaps(coverage, *span)
-            merger.merge(frame, encode_frame(frame), 0, may_overlap=overlaps)
+            merger.merge(outline_of(frame), encode_frame(frame), 0, may_overlap=overlaps)
             coverage = merge.cover(coverage, *span, frame.revision)
         merger.finish()
         left = left[size:]

@@ -57,6 +57,8 @@ def test_two_workers_and_one_database_lose_and_double_nothing(tmp_path: Path) ->
     shares = [[one for one in messages if rng.random() < 0.7] for _ in range(2)]
     shares[0] += [one for one in messages if one not in shares[0] and one not in shares[1]]
     faults: list[BaseException] = []
+    # The server is started by whoever asks first, and ends with that thread.
+    database_in(tmp_path).close()
 
     threads = [threading.Thread(target=_work, args=(tmp_path, share, faults)) for share in shares]
     for thread in threads:
