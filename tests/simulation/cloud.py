@@ -58,6 +58,8 @@ class Cloud:
         self._live = sqlite3.connect(self._path, isolation_level=None)
         self._live.execute("PRAGMA synchronous = OFF")
         self._stored_when_revoked: int | None = None
+        self.renewed = ""
+        """The name that the store was given when it was restored."""
         self._empty = self._saved = self._copy()
         self.commits_to_fail = 0
         self.window_frames = 16
@@ -79,12 +81,13 @@ class Cloud:
         """Go back to the last backup; a store restored has a name of its own."""
         self.copy_back()
         with self.database.writing() as connection:
-            renew_store(connection, self.clock.utc_ms())
+            self.renewed = renew_store(connection, self.clock.utc_ms())
 
     def copy_back(self) -> None:
         """Go back to the last backup as somebody does who copies the file: under the same name."""
         self._saved.backup(self._live)
         self._stored_when_revoked = None
+        self.renewed = ""
 
     def revoke(self) -> None:
         """Refuse the hub from now on."""

@@ -301,6 +301,9 @@ class World:
         if hub.intake.pending_rows or not self.life.uplink.is_connected:
             return False
         assert hub.session is not None
+        if self.cloud.renewed not in ("", hub.session.store_id):
+            # Nobody has told it yet that there is another store.
+            return False
         for meter_log, ranges in hub.session.unstored():
             delivery = hub.session.delivery(meter_log.log)
             timeless = union(delivery.timeless)
