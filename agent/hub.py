@@ -102,16 +102,7 @@ class Hub:
         self.history = History(log, ledger)
         self.roles = RoleBook(log, self.history)
         self.collector = Collector(config.hub_fuse_a, config.meter_clock_tolerance_ms)
-        self.intake = Intake(
-            log,
-            self.collector,
-            complete=self._complete_batch,
-            give_back=self.history.give_back,
-            on_heard=self._note_heard,
-            on_committed=self._pass_on,
-            writer=writer,
-            on_full=self._make_room,
-        )
+        self.intake = self._open_intake(writer)
         self.retention = Retention(log, ledger, config, self._stored, self.boot)
         self.session: Session | None = None
         self.joined = asyncio.Event()
@@ -139,6 +130,18 @@ class Hub:
         self.slot = ""
         """The update slot that this program was started from."""
         self.own_pace = self.pace = _pace_of(config)
+
+    def _open_intake(self, writer: Executor | None) -> Intake:
+        return Intake(
+            self.log,
+            self.collector,
+            complete=self._complete_batch,
+            give_back=self.history.give_back,
+            on_heard=self._note_heard,
+            on_committed=self._pass_on,
+            writer=writer,
+            on_full=self._make_room,
+        )
 
     def join(self, uplink: Uplink, session: Session) -> None:
         """Have a cloud from now on: what is in the log goes there."""
