@@ -31,7 +31,10 @@ demo: $(VENV)/.demo-ready $(RADIO) ## one household, from simulated meter to API
 # Most tests wait for real parts to start: more of them at a time than there are cores.
 WORKERS ?= 3
 
-test: lint tests wheel-tests ## everything: lint, all tests, and the wheel by itself
+# Lint and the wheel use a core each; the tests all there are.
+test: $(VENV)/.dev-ready ## everything: lint, the wheel by itself, all tests
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint wheel-tests
+	@$(MAKE) --no-print-directory tests
 
 check: lint ## format, lint, types, import contracts, documentation
 	$(BIN)/pytest -q tests/docs

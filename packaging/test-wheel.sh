@@ -39,7 +39,8 @@ found = [one.__file__ for one in (agent, cloud, firmware_bridge, shared)]
 assert all(path.startswith('$room/venv/') for path in found), found
 "
 PYTHONDONTWRITEBYTECODE=1 "$room/venv/bin/python" -m pytest -q -m 'not slow and not hypothesis' \
-    tests/agent/test_database.py tests/agent/test_run.py tests/agent/home tests/cloud/test_api.py \
+    tests/agent/test_database.py tests/agent/test_run.py tests/agent/home/test_page.py \
+    tests/agent/home/local tests/cloud/test_api.py \
     tests/cloud/test_cli.py tests/cloud/test_db.py tests/cloud/tariffs tests/cloud/web \
     tests/firmware_bridge/tools/test_decode.py \
     -p no:cacheprovider "${@:2}"
