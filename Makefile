@@ -29,7 +29,7 @@ demo: $(VENV)/.demo-ready $(RADIO) ## one household, from simulated meter to API
 	@$(BIN)/hearthlink demo $(ARGS)
 
 # Most tests wait for real parts to start: more of them at a time than there are cores.
-WORKERS ?= 3
+WORKERS ?= 4
 
 # Lint and the wheel use a core each; the tests all there are.
 test: $(VENV)/.dev-ready ## everything: lint, the wheel by itself, all tests

@@ -15,6 +15,7 @@ import pytest
 
 from agent.identity.keys import FileKeyStore
 from agent.identity.token import TokenKeyStore
+from agent.provision import aws_carrier
 from agent.provision import carrier as carriers
 from agent.provision.carrier import Carrier, ask, opened
 from agent.provision.dialogue import ask_to_register
@@ -193,5 +194,9 @@ def test_a_tokens_key_is_shown_to_no_false_broker(tmp_path: Path) -> None:
         (tmp_path / "hub").mkdir()
         access = dataclasses.replace(with_token(broker, tmp_path / "hub"), ca_file=other.ca)
 
-        with mock.patch.object(carriers, "OPEN_S_MAX", REFUSED_S), pytest.raises(RetryableError):
+        with (
+            mock.patch.object(carriers, "OPEN_S_MAX", REFUSED_S),
+            mock.patch.object(aws_carrier, "ACK_S_MAX", REFUSED_S),
+            pytest.raises(RetryableError),
+        ):
             asyncio.run(scenario(access))

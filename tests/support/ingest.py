@@ -89,4 +89,4 @@ class Cloud:
         samples = [one for part in kept for one in frames.decode_frame(part.payload).samples()]
         times = {one.seq: one.taken_at_ms for one in samples}
         assert len(times) == len(samples)
-        return times
+        return dict(sorted(times.items()))
