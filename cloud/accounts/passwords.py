@@ -6,6 +6,7 @@ Length counts, not composition; what attackers try first is refused (NIST SP 800
 import hashlib
 import threading
 import unicodedata
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 
@@ -33,6 +34,13 @@ WAITING_MAX = 8
 LINE_BYTES_MAX = 64
 
 
+@cache
+def _hash_of_nobody(time_cost: int, memory_kib: int) -> str:
+    """Hash what is compared where there is no account; once a process, for it takes 30 ms."""
+    argon2 = PasswordHasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=1)
+    return argon2.hash("nobody has this password")
+
+
 class Hasher:
     """Hashes passwords and checks them, so many at once; the defaults are OWASP's of 2024.
 
@@ -46,7 +54,7 @@ class Hasher:
         self._argon2 = PasswordHasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=1)
         self._turns = threading.BoundedSemaphore(at_once)
         self._waiting = threading.BoundedSemaphore(WAITING_MAX)
-        self._nobodys = self._argon2.hash("nobody has this password")
+        self._nobodys = _hash_of_nobody(time_cost, memory_kib)
 
     def hash(self, password: str) -> str:
         """Hash a password with a salt of its own; raises ProblemError 503 under too much load."""
