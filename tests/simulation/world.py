@@ -301,8 +301,9 @@ class World:
         if hub.intake.pending_rows or not self.life.uplink.is_connected:
             return False
         assert hub.session is not None
-        if self.cloud.renewed not in ("", hub.session.store_id):
-            # Nobody has told it yet that there is another store.
+        is_to_hear = self.plan.reconnects_at_end and self.cloud.renewed
+        if is_to_hear and self.cloud.renewed != hub.session.store_id:
+            # The answer to its hello, which tells of the other store, is on its way.
             return False
         for meter_log, ranges in hub.session.unstored():
             delivery = hub.session.delivery(meter_log.log)
