@@ -223,7 +223,6 @@ def create_page(
         middleware=[Middleware(Guard, allowed_hosts=allowed_hosts)],
     )
     app.state.feed, app.state.local = page.feed, local
-
     app.state.token = changes.token
     return app
 

@@ -6,7 +6,6 @@ the library smp's. smpclient's own requests are awaited once and have no second 
 
 import binascii
 import struct
-from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import cbor2
@@ -15,12 +14,12 @@ from smp.exceptions import SMPException
 from smp.header import Header
 from smp.message import ResponseType
 
+from firmware_bridge.display.smp_lines import LineAssembler
 from firmware_bridge.display.stop_and_wait import Turn
 
 if TYPE_CHECKING:
     from smp.message import Response
 
-FIRST_START, NEXT_START = b"\x06\x09", b"\x04\x14"
 LINE_BYTES = 127
 """What Zephyr's console takes in one line (CONFIG_UART_MCUMGR_RX_BUF_SIZE is 128)."""
 
@@ -47,7 +46,7 @@ class Exchange:
         self._request: Any = None
         self._lines = b""
         self._outgoing = bytearray()
-        self._decoder: Generator[None, bytes, bytes] | None = None
+        self._lines_heard = LineAssembler()
         self._round_ms = FIRST_ROUND_MS
         self._started_ms = self._sent_ms = self._tries = 0
         self._give_up_ms = GIVE_UP_MS
@@ -80,7 +79,8 @@ class Exchange:
 
     def forget(self) -> None:
         """Wait for no answer any more: the panel was started anew, or its line was away."""
-        self._request = self._decoder = None
+        self._request = None
+        self._lines_heard.forget()
         self._outgoing.clear()
 
     def due_ms(self) -> int | None:
@@ -99,7 +99,8 @@ class Exchange:
         if due_ms is None or now_ms < due_ms:
             return Turn.WAIT
         if now_ms >= self._started_ms + self._give_up_ms:
-            self._request = self._decoder = None
+            self._request = None
+            self._lines_heard.forget()
             return Turn.LOST
         self._tries += 1
         self.resends += 1
@@ -115,11 +116,11 @@ class Exchange:
     def receive(self, line: bytes, now_ms: int) -> "Response | None":
         """Take one line; return the answer to the request under way once it is whole."""
         try:
-            frame = self._assemble(line)
+            frame = self._lines_heard.take(line)
             response = None if frame is None else self._match(frame)
         except FRAME_FAULTS:
             self.damaged += 1
-            self._decoder = None
+            self._lines_heard.forget()
             return None
         if response is not None:
             self._request = None
@@ -134,20 +135,6 @@ class Exchange:
     def _send(self, now_ms: int) -> None:
         self._outgoing += self._lines
         self._sent_ms = now_ms
-
-    def _assemble(self, line: bytes) -> bytes | None:
-        """Put lines together; return the frame that this one completes."""
-        if line.startswith(FIRST_START):
-            self._decoder = packet.decode()
-            next(self._decoder)
-        if self._decoder is None:
-            return None
-        try:
-            self._decoder.send(line)
-        except StopIteration as done:
-            self._decoder = None
-            return bytes(done.value)
-        return None
 
     def _match(self, frame: bytes) -> "Response | None":
         """Read a frame as the answer to the request under way; None where it is another's."""

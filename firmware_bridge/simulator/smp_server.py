@@ -5,7 +5,7 @@ bootloader are `smp_flash.py`'s. What is lost on the way is whoever carries the 
 """
 
 import hashlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import cbor2
@@ -14,7 +14,8 @@ from smp.error import MGMT_ERR
 from smp.header import OP, CommandId, GroupId, Header
 from smp.image_management import IMG_MGMT_ERR
 
-from firmware_bridge.display.smp_exchange import FIRST_START, FRAME_FAULTS, LINE_BYTES
+from firmware_bridge.display.smp_exchange import FRAME_FAULTS, LINE_BYTES
+from firmware_bridge.display.smp_lines import LineAssembler
 from firmware_bridge.simulator.smp_flash import BrownOutError, Flash, Slot
 
 BUFFER_BYTES, BUFFERS = 1_024, 4
@@ -45,7 +46,7 @@ class SmpServer:
         self._flash = flash
         self._buffer_bytes = buffer_bytes
         self._upload: Upload | None = None
-        self._decoder: Generator[None, bytes, bytes] | None = None
+        self._lines_heard = LineAssembler()
         system, images = CommandId.OSManagement, CommandId.ImageManagement
         self._commands: dict[tuple[int, int, OP], Callable[[Body], Body]] = {
             (GroupId.OS_MANAGEMENT, system.ECHO, OP.WRITE): self._echo,
@@ -65,14 +66,14 @@ class SmpServer:
         if self.is_dark:
             return b""
         try:
-            frame = self._assemble(line)
+            frame = self._lines_heard.take(line)
             if frame is None:
                 return b""
             header = Header.loads(frame[: Header.SIZE])
             body = cbor2.loads(frame[Header.SIZE :]) if len(frame) > Header.SIZE else {}
         except FRAME_FAULTS:
             self.damaged += 1
-            self._decoder = None
+            self._lines_heard.forget()
             return b""
         if header.op not in (OP.READ, OP.WRITE) or not isinstance(body, dict):
             self.damaged += 1
@@ -85,19 +86,6 @@ class SmpServer:
             self.is_dark = self.wants_restart = True
             return b""
         return self._encode(header, answer)
-
-    def _assemble(self, line: bytes) -> bytes | None:
-        if line.startswith(FIRST_START):
-            self._decoder = packet.decode()
-            next(self._decoder)
-        if self._decoder is None:
-            return None
-        try:
-            self._decoder.send(line)
-        except StopIteration as done:
-            self._decoder = None
-            return bytes(done.value)
-        return None
 
     def _encode(self, header: Header, answer: Body) -> bytes:
         body = cbor2.dumps(answer)
