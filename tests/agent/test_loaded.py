@@ -53,6 +53,15 @@ assert uvicorn.Config is Config
 print(uvicorn.__version__)
 """
 
+SCREEN = """
+import sys
+import agent.screen.device
+import luma.lcd.device, luma.oled.device
+assert "cbor2._cbor2" not in sys.modules
+import cbor2
+assert cbor2.loads(cbor2.dumps({1: [2]})) == {1: [2]}
+"""
+
 
 def said_by(program: str) -> str:
     """Run a program of its own, and return what it prints."""
@@ -75,3 +84,8 @@ def test_uvicorn_is_whole_for_whoever_asks_for_it_afterwards() -> None:
 def test_uvicorn_is_taken_as_it_is_where_somebody_has_loaded_it() -> None:
     """As in a test that runs hub and cloud in one process."""
     assert said_by(UVICORN_BEFORE).strip()
+
+
+def test_a_screen_brings_no_library_for_letters_it_does_not_draw() -> None:
+    """luma's own fonts are for other displays; who wants their library, a panel, has it whole."""
+    assert said_by(SCREEN) == ""
