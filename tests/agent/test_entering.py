@@ -43,6 +43,16 @@ def test_it_is_run_once_it_is_asked_for_a_name(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err == "it runs. "
 
 
+def test_a_module_of_a_package_can_be_entered_too() -> None:
+    """It is found where an import of it is looked for: in its package."""
+    part = enter(f"{NAME}.part")
+
+    package = import_module(NAME)
+    assert package.part is part
+    assert "size" not in vars(part)
+    assert package.part.size() == 7
+
+
 def test_it_lacks_what_it_always_lacked() -> None:
     """After it was run, a name that it has not got is an error as ever."""
     package = enter(NAME)

@@ -11,7 +11,7 @@ LARGE = (
 rare deed; and what libraries bring along that a hub has no use for."""
 
 UNUSED = (
-    *("importlib.metadata", "importlib.resources", "zipfile"),
+    *("importlib.metadata", "importlib.resources", "logging.handlers", "pickle", "zipfile"),
     *("agent.firmware.panel", "agent.firmware.radio", "firmware_bridge.display"),
 )
 """Half a megabyte each and more, of the standard library and our own: what a hub that stands there
@@ -40,6 +40,8 @@ from uvicorn import Server, run
 assert uvicorn.Config is Config
 assert issubclass(PageServer, Server) and Server is uvicorn.Server
 assert callable(run) and callable(uvicorn.main) and uvicorn.__version__
+import logging.config
+logging.config.dictConfig({"version": 1})
 try:
     uvicorn.nothing
 except AttributeError as error:
