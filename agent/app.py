@@ -9,7 +9,6 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 
 from agent.config import Config, service_manager
 from agent.consent import MADE_FACT, Consent, decode_limit_state, decode_made
@@ -56,6 +55,7 @@ from shared.clock import Clock, DrivenClock, SystemClock
 from shared.consent import Granularity
 from shared.errors import OperatorError
 from shared.units import EARLIEST_PLAUSIBLE_MS
+from shared.version import VERSION
 
 DRAIN_S = 10.0
 """How long a hub that is told to stop waits for the receipts of what it has just sent."""
@@ -219,7 +219,7 @@ def _session(hub: Hub, uplink: Uplink) -> Session:
             on_bad_input=set_aside,
             sharing=hub.sharing,
         ),
-        version("hearthlink"),
+        VERSION,
     )
 
 

@@ -1,7 +1,5 @@
 """Wires the hub to the household's Home Assistant; loaded only where it is configured."""
 
-from importlib.metadata import version
-
 from agent.config import Config
 from agent.home.broker import BrokerPlace
 from agent.home.discovery import Naming, slug
@@ -12,6 +10,7 @@ from agent.hub import Hub
 from agent.status import read_counters, read_home_inputs
 from agent.uplink.tls import server_context
 from shared.units import MS_PER_DAY
+from shared.version import VERSION
 
 GONE_AFTER_MS = 7 * MS_PER_DAY
 """A meter not heard for a week is taken out of Home Assistant; heard again, it comes back."""
@@ -42,7 +41,7 @@ def read_facts(hub: Hub) -> Facts:
         present,
         inputs.tariff.currency if inputs.tariff is not None else "",
         has_gas=shown.gas is not None or bool(inputs.gas_slots),
-        version=version("hearthlink"),
+        version=VERSION,
     )
 
 

@@ -1,7 +1,6 @@
 """Reads the hub's state into the numbers of `/metrics`. Decides nothing."""
 
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 from agent import metrics
@@ -11,6 +10,7 @@ from agent.metrics import Measured
 from agent.wear import bytes_a_day, days_left
 from shared.ranges import count
 from shared.units import MS_PER_DAY, MS_PER_SECOND
+from shared.version import VERSION
 
 SECONDS_PER_DAY = MS_PER_DAY // MS_PER_SECOND
 
@@ -30,7 +30,7 @@ def render_metrics(hub: Hub) -> bytes:
 
 def _of_the_process(hub: Hub) -> Iterator[Measured]:
     counts = hub.intake.counts
-    yield Measured(metrics.BUILD, 1, (version("hearthlink"),))
+    yield Measured(metrics.BUILD, 1, (VERSION,))
     yield Measured(metrics.UPTIME, (hub.machine.monotonic_ms() - hub.started_ms) / MS_PER_SECOND)
     yield Measured(metrics.TELEGRAMS, counts.telegrams)
     for reason, times in sorted(counts.refused_by_reason.items()):

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -62,6 +61,7 @@ from cloud.web import endpoints as web
 from shared import topics
 from shared.calendar import check_zone
 from shared.clock import Clock, SystemClock
+from shared.version import VERSION
 
 Task = Callable[[], Coroutine[Any, Any, None]]
 """What runs for as long as the application serves."""
@@ -87,7 +87,7 @@ def create_app(config: Config, clock: Clock | None = None, hasher: Hasher | None
     # The documentation page's script and style are served from here: it works without the internet.
     app = FastAPIOffline(
         title="Hearthlink",
-        version=_version(),
+        version=VERSION,
         description=DESCRIPTION,
         redoc_url=None,
         dependencies=[Depends(check_media_type)],
@@ -112,7 +112,7 @@ def create_app(config: Config, clock: Clock | None = None, hasher: Hasher | None
     app.state.admission = open_admission(config, database, clock, desk)
     app.state.installer_gate = installer.InstallerGate()
     app.state.change_watch = watch
-    app.state.usage_desk = UsageDesk(database, clock, app.state.parts.zone, _version())
+    app.state.usage_desk = UsageDesk(database, clock, app.state.parts.zone, VERSION)
     app.state.hub_door = _hub_door(config, database, clock, desk)
     errors.install(app)
     stack.install(app, database, config.origins)
@@ -178,10 +178,3 @@ def _hub_door(
 def _shown_hubs(database: Database, things: Sequence[str]) -> dict[str, str]:
     with database.reading() as connection:
         return shown_hubs(connection, things)
-
-
-def _version() -> str:
-    try:
-        return version("hearthlink")
-    except PackageNotFoundError:
-        return "0"

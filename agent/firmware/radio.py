@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from agent.firmware.panel import Tell
+from agent.firmware.installer import Tell
 from shared.errors import BadInputError, OperatorError
 from shared.jobs import Artefact
 

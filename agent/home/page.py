@@ -6,6 +6,7 @@ the PIN (changes.py). It sets no cookie and asks nothing of any other machine.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 from starlette.applications import Starlette
@@ -28,6 +29,7 @@ from agent.metrics import MEDIA_TYPE
 from shared.assets import ASSET_MAX_AGE_S, Asset, load_assets
 from shared.errors import HearthlinkError
 
+STATIC = Path(__file__).parent / "static"
 STANDING = ("/app.webmanifest", "/icon.svg", "/worker.js")
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -57,7 +59,7 @@ class Page:
         self._changes = changes
         self._joining = joining
         self._set_granularity = set_granularity
-        self._assets = load_assets("agent.home")
+        self._assets = load_assets(STATIC)
         self.feed = ViewFeed(self._encode_view, self._assets.build)
 
     async def show(self, _request: Request) -> Response:

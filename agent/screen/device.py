@@ -11,9 +11,13 @@ import luma.core.error  # type: ignore[import-untyped]
 from luma.core.interface import serial  # type: ignore[import-untyped]
 from PIL import Image
 
+from agent.entering import enter
 from agent.screen.palette import Depth
 from agent.screendrivers import DRIVERS, Framebuffer, I2c, ScreenSettings, Spi
 from shared.errors import OperatorError
+
+enter("cbor2")
+"""luma reads fonts of its own with it, for displays of letters alone: a megabyte (measured)."""
 
 QUARTER_DEGREES = 90
 _TURNS = {

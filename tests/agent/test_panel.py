@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.firmware.installer import Installer
 from agent.firmware.panel import PanelInstaller
-from agent.firmware.work import Installer
 from agent.home.messages import FACT
 from agent.hub import Hub
 from agent.optional import start_optional

@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agent.firmware.panel import JOURNAL, PanelInstaller, Tell
+from agent.firmware.installer import Tell
+from agent.firmware.panel import JOURNAL, PanelInstaller
 from agent.firmware.work import FirmwareWork, UpdateByTarget
 from agent.jobs.journal import Job, Journal
 from agent.jobs.messages import Outcome
