@@ -22,7 +22,14 @@ from shared.errors import BadInputError
 from shared.instants import format_utc
 from shared.tariffs.agreements import Agreed
 from shared.tariffs.bill import Cost
-from shared.tariffs.comparison import Candidate, Ranked, held_still, load_shift, rank
+from shared.tariffs.comparison import (
+    Candidate,
+    Ranked,
+    held_still,
+    load_shift,
+    of_one_currency,
+    rank,
+)
 from shared.tariffs.model import Flow, Tariff
 from shared.tariffs.offers import Offer, Payment, is_for, is_offered
 from shared.tariffs.regions import REGIONS
@@ -80,6 +87,7 @@ def compare(
     }
     current = _current(supply, flow, today)
     candidates = _candidates(chosen, current, today if prices == "now" else None)
+    currency, candidates = of_one_currency(candidates, current.tariff.currency if current else "")
     held = supply.held_of(slots)
     slots = held[0][0], held[-1][1]
     ranked = rank(candidates, lambda tariff: supply.half_hours(flow, tariff), slots)
@@ -94,6 +102,7 @@ def compare(
             "end": format_utc(end_ms),
             "as_of": today,
             "current": None if current is None else current.agreement.tariff_code,
+            "currency": currency or None,
             **supply.known(slots)._asdict(),
             "compared": len(ranked),
             "options": options[:limit],
@@ -161,7 +170,12 @@ def _option(
     one: Ranked, chosen: dict[str, Offer], current: Agreed | None, base: Cost | None
 ) -> dict[str, Any]:
     offer = chosen.get(one.code)
-    is_comparable = base is not None and not base.unpriced_slots and one.rank is not None
+    is_comparable = (
+        base is not None
+        and base.currency == one.cost.currency
+        and not base.unpriced_slots
+        and one.rank is not None
+    )
     versions = {line.tariff_version for line in one.cost.lines if line.kind != "vat"}
     return {
         "rank": one.rank,

@@ -25,6 +25,13 @@ from tests.support.stores import kept_on
 from tests.support.street import HOUSEHOLDS_OWN, NOT_ROWS, READS, WRITES, Street
 
 
+_GRANTED = text(
+    "SELECT table_name, privilege_type FROM information_schema.table_privileges"
+    " WHERE grantee = :role AND table_schema = current_schema()"
+)
+"""Every right to a table that a household's role has."""
+
+
 @pytest.fixture(name="street")
 def _street(either_store: str, tmp_path: Path) -> Iterator[Street]:
     made = Street(tmp_path)
@@ -220,6 +227,10 @@ def test_a_household_is_no_way_to_what_is_the_operators(database: Database) -> N
     for table in ("jobs", "leases", "alembic_version"):
         with pytest.raises(ProgrammingError, match="permission denied"):
             read(table)
+    with database.reading() as connection:
+        granted = connection.execute(_GRANTED, {"role": household_role(connection)}).all()
+    beside = {(name, right) for name, right in granted if name not in HOUSEHOLDS_OWN}
+    assert beside == {(name, "SELECT") for name in ("catalogue", "catalogue_rates", "store")}
 
 
 def test_a_household_with_a_comma_names_no_two(database: Database) -> None:

@@ -15,7 +15,7 @@ export const showTariffs = (app) => showChosen("Tariffs", app, async (meter) => 
   if (!report || !report.options.length) return [card("Tariffs", el("p", {}, NOTHING))];
   const list = card("The last year under other tariffs",
     el("p", { class: "note" }, `${report.compared} compared with your own half hours${known(report)}.`),
-    el("ul", { class: "rows" }, ...report.options.map((one) => optionRow(one, report.currency ?? "GBP"))));
+    el("ul", { class: "rows" }, ...report.options.map((one) => optionRow(one, report.currency))));
   list.classList.add("wide");
   return [list, report.load_shift && shiftCard(report)];
 }, { hasPeriod: false });

@@ -87,6 +87,37 @@ def test_tariff_with_unpriced_half_hours_is_not_ranked(stage: CostStage) -> None
     assert now["options"][0]["code"] == "late"
 
 
+def test_tariffs_in_another_currency_are_left_out(stage: CostStage) -> None:
+    """19 cents are not less than 20 pence; without an agreement most offers say which it is."""
+    euro = flat_offer("euro", 190_000)
+    euro["tariff"]["currency"] = "EUR"
+    import_all(stage, euro, flat_offer("a", 200_000), flat_offer("b", 210_000), current="euro")
+
+    of_euro = stage.meter("comparison", start="2026-03-01", to="2026-03-11")
+    over = [{"starts_on": "2026-01-01", "ends_on": "2026-03-05", "tariff_code": "euro"}]
+    stage.put(f"meters/{METER}/agreements", over)
+    of_none = stage.meter("comparison", start="2026-03-01", to="2026-03-11")
+
+    assert (of_euro["currency"], [one["code"] for one in of_euro["options"]]) == ("EUR", ["euro"])
+    assert (of_none["currency"], [one["code"] for one in of_none["options"]]) == ("GBP", ["a", "b"])
+
+
+def test_what_was_paid_in_another_currency_is_no_saving(stage: CostStage) -> None:
+    """Whoever changed the currency with the tariff has nothing to count the saving from."""
+    euro = flat_offer("euro", 190_000)
+    euro["tariff"]["currency"] = "EUR"
+    import_all(stage, euro, flat_offer("a", 200_000), current="euro")
+    switched = [
+        {"starts_on": "2026-01-01", "ends_on": "2026-03-09", "tariff_code": "euro"},
+        {"starts_on": "2026-03-09", "tariff_code": "a"},
+    ]
+    stage.put(f"meters/{METER}/agreements", switched)
+
+    found = stage.meter("comparison", start="2026-03-01", to="2026-03-08", prices="then")
+
+    assert [(one["code"], one["saving_millionths"]) for one in found["options"]] == [("a", None)]
+
+
 def test_offers_of_other_regions_and_past_ones_are_left_out(stage: CostStage) -> None:
     """The cap is shown, and is nothing to switch to."""
     cap = {
