@@ -264,6 +264,20 @@ def test_another_household_neither_sees_nor_undoes(stage: UsageStage) -> None:
     assert [one["import_id"] for one in stage.get("imports")["imports"]] == [made["import_id"]]
 
 
+def test_history_of_another_familys_time_is_no_history(stage: UsageStage) -> None:
+    """Rows of after the household left are faults by line, before they would ever be shown."""
+    left_ms = START_MS + 2 * SLOT_MS
+    with stage.database.writing() as connection:
+        hand_over(connection, "hub-1", "Next", "UTC", stage.clock.utc_ms(), at_ms=left_ms)
+
+    refused = stage.bring(octopus(*["0.5"] * 8), 422)
+    report = stage.bring(octopus(*["0.5"] * 8), accept_partial="true")
+
+    assert len(refused["faults"]) == 2
+    assert all("not this household's then" in one for one in refused["faults"])
+    assert (report["rejected_rows"], report["slots"]) == (2, 6)
+
+
 def test_files_wait_for_their_turn(stage: UsageStage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where others are being read, the answer says to come again, and holds no thread."""
     monkeypatch.setattr(endpoints, "AT_ONCE", threading.BoundedSemaphore(1))
