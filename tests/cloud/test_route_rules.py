@@ -68,23 +68,25 @@ PROVED_OPERATOR = {
 """What lets a hub in or out, gives it away, or has hubs run something."""
 
 
+LISTED = {
+    **dict.fromkeys(ANYONE, "anyone"),
+    **dict.fromkeys(BY_A_HUB, "a hub, by its signature"),
+    **dict.fromkeys(FOR_INSTALLERS, "hubs:read"),
+    **dict.fromkeys(PROVED_OPERATOR, "fleet, proved"),
+    **{route: "household:manage" + ", proved" * proves for route, proves in FOR_OWNERS.items()},
+    **OF_ONE_SELF,
+}
+
+
 def asked_by(route: str) -> str:
     """Say what a route is to ask first; all that is not listed is of a household's readings."""
     method, _, path = route.partition(" ")
-    if route in ANYONE:
-        return "anyone"
-    if route in BY_A_HUB:
-        return "a hub, by its signature"
-    if route in FOR_INSTALLERS:
-        return "hubs:read"
-    if route in FOR_OWNERS:
-        return "household:manage" + ", proved" * FOR_OWNERS[route]
-    if route in OF_ONE_SELF:
-        return OF_ONE_SELF[route]
+    if route in LISTED:
+        return LISTED[route]
     if path.startswith(("/v1/sessions", "/v1/me/invitations")):
         return "a person"
     if path.startswith("/v1/fleet/"):
-        return "fleet" + ", proved" * (route in PROVED_OPERATOR)
+        return "fleet"
     return "household:read" if method == "GET" else "household:write"
 
 
@@ -108,6 +110,5 @@ def test_each_route_asks_for_what_is_written_here(tmp_path: Path) -> None:
         reads = "household:read" if route.startswith("GET") else "household:write"
         found[route] = reads if "by the method" in text else text
 
-    listed = ANYONE | BY_A_HUB | FOR_INSTALLERS | FOR_OWNERS.keys() | PROVED_OPERATOR
-    assert listed <= described
+    assert LISTED.keys() <= described
     assert found == {route: asked_by(route) for route in described}

@@ -24,7 +24,6 @@ from tests.support.postgres import session_server
 from tests.support.stores import kept_on
 from tests.support.street import HOUSEHOLDS_OWN, NOT_ROWS, READS, WRITES, Street
 
-
 _GRANTED = text(
     "SELECT table_name, privilege_type FROM information_schema.table_privileges"
     " WHERE grantee = :role AND table_schema = current_schema()"

@@ -255,6 +255,18 @@ def test_what_has_no_price_is_counted_and_never_charged_as_nothing() -> None:
     assert version_on(asked, dt.date(2026, 6, 1)) is None
 
 
+def test_half_hours_without_a_published_price_are_counted_wherever_they_lie() -> None:
+    """Before the first price, after the last and in a hole: with their energy, and none at 0."""
+    starts_at = dt.datetime(2026, 6, 1, 1, tzinfo=LONDON)
+    prices = HalfHourly(starts_at, [100_000, None, None, 200_000])
+
+    cost = cost_of(tariff(version(prices=prices)), "2026-06-01T00:00", "2026-06-01T04:00", KWH)
+
+    energy = [line for line in cost.lines if line.kind == "energy"]
+    assert (cost.unpriced_slots, cost.unpriced_mwh) == (6, 6 * KWH)
+    assert [(one.energy_mwh, one.amount_millionths) for one in energy] == [(2 * KWH, 300_000)]
+
+
 @pytest.mark.parametrize(
     ("total_millionths", "pennies"), [(5_000, 1), (4_999, 0), (15_000, 2), (-5_000, -1)]
 )
