@@ -40,7 +40,7 @@ def test_program_is_short() -> None:
 
 @pytest.mark.slow
 def test_ten_lines_draw_a_live_chart(tmp_path: Path) -> None:
-    """From a key that reads to what a hub says live, a bar for each sample; gas is no meter of it."""
+    """From a key that reads to what a hub says live, a bar for each sample; gas has none."""
     stage = ApiStage(tmp_path)
     stage.furnish()
     gas = frame_at(samples_of(1, 2, register="gas_l"), log_id=b"gas".ljust(16, b"-"), meter="G1")
