@@ -17,7 +17,7 @@ from cloud.errors import RESPONSES
 from cloud.households.zones import household_zone
 from cloud.parts import Shared
 from cloud.tariffs.catalogue import list_offers, priced_offers
-from shared.calendar import day_start_ms, local_date
+from shared.calendar import day_start_ms, local_date, slot_start_ms
 from shared.errors import BadInputError
 from shared.instants import format_utc
 from shared.tariffs.agreements import Agreed
@@ -68,7 +68,8 @@ def compare(
 ) -> Response:
     """Rank the catalogue's tariffs by what this household's own half hours would cost under each.
 
-    Half-hourly prices are those of their own times. A tariff without a price for some half hours is
+    Without `from` it is the last year, as far as anything is known of it. Half-hourly prices are
+    those of their own times. A tariff without a price for some half hours is
     not ranked. `load_shift` says what would have to move for the second to be the first.
     """
     if region and region not in REGIONS:
@@ -79,6 +80,8 @@ def compare(
     slots = start_ms // SLOT_MS, end_ms // SLOT_MS
     with parts.database.reading(scope) as connection:
         supply = read_supply(connection, scope, meter, (start_ms, end_ms), zone)
+        if not start:
+            slots = _since_known(supply, flow, slots, zone)
         offers = _offers(connection, supply, flow, slots)
     chosen = {
         one.code: one
@@ -88,7 +91,7 @@ def compare(
     current = _current(supply, flow, today)
     candidates = _candidates(chosen, current, today if prices == "now" else None)
     currency, candidates = of_one_currency(candidates, current.tariff.currency if current else "")
-    held = supply.held_of(slots)
+    asked, held = slots, supply.held_of(slots)
     slots = held[0][0], held[-1][1]
     ranked = rank(candidates, lambda tariff: supply.half_hours(flow, tariff), slots)
     base = _base(supply, ranked, current, slots, is_now=prices == "now")
@@ -98,8 +101,8 @@ def compare(
             "meter": meter,
             "medium": supply.medium,
             "flow": flow,
-            "start": format_utc(start_ms),
-            "end": format_utc(end_ms),
+            "start": format_utc(asked[0] * SLOT_MS),
+            "end": format_utc(asked[1] * SLOT_MS),
             "as_of": today,
             "current": None if current is None else current.agreement.tariff_code,
             "currency": currency or None,
@@ -117,6 +120,17 @@ def _period(zone: ZoneInfo, today: dt.date, start: str, to: str) -> tuple[int, i
     if end_ms > day_start_ms(today + dt.timedelta(days=1), zone):
         raise BadInputError(f"to = {to!r} is to come", hint="compare what was used")
     return start_ms, end_ms
+
+
+def _since_known(
+    supply: Supply, flow: Flow, slots: tuple[int, int], zone: ZoneInfo
+) -> tuple[int, int]:
+    """Leave out the days before anything is known: all they have is standing charges."""
+    used = supply.usage.get(flow, {})
+    known = min((one for one in used if slots[0] <= one < slots[1]), default=slots[0])
+    # The first reading closes the half hour before it, in which nothing was used.
+    first_ms = day_start_ms(local_date(slot_start_ms(known + 1), zone), zone)
+    return max(slots[0], first_ms // SLOT_MS), slots[1]
 
 
 def _offers(

@@ -45,7 +45,7 @@ function liveCard(meter, home, show) {
   let again = 0;
   const stop = follow(meter.meter, (sample) => {
     const { power_import_w: used = 0, power_export_w: exported = 0 } = sample.registers;
-    figure.textContent = power(used - exported);
+    figure.textContent = power(Math.abs(used - exported));
     heardMs = Date.now();
     note.textContent = used >= exported ? "from the grid, live" : "to the grid, live";
   }, () => {

@@ -7,13 +7,16 @@ import { energy, money } from "./words.js";
 
 const SLOT_MS = 1_800_000;
 const SLOTS_PER_DAY = 48;
+const DAY_MS = SLOT_MS * SLOTS_PER_DAY;
+const YEAR_DAYS = 360;
 const NOTHING = "There is nothing to compare yet: it takes some days of half hours, and a catalogue of tariffs.";
 
 /** Show the comparison of the last year. */
 export const showTariffs = (app) => showChosen("Tariffs", app, async (meter) => {
   const report = await askIfAny(`/meters/${encodeURIComponent(meter.meter)}/comparison`);
   if (!report || !report.options.length) return [card("Tariffs", el("p", {}, NOTHING))];
-  const list = card("The last year under other tariffs",
+  const days = Math.round((new Date(report.end) - new Date(report.start)) / DAY_MS);
+  const list = card(days < YEAR_DAYS ? `Your last ${days} days under other tariffs` : "The last year under other tariffs",
     el("p", { class: "note" }, `${report.compared} compared with your own half hours${known(report)}.`),
     el("ul", { class: "rows" }, ...report.options.map((one) => optionRow(one, report.currency))));
   list.classList.add("wide");

@@ -207,11 +207,24 @@ def test_household_without_an_agreement_today_has_nothing_to_save_from(stage: Co
     assert found["current"] is None
 
 
-def test_comparison_looks_back_a_year_by_itself(stage: CostStage) -> None:
+def test_comparison_looks_back_as_far_as_a_year_is_known(stage: CostStage) -> None:
+    """Days before the first reading have a standing charge and no use: they would rank nothing."""
+    offer = flat_offer("a", 200_000)
+    offer["tariff"]["versions"][0]["standing_millionths_per_day"] = 1_000_000
+    import_all(stage, offer, current="a")
+
+    found = stage.meter("comparison")
+
+    assert (found["start"], found["end"]) == ("2026-03-01T00:00:00Z", "2026-03-11T00:00:00Z")
+    assert found["missing_slots"] == 0
+    assert found["options"][0]["total_millionths"] == (10 * 48 * 200_000 + 10 * 1_000_000) * 105 / 100
+
+
+def test_what_is_asked_for_is_compared_though_little_is_known_of_it(stage: CostStage) -> None:
     """Half hours from before the meter was there are missing, and said to be."""
     import_all(stage, flat_offer("a", 200_000), current="a")
 
-    found = stage.meter("comparison")
+    found = stage.meter("comparison", start="2025-03-11")
 
     assert (found["start"], found["end"]) == ("2025-03-11T00:00:00Z", "2026-03-11T00:00:00Z")
     # The first reading closes the half hour before it: nothing was used in that one.
