@@ -197,6 +197,18 @@ def test_the_first_band_that_holds_decides() -> None:
     assert names == ["base", "a", "a", "b", "base"]
 
 
+def test_a_season_may_go_over_the_end_of_a_year() -> None:
+    """Winter's band holds on both sides of New Year, from its first day to before its last."""
+    winter = Band("winter", 0, 24 * 60, 400_000, from_date="12-01", to_date="02-01")
+    asked = tariff(version(prices=TimeOfUse("summer", 100_000, [winter])))
+    days = ("2026-11-30", "2026-12-01", "2026-12-31", "2027-01-01", "2027-01-31", "2027-02-01")
+
+    found = [rate_at(asked, at(f"{day}T12:00"), LONDON) for day in days]
+
+    names = [one.name for one in found if one is not None]
+    assert names == ["summer", "winter", "winter", "winter", "winter", "summer"]
+
+
 def test_a_band_may_hold_all_day() -> None:
     """From 0 to 1440 is the whole day."""
     asked = tariff(version(prices=TimeOfUse("base", 1, [Band("all", 0, 1_440, 2)])))
