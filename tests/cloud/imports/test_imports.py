@@ -264,6 +264,17 @@ def test_another_household_neither_sees_nor_undoes(stage: UsageStage) -> None:
     assert [one["import_id"] for one in stage.get("imports")["imports"]] == [made["import_id"]]
 
 
+def test_imported_history_ends_where_the_household_left(stage: UsageStage) -> None:
+    """What was imported before that was said is told no further than they lived there."""
+    stage.bring(octopus(*["0.5"] * 8))
+    left_ms = START_MS - 2 * SLOT_MS
+
+    with stage.database.writing() as connection:
+        hand_over(connection, "hub-1", "Next", "UTC", stage.clock.utc_ms(), at_ms=left_ms)
+
+    assert amounts(stage) == [500_000] * 2 + [None] * 6
+
+
 def test_history_of_another_familys_time_is_no_history(stage: UsageStage) -> None:
     """Rows of after the household left are faults by line, before they would ever be shown."""
     left_ms = START_MS + 2 * SLOT_MS
