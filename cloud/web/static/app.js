@@ -5,7 +5,8 @@ import { chooser, el } from "./dom.js";
 import { showCost } from "./cost.js";
 import { showHome } from "./home.js";
 import { showNow } from "./now.js";
-import { showSignIn } from "./signin.js";
+import { ownCards } from "./people.js";
+import { invitation, showSignIn } from "./signin.js";
 import { showTariffs } from "./tariffs.js";
 import { showUsage } from "./usage.js";
 
@@ -37,10 +38,12 @@ async function show() {
     shownMs = Date.now();
     const home = chooseHome(me);
     const open = tabsOf(home);
-    const name = open.includes(location.hash.slice(1)) ? location.hash.slice(1) : open[0];
+    const named = invitation() ? "home" : location.hash.slice(1);
+    const name = open.includes(named) ? named : open[0];
     frame(name, open, me, home);
     if (!home) {
-      view.replaceChildren(el("p", { class: "note" }, "You have no home here yet: ask its owner to invite you."));
+      const cards = await ownCards(me, show);
+      if (ours === turn) view.replaceChildren(el("p", { class: "note wide" }, "You have no home here yet: ask its owner to invite you."), ...cards);
       return;
     }
     const page = await TABS[name][1]({ me, home, show });
@@ -73,7 +76,7 @@ function chooseHome(me) {
 
 /** Who may read nothing, an installer, sees the home and its hubs alone. */
 function tabsOf(home) {
-  return !home || home.permissions.includes("household:read") ? Object.keys(TABS) : ["home"];
+  return home?.permissions.includes("household:read") ? Object.keys(TABS) : ["home"];
 }
 
 function frame(name, open, me, home) {

@@ -22,12 +22,14 @@ export async function showHome(app) {
 }
 
 function meterCard(meters, home) {
+  if (!meters.length) return card("Meters", el("p", { class: "note" }, "No meter has sent anything yet."));
   return card("Meters", el("ul", { class: "rows" }, ...meters.map((one) =>
     el("li", {}, el("span", {}, `${one.medium} ${one.meter}`),
       el("small", {}, `since ${instant(one.first_taken_at, home.zone, { dateStyle: "medium" })}, last heard ${instant(one.last_taken_at, home.zone)}`)))));
 }
 
 function hubCard(gateways, home, mayChange, show) {
+  if (!gateways.length) return card("Hubs, and what leaves this home", el("p", { class: "note" }, "No hub has been heard of yet."));
   return card("Hubs, and what leaves this home", el("ul", { class: "rows" }, ...gateways.map((hub) => {
     const detail = hub.consent_limit ?? hub.consent;
     const missing = hub.logs.reduce((all, log) => all + log.missing_count, 0);

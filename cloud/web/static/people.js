@@ -2,8 +2,9 @@
 
 import { accountCard } from "./account.js";
 import { ask, askIfAny } from "./api.js";
-import { card, chooser, el, field } from "./dom.js";
+import { card, chooser, el, field, form } from "./dom.js";
 import { provable } from "./proof.js";
+import { invitation } from "./signin.js";
 import { instant } from "./words.js";
 
 const ROLES = [
@@ -18,16 +19,33 @@ const KEY_SCOPE = "household:read";
 export async function peopleCards(me, home, show) {
   const place = `/households/${encodeURIComponent(home.household)}`;
   const isOwner = home.permissions.includes("household:manage");
-  const [members, keys, waiting, open] = await Promise.all([
-    askIfAny(`${place}/members`), askIfAny("/api-keys"), askIfAny("/me/invitations"),
+  const [members, keys, open] = await Promise.all([
+    askIfAny(`${place}/members`), isOwner ? askIfAny("/api-keys") : null,
     isOwner ? askIfAny(`${place}/invitations`) : null,
   ]);
   return [
-    waiting?.invitations.length && waitingCard(waiting.invitations, show),
     members && memberCard({ members: members.members, open: open?.invitations ?? [], me, home, place, isOwner, show }),
-    keys && isOwner && keyCard(keys.keys, home, show),
+    keys && keyCard(keys.keys, home, show),
+    ...(await ownCards(me, show)),
+  ].filter(Boolean);
+}
+
+/** List the cards of a person by themselves, who may have no home yet. */
+export async function ownCards(me, show) {
+  const waiting = await askIfAny("/me/invitations");
+  return [
+    waiting?.invitations.length && waitingCard(waiting.invitations, show),
+    joinCard(show),
     me.kind === "session" && accountCard(me, show),
   ].filter(Boolean);
+}
+
+function joinCard(show) {
+  return card("Invited to another home?", form("Join a home", "Join", async ({ code }) => {
+    await ask("/invitations/acceptance", { method: "POST", body: { code } });
+    location.hash = "home";
+    await show();
+  }, field("Code of the invitation", "code", { autocomplete: "off", value: invitation() })));
 }
 
 function waitingCard(invitations, show) {
@@ -50,7 +68,7 @@ function memberCard(about) {
       await show();
     } }, "Withdraw"),
     el("small", {}, `until ${instant(one.expires_at, home.zone)}`)));
-  return card("Who shares this home", el("ul", { class: "rows" }, ...rows, ...waiting), isOwner ? invitation(place) : null);
+  return card("Who shares this home", el("ul", { class: "rows" }, ...rows, ...waiting), isOwner ? inviteForm(place) : null);
 }
 
 function memberRow(one, { me, place, isOwner, members, show }) {
@@ -76,7 +94,7 @@ function part(title, button, end, show) {
   });
 }
 
-function invitation(place) {
+function inviteForm(place) {
   let role = "viewer";
   const told = el("p", { class: "code" });
   const made = provable("Invite", "Invite somebody", async () => {

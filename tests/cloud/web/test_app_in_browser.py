@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import update
 
 from cloud.accounts import cli, users
 from cloud.auth import PROOF_HOLDS_MS
 from cloud.households.members import add_member
 from cloud.households.repository import DEFAULT_HOUSEHOLD
+from cloud.peopletables import members
 from cloud.roles import Role
 from shared.protocol import Live
 from shared.readings import Medium
@@ -200,11 +202,15 @@ def test_the_app_opens_without_a_network_and_keeps_nothing_of_the_home(
 def test_signing_out_shows_nothing_more(
     browser: Browser, server: WebServer, stage: CostStage, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Afterwards the app asks who is there, and the API does not know the cookie."""
+    """Be it of somebody without a home, who may use an invitation's link; then nobody is known."""
     context = browser.new_context()
     page = context.new_page()
     sign_in(page, server.url, set_up_code(stage, capsys))
-    page.get_by_role("link", name="Home", exact=True).click()
+    with stage.database.writing() as connection:
+        connection.execute(update(members).values(ended_at_ms=NOW_MS))
+    page.goto(f"{server.url}/app/#invitation=7K2Q-9M4X-AB0C-DEFG")
+    expect(page.get_by_text("You have no home here yet")).to_be_visible()
+    expect(page.get_by_label("Code of the invitation")).to_have_value("7K2Q-9M4X-AB0C-DEFG")
 
     page.get_by_role("button", name="Sign out", exact=True).click()
 
