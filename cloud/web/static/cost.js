@@ -4,7 +4,7 @@ import { ask, askIfAny } from "./api.js";
 import { drawBars } from "./bars.js";
 import { showChosen } from "./chosen.js";
 import { card, el } from "./dom.js";
-import { label, PERIODS, today } from "./periods.js";
+import { label, periodOf, PERIODS, today } from "./periods.js";
 import { energy, money, price } from "./words.js";
 
 /** Show the cost of a period. */
@@ -12,22 +12,26 @@ export const showCost = (app) => showChosen("Cost", app, async (meter, { kind, f
   const { zone } = app.home;
   const { resolution } = PERIODS[kind];
   const path = `/meters/${encodeURIComponent(meter.meter)}`;
+  const day = today(zone);
+  if (from > day) return [card("Cost", el("p", {}, "This has not begun."))];
+  const isOver = to <= day;
   const query = { from, to };
-  const report = await askIfAny(`${path}/cost`, { query });
+  // What was spent has no standing charge of days to come.
+  const spent = { from, to: isOver ? to : periodOf("day", day).to };
+  const report = await askIfAny(`${path}/cost`, { query: spent });
   if (!report) return [card("Cost", el("p", {}, "No tariff is agreed for this meter, so nothing can be priced."))];
-  const isOver = to <= today(zone);
   const [series, preview] = await Promise.all([
     ask(`${path}/costs`, { query: { ...query, resolution } }),
-    // What is over, or has not begun, has nothing to look ahead from.
-    isOver || from > today(zone) ? null : askIfAny(`${path}/preview`, { query }),
+    // What is over has nothing to look ahead from.
+    isOver ? null : askIfAny(`${path}/preview`, { query }),
   ]);
-  return [totalCard(name, report, series, resolution, zone), linesCard(report), preview && aheadCard(preview)];
+  return [totalCard(name, report, series, { resolution, zone, isOver }), linesCard(report), preview && aheadCard(preview)];
 });
 
-function totalCard(name, report, series, resolution, zone) {
+function totalCard(name, report, series, { resolution, zone, isOver }) {
   const inMoney = (millionths) => money(millionths, report.currency);
   const bars = series.intervals.map((one) => barOf(one, inMoney, resolution, zone));
-  const made = card(`${name} cost`,
+  const made = card(`${name} cost${isOver ? "" : " so far"}`,
     el("p", { class: "figure" }, inMoney(report.total_millionths)),
     el("p", { class: "note" }, report.tariff || "No tariff held."),
     report.unpriced_slots ? el("p", { class: "note" }, `${report.unpriced_slots} half hours have no price yet; they are not in the sum.`) : null,

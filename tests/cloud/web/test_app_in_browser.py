@@ -136,6 +136,8 @@ def test_a_household_goes_through_its_app(
             expect(page.locator("main:not([aria-busy]) .card .figure").first).to_have_text("£13.13")
             page.get_by_label("Period").select_option("month")
             expect(page.get_by_text("By the end of it")).to_be_visible()
+            # 574 kWh and 12 days, and the standing charge of no day to come.
+            expect(page.locator(".card .figure").first).to_have_text("£156.98")
 
     # 46 half hours of a kWh at 25p, 50p standing charge and 5 % VAT.
     assert "46.00 kWh" in seen["Now"]
