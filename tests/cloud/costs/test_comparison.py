@@ -217,7 +217,9 @@ def test_comparison_looks_back_as_far_as_a_year_is_known(stage: CostStage) -> No
 
     assert (found["start"], found["end"]) == ("2026-03-01T00:00:00Z", "2026-03-11T00:00:00Z")
     assert found["missing_slots"] == 0
-    assert found["options"][0]["total_millionths"] == (10 * 48 * 200_000 + 10 * 1_000_000) * 105 / 100
+    assert (
+        found["options"][0]["total_millionths"] == (10 * 48 * 200_000 + 10 * 1_000_000) * 105 / 100
+    )
 
 
 def test_what_is_asked_for_is_compared_though_little_is_known_of_it(stage: CostStage) -> None:
