@@ -97,7 +97,7 @@ def test_each_route_asks_for_what_is_written_here(tmp_path: Path) -> None:
         f"{method} {context.path}": rules_of(getattr(context, "dependant", None))[0].text
         for context in iter_route_contexts(app.routes)
         for method in getattr(context, "methods", None) or ()
-        if context.path.startswith("/v1/")
+        if (context.path or "").startswith("/v1/")
     }
 
     found = {
