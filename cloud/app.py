@@ -55,6 +55,7 @@ from cloud.readings.usage_desk import UsageDesk
 from cloud.streams import endpoints as streams
 from cloud.tariffs import catalogue_endpoints as catalogue
 from cloud.tariffs import endpoints as tariffs
+from cloud.tariffs.fillings import read_fillings
 from cloud.transfer import stack
 from cloud.transfer.media import check_media_type
 from cloud.web import endpoints as web
@@ -112,6 +113,7 @@ def create_app(config: Config, clock: Clock | None = None, hasher: Hasher | None
     app.state.admission = open_admission(config, database, clock, desk)
     app.state.installer_gate = installer.InstallerGate()
     app.state.change_watch = watch
+    app.state.fillings_of = read_fillings
     app.state.usage_desk = UsageDesk(database, clock, app.state.parts.zone, VERSION)
     app.state.hub_door = _hub_door(config, database, clock, desk)
     errors.install(app)
