@@ -17,6 +17,7 @@ from firmware_bridge.display.hub_end import (
     Said,
 )
 from firmware_bridge.display.messages import (
+    Ack,
     Button,
     Display,
     Log,
@@ -28,7 +29,7 @@ from firmware_bridge.display.messages import (
     Welcome,
 )
 from firmware_bridge.display.panel_end import NO_NEWS_MS, PRESSES_MAX, PanelEnd
-from firmware_bridge.display.wire import OUTGOING_BYTES_MAX, Wire
+from firmware_bridge.display.wire import OUTGOING_BYTES_MAX, Arrived, Wire
 from tests.support.panel_line import HELLO, PanelLine, corrupted, events_of
 
 
@@ -126,6 +127,76 @@ def test_a_silent_panel_is_lost_and_found(line: PanelLine) -> None:
     assert [getattr(one, "message_id", 0) for one in line.news_of(Text)] == [1, 2]
 
 
+def test_a_press_is_taken_once_though_the_link_was_lost_over_its_answer(line: PanelLine) -> None:
+    """The same boot says HELLO again and sends the press again: the hub knows its number."""
+    line.spoil = lambda raw: b"" if b"\x01\x04" in raw else raw
+    line.panel.press(1, line.now_ms)
+    line.run(1_000)
+    line.spoil = bytes
+    line.run(1_000)
+    line.panel.press(1, line.now_ms)
+    line.run(100)
+
+    pressed = [one.message for one in line.events if isinstance(one, Said)]
+    assert [one.event_id for one in pressed if isinstance(one, Button)] == [1, 2]
+
+
+def test_a_text_under_way_is_not_replaced_by_what_is_shown(line: PanelLine) -> None:
+    """The latest wins among snapshots alone: a message is sent again until it has arrived."""
+    line.spoil = lambda _: b""
+    line.hub.tell(Text(message_id=1, text="x"), line.now_ms)
+    line.step()
+    line.hub.show(Display(power_w=1), line.now_ms)
+    line.spoil = bytes
+
+    line.settle()
+
+    assert line.news_of(Text) == [Text(message_id=1, text="x")]
+    assert line.news_of(Display) == [Display(power_w=1)]
+
+
+def test_a_dead_line_is_noticed_though_each_try_is_a_newer_snapshot(line: PanelLine) -> None:
+    """What replaces a snapshot is its next try, and no beginning."""
+    line.spoil = lambda _: b""
+    for power_w in range(20):
+        line.hub.show(Display(power_w=power_w), line.now_ms)
+        line.run(50)
+
+    assert events_of(PanelLost, line.events) == [PanelLost()]
+
+
+def test_what_a_lost_link_has_made_old_is_not_shown_again(line: PanelLine) -> None:
+    """A panel that comes back after hours is sent neither the snapshot nor the time of then."""
+    for late in (Display(power_w=1), Time(unix_s=1, offset_min=0)):
+        line.settle()
+        line.spoil = lambda _: b""
+        if isinstance(late, Display):
+            line.hub.show(late, line.now_ms)
+        else:
+            line.hub.set_time(late, line.now_ms)
+        line.run(5_000)
+        line.spoil = bytes
+        line.run(1_000)
+
+    line.hub.show(Display(power_w=2), line.now_ms)
+    line.settle()
+
+    assert [one for one in line.news if isinstance(one, Display | Time)] == [Display(power_w=2)]
+
+
+def test_a_short_loss_repeats_what_was_under_way(line: PanelLine) -> None:
+    """It is as good as new, and may be the only word of it for a while."""
+    line.spoil = lambda _: b""
+    line.hub.show(Display(power_w=1), line.now_ms)
+    while not events_of(PanelLost, line.events):
+        line.step()
+    line.spoil = bytes
+
+    line.run(1_000)
+
+    assert line.news_of(Display) == [Display(power_w=1)]
+
+
 def test_silence_is_asked_about(line: PanelLine) -> None:
     """A panel that was unplugged is noticed though nothing is sent to it."""
     line.spoil = lambda _: b""
@@ -159,6 +230,51 @@ def test_a_panel_that_started_anew_counts_anew(line: PanelLine) -> None:
 
     assert len(events_of(Said, line.events)) == 2
     assert len(events_of(Joined, line.events)) == 2
+
+
+def test_a_panel_of_more_versions_is_welcomed_to_the_hubs() -> None:
+    """The highest that both speak."""
+    line = PanelLine(hello=dataclasses.replace(HELLO, version_max=3))
+
+    line.run(100)
+
+    (welcome,) = line.news_of(Welcome)
+    assert isinstance(welcome, Welcome)
+    assert welcome.version == 1
+
+
+def test_what_a_panel_says_before_it_is_met_is_not_acknowledged() -> None:
+    """It may be meant for the hub before this one: nothing of it would be known here."""
+    hub, panel = HubEnd(session=1), Wire()
+    panel.send(Button(event_id=1, button=1, press=0), 1)
+    panel.send(Ping(), 2)
+    panel.send(Status(uptime_s=1))
+
+    assert hub.receive(panel.take_outgoing(), 0) == []
+    assert hub.take_outgoing() == b""
+
+
+def test_the_panel_may_ask_whether_the_hub_is_there(line: PanelLine) -> None:
+    """PING is either side's."""
+    line.panel.wire.send(Ping(), 9)
+    line.hub.receive(line.panel.take_outgoing(), line.now_ms)
+
+    answer = Wire().receive(line.hub.take_outgoing())
+    assert answer == [Arrived(0, Ack(acknowledged_sequence=9, acknowledged_type=Ping.TYPE))]
+
+
+def test_what_was_begun_on_another_line_is_forgotten() -> None:
+    """Half a frame must not spoil the first one of the new line, nor an old one go out on it."""
+    wire = Wire()
+    wire.send(Ping())
+    wire.receive(b"\x00\x05\x01")
+
+    wire.forget()
+
+    assert wire.take_outgoing() == b""
+    heard = wire.receive(seal_frame(Ping.TYPE, 3, b"\xa0")[1:] + seal_frame(0x0B, 4, b"\xa0"))
+    assert heard[-1] == Arrived(4, Ping())
+    assert wire.refused.total() == 0
 
 
 @pytest.mark.parametrize("versions", [(2, 3), (9, 9)])
