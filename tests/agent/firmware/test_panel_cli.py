@@ -51,6 +51,18 @@ def update(files: Path, port: str, *more: str) -> int:
     return cli.run(["update", str(files / "panel.bin"), "--port", port, "--keys", keys, *more])
 
 
+def hub_file(files: Path, port: str) -> str:
+    """Write a hub's configuration with this panel in it."""
+    path = files / "hub.toml"
+    path.write_text(
+        f'[hub]\nstate_dir = "{files}"\n'
+        '[meter]\nlink = "/dev/ttyMETER"\n'
+        f'[panel]\nport = "{port}"\nbaud = 57600\n'
+        f'[update]\npanel_keys_file = "{files / "maker.pem"}"\n'
+    )
+    return str(path)
+
+
 def ota_image(tags: list[tuple[int, bytes]], *, with_hardware: bool = False) -> bytes:
     """Write a ZigBee OTA image by hand (ZCL specification, 11.4.2)."""
     body = b"".join(struct.pack("<HL", number, len(value)) + value for number, value in tags)
@@ -70,6 +82,74 @@ def ota_image(tags: list[tuple[int, bytes]], *, with_hardware: bool = False) -> 
         length + len(body),
     )
     return header + extra + body
+
+
+def test_the_hubs_own_panel_needs_no_more_than_its_configuration(
+    board: Board, port: str, files: Path
+) -> None:
+    """Port, speed and keys are in it already."""
+    image = str(files / "panel.bin")
+
+    assert cli.run(["update", image, "--config", hub_file(files, port)]) == EXIT_OK
+
+    assert board.started == ["1.0.0", "1.1.0"]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ((), ("/dev/ttyHUB", 57_600)),
+        (("--baud", "9600"), ("/dev/ttyHUB", 9_600)),
+        (("--port", "/dev/ttyOTHER"), ("/dev/ttyOTHER", 115_200)),
+        (("--port", "/dev/ttyOTHER", "--baud", "9600"), ("/dev/ttyOTHER", 9_600)),
+    ],
+)
+def test_what_is_given_wins_over_the_configuration(
+    files: Path,
+    words: tuple[str, ...],
+    line: tuple[str, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The hub's speed is that of the hub's port: another port has the usual one."""
+    opened: list[tuple[str, int]] = []
+
+    def refuse(path: str, *, baud: int) -> None:
+        opened.append((path, baud))
+        raise LinkError("not there")
+
+    monkeypatch.setattr("agent.firmware.serial_line.open_serial", refuse)
+    config = ["--config", hub_file(files, "/dev/ttyHUB")]
+
+    with pytest.raises(LinkError):
+        cli.run(["update", str(files / "panel.bin"), *config, *words])
+
+    assert opened == [line]
+
+
+def test_no_port_at_all_is_told(files: Path) -> None:
+    """Neither given nor in the configuration."""
+    keys = ["--keys", str(files / "maker.pem")]
+
+    with pytest.raises(OperatorError) as caught:
+        cli.run(["update", str(files / "panel.bin"), *keys])
+
+    assert "panel.port" in caught.value.hint
+
+
+def test_a_wrong_image_is_refused_before_the_port_is_opened(
+    files: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not a byte leaves, and a hub that holds the port is not asked to let go of it for nothing."""
+    (files / "panel.bin").write_bytes(FirmwareMaker().make(NEW))
+    opened: list[str] = []
+    monkeypatch.setattr(
+        "agent.firmware.serial_line.open_serial", lambda path, baud: opened.append(path)
+    )
+
+    assert update(files, "/dev/ttyHUB") == EXIT_FAILED
+
+    assert opened == []
+    assert "not known here" in capsys.readouterr().err
 
 
 def test_a_panel_is_updated_and_the_journal_is_gone(

@@ -241,6 +241,7 @@ def test_a_lent_line_is_the_borrowers_alone() -> None:
             assert port.written[before:] == b"\x06\x09question\n"
             assert stage.line.is_lent
         assert stage.line.end.panel is None
+        assert stage.line.state.times_lent == 1
         port.is_deaf = False
         async with asyncio.timeout(1):
             assert await stage.line.wait_joined() == HELLO
