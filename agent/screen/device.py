@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import luma.core.device  # type: ignore[import-untyped]
 import luma.core.error  # type: ignore[import-untyped]
+import luma.core.framebuffer  # type: ignore[import-untyped]
 from luma.core.interface import serial  # type: ignore[import-untyped]
 from PIL import Image
 
@@ -116,7 +117,7 @@ def open_screen(settings: ScreenSettings) -> Screen:
 
 def _open_device(settings: ScreenSettings) -> Any:
     if isinstance(settings.interface, Framebuffer):
-        return luma.core.device.linux_framebuffer(device=settings.interface.path)
+        return _open_framebuffer(settings.interface.path)
     driver = DRIVERS[settings.driver]
     width, height = settings.size or driver.size
     make = getattr(importlib.import_module(driver.module), settings.driver)
@@ -127,6 +128,18 @@ def _open_device(settings: ScreenSettings) -> Any:
         # It is tried again each minute, for as long as the screen is unplugged.
         bus.cleanup()
         raise
+
+
+def _open_framebuffer(path: str) -> Any:
+    """Open what the kernel draws on, so that only the parts that have changed are written.
+
+    E-paper is refreshed by what is written. luma has it in sixteen parts and asserts that they
+    cover the screen, which those of e-paper with 122 pixels across do not.
+    """
+    screen = luma.core.device.linux_framebuffer(device=path)
+    across = next(one for one in (4, 2, 1) if not any(side % one for side in screen.size))
+    screen.framebuffer = luma.core.framebuffer.diff_to_previous(num_segments=across**2)
+    return screen
 
 
 def _open_bus(interface: I2c | Spi, settings: ScreenSettings) -> Any:

@@ -68,6 +68,10 @@ class ScreenTask:
                 if said != told:
                     told = said
                     _logger.warning("the screen shows nothing: %s", told)
+            except Exception:
+                # The loop's boundary: a driver's own fault may not end the hub either.
+                self.failures += 1
+                _logger.exception("the screen's driver failed")
             await asyncio.sleep(RETRY_S)
 
     async def _serve(self) -> None:

@@ -2,7 +2,8 @@
 
 import atexit
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 from unittest import mock
 
 import luma.core.error  # type: ignore[import-untyped]
@@ -219,6 +220,34 @@ def test_a_package_that_is_missing_is_named() -> None:
         open_screen(settings_of("ili9341"))
 
     assert "[agent,screen]" in refused.value.hint
+
+
+@pytest.mark.parametrize("size", [(122, 250), (125, 61), (800, 480)])
+def test_a_framebuffer_of_any_size_is_written_where_it_changes(
+    size: tuple[int, int], tmp_path: Path
+) -> None:
+    """The first picture is written whole; of the next no more than what is another."""
+    opened, told = open, {"virtual_size": f"{size[0]},{size[1]}\n", "bits_per_pixel": "32\n"}
+    for name, text in told.items():
+        (tmp_path / name).write_text(text)
+    kept = tmp_path / "fb0"
+
+    def open_here(path: str, mode: str = "r") -> IO[Any]:
+        return opened(kept if path == "/dev/fb0" else tmp_path / Path(path).name, mode)
+
+    with mock.patch("luma.core.device.open", open_here, create=True):
+        screen = open_screen(settings_of("framebuffer", interface=Framebuffer("/dev/fb0")))
+    picture = Image.new("RGB", size, (255, 255, 255))
+    screen.show(picture)
+    assert kept.read_bytes() == b"\xff" * 4 * size[0] * size[1]
+    with kept.open("r+b") as spoilt:
+        spoilt.write(bytes(4))
+    picture.putpixel((size[0] - 1, size[1] - 1), (0, 0, 0))
+    screen.show(picture)
+    screen._device._linux_framebuffer__file_handle.close()  # type: ignore[attr-defined]
+
+    whites = b"\xff" * 4 * (size[0] * size[1] - 2)
+    assert kept.read_bytes() == bytes(4) + whites + b"\x00\x00\x00\xff"
 
 
 def test_a_framebuffer_of_another_depth_is_the_operators() -> None:

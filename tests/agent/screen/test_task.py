@@ -162,6 +162,26 @@ def test_a_screen_that_comes_back_is_drawn_anew() -> None:
     assert len(wall.pictures) == 2
 
 
+def test_a_drivers_own_fault_ends_nothing_but_the_picture(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """An assertion in a library is no reason to lose a reading: it is opened anew a minute later."""
+    wall = Wall()
+
+    async def break_down() -> None:
+        await asyncio.sleep(5)
+        wall.fault = AssertionError("Total segment width does not cover full image width")
+        wall.say("9")
+        await asyncio.sleep(5)
+        wall.fault = None
+        await asyncio.sleep(RETRY_S)
+
+    task = run(wall, break_down)
+
+    assert (task.failures, task.drawn, wall.opened) == (1, 2, 2)
+    assert "segment width" in caplog.text
+
+
 def test_a_screen_that_stays_away_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
     """Not each minute of a year."""
     wall = Wall()

@@ -211,7 +211,14 @@ def test_the_clock_may_wrap(program: Path) -> None:
     told = told_by_c(
         program,
         [
-            *(f"boot {BOOT_ID} {start}", f"at {start}", "at 5", f"at {after}", f"at {after + 1}"),
+            *(
+                f"boot {BOOT_ID} {start}",
+                f"at {start}",
+                f"at {WRAP_MS - 50}",
+                "at 5",
+                f"at {after}",
+                f"at {after + 1}",
+            ),
             *(welcome(), heard(Display(), 1), f"at {NO_NEWS_MS}", "news"),
         ],
     )
@@ -224,6 +231,14 @@ def test_the_clock_may_wrap(program: Path) -> None:
 def test_a_hello_that_cannot_be_written_is_told_at_the_start(program: Path) -> None:
     """A maker finds a board's name that is too long at once; such a panel says nothing."""
     assert told_by_c(program, ["odd 1 0", "at 0", "at 5000"]) == ["boot 0"]
+
+
+def test_what_is_longer_than_a_frame_is_passed_over(program: Path) -> None:
+    """Not a byte more than there is room for is kept, and the next frame is heard."""
+    long = ["rx 00", *["rx " + "42" * 200] * 4]
+    told = play(program, *long, welcome(), heard(Display(power_w=1), 1))
+
+    assert taken(told) == ["2 0", "5 1"]
 
 
 def test_lines_of_an_update_pass_between_frames(program: Path) -> None:
