@@ -8,11 +8,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Hashable
 from concurrent.futures import Executor
+from functools import partial
 
 from agent.screen.device import HINT, Screen
 from agent.screen.face import Face
 from agent.screen.layout import draw_face
-from agent.screendrivers import Theme
+from agent.screendrivers import Theme, is_between
 from shared.errors import OperatorError
 
 RETRY_S = 60.0
@@ -41,6 +42,7 @@ class ScreenTask:
         *,
         every_s: float,
         theme: Theme,
+        dim: tuple[str, str] | None = None,
     ) -> None:
         self.drawn = 0
         """Pictures sent to the screen."""
@@ -52,6 +54,8 @@ class ScreenTask:
         self._thread = thread
         self._every_s = every_s
         self._theme: Theme = theme
+        self._dim = dim
+        self._is_dim = False
         self._shown: Face | None = None
         self._mark: Hashable = None
         self._looked_s = float("-inf")
@@ -78,7 +82,7 @@ class ScreenTask:
         """Open the screen and draw on it until it fails."""
         loop = asyncio.get_running_loop()
         screen = await loop.run_in_executor(self._thread, self._open_screen)
-        self._shown, self._mark = None, None
+        self._shown, self._mark, self._is_dim = None, None, False
         try:
             while True:
                 await self._draw_if_changed(screen)
@@ -91,6 +95,10 @@ class ScreenTask:
         if face is None or face == self._shown:
             return
         loop = asyncio.get_running_loop()
+        is_dim = self._dim is not None and is_between(face.clock[:5], self._dim)
+        if is_dim != self._is_dim:
+            await loop.run_in_executor(self._thread, partial(screen.dim, is_dim=is_dim))
+            self._is_dim = is_dim
         await loop.run_in_executor(self._thread, _draw, screen, face, self._theme)
         self._shown = face
         self.drawn += 1

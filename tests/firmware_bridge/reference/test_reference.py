@@ -178,7 +178,7 @@ def test_both_languages_agree_on_what_no_vector_shows(panel: Path) -> None:
 
 
 def test_both_languages_agree_where_utf_8_ends(panel: Path) -> None:
-    """Overlong forms, surrogates and what lies beyond Unicode; and their neighbours, which count."""
+    """Overlong forms, surrogates and what lies beyond Unicode; and their neighbours."""
     edges = "c280 c181 e0a080 e09f80 ed9fbf eda080 ee8080 f0908080 f08f8080 f48fbfbf f4908080 f5"
     frames = []
     for text in map(bytes.fromhex, edges.split()):
