@@ -58,7 +58,8 @@ class Governance:
             config.update_keys_file, config.hub_state_dir / FIRMWARE_NAME, self._open_context
         )
         if config.update_radio_port:
-            self.firmware.installers[Target.RADIO] = RadioInstaller(config.update_radio_port)
+            radio = RadioInstaller(config.update_radio_port, hub.radio.borrow)
+            self.firmware.installers[Target.RADIO] = radio
         self.remote = RemoteControl(hub.log, hub.own_pace, hub.set_pace, self.ailments)
         self._restarting = restarting
         self._desk = JobDesk()

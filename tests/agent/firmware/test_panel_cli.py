@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent import panel_command as cli
+from agent.firmware.inspection import FILE_BYTES_MAX
 from firmware_bridge.simulator.cli import run as simulate
 from firmware_bridge.simulator.smp_flash import Flash
 from shared.cli import EXIT_FAILED, EXIT_OK
@@ -124,6 +125,15 @@ def test_what_is_given_wins_over_the_configuration(
         cli.run(["update", str(files / "panel.bin"), *config, *words])
 
     assert opened == [line]
+
+
+def test_a_file_that_no_device_has_room_for_is_not_looked_into(files: Path) -> None:
+    """Its size is told, before any library has it."""
+    with (files / "huge.bin").open("wb") as huge:
+        huge.truncate(FILE_BYTES_MAX + 1)
+
+    with pytest.raises(BadInputError, match=f"a file of {FILE_BYTES_MAX + 1} bytes"):
+        cli.run(["inspect", str(files / "huge.bin")])
 
 
 def test_no_port_at_all_is_told(files: Path) -> None:

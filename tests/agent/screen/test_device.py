@@ -123,6 +123,14 @@ def test_an_oleds_picture_wanders() -> None:
     assert places[16] == places[0]
 
 
+def test_which_screens_are_oleds_their_drivers_tell(bus: Bus) -> None:
+    """Two pixels less each way for those alone."""
+    pins = Pins()
+    with mock.patch.object(backlit_device, "__rpi_gpio__", return_value=pins):
+        assert open_screen(settings_of("ili9341")).size == (320, 240)
+    assert open_screen(settings_of("ssd1306", rotate=90)).size == (62, 126)
+
+
 def test_what_lies_around_a_picture_that_wanders_has_its_ground() -> None:
     """A coloured OLED has no black edge around a dark blue picture."""
     panel = dummy(width=10, height=10)
