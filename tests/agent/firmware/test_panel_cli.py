@@ -146,22 +146,6 @@ def test_no_port_at_all_is_told(files: Path) -> None:
     assert "panel.port" in caught.value.hint
 
 
-def test_a_wrong_image_is_refused_before_the_port_is_opened(
-    files: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not a byte leaves, and a hub that holds the port is not asked to let go of it for nothing."""
-    (files / "panel.bin").write_bytes(FirmwareMaker().make(NEW))
-    opened: list[str] = []
-    monkeypatch.setattr(
-        "agent.firmware.serial_line.open_serial", lambda path, baud: opened.append(path)
-    )
-
-    assert update(files, "/dev/ttyHUB") == EXIT_FAILED
-
-    assert opened == []
-    assert "not known here" in capsys.readouterr().err
-
-
 def test_a_panel_is_updated_and_the_journal_is_gone(
     board: Board, port: str, files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -174,10 +158,17 @@ def test_a_panel_is_updated_and_the_journal_is_gone(
     assert {one.name for one in files.iterdir()} == {"panel.bin", "maker.pem"}
 
 
+@pytest.mark.parametrize(
+    ("faults", "starts"),
+    [((), 2), (("--faults", "brownout=80"), 3), (("--faults", "corrupt=90"), 3)],
+)
 def test_a_simulated_panel_takes_updates_from_the_image_that_it_runs(
-    files: Path, capsys: pytest.CaptureFixture[str]
+    files: Path, capsys: pytest.CaptureFixture[str], faults: tuple[str, ...], starts: int
 ) -> None:
-    """`hearthlink simulate panel --image` starts by a bootloader, and starts what it is given."""
+    """`hearthlink simulate panel --image` starts by a bootloader, and starts what it is given.
+
+    Where its power fails in the upload, or a bit of the slot turns after it, all is sent once more.
+    """
     (files / "old.bin").write_bytes(MAKER.make(OLD))
     ended: list[int] = []
 
@@ -190,11 +181,14 @@ def test_a_simulated_panel_takes_updates_from_the_image_that_it_runs(
     hub = threading.Thread(target=bring_in)
     hub.start()
     image, keys = str(files / "old.bin"), str(files / "maker.pem")
-    simulate(["panel", f"--link=pty:{files / 'panel'}", "--image", image, "--keys", keys])
+    words = [f"--link=pty:{files / 'panel'}", "--image", image, "--keys", keys]
+    simulate(["panel", *words, *faults])
     hub.join()
 
     assert ended == [EXIT_OK]
-    assert "the panel runs version 1.1.0" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "the panel runs version 1.1.0" in said
+    assert f"starts {starts}," in said
 
 
 def test_a_simulated_panel_needs_the_keys_beside_its_image(files: Path) -> None:
@@ -203,6 +197,15 @@ def test_a_simulated_panel_needs_the_keys_beside_its_image(files: Path) -> None:
         simulate(["panel", "--image", str(files / "panel.bin")])
     with pytest.raises(OperatorError, match="cannot be read"):
         simulate(["panel", "--image", str(files / "none"), "--keys", str(files / "maker.pem")])
+
+
+@pytest.mark.parametrize("word", ["brownout=40", "corrupt=60"])
+def test_flash_that_fails_is_that_of_an_image(word: str) -> None:
+    """A panel that takes no updates has none."""
+    with pytest.raises(OperatorError, match="flash") as refused:
+        simulate(["panel", "--faults", word])
+
+    assert "--image" in refused.value.hint
 
 
 def test_what_came_of_it_is_told_as_json(

@@ -195,6 +195,24 @@ def test_a_borrower_that_was_cancelled_while_it_waits_changes_nothing() -> None:
     play(script)
 
 
+def test_a_borrower_that_was_cancelled_takes_nothing_from_another() -> None:
+    """Both came while the link was being opened; it is asked to let go for the one that stays."""
+
+    async def borrow(stage: Stage) -> None:
+        async with stage.device.borrow():
+            assert not stage.stick.is_open
+
+    async def script(stage: Stage) -> None:
+        await asyncio.sleep(0.1)
+        stays, leaves = (asyncio.create_task(borrow(stage)) for _ in range(2))
+        await asyncio.sleep(0.1)
+        leaves.cancel()
+        async with asyncio.timeout(20):
+            await stays
+
+    play(script)
+
+
 def test_a_link_that_does_not_open_holds_nothing() -> None:
     """Between two tries a stick that answers nobody can be given firmware: that may mend it."""
 
