@@ -5,6 +5,7 @@ costs the meter's pipeline nothing: its bus is waited for in a thread of its own
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Hashable
 from concurrent.futures import Executor
@@ -21,6 +22,10 @@ RETRY_S = 60.0
 
 LOOK_AGAIN_S = 10.0
 """How soon ages and the clock are looked at where no meter has said anything new."""
+
+CLOSE_S_MAX = 2.0
+"""What a hub that stops waits for its screen: its last readings are committed after it, and paper
+of several colours takes half a minute. It is closed all the same, if there is the time."""
 
 _logger = logging.getLogger(__name__)
 
@@ -88,7 +93,10 @@ class ScreenTask:
                 await self._draw_if_changed(screen)
                 await asyncio.sleep(self._every_s)
         finally:
-            await asyncio.shield(loop.run_in_executor(self._thread, _close, screen))
+            closing = loop.run_in_executor(self._thread, _close, screen)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_S_MAX):
+                    await asyncio.shield(closing)
 
     async def _draw_if_changed(self, screen: Screen) -> None:
         face = self._look()

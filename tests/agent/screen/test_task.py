@@ -12,7 +12,7 @@ from PIL import Image
 
 from agent.screen.face import Face
 from agent.screen.palette import Depth
-from agent.screen.task import LOOK_AGAIN_S, RETRY_S, ScreenTask
+from agent.screen.task import CLOSE_S_MAX, LOOK_AGAIN_S, RETRY_S, ScreenTask
 from shared.errors import OperatorError
 from tests.simulation.loop import VirtualLoop
 from tests.support.screen_pictures import face_of
@@ -85,24 +85,44 @@ class Inline(Executor):
         return future
 
 
+class StuckLoop(VirtualLoop):
+    """A loop in whose threads closing a screen never ends; all else is done as ever."""
+
+    def run_in_executor(  # type: ignore[override]  # as in VirtualLoop
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> Any:
+        """Do it, or leave it undone for good."""
+        if getattr(func, "__name__", "") == "_close":
+            return self.create_future()
+        return super().run_in_executor(executor, func, *args)
+
+
 def run(
     wall: Wall,
     script: Callable[[], Any],
     every_s: float = 1.0,
     dim: tuple[str, str] | None = None,
+    loop: VirtualLoop | None = None,
 ) -> ScreenTask:
     """Run the task beside a script, in virtual time."""
     task = ScreenTask(
-        wall.open, wall.read, lambda: wall.mark, Inline(), every_s=every_s, theme="dark", dim=dim
+        wall.open,
+        wall.read,
+        lambda: wall.mark,
+        Inline(),
+        every_s=every_s,
+        theme="dark",
+        dim=dim,
     )
 
     async def both() -> None:
         running = asyncio.create_task(task.run())
         await script()
         running.cancel()
-        await asyncio.wait([running])
+        await asyncio.wait([running], timeout=CLOSE_S_MAX + 1)
+        assert running.done()
 
-    loop = VirtualLoop(Random(1))
+    loop = loop or VirtualLoop(Random(1))
     loop.run_until_complete(both())
     loop.close()
     return task
@@ -248,6 +268,16 @@ def test_a_screen_is_dark_for_the_night() -> None:
 
     assert wall.dimmed[:3] == [True, False, True]
     assert wall.dimmed[3:] == [True]
+
+
+def test_a_hub_that_stops_does_not_wait_for_paper() -> None:
+    """Coloured paper takes half a minute, and the last readings are committed after the screen."""
+    wall = Wall()
+
+    task = run(wall, lambda: asyncio.sleep(5), loop=StuckLoop(Random(1)))
+
+    assert task.drawn == 1
+    assert wall.closed == 0
 
 
 def test_a_hub_that_stops_switches_its_screen_off() -> None:
