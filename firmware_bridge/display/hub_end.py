@@ -39,8 +39,9 @@ REFUSED_ASK_MS = 60_000
 TEXTS_MAX = 8
 """Suppliers send a message a week; a panel shows one at a time."""
 
-PARKED_MS_MAX = 1_000
-"""What a lost link has held up for longer is no news of the home any more, and no time of day."""
+PARKED_MS_MAX = 10_000
+"""What a lost link has held up for longer is no news of the home any more, and no time of day; who
+feeds a panel says the same again that often."""
 
 BUTTONS_PER_S_MAX = 10
 """No finger is faster; a stuck contact is."""

@@ -8,6 +8,7 @@ import pytest
 from firmware_bridge.display.framing import SmpLine, seal_frame
 from firmware_bridge.display.hub_end import (
     BUTTONS_PER_S_MAX,
+    PARKED_MS_MAX,
     TEXTS_MAX,
     Delivered,
     HubEnd,
@@ -174,7 +175,7 @@ def test_what_a_lost_link_has_made_old_is_not_shown_again(line: PanelLine) -> No
             line.hub.show(late, line.now_ms)
         else:
             line.hub.set_time(late, line.now_ms)
-        line.run(5_000)
+        line.run(PARKED_MS_MAX + 1_000)
         line.spoil = bytes
         line.run(1_000)
 
@@ -188,8 +189,8 @@ def test_a_short_loss_repeats_what_was_under_way(line: PanelLine) -> None:
     """It is as good as new, and may be the only word of it for a while."""
     line.spoil = lambda _: b""
     line.hub.show(Display(power_w=1), line.now_ms)
-    while not events_of(PanelLost, line.events):
-        line.step()
+    line.run(PARKED_MS_MAX - 1_000)
+    assert events_of(PanelLost, line.events)
     line.spoil = bytes
 
     line.run(1_000)
