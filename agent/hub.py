@@ -42,7 +42,7 @@ from agent.uplink.revisions import Wanted, wanted_revisions
 from agent.uplink.session import Session
 from agent.uplink.wholeframes import cut_whole
 from agent.vitals import Vitals
-from firmware_bridge.links import LinkEvent
+from firmware_bridge.links import LendableDevice, LinkEvent
 from firmware_bridge.meters.codec import Refused, Telegram
 from shared.clock import Clock, DrivenClock, SystemClock
 from shared.consent import Granularity
@@ -107,6 +107,7 @@ class Hub:
         self.session: Session | None = None
         self.joined = asyncio.Event()
         self.liveness = Liveness()
+        self.radio = LendableDevice()
         # A replay's time is another year's: it says nothing of the machine it is played on.
         self._is_driven = isinstance(clock, DrivenClock)
         self.vitals = Vitals(

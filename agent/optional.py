@@ -46,5 +46,5 @@ def start_optional(
     if hub.config.update_radio_port:
         from agent.firmware.radio import RadioInstaller  # noqa: PLC0415 (seldom set)
 
-        installers[Target.RADIO] = RadioInstaller(hub.config.update_radio_port)
+        installers[Target.RADIO] = RadioInstaller(hub.config.update_radio_port, hub.radio.borrow)
     return tasks

@@ -11,6 +11,7 @@ from agent.screen.device import open_screen
 from agent.screen.face import Face, build_face
 from agent.screen.task import ScreenTask
 from agent.screendrivers import ScreenSettings, read_interface
+from agent.screensettings import read_span
 from agent.status import read_home_inputs
 
 
@@ -24,6 +25,7 @@ def wall_screen(hub: Hub) -> ScreenTask:
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="screen"),
         every_s=settings.every_s,
         theme=settings.theme,
+        dim=settings.dim,
     )
 
 
@@ -40,6 +42,7 @@ def screen_settings(config: Config) -> ScreenSettings:
         dc_pin=config.screen_dc_pin,
         reset_pin=config.screen_reset_pin,
         light_pin=config.screen_light_pin,
+        dim=read_span(config.screen_dim),
     )
 
 
