@@ -17,7 +17,11 @@ PIP := PIP_REQUIRE_VIRTUALENV=1 $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 CHECKED := agent cloud firmware_bridge shared tests
 
-.PHONY: help demo test check format bench bench-card soak prove fuzz clean setup lint lock reference screenshot tests coverage wheel-tests test-homeassistant
+# A shell that keeps Python from writing what it compiles would have each of the hundreds of
+# processes that the tests start compile the program, and each worker all tests.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo test check format bench bench-card soak prove fuzz clean setup lint lock reference screenshot tests compiled coverage wheel-tests test-homeassistant
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -105,7 +109,12 @@ coverage: $(VENV)/.dev-ready ## the same tests, traced: which lines and branches
 	rm -f .coverage .coverage.*
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --cov --cov-report=term-missing:skip-covered $(ARGS)
 
-wheel-tests: $(VENV)/.dev-ready
+# What each of the workers would compile for itself, all of them at once.
+compiled: $(VENV)/.dev-ready
+	-@$(BIN)/pytest -q --collect-only > /dev/null
+
+# The tests are copied there: nobody may be writing among them.
+wheel-tests: $(VENV)/.dev-ready compiled
 	packaging/test-wheel.sh $(BIN)/python
 
 # A virtual environment is made once; the stamps say what is installed in it.

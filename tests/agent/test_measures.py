@@ -138,7 +138,7 @@ def test_with_a_cloud_every_metric_has_a_number(
 
 def ask(port: int, host: str) -> tuple[int, str, bytes]:
     """Ask for /metrics under a name."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", "/metrics", headers={"Host": host})
     answer = connection.getresponse()
     told = (answer.status, answer.getheader("content-type") or "", answer.read())

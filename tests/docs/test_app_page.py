@@ -24,7 +24,7 @@ from tests.support.webserver import WebServer
 PAGE = ROOT / "docs" / "how-to" / "app.md"
 LINES_MAX = 10
 AGAIN_S = 0.1
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 
 
 def program() -> str:

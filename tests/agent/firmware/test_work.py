@@ -149,7 +149,7 @@ def test_a_killed_hub_goes_on_with_the_job(hub: Hub, writes: int) -> None:
     async def scenario(artefact: Artefact) -> Outcome:
         doing = asyncio.ensure_future(hub.work(writes)(hub.course(artefact)))
         cut = asyncio.ensure_future(hub.cut.wait())
-        await asyncio.wait({doing, cut}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({doing, cut}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
         for task in (doing, cut):
             task.cancel()
         await asyncio.gather(doing, cut, return_exceptions=True)

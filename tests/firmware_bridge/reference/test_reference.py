@@ -38,7 +38,7 @@ FUZZ_ROUNDS = 5_000
 MUTATIONS = 2_000
 UPDATES = 100
 PRESSES = 5
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 PNG_HEAD_BYTES, PNG_TAIL_BYTES = 41, 16
 """The picture has one chunk of pixels, between its header and its end."""
 INK, PAPER = 0x10, 0xE8
