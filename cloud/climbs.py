@@ -52,6 +52,11 @@ def closings_of(stretches: Sequence[bytes], slots: Sequence[int]) -> list[int] |
     return found if place == len(slots) else None
 
 
+def last_closing(columns: Columns) -> int:
+    """Tell where a register stood at the end of the last slot; there is one."""
+    return _closings(columns, [])[-1]
+
+
 def _climbs(columns: Columns) -> bool:
     """Tell whether slots follow one another, each read to its end, and nothing falls."""
     if columns.skipped != 0 or _least(columns.used) < 0 or _least(columns.rises) < 0:

@@ -51,11 +51,13 @@ class Columns(msgspec.Struct, frozen=True, array_like=True):
     rises: Coded
 
 
-_encode = msgspec.msgpack.Encoder().encode
+encode = msgspec.msgpack.Encoder().encode
+"""Writes columns, each coded."""
+
 read_columns = msgspec.msgpack.Decoder(Columns).decode
 """Reads the columns of packed slots, each still coded."""
 
-NO_SLOTS = _encode(Columns(0, 0, 0, 0, 0, 0, 0, 0))
+NO_SLOTS = encode(Columns(0, 0, 0, 0, 0, 0, 0, 0))
 """What is packed where nothing is known."""
 
 
@@ -66,16 +68,16 @@ def pack_slots(edges: Mapping[int, Edges]) -> bytes:
     slots = sorted(edges)
     opened_ms, openings, closed_ms, closings = zip(*map(edges.__getitem__, slots), strict=True)
     starts_ms = [slot * SLOT_MS for slot in slots]
-    return _encode(
+    return encode(
         Columns(
             len(slots),
             slots[0],
             openings[0],
-            _code([slot - place for place, slot in enumerate(slots, slots[0])]),
-            _code(list(map(sub, opened_ms, starts_ms))),
-            _code(list(map(sub, map(add, starts_ms, repeat(SLOT_MS)), closed_ms))),
-            _code(list(map(sub, closings, openings))),
-            _code(list(map(sub, openings[1:], closings))),
+            code_column([slot - place for place, slot in enumerate(slots, slots[0])]),
+            code_column(list(map(sub, opened_ms, starts_ms))),
+            code_column(list(map(sub, map(add, starts_ms, repeat(SLOT_MS)), closed_ms))),
+            code_column(list(map(sub, closings, openings))),
+            code_column(list(map(sub, openings[1:], closings))),
         )
     )
 
@@ -102,7 +104,8 @@ def unpack_slots(packed: bytes) -> SlotEdges:
     return dict(zip(slots, map(Edges._make, zip(*columns, strict=True)), strict=True))
 
 
-def _code(values: Sequence[int]) -> Coded:
+def code_column(values: Sequence[int]) -> Coded:
+    """Code the values of a column."""
     least, greatest = min(values, default=0), max(values, default=0)
     if least == greatest:
         return least
