@@ -122,13 +122,17 @@ def code_column(values: Sequence[int]) -> Coded:
     return Digits(least, scale, bytes.fromhex(digits.decode()))
 
 
-def decode_column(coded: Coded, count: int) -> Sequence[int]:
-    """Read the values of a column of so many."""
+def decode_column(
+    coded: Coded, count: int, start: int = 0, stop: int | None = None
+) -> Sequence[int]:
+    """Read the values of a column of so many, or those from `start` to before `stop` alone."""
+    stop = count if stop is None else stop
     if isinstance(coded, int):
-        return [coded] * count
+        return [coded] * (stop - start)
     digits = coded.numbers.hex().encode()
     # Half a byte may be left over, and never as much as a number of each value.
     width = len(digits) // count
+    digits, count = digits[start * width : stop * width], stop - start
     words = bytearray(b"0" * (WORD_DIGITS * count))
     for place in range(width):
         words[WORD_DIGITS - width + place :: WORD_DIGITS] = digits[place : width * count : width]
