@@ -3,7 +3,7 @@
 Nearly every frame that comes closes a register's newest half hour anew, or begins the next. All
 before it stays as it was packed: what is told of the end (where the register stood, when) is read
 from the columns, and the columns are written again from their last value on. Anything else (a half
-hour before the last, a stretch with no two of them) is `None`, and left to those who unpack.
+hour before the last, the growth of a stretch's only one) is `None`, and left to those who unpack.
 """
 
 import math
@@ -27,10 +27,10 @@ def extend(packed: bytes, more: SlotEdges) -> tuple[bytes, list[Range]] | None:
     unpacked, joined and packed again; a column may stay wider than its values need by now.
     """
     columns = read_columns(packed)
-    if columns.count < 2 or not more:  # noqa: PLR2004  # the last and the one before it
+    if not columns.count or not more:
         return None
     slots = sorted(more)
-    before, last = (_slot_at(columns, columns.count - back) for back in (2, 1))
+    last = _slot_at(columns, columns.count - 1)
     if slots[0] < last:
         return None
     known = _last_edges(columns, last)
@@ -38,11 +38,13 @@ def extend(packed: bytes, more: SlotEdges) -> tuple[bytes, list[Range]] | None:
     new = slots[1:] if slots[0] == last else slots
     if joined == known and not new:
         return packed, []
-    left = last if joined == known else before
+    left = last
+    if joined != known:
+        if columns.count == 1:
+            return None
+        left = _slot_at(columns, columns.count - 2)
     tail = [(last, joined), *((slot, more[slot]) for slot in new)]
-    rise = _value_at(columns.rises, columns.count - 1, columns.count - 2)
-    columns = _with_tail(columns, tail, rise + joined.opening - known.opening)
-    return encode(columns), [(left, slots[-1])]
+    return encode(_with_tail(columns, tail, joined.opening - known.opening)), [(left, slots[-1])]
 
 
 def _slot_at(columns: Columns, place: int) -> int:
@@ -60,12 +62,11 @@ def _last_edges(columns: Columns, slot: int) -> Edges:
     )
 
 
-def _with_tail(columns: Columns, tail: Sequence[tuple[int, Edges]], rise: int) -> Columns:
-    """Put slots in the place of the last one; `rise` is from what is before it to the first."""
+def _with_tail(columns: Columns, tail: Sequence[tuple[int, Edges]], later: int) -> Columns:
+    """Put slots in the place of the last one, the first of which opens by so much later."""
     kept, first = columns.count - 1, columns.first
-    rises = [rise]
-    for (_, before), (_, here) in pairwise(tail):
-        rises.append(here.opening - before.closing)
+    rises = [_value_at(columns.rises, kept, kept - 1) + later] if kept else []
+    rises += [here.opening - before.closing for (_, before), (_, here) in pairwise(tail)]
     return Columns(
         kept + len(tail),
         first,
@@ -78,7 +79,7 @@ def _with_tail(columns: Columns, tail: Sequence[tuple[int, Edges]], rise: int) -
             columns.before_end_ms, kept, [(n + 1) * SLOT_MS - one.closing_at_ms for n, one in tail]
         ),
         _retail(columns.used, kept, [one.closing - one.opening for _, one in tail]),
-        _retail(columns.rises, kept - 1, rises),
+        _retail(columns.rises, max(kept - 1, 0), rises),
     )
 
 
@@ -86,21 +87,28 @@ def _retail(coded: Coded, kept: int, tail: Sequence[int]) -> Coded:
     """Write a column of `kept` values and one again, with a tail in the place of that one."""
     if isinstance(coded, int):
         return _after_same(coded, kept, tail)
-    width = 2 * len(coded.numbers) // (kept + 1)
-    digits = coded.numbers.hex()[: kept * width]
-    if not digits.strip("0"):
-        return _after_same(coded.least, kept, tail)
-    found = _digits(tail, coded.least, coded.scale, width)
+    least, scale, numbers = coded.least, coded.scale, coded.numbers
+    width = 2 * len(numbers) // (kept + 1)
+    whole, half = divmod(kept * width, 2)
+    found = _digits(tail, least, scale, width)
+    if (found is None or not found.strip("0")) and _is_nothing(numbers, whole, half):
+        return _after_same(least, kept, tail)
     if found is None:
         return code_column([*decode_column(coded, kept + 1)[:kept], *tail])
-    return Digits(coded.least, coded.scale, _bytes_of(digits + found))
+    digits = numbers[whole : whole + half].hex()[:half] + found
+    return Digits(least, scale, numbers[:whole] + _bytes_of(digits))
+
+
+def _is_nothing(numbers: bytes, whole: int, half: int) -> bool:
+    """Tell whether so many bytes, and half of the next, are zero."""
+    return numbers.count(0, 0, whole) == whole and not (half and numbers[whole] >> _BITS_OF_DIGIT)
 
 
 def _after_same(value: int, kept: int, tail: Sequence[int]) -> Coded:
     """Write a column of `kept` times the same and a tail, which is seldom below that."""
-    above = [one - value for one in tail]
-    if not any(above):
+    if tail.count(value) == len(tail):
         return value
+    above = [one - value for one in tail]
     if min(above) < 0 or not kept:
         return code_column([*[value] * kept, *tail])
     scale = math.gcd(*above)
@@ -129,5 +137,6 @@ def _value_at(coded: Coded, count: int, place: int) -> int:
     if isinstance(coded, int):
         return coded
     width = 2 * len(coded.numbers) // count
-    digits = coded.numbers.hex()[place * width : (place + 1) * width]
+    whole, half = divmod(place * width, 2)
+    digits = coded.numbers[whole : whole + width // 2 + 1].hex()[half : half + width]
     return coded.least + coded.scale * int(digits, 16)

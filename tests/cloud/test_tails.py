@@ -34,13 +34,14 @@ def _slots(first: int, last: int) -> st.SearchStrategy[SlotEdges]:
 
 @given(_slots(FIRST, FIRST + 40), _slots(FIRST + 20, FIRST + 95))
 def test_any_slots_come_back_as_if_they_had_been_joined(known: SlotEdges, more: SlotEdges) -> None:
-    """Whatever they say; where any lies before the last, or there is but one, it is left."""
+    """Whatever they say; where any lies before the last, or the only one grows, it is left."""
     joined = dict(known)
     join_into(joined, more)
 
     extended = extend(pack_slots(known), more)
 
-    assert (extended is None) == (len(known) == 1 or min(more) < max(known))
+    grows = joined[max(known)] != known[max(known)]
+    assert (extended is None) == (min(more) < max(known) or (len(known) == 1 and grows))
     if extended is not None:
         differing = [slot for slot in more if joined[slot] != known.get(slot)]
         assert unpack_slots(extended[0]) == joined
@@ -94,10 +95,21 @@ def test_a_slot_that_goes_on_bears_on_it_and_the_one_before() -> None:
     assert (first[1], both[1]) == ([(FIRST + 1, FIRST + 2)], [(FIRST + 2, FIRST + 6)])
 
 
-@pytest.mark.parametrize("packed", [NO_SLOTS, pack_slots(_climbing(1))])
-def test_a_stretch_with_no_two_slots_is_left(packed: bytes) -> None:
-    """What lies before its only one is in another stretch."""
-    assert extend(packed, {FIRST + 1: _edges(FIRST + 1, 9, 10)}) is None
+def test_a_stretch_without_slots_is_left() -> None:
+    """What lies before its first is in another stretch."""
+    assert extend(NO_SLOTS, {FIRST: _edges(FIRST, 9, 10)}) is None
+
+
+def test_the_growth_of_an_only_slot_is_left() -> None:
+    """It bears on the one before it, in another stretch; one that begins behind it does not."""
+    known = _climbing(1)
+    begun = {FIRST + 1: _edges(FIRST + 1, 300_000, 300_005)}
+
+    extended = extend(pack_slots(known), begun)
+
+    assert extend(pack_slots(known), {FIRST: known[FIRST]._replace(closing=9**9)}) is None
+    assert extended is not None
+    assert (unpack_slots(extended[0]), extended[1]) == (known | begun, [(FIRST, FIRST + 1)])
 
 
 def test_nothing_is_left_too() -> None:
