@@ -169,6 +169,17 @@ class Database:
             return postgres.ask_each(connection, self._household_role(connection), question, asked)
         return [connection.execute(question, given).all() for _, given in asked]
 
+    def ask(
+        self,
+        connection: Connection,
+        question: CompoundSelect[Any] | Select[Any],
+        given: Mapping[str, object],
+    ) -> Sequence[Sequence[Any]]:
+        """Put a question that was built once, for those whom `ask_each` or `narrow` named last."""
+        if self.dialect == "postgresql":
+            return postgres.ask(connection, question, given)
+        return connection.execute(question, given).all()
+
     def _end_reading(self, connection: Connection) -> None:
         """End a transaction in which nothing was written, as cheaply as the dialect can.
 

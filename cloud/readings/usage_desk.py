@@ -130,7 +130,7 @@ class UsageDesk:
         now_ms = self._clock.utc_ms()
         found: dict[int, Answer | Exception] = {}
         scope = Scope(frozenset(one.household_id for one in questions))
-        # Begun for nobody: each question in it names whom it is for.
+        # Begun for nobody: the first question in it names whom all are for, and then each its own.
         with self._database.reading() as connection:
             zones = read_zones(self._database, connection, scope)
             asked: dict[int, _Asked] = {}
