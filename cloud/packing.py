@@ -137,6 +137,7 @@ def decode_column(
     for place in range(width):
         words[WORD_DIGITS - width + place :: WORD_DIGITS] = digits[place : width * count : width]
     numbers = struct.unpack(f">{count}Q", bytes.fromhex(words.decode()))
-    if coded.scale == 1:
-        return [coded.least + number for number in numbers]
-    return [coded.least + coded.scale * number for number in numbers]
+    least, scale = coded.least, coded.scale
+    if scale == 1:
+        return [least + number for number in numbers] if least else numbers
+    return [least + scale * number for number in numbers]
