@@ -159,8 +159,9 @@ class HubBatch:
             self._receipt(log_id, answer)
             for log_id, answer in self._logs.due(self._rules.receipt_interval_s)
         ]
-        logs_refused = self._hub.logs_refused + self._logs.refused
-        self._hub = self._hub._replace(logs_refused=logs_refused)
+        if self._logs.refused:
+            logs_refused = self._hub.logs_refused + self._logs.refused
+            self._hub = self._hub._replace(logs_refused=logs_refused)
         self._batch.change(self._hub, self._logs.changed())
         self._batch.note(self._entry, self._merger.changed, self._noted)
         return receipts
