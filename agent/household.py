@@ -28,6 +28,7 @@ def home_assistant(hub: Hub) -> HomeAssistant:
         Naming(config.hub_thing, config.homeassistant_prefix),
         "device" if config.homeassistant_discovery == "device" else "entity",
         lambda: read_facts(hub),
+        acknowledge=lambda message: hub.messages.answer(message, hub.likely_ms()),
     )
 
 
@@ -41,6 +42,7 @@ def read_facts(hub: Hub) -> Facts:
         {meter: said for meter, said in read_counters(hub).items() if meter in present},
         present,
         inputs.tariff.currency if inputs.tariff is not None else "",
+        inputs.gas_tariff.currency if inputs.gas_tariff is not None else "",
         has_gas=shown.gas is not None or bool(inputs.gas_slots),
         version=version("hearthlink"),
     )

@@ -20,6 +20,7 @@ def home_facts(inputs: HomeInputs | None = None, **changes: Any) -> Facts:
         counters={METER: [IMPORT], GAS_METER: [GAS]},
         present=frozenset({METER, GAS_METER}),
         currency=one.tariff.currency if one.tariff else "",
+        gas_currency=one.gas_tariff.currency if one.gas_tariff else "",
         has_gas=True,
         version="1.0",
     )
