@@ -1,7 +1,9 @@
 """Wires the hub to the household's Home Assistant; loaded only where it is configured."""
 
+from functools import partial
 from importlib.metadata import version
 
+from agent import metrics
 from agent.config import Config
 from agent.home.broker import BrokerPlace
 from agent.home.discovery import Naming, slug
@@ -9,6 +11,7 @@ from agent.home.entities import Facts
 from agent.home.homeassistant import HomeAssistant
 from agent.home.shown import build_shown
 from agent.hub import Hub
+from agent.metrics import Measured
 from agent.status import read_counters, read_home_inputs
 from agent.uplink.tls import server_context
 from shared.units import MS_PER_DAY
@@ -18,18 +21,33 @@ GONE_AFTER_MS = 7 * MS_PER_DAY
 
 
 def home_assistant(hub: Hub) -> HomeAssistant:
-    """Make what tells Home Assistant; to be called in the event loop.
+    """Make what tells Home Assistant, and let the hub count it; to be called in the event loop.
 
     Raises OperatorError for a certificate that cannot be used.
     """
     config = hub.config
-    return HomeAssistant(
+    home = HomeAssistant(
         _place(hub, config),
         Naming(config.hub_thing, config.homeassistant_prefix),
         "device" if config.homeassistant_discovery == "device" else "entity",
         lambda: read_facts(hub),
         acknowledge=lambda message: hub.messages.answer(message, hub.likely_ms()),
     )
+    hub.read_displays.append(partial(count_home_assistant, home))
+    return home
+
+
+def count_home_assistant(home: HomeAssistant) -> list[Measured]:
+    """Count the connection to the household's broker, and what went through it."""
+    return [
+        Measured(metrics.HOME_BROKER, home.broker.is_connected.is_set()),
+        Measured(metrics.HOME_CONNECTS, home.broker.connects),
+        Measured(metrics.HOME_BIRTHS, home.births),
+        Measured(metrics.HOME_FAILURES, home.failures),
+        Measured(metrics.HOME_REFUSED, home.broker.refused),
+        Measured(metrics.HOME_PRESSES, home.presses),
+        Measured(metrics.HOME_STRAY, home.presses_refused),
+    ]
 
 
 def read_facts(hub: Hub) -> Facts:
