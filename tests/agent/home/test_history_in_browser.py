@@ -4,10 +4,12 @@ import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
+from agent.home.inputs import HomeInputs, Message, PrepaymentState
 from shared.meterdays import SlotUsage
 from tests.support.chromium import accessibility_violations, open_chromium
 from tests.support.home_inputs import NOW_MS, day_slots, home_inputs
@@ -16,6 +18,8 @@ from tests.support.pictures import read_picture
 from tests.support.webserver import WebServer
 
 pytestmark = pytest.mark.slow
+
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 CONTROLLED = """() => new Promise((done) => {
   const worker = navigator.serviceWorker;
@@ -154,36 +158,68 @@ def test_the_half_hours_are_downloaded(
 
 @pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (1_280, "dark")])
 def test_axe_finds_nothing_and_nothing_is_too_wide(
-    context: BrowserContext, server: WebServer, width: int, scheme: str
+    context: BrowserContext, server: WebServer, width: int, scheme: Literal["light", "dark"]
 ) -> None:
-    """From a phone to a desk, with the table open."""
+    """From a phone by day to a desk by night, with every fold open."""
     page = open_history(context, server)
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
-    page.locator("summary").click()
+    for summary in page.locator("summary").all():
+        summary.click()
 
     assert accessibility_violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
+WALL = [(800, 480), (1_280, 800), (1_920, 1_080), (800, 1_280)]
+
+PRESSABLE = """() => [...document.querySelectorAll("a, button, input, summary")]
+  .filter((one) => one.checkVisibility() && !one.classList.contains("skip")).length"""
+
+CUT_OFF = """() => [...document.querySelectorAll("main > .card, .messages, .alerts")]
+  .filter((one) => one.checkVisibility() &&
+    (one.scrollHeight > one.clientHeight + 4 || one.scrollWidth > one.clientWidth + 4 ||
+     one.getBoundingClientRect().bottom > innerHeight))
+  .map((one) => `${one.className} at ${innerWidth} x ${innerHeight}: ${one.scrollWidth} of
+   ${one.clientWidth} wide, ${one.scrollHeight} of ${one.clientHeight} high`)"""
+
+
+def crowded_home() -> HomeInputs:
+    """A home that has everything that a tablet on the wall shows."""
+    return home_inputs(
+        is_clock_trusted=False,
+        export_slots={slot: SlotUsage(400_000, False) for slot in list(day_slots(NOW_MS))[-30:]},
+        messages=[Message(1, "Planned work. " * 60, NOW_MS), Message(2, "read", NOW_MS, NOW_MS)],
+        budget_millionths=60_000_000,
+        prepayment=PrepaymentState(NOW_MS, "GBP", 4_210_000, 10_000_000, 25_000_000),
+    )
+
+
+@pytest.mark.parametrize("is_crowded", [False, True])
 def test_a_wall_tablet_shows_what_is_now_and_what_it_costs(
-    context: BrowserContext, server: WebServer
+    context: BrowserContext, home: Home, server: WebServer, *, is_crowded: bool
 ) -> None:
-    """Large, and with nothing to press."""
+    """Large, on one screen of any size, nothing cut off, and with nothing to press."""
+    home.inputs = crowded_home() if is_crowded else home.inputs
     page = context.new_page()
-    page.set_viewport_size({"width": 1_280, "height": 800})
     page.goto(f"{server.url}/?kiosk")
     expect(page.locator("#number")).to_have_text("1.44")
-
-    height = page.locator("#number").bounding_box()
-
-    assert height is not None
-    assert height["height"] >= 90
     expect(page.locator("#cost")).to_be_visible()
-    expect(page.locator(".hub")).to_be_hidden()
-    expect(page.get_by_role("link", name="History")).to_be_hidden()
-    assert accessibility_violations(page) == []
+    expect(page.locator("#gas")).to_be_visible()
+
+    for width, height in WALL:
+        page.set_viewport_size({"width": width, "height": height})
+        number = page.locator("#number").bounding_box()
+
+        assert number is not None
+        assert number["height"] >= min(width, height) / 10
+        assert page.evaluate(CUT_OFF) == []
+        assert page.evaluate(PRESSABLE) == 0
     assert not read_picture(page.screenshot()).is_blank
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        assert accessibility_violations(page) == []
+    expect(page.locator("#message-list")).to_be_visible(visible=is_crowded)
 
 
 def test_the_display_opens_while_the_hub_is_away(context: BrowserContext, home: Home) -> None:

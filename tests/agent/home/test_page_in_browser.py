@@ -23,6 +23,7 @@ from tests.support.webserver import WebServer
 
 pytestmark = pytest.mark.slow
 
+ELECTRICITY = electricity_meter()
 RECONNECT_MS_MAX = 20_000
 SIZES = [(320, 240), (320, 480), (375, 740), (800, 480), (1_280, 800)]
 
@@ -175,6 +176,24 @@ def test_no_screen_scrolls_sideways(
     picture = read_picture(page.screenshot())
     assert picture.size == (width, height)
     assert not picture.is_blank
+
+
+def test_on_a_desk_the_cards_stand_beside_each_other_whatever_there_is_to_say(
+    visit: Visit, home: Home, server: WebServer
+) -> None:
+    """A notice above, gas and credit within: the first row is the first row."""
+    said = {"messages": [Message(1, "Power off", NOW_MS)], "budget_millionths": 60_000_000}
+    for changes in ({}, {**said, "is_clock_trusted": False}, {**said, "meters": [ELECTRICITY]}):
+        home.inputs = home_inputs(**changes)
+        page = visit.open(server.url, viewport={"width": 1_280, "height": 800})
+
+        boxes = [
+            page.locator(f"main > .{name}").bounding_box() for name in ("now", "money", "today")
+        ]
+        tops = [box["y"] for box in boxes if box is not None]
+
+        assert len(tops) == 3
+        assert max(tops) - min(tops) < 1
 
 
 def test_reading_and_light_fit_a_display_of_320_by_240(visit: Visit, server: WebServer) -> None:
