@@ -14,6 +14,7 @@ from importlib.metadata import version
 from agent.config import Config, service_manager
 from agent.consent import MADE_FACT, Consent, decode_limit_state, decode_made
 from agent.consent_record import LIMIT_FACT
+from agent.departures import read_departures_beside
 from agent.governance import Governance
 from agent.home.firstpin import FirstPinDoor
 from agent.home.joining import JoinState
@@ -265,6 +266,7 @@ async def serve(config: Config) -> bool:
         household=HouseholdDoor(
             lambda message: hub.messages.answer(message, hub.likely_ms()), hub.budget.set
         ),
+        read_departures=partial(read_departures_beside, config.database_path),
     )
     server = page_server(page)
     watchdog = Watchdog(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from agent.home.counters import COUNTER_NAMES
 from agent.home.discovery import HOME, METER, Announcement, Config, Entity, Message, Naming, slug
 from agent.home.homeentities import list_home_entities
 from agent.home.homestates import LITRES_PER_M3, say_messages, say_now, say_totals
@@ -23,17 +24,6 @@ MAX_METERS = 32
 
 RUN_NAME_CHARS = 6
 """Of the log's id in a run's name: with the sequence behind it, no two runs are alike."""
-
-COUNTER_NAMES = {
-    "import_mwh": "Electricity import",
-    "export_mwh": "Electricity export",
-    "gas_l": "Gas",
-} | {
-    f"{direction}_t{rate}_mwh": f"Electricity {direction} rate {rate}"
-    for direction in ("import", "export")
-    for rate in range(1, 5)
-}
-"""The counters that are told; reactive energy has no place in the Energy dashboard."""
 
 
 class Facts(NamedTuple):

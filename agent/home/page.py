@@ -20,7 +20,7 @@ from agent.home.firstpin import FirstPinDoor
 from agent.home.guard import Guard, problem
 from agent.home.inputs import HomeInputs
 from agent.home.joining import JoinState, view_joining
-from agent.home.local.endpoints import LocalApi, ReadPast
+from agent.home.local.endpoints import LocalApi, ReadDepartures, ReadPast
 from agent.home.posts import HouseholdDoor, HouseholdPosts
 from agent.home.view import build_view
 from agent.liveness import Parts
@@ -190,6 +190,7 @@ def create_page(
     first_pin: FirstPinDoor | None = None,
     joining: JoinDoor | None = None,
     household: HouseholdDoor | None = None,
+    read_departures: ReadDepartures = lambda _day: (),
 ) -> Starlette:
     """Make the application.
 
@@ -199,11 +200,11 @@ def create_page(
     raises HearthlinkError for what it refuses; `read_past` reads what `/v1` and the history show;
     `read_parts` says how the hub's other parts are; without `render_metrics` there is no
     `/metrics`; `joining` lets a claim be given, `household` a message be acknowledged and a budget
-    set.
+    set; `read_departures` reads what left the home since a UTC day.
     """
     changes = Changes(pin, first_pin)
     page = Page(read_inputs, changes, set_granularity, read_parts, joining)
-    local = LocalApi(read_inputs, read_past)
+    local = LocalApi(read_inputs, read_past, read_departures)
     app = Starlette(
         routes=[
             Route("/", page.show),

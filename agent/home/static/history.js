@@ -3,6 +3,7 @@
 import { drawBars } from "./bars.js";
 import { chooser, el, speak } from "./dom.js";
 import { beside, label, periodOf, PERIODS, title, today } from "./periods.js";
+import { offerRange } from "./range.js";
 import { energy, money } from "./words.js";
 
 const QUANTITY = { electricity: "import_mwh", gas: "gas_mwh" };
@@ -136,7 +137,9 @@ async function show() {
 const view = await ask("/view.json", {}).catch(() => ({ zone: "UTC", now_ms: Date.now() }));
 state.zone = view.zone;
 state.now = new Date(view.now_ms);
-state.period = periodOf("day", today(state.zone, state.now));
+const todayIs = today(state.zone, state.now);
+state.period = periodOf("day", todayIs);
 show();
+offerRange({ from: periodOf("month", todayIs).from, to: todayIs }, () => state.medium);
 const release = new URL(import.meta.url).pathname.split("/")[2];
 navigator.serviceWorker?.register(`/worker.js?build=${release}`).catch(() => {});

@@ -156,6 +156,28 @@ def test_the_half_hours_are_downloaded(
         assert len(list(csv.DictReader(file))) == 48
 
 
+def test_any_range_is_downloaded_or_refused_in_words(
+    context: BrowserContext, server: WebServer, tmp_path: Path
+) -> None:
+    """From the first to the last day, both included, in the medium that is shown."""
+    page = open_history(context, server)
+    page.get_by_label("From").fill("2026-11-10")
+    page.get_by_label("to and including").fill("2026-11-14")
+    page.get_by_label("by", exact=True).select_option("day")
+
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download").click()
+    waiting.value.save_as(tmp_path / "days.csv")
+
+    assert waiting.value.suggested_filename == "hearthlink-electricity-2026-11-10_2026-11-15.csv"
+    with (tmp_path / "days.csv").open(newline="") as file:
+        days = [line["local_start"][:10] for line in csv.DictReader(file)]
+    assert (days[0], days[-1], len(days)) == ("2026-11-10", "2026-11-14", 5)
+    page.get_by_label("From").fill("2026-11-15")
+    page.get_by_role("button", name="Download").click()
+    expect(page.locator("#range-note")).to_contain_text("is not after from")
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (1_280, "dark")])
 def test_axe_finds_nothing_and_nothing_is_too_wide(
     context: BrowserContext, server: WebServer, width: int, scheme: Literal["light", "dark"]

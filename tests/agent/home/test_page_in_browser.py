@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
+from agent.departures import DepartureLine
 from agent.home.inputs import HomeInputs, Message
 from shared.meterdays import SlotUsage
 from tests.support.chromium import accessibility_violations, open_chromium
@@ -182,7 +183,7 @@ def test_on_a_desk_the_cards_stand_beside_each_other_whatever_there_is_to_say(
     visit: Visit, home: Home, server: WebServer
 ) -> None:
     """A notice above, gas and credit within: the first row is the first row."""
-    said = {"messages": [Message(1, "Power off", NOW_MS)], "budget_millionths": 60_000_000}
+    said: dict[str, Any] = {"messages": [Message(1, "Power off", NOW_MS)]}
     for changes in ({}, {**said, "is_clock_trusted": False}, {**said, "meters": [ELECTRICITY]}):
         home.inputs = home_inputs(**changes)
         page = visit.open(server.url, viewport={"width": 1_280, "height": 800})
@@ -303,6 +304,25 @@ def test_a_message_is_acknowledged_and_a_budget_set(
     home.inputs = home_inputs()
     expect(page.locator("#messages")).to_be_hidden()
     assert (home.acknowledged, home.budgets) == ([4], [45_500_000])
+
+
+def test_meters_are_listed_and_what_has_left_is_shown_when_asked_for(
+    visit: Visit, home: Home, server: WebServer
+) -> None:
+    """Counters as they are printed on the meter; nothing is asked of the disk until then."""
+    home.departed = [DepartureLine("2026-11-20", "E1", "ab", "half-hourly", 1, 90, 1, 2, 8_544)]
+    page = visit.open(server.url)
+
+    expect(page.locator("#meters li")).to_have_count(2)
+    expect(page.locator("#meters")).to_contain_text("4,812.345 m³")
+    assert home.asked_since == []
+    page.click("#sharing summary")
+    expect(page.locator("#departed tbody tr")).to_have_text("2026-11-20E1Half-hourly totals28,544")
+    home.departed = []
+    page.click("#sharing summary")
+    page.click("#sharing summary")
+    expect(page.locator("#departed-note")).to_have_text("Nothing has left this home.")
+    expect(page.locator("#departed")).to_be_hidden()
 
 
 def test_trouble_is_said_in_words(visit: Visit, home: Home, server: WebServer) -> None:

@@ -11,10 +11,12 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
+from agent.departures import DepartureLine
 from agent.home.events import MAX_VIEWERS
 from agent.home.local.endpoints import MAX_WAITING, LocalApi
 from shared.readings import Medium
-from tests.support.home_inputs import home_inputs
+from shared.units import MS_PER_DAY
+from tests.support.home_inputs import NOW_MS, home_inputs
 from tests.support.home_page import Home
 
 TODAY = {"from": "2026-11-20", "to": "2026-11-21"}
@@ -117,6 +119,34 @@ def test_an_export_as_json_is_the_same_as_usage(client: TestClient) -> None:
     assert answer.headers["content-disposition"].endswith('.json"')
 
 
+def test_what_has_left_is_listed_for_the_last_month(client: TestClient, home: Home) -> None:
+    """By day, meter and granularity, as `hearthlink log sent` says it."""
+    home.departed = [DepartureLine("2026-11-20", "E1", "ab", "half-hourly", 1, 90, 1, 2, 88)]
+
+    answer = get(client, "/v1/departures")
+
+    assert answer["days"] == 31
+    assert answer["departures"] == [
+        {
+            "day": "2026-11-20", "meter": "E1", "log_id": "ab", "granularity": "half-hourly",
+            "first_seq": 1, "last_seq": 90, "frames": 1, "samples": 2, "withheld": 88,
+        }
+    ]  # fmt: skip
+    assert home.asked_since == [NOW_MS // MS_PER_DAY - 30]
+
+
+def test_too_many_who_ask_what_has_left_are_told_to_come_back(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They wait in the same line as questions about usage."""
+    api: LocalApi = client.app.state.local  # type: ignore[attr-defined]
+    monkeypatch.setattr(api, "_waiting", MAX_WAITING)
+
+    answer = client.get("/v1/departures")
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
 @pytest.mark.parametrize("path", ["/v1/usage", "/v1/costs", "/v1/exports/usage"])
 def test_a_bad_question_is_refused_with_the_fix(client: TestClient, path: str) -> None:
     """As problem+json, whatever is asked."""
@@ -127,7 +157,9 @@ def test_a_bad_question_is_refused_with_the_fix(client: TestClient, path: str) -
     assert "half-hour" in answer.json()["hint"]
 
 
-@pytest.mark.parametrize("path", ["/v1/now", "/v1/meters", "/v1/usage", "/v1/exports/usage"])
+@pytest.mark.parametrize(
+    "path", ["/v1/now", "/v1/meters", "/v1/usage", "/v1/exports/usage", "/v1/departures"]
+)
 def test_it_is_read_only_and_behind_the_host_check(client: TestClient, path: str) -> None:
     """Nothing is written by it, and no page of the wide web reads it."""
     written = client.post(path)
