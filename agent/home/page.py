@@ -4,11 +4,13 @@ Reads through the functions it is given; for a change, of the granularity or by 
 the PIN (changes.py). It sets no cookie and asks nothing of any other machine.
 """
 
+import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,7 +19,7 @@ from starlette.routing import Route
 from agent.home.changes import Changes, ClaimOffer, FirstPin, GranularityChange
 from agent.home.events import EventStream, ViewFeed
 from agent.home.firstpin import FirstPinDoor
-from agent.home.guard import Guard, problem
+from agent.home.guard import Guard, problem, refuse
 from agent.home.inputs import HomeInputs
 from agent.home.joining import JoinState, view_joining
 from agent.home.local.endpoints import LocalApi, ReadDepartures, ReadPast
@@ -222,6 +224,7 @@ def create_page(
         + ([Route("/metrics", _metrics_of(render_metrics))] if render_metrics else [])
         + (_household_routes(page, changes, household) if household else []),
         middleware=[Middleware(Guard, allowed_hosts=allowed_hosts)],
+        exception_handlers={HTTPException: refuse, sqlite3.Error: refuse},
     )
     app.state.feed, app.state.local = page.feed, local
     app.state.token = changes.token

@@ -6,7 +6,7 @@ const NS = "http://www.w3.org/2000/svg";
 const HEIGHT = 220;
 const TOP = 14;
 const FOOT = 24;
-const GUTTER = 58;
+const GUTTER = 64;
 const LABEL_PX = 46;
 
 function svg(name, attributes = {}, text = "") {
@@ -63,7 +63,8 @@ export function drawBars(name, bars, write) {
       group.addEventListener("click", tell);
       root.append(group);
       if (place % every === 0) {
-        root.append(svg("text", { x: x + step / 2, y: HEIGHT - 6, class: "tick", "text-anchor": "middle" }, bar.label));
+        const middle = Math.min(x + step / 2, across - LABEL_PX / 2); // the last is not cut off
+        root.append(svg("text", { x: middle, y: HEIGHT - 6, class: "tick", "text-anchor": "middle" }, bar.label));
       }
     });
     root.append(svg("line", { x1: GUTTER, x2: across, y1: zero, y2: zero, class: "axis" }));

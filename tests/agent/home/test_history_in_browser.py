@@ -118,6 +118,18 @@ def test_longer_periods_are_shown(
     expect(page.locator("#bars .bar")).to_have_count(bars)
 
 
+def test_days_before_the_hub_cost_nothing_here(context: BrowserContext, server: WebServer) -> None:
+    """Five weeks are known: of the year, the months before have no standing charge to show."""
+    page = open_history(context, server)
+    page.get_by_label("Period", exact=True).select_option("year")
+
+    expect(page.locator("#spent-note")).to_contain_text("since Oct")
+
+    page.get_by_label("Earlier").click()
+    expect(page.locator("#period strong")).to_have_text("2025")
+    expect(page.locator("#spent")).to_have_text("–")
+
+
 def test_one_goes_back_and_forth_in_time(context: BrowserContext, server: WebServer) -> None:
     """By the buttons beside the period; gas by its own choice."""
     page = open_history(context, server)
