@@ -62,6 +62,8 @@ def read_facts(hub: Hub) -> Facts:
         inputs.tariff.currency if inputs.tariff is not None else "",
         inputs.gas_tariff.currency if inputs.gas_tariff is not None else "",
         has_gas=shown.gas is not None or bool(inputs.gas_slots),
+        # One that has yet to join again after its start has a cloud all the same.
+        has_cloud=hub.session is not None or hub.log.fact("store_id") is not None,
         version=version("hearthlink"),
     )
 

@@ -39,6 +39,7 @@ class Facts(NamedTuple):
     currency: str
     gas_currency: str
     has_gas: bool
+    has_cloud: bool
     version: str
 
 
@@ -63,7 +64,12 @@ def announce(facts: Facts, naming: Naming) -> Announcement:
             "via_device": naming.node,
         }
     of_home = list_home_entities(
-        facts.shown, naming, facts.currency, facts.gas_currency, has_gas=facts.has_gas
+        facts.shown,
+        naming,
+        facts.currency,
+        facts.gas_currency,
+        has_gas=facts.has_gas,
+        has_cloud=facts.has_cloud,
     )
     entities = [_finish(one, naming) for one in [*of_home, *_meter_entities(told, naming)]]
     return Announcement(devices, origin, entities, frozenset(names))

@@ -31,10 +31,22 @@ NO_MESSAGE = "0"
 
 
 def list_home_entities(
-    shown: Shown, naming: Naming, currency: str, gas_currency: str, *, has_gas: bool
+    shown: Shown,
+    naming: Naming,
+    currency: str,
+    gas_currency: str,
+    *,
+    has_gas: bool,
+    has_cloud: bool,
 ) -> list[Entity]:
-    """List what there is to show of a home; a currency is "" without a tariff."""
-    entities = _always(shown, naming)
+    """List what there is to show of a home; a currency is "" without a tariff.
+
+    What comes and goes with each start is not to decide: Home Assistant forgets what its household
+    made of an entity that is taken back.
+    """
+    entities = _always(naming)
+    if has_cloud:
+        entities.append(whether("cloud_link", "Cloud", naming.now, "connectivity"))
     if currency:
         entities += _of_money(shown, currency, naming)
     if has_gas:
@@ -56,7 +68,7 @@ def open_messages(shown: Shown) -> list[MessageView]:
     return [one for one in shown.messages if not one.is_acknowledged]
 
 
-def _always(shown: Shown, naming: Naming) -> list[Entity]:
+def _always(naming: Naming) -> list[Entity]:
     light = choice(
         "light",
         "Traffic light",
@@ -65,13 +77,11 @@ def _always(shown: Shown, naming: Naming) -> list[Entity]:
         json_attributes_topic=naming.totals,
         json_attributes_template="{{ value_json.light_scale | to_json }}",
     )
-    cloud = [whether("cloud_link", "Cloud", naming.now, "connectivity")]
     return [
         measured("power_w", "Power", "W", naming.now, "power"),
         light,
         instant("heard_at", "Meter heard", naming.now, naming),
         whether("meter_link", "Meter", naming.now, "connectivity"),
-        *(cloud if shown.link.has_cloud else []),
         day_sum("energy_today", "Electricity today", "energy", "kWh", naming),
         *(
             amount(f"energy_{period}", f"Electricity {words}", "energy", "kWh", naming)

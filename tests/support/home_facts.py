@@ -22,6 +22,7 @@ def home_facts(inputs: HomeInputs | None = None, **changes: Any) -> Facts:
         currency=one.tariff.currency if one.tariff else "",
         gas_currency=one.gas_tariff.currency if one.gas_tariff else "",
         has_gas=True,
+        has_cloud=one.hub.cloud_configured,
         version="1.0",
     )
     return facts._replace(**changes)

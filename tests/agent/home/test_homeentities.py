@@ -17,7 +17,14 @@ WAITING = [Message(3, "older", NOW_MS - 9), Message(7, "newer", NOW_MS)]
 def configs_of(inputs: HomeInputs, currency: str = "GBP", gas: str = "GBP") -> dict[str, Any]:
     """The configurations of a home's entities, by key."""
     shown = build_shown(inputs)
-    found = list_home_entities(shown, NAMING, currency, gas, has_gas=shown.gas is not None)
+    found = list_home_entities(
+        shown,
+        NAMING,
+        currency,
+        gas,
+        has_gas=shown.gas is not None,
+        has_cloud=inputs.hub.cloud_configured,
+    )
     keys = [one.key for one in found]
     assert len(set(keys)) == len(keys)
     return {one.key: one.config | {"platform": one.platform} for one in found}
