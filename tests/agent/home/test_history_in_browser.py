@@ -262,8 +262,16 @@ def test_the_display_opens_while_the_hub_is_away(context: BrowserContext, home: 
         page = context.new_page()
         page.goto(server.url)
         assert page.evaluate(CONTROLLED)
+        asked = context.new_cdp_session(page).send("Page.getInstallabilityErrors")
+        # A test's window is a private one, in which nothing is installed; all else would do.
+        assert [one["errorId"] for one in asked["installabilityErrors"]] == ["in-incognito"]
 
     page.reload()
 
     expect(page.locator("#offline")).to_be_visible()
     expect(page.locator("#number")).to_have_text("–")
+    page.goto(f"{server.url}/?kiosk")
+    expect(page.locator("#offline")).to_be_visible()
+    page.goto(f"{server.url}/history")
+    expect(page.locator("#used-note")).to_have_text("The hub did not answer. Try again.")
+    expect(page.locator("#period strong")).to_be_visible()
