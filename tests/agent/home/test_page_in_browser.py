@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from agent.departures import DepartureLine
-from agent.home.inputs import HomeInputs, Message
+from agent.home.inputs import HomeInputs, Message, PrepaymentState
 from shared.meterdays import SlotUsage
 from tests.support.chromium import accessibility_violations, open_chromium
 from tests.support.home_inputs import (
@@ -102,6 +102,7 @@ def troubled_home() -> HomeInputs:
         tariff=None,
         messages=[Message(1, "x" * 900, NOW_MS), Message(2, "انقطاع التيار", NOW_MS, NOW_MS)],
         budget_millionths=60_000_000,
+        prepayment=PrepaymentState(NOW_MS - 100_000_000, "GBP", -1_250_000, 8_750_000),
         hub=hub_state(
             cloud_connected=False,
             backlog_samples=1_204,
@@ -215,10 +216,12 @@ def test_axe_finds_nothing(
 ) -> None:
     """No accessibility rule of axe-core is broken, with every fold of the page open."""
     home.inputs = troubled_home() if troubled else home.inputs
+    home.departed = [DepartureLine("2026-11-20", "E1", "ab", "half-hourly", 1, 90, 1, 2, 8_544)]
     viewport = {"width": width, "height": 800}
     page = visit.open(server.url, color_scheme=scheme, viewport=viewport)
     for summary in page.locator("summary").all():
         summary.click()
+    expect(page.locator("#departed tbody tr")).to_have_count(1)
 
     assert accessibility_violations(page) == []
 
@@ -338,6 +341,8 @@ def test_trouble_is_said_in_words(visit: Visit, home: Home, server: WebServer) -
         "#notices": "does not know the time",
         "#health": "1,204 samples over 3 h 20 min",
         "#quarantine": "3 times: bad checksum",
+        "#credit-lines": "Stale",
+        "#meters": "silent, heard 3 min ago",
     }.items():
         expect(page.locator(part)).to_contain_text(words)
     expect(page.locator(".bar.missing")).to_have_count(4)
