@@ -1,12 +1,27 @@
 """What the home's entities say: the display's figures in Home Assistant's units, or nothing."""
 
+import msgspec
 import pytest
 
 from agent.home.homestates import MAX_STATE_CHARS, say_messages, say_now, say_totals
 from agent.home.inputs import Message, PrepaymentState
 from agent.home.prepayment import STALE_AFTER_MS
-from agent.home.shown import build_shown
-from tests.support.home_inputs import NOW_MS, flat_tariff, home_inputs, hub_state
+from agent.home.shown import Shown, build_shown
+from shared.calendar import slot_of_sample
+from shared.meterdays import SlotUsage
+from tests.support.home_inputs import (
+    NOW_MS,
+    electricity_meter,
+    flat_tariff,
+    home_inputs,
+    hub_state,
+)
+
+TOLD = frozenset(
+    {"power", "periods", "gas", "rate", "solar", "link", "budget", "prepayment", "messages"}
+)
+BY_OTHERS = {"now_ms", "is_clock_trusted", "cost", "usage"}
+"""When it is; and today's cost and usage, which are told as the period of today."""
 
 
 def credit(age_ms: int) -> PrepaymentState:
@@ -120,3 +135,54 @@ def test_the_cloud_is_connected_or_not(said: str, *, is_connected: bool) -> None
 
     assert say_now(build_shown(home_inputs(hub=hub)))["cloud_link"] == said
     assert say_now(build_shown(home_inputs(hub=alone)))["cloud_link"] is None
+
+
+def everything() -> Shown:
+    """A home of which every part of the model has something to say."""
+    return build_shown(
+        home_inputs(
+            export_slots=one_slot(400_000),
+            budget_millionths=60_000_000,
+            prepayment=credit(60_000),
+            messages=[Message(1, "Power off on 3 May", NOW_MS)],
+        )
+    )
+
+
+def one_slot(mwh: int) -> dict[int, SlotUsage]:
+    return {slot_of_sample(NOW_MS) - 1: SlotUsage(mwh, is_estimated=False)}
+
+
+def nothing() -> Shown:
+    """A home of which nothing is known but that its meter is silent."""
+    silent = electricity_meter(age_ms=STALE_AFTER_MS)
+    hub = hub_state(cloud_connected=False)
+    return build_shown(
+        home_inputs(meters=[silent], electricity_slots={}, tariff=None, gas_tariff=None, hub=hub)
+    )
+
+
+def test_the_model_has_no_part_that_is_not_told() -> None:
+    """What a display shows and Home Assistant does not, somebody has left out."""
+    assert {field.name for field in msgspec.structs.fields(Shown)} == TOLD | BY_OTHERS
+
+
+@pytest.mark.parametrize("part", sorted(TOLD))
+def test_each_part_of_the_model_is_told(part: str) -> None:
+    """Where it changes on the displays, something changes in Home Assistant."""
+    whole = everything()
+    without = msgspec.structs.replace(whole, **{part: getattr(nothing(), part)})
+
+    told = [(say_now(one), say_totals(one), say_messages(one)) for one in (whole, without)]
+
+    assert told[0] != told[1]
+
+
+def test_none_of_it_breaks_where_nothing_is_known() -> None:
+    """No part is 0, and none says the word None."""
+    told = say_now(nothing()) | say_totals(nothing()) | say_messages(nothing())
+
+    known = {key: value for key, value in told.items() if value not in (None, {})}
+    known.pop("light_scale")
+    assert known.keys() == {"meter_link", "cloud_link", "messages_open", "heard_at"}
+    assert b"None" not in msgspec.json.encode(told)
