@@ -22,8 +22,8 @@ from agent.home.discovery import MAX_CONFIG_BYTES, Message
 
 KEEPALIVE_S = 30
 RECONNECT_S_MIN = 1
-RECONNECT_S_MAX = 120
-"""A broker that is off for the night is found again within two minutes."""
+RECONNECT_S_MAX = 15
+"""A broker that starts with Home Assistant's machine is found before Home Assistant has started."""
 
 MAX_QUEUED = 200
 """Messages that a slow broker may leave waiting: a home's whole announcement, and some turns."""
@@ -61,6 +61,7 @@ class HouseholdBroker:
         online: str,
         configs: str,
         listeners: Mapping[str, Callable[[bytes], None]],
+        on_connect: Callable[[], None],
     ) -> None:
         self.held: dict[str, bytes] = {}
         self.connects = 0
@@ -71,6 +72,7 @@ class HouseholdBroker:
         self._online = online
         self._configs = configs
         self._listeners = listeners
+        self._on_connected = on_connect
         self._told = ""
         self._is_stopping = False
         self._loop = asyncio.get_running_loop()
@@ -162,6 +164,7 @@ class HouseholdBroker:
         self.connects += 1
         self._told = ""
         self.is_connected.set()
+        self._on_connected()
 
     def _note_failure(self, reason: str) -> None:
         self.is_connected.clear()

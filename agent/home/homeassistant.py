@@ -76,6 +76,7 @@ class HomeAssistant:
                 naming.birth: self._hear_birth,
                 naming.acknowledge: self._hear_press,
             },
+            on_connect=self._wake.set,
         )
 
     async def run(self) -> None:
@@ -91,14 +92,16 @@ class HomeAssistant:
     async def _serve(self, connection: int) -> None:
         """Tell through one connection until it is lost."""
         await asyncio.sleep(SETTLE_S)
+        if not self._is_born:
+            self._wake.clear()
         self._announced = dict(self.broker.held)
         self._said = {}
         is_repeated = False
         while self.broker.is_connected.is_set() and self.broker.connects == connection:
             has_announced = self._take_turn()
             with contextlib.suppress(TimeoutError):
-                pause_s = FOLLOW_S if has_announced or is_repeated else TURN_S
-                await asyncio.wait_for(self._wake.wait(), pause_s)
+                async with asyncio.timeout(FOLLOW_S if has_announced or is_repeated else TURN_S):
+                    await self._wake.wait()
             self._wake.clear()
             is_repeated = self._is_born
             if self._is_born:

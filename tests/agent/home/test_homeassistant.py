@@ -228,6 +228,26 @@ async def test_a_broker_that_is_killed_ends_and_loses_nothing_else(broker: Plain
 
 
 @in_a_loop
+async def test_a_broker_that_comes_back_is_told_without_waiting_for_a_turn(
+    broker: PlainBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Home Assistant, which may start with it, would show the home as unavailable meanwhile."""
+    monkeypatch.setattr(homeassistant, "TURN_S", 600.0)
+    monkeypatch.setattr(homeassistant, "FOLLOW_S", 600.0)
+
+    async with telling(broker.port, home_facts) as home:
+        await until(lambda: bool(home._said))
+        broker.kill()
+        await until(lambda: not home.broker.is_connected.is_set())
+        broker.start()
+        listener = Listener(broker.port)
+        await until(lambda: listener.last(NAMING.now) is not None)
+
+    assert listener.last(NAMING.config("device", "home"))
+    listener.close()
+
+
+@in_a_loop
 async def test_a_turn_that_fails_is_counted_and_the_next_one_comes(broker: PlainBroker) -> None:
     """No fault in what is told ends the hub."""
     turns = iter([OSError("disk"), OSError("disk")])
