@@ -13,6 +13,7 @@ from functools import partial
 from agent.config import Config, service_manager
 from agent.consent import MADE_FACT, Consent, decode_limit_state, decode_made
 from agent.consent_record import LIMIT_FACT
+from agent.departures import read_departures_beside
 from agent.governance import Governance
 from agent.home.firstpin import FirstPinDoor
 from agent.home.joining import JoinState
@@ -61,7 +62,8 @@ DRAIN_S = 10.0
 """How long a hub that is told to stop waits for the receipts of what it has just sent."""
 
 STATE_DIR_MODE = 0o700
-MDNS_HOST = "hearthlink.local"
+MDNS_HOSTS = ("hearthlink.local", *(f"hearthlink-{number}.local" for number in range(2, 6)))
+"""The page's names at home: a hub is announced by the first that no other has."""
 
 _logger = logging.getLogger(__name__)
 
@@ -265,6 +267,7 @@ async def serve(config: Config) -> bool:
         household=HouseholdDoor(
             lambda message: hub.messages.answer(message, hub.likely_ms()), hub.budget.set
         ),
+        read_departures=partial(read_departures_beside, config.database_path),
     )
     server = page_server(page)
     watchdog = Watchdog(
@@ -302,7 +305,7 @@ async def serve(config: Config) -> bool:
 
 def page_hosts(config: Config) -> frozenset[str]:
     """Say to which names the page answers, besides those of loopback."""
-    announced = frozenset({MDNS_HOST}) if config.page_mdns else frozenset()
+    announced = frozenset(MDNS_HOSTS if config.page_mdns else ())
     return config.page_allowed_hosts | announced
 
 
@@ -318,7 +321,8 @@ def _announced(
             f"page.mdns needs the package {error.name}, which is not installed",
             hint="pip install 'hearthlink[agent,mdns]', or set page.mdns = false",
         ) from error
-    return announced(*listener.getsockname()[:2])
+    host, port = listener.getsockname()[:2]
+    return announced(host, port, MDNS_HOSTS)
 
 
 def _join_door(membership: Membership | None, config: Config) -> JoinDoor | None:

@@ -25,6 +25,7 @@ from agent.livedemand import DemandWatch
 from agent.liveness import Liveness
 from agent.log import Log
 from agent.meters import MeterConfig
+from agent.metrics import Measured
 from agent.pace import Pace
 from agent.pieces import Piece
 from agent.records import Batch, MeterLog
@@ -124,6 +125,8 @@ class Hub:
         self.tariffs = TariffShelf(log, config.tariff_electricity_file, config.tariff_gas_file)
         self.messages = Messages(log.fact(MESSAGES_FACT), self.started_ms)
         self.read_panel: Callable[[], PanelView | None] = lambda: None
+        self.read_displays: list[Callable[[], Iterable[Measured]]] = []
+        """What counts the other displays that there are: a screen, Home Assistant."""
         self.budget = BudgetFact(log)
         self.live_demand = DemandWatch(self.machine.monotonic_ms)
         self._live_sent_ms: dict[str, int] = {}

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent import metrics
+from agent.home.messages import Messages
 from agent.home.panelview import PanelView
 from agent.hub import Hub
 from agent.metrics import Measured
@@ -23,7 +24,9 @@ def render_metrics(hub: Hub) -> bytes:
             *_of_the_process(hub),
             *_of_the_cloud(hub),
             *_of_the_disk(hub),
+            *_of_the_messages(hub.messages),
             *(_of_the_panel(panel) if panel is not None else ()),
+            *(one for read in hub.read_displays for one in read()),
         ]
     )
 
@@ -72,6 +75,13 @@ def _of_the_disk(hub: Hub) -> Iterator[Measured]:
         yield Measured(metrics.DISK_RATE, rate, device)
     if left is not None:
         yield Measured(metrics.DISK_LIFE, left * SECONDS_PER_DAY, device)
+
+
+def _of_the_messages(messages: Messages) -> Iterator[Measured]:
+    yield Measured(metrics.MESSAGES_WAITING, len(messages.open()))
+    yield Measured(metrics.MESSAGES, messages.heard)
+    yield Measured(metrics.MESSAGES_READ, messages.answered)
+    yield Measured(metrics.MESSAGES_DROPPED, messages.dropped)
 
 
 def _of_the_panel(panel: PanelView) -> Iterator[Measured]:
