@@ -233,9 +233,10 @@ def test_an_image_of_nobody_is_refused_before_the_port_is_opened(
     board: Board, port: str, files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Unsigned, altered, or a stranger's."""
+    *kept, last = MAKER.make(NEW)
     for content in (
         MAKER.make(NEW, is_signed=False),
-        MAKER.make(NEW)[:-1] + b"\x00",
+        bytes([*kept, last ^ 1]),
         FirmwareMaker().make(NEW),
         b"no firmware",
     ):
