@@ -20,7 +20,7 @@ PROVED_AT_ONCE = MAX_PROOFS_PER_HELLO // MAX_STARTS
 """Logs that one hello proves; the others have their turn with the next."""
 
 
-def log_states(log: LogReader, proofs: Mapping[int, list[Proof]]) -> list[LogState]:
+def log_states(log: LogReader, proofs: Mapping[int, list[Proof]] | None = None) -> list[LogState]:
     """List what each of the newest logs still holds; of an empty one, where it goes on.
 
     That too must be asked: on a card that was put back the cloud may know rows of it.
@@ -28,7 +28,7 @@ def log_states(log: LogReader, proofs: Mapping[int, list[Proof]]) -> list[LogSta
     states = []
     for one in log.all_logs()[-MAX_LOGS_PER_HELLO:]:
         first_seq, last_seq = log.held_range(one.log) or (one.next_seq, one.next_seq - 1)
-        said = proofs.get(one.log, [])
+        said = (proofs or {}).get(one.log, [])
         states.append(LogState(one.log_id.hex(), one.meter, first_seq, last_seq, said))
     return states
 

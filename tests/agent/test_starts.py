@@ -14,8 +14,8 @@ from agent.starts import (
     STARTS_FACT,
     Starts,
     first_unproved,
-    read_starts,
     parts,
+    read_starts,
     without,
 )
 from shared.readings import Medium
