@@ -16,8 +16,11 @@ from shared.units import INT64_MAX, INT64_MIN, MS_PER_MINUTE
 MAX_MESSAGE_BYTES = 8 * 1024
 """A receipt of 64 ranges is under 4 KB; AWS IoT's shadow documents stop at 8 KB too."""
 
-MAX_HELLO_BYTES = 32 * 1024
-"""64 logs whose meter ids take six bytes a character as JSON may: 498 bytes each, 31,872 in all."""
+MAX_HELLO_BYTES = 34 * 1024
+"""64 logs whose meter ids take six bytes a character as JSON may: 498 bytes each, 31,872 in all.
+
+The rest is room for their row proofs, of 59 bytes each.
+"""
 
 MAX_LOGS_PER_HELLO = 64
 MAX_RANGES_PER_RECEIPT = 64

@@ -193,3 +193,16 @@ def test_what_proves_nothing_has_no_word_of_it() -> None:
     """Hubs and clouds of before say and hear the same as ever."""
     assert b"proofs" not in encode_message(HELLO)
     assert b"proved" not in encode_message(RECEIPT)
+
+
+def test_the_largest_hello_with_proofs_is_within_its_limit() -> None:
+    """64 logs with the longest meter ids, and as many proofs of the largest sequences."""
+    proof = (MAX_SEQ, "0" * 16, "1" * 16)
+    meter = "\x01" * MAX_METER_ID_CHARS
+    logs = [
+        LogState(LOG_ID, meter, MAX_SEQ, MAX_SEQ, [proof] if n < MAX_PROOFS_PER_HELLO else [])
+        for n in range(MAX_LOGS_PER_HELLO)
+    ]
+    hello = Hello("0" * 64, 1, logs, "h" * 64, "s" * 32, INT64_MAX, "ten", INT64_MAX, "r" * 32)
+
+    assert decode_hello(encode_message(hello)) == hello

@@ -11,7 +11,7 @@ import pytest
 
 from agent.log import Log
 from agent.starts import STARTS_FACT, read_starts
-from agent.uplink.greeting import ANSWER_MS
+from agent.uplink.greeting import ANSWER_MS, PROVED_AT_ONCE
 from agent.uplink.port import Channel
 from shared.proofs import proof_of
 from shared.protocol import LogState, decode_hello
@@ -219,3 +219,39 @@ def test_an_answer_that_cannot_be_kept_holds_nothing_up(scene: Scene) -> None:
 
     assert scene.sent()[0] == (21, 29)
     assert scene.session.state.database_errors == 1
+
+
+def test_logs_beyond_what_a_hello_proves_have_their_turn_next(tmp_path: Path) -> None:
+    """None of them is framed, or moved, before its own rows were held against the cloud's."""
+    scene = Scene(tmp_path, rows=20)
+    for number in range(PROVED_AT_ONCE):
+        meter_log = scene.log.meter_log(f"other-{number}", Medium.ELECTRICITY)
+        append(scene.log, meter_log, rows_every(20))
+    for _ in range(2):
+        start_anew(scene, tmp_path)
+        for meter_log in scene.log.meters.values():
+            append(scene.log, meter_log, rows_every(2, first_seq=meter_log.next_seq))
+    start_anew(scene, tmp_path)
+    scene.connect()
+
+    turns = [_answer_all(scene) for _ in range(3)]
+
+    every = set(scene.log.meters)
+    assert turns[0] == set()
+    assert len(turns[1]) == PROVED_AT_ONCE
+    assert turns[2] == every - turns[1]
+    assert scene.session.state.rewound_meters == []
+    assert read_starts(scene.log.fact(STARTS_FACT)) == {}
+
+
+def _answer_all(scene: Scene) -> set[str]:
+    """Answer the latest hello for every log; return the meters that it proved, all of them so."""
+    hellos = [load for channel, load in scene.uplink.published if channel is Channel.HELLO]
+    states = decode_hello(hellos[-1]).logs
+    scene.cloud.hello_id = scene.uplink.hello_id
+    for one in states:
+        proved = one.proofs[-1][0] if one.proofs else 0
+        receipt = scene.cloud.receipt(one.log_id, stored=[(1, 22, 0)], proved=proved)
+        scene.uplink.arrive(Channel.RECEIPTS, receipt)
+    scene.step()
+    return {one.meter for one in states if one.proofs}
