@@ -173,6 +173,21 @@ def test_a_receipt_that_answers_no_hello_settles_nothing(scene: Scene) -> None:
     assert read_starts(scene.log.fact(STARTS_FACT)) == {scene.meter_log.log: [21, 23, 26]}
 
 
+def test_a_late_receipt_does_not_stand_in_for_the_proofs(scene: Scene) -> None:
+    """What it does not say of them is no word against them."""
+    scene.connect()
+    scene.answer(stored=[(1, 24, 0)])
+    scene.cloud.hello_id = "another"
+    scene.uplink.arrive(
+        Channel.RECEIPTS, scene.cloud.receipt(scene.meter_log.log_id.hex(), stored=[(1, 24, 0)])
+    )
+    scene.step()
+
+    scene.answer(stored=[(1, 24, 0)], proved=24)
+
+    assert kept_and_moved(scene) == (list(range(1, 30)), [])
+
+
 def test_a_log_closed_while_in_doubt_loses_nothing_either(scene: Scene, tmp_path: Path) -> None:
     """A start that gave the meter a new log, as on a copied card: the rows before it move too."""
     former = scene.meter_log
