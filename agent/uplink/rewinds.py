@@ -51,23 +51,18 @@ class Rewinds:
                 asked.doubt()
             return False
         from_seq = first_unproved(starts, receipt.proved)
-        if newest_seq >= max(from_seq, framed_to + 1):
-            self._move(meter_log, max(from_seq, framed_to + 1))
+        unused_seq = max(from_seq, framed_to + 1)
+        current = self._log.meters.get(meter_log.meter)
+        is_open = current is not None and current.log == log
+        # A closed log gets no more rows: where none is left from there on, there is none to move.
+        if newest_seq >= unused_seq and (is_open or unused_seq < meter_log.next_seq):
+            self._log.restart_log(current if current and is_open else meter_log, unused_seq)
+            self._state.rewound_meters.append(meter_log.meter)
         elif is_answer:
             self._note_answered(log, from_seq)
         if is_answer:
             self._doubted.pop(log, None)
         return True
-
-    def _move(self, meter_log: MeterLog, from_seq: int) -> None:
-        """Move rows of an open log, or of one that was closed before it was answered for."""
-        current = self._log.meters.get(meter_log.meter)
-        if current is None or current.log != meter_log.log:
-            if from_seq >= meter_log.next_seq:
-                return
-            current = meter_log
-        self._log.restart_log(current, from_seq)
-        self._state.rewound_meters.append(meter_log.meter)
 
     def _note_answered(self, log: int, from_seq: int) -> None:
         """Note what an answer settles; a full disk must not keep what is held from being sent."""

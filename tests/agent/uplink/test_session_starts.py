@@ -209,6 +209,23 @@ def test_a_log_closed_while_in_doubt_loses_nothing_either(scene: Scene, tmp_path
     ]
 
 
+def test_a_closed_log_that_is_proved_is_in_doubt_no_more(scene: Scene, tmp_path: Path) -> None:
+    """Others have gone on under its numbers, and that concerns none of its rows."""
+    former = scene.meter_log
+    scene.log.start_log(METER, Medium.ELECTRICITY)
+    append(scene.log, scene.log.meters[METER], rows_every(1, first_seq=1))
+    start_anew(scene, tmp_path)
+    scene.meter_log = next(one for one in scene.log.all_logs() if one.log == former.log)
+
+    scene.connect()
+    scene.answer(stored=[(1, 40, 0)])
+    scene.answer(stored=[(1, 40, 0)], proved=29)
+
+    assert [row.seq for row in sound_rows(scene.log, former)] == list(range(1, 30))
+    assert len(scene.log.entries()) == 2
+    assert former.log not in read_starts(scene.log.fact(STARTS_FACT))
+
+
 def test_rows_that_cannot_be_moved_now_are_not_sent_meanwhile(scene: Scene) -> None:
     """On a full disk the log waits for its new name; the next answer finds room."""
     scene.connect()
