@@ -50,13 +50,15 @@ def _watch(way: Way) -> list[float]:
             HUB,
             meter.link,
             hub_clock="system",
-            log_commit_window_s=60,
-            uplink_frame_interval_s=300,
+            log_commit_window_s=5,
+            uplink_frame_interval_s=5,
             uplink_live="true",
             consent_granularity="live",
         )
-        meter.speak()
-        way.until(lambda: way.knows(HUB), "the cloud knows the hub")
+        for _ in METERS:
+            meter.speak()
+        # Only a meter that the cloud has heard of can be watched.
+        way.until(lambda: _knows_all(way), "the cloud knows the meters")
         time.sleep(SETTLE_S)
         watches = [stack.enter_context(LiveWatch(way.api_port, one)) for one in METERS]
         meter.written_s.clear()
@@ -70,6 +72,10 @@ def _watch(way: Way) -> list[float]:
             f"{len(took_s)} of {len(meter.written_s)} telegrams were shown"
         )
     return took_s
+
+
+def _knows_all(way: Way) -> bool:
+    return {one["meter"] for one in way.get("/v1/meters")["meters"]} >= set(METERS)
 
 
 if __name__ == "__main__":

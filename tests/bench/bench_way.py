@@ -23,7 +23,9 @@ HISTORY_DAYS = 14
 HISTORY_SAMPLES = HISTORY_DAYS * 8_500
 """Of 8,640 a day; the newest wait for their frame's turn."""
 
-SETTLE_S = 5.0
+SETTLE_S = 75.0
+"""The hub seals what it has heard within the minute; then it only reads on."""
+
 WATCH_S = 30.0
 MAX_RSS_MB = {UplinkKind.MQTT: 45, UplinkKind.AWS: 60, UplinkKind.HTTPS: 60}
 """awscrt and cryptography are large libraries, loaded only where they are used."""

@@ -93,7 +93,7 @@ class LiveWatch:
         )
         self._socket = self._connection.sock
         self._answer = self._connection.getresponse()
-        assert self._answer.status == http.HTTPStatus.OK
+        assert self._answer.status == http.HTTPStatus.OK, self._answer.read()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
