@@ -32,7 +32,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from cloud import postgres, sqlitefile
 from cloud.migrations import schemas
 from cloud.scope import Scope
-from cloud.sqlitefile import WRITES, copy_file
+from cloud.sqlitefile import copy_file
 from shared.errors import HearthlinkError, OperatorError, RetryableError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Database:
     @contextlib.contextmanager
     def reading(self, scope: Scope | None = None) -> Iterator[Connection]:
         """A transaction that only reads: one consistent view, in PostgreSQL of the scope's rows."""
-        with self._begun(self._reading, scope) as connection:
+        with self._begun(self._reading, scope, writes=False) as connection:
             try:
                 yield connection
             except HearthlinkError:
@@ -102,7 +102,7 @@ class Database:
             with self.reading() as connection:
                 yield connection
             return
-        with self._begun({"isolation_level": "AUTOCOMMIT"}, None) as connection:
+        with self._begun({"isolation_level": "AUTOCOMMIT"}, None, writes=False) as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -112,7 +112,7 @@ class Database:
         In PostgreSQL each question sees what is committed by then: whoever reads in order to write
         takes the row's lock first (`with_for_update`), and locks hubs before meters, each by name.
         """
-        with self._begun({WRITES: True}, scope) as connection:
+        with self._begun({}, scope, writes=True) as connection:
             yield connection
             try:
                 connection.commit()
@@ -122,8 +122,14 @@ class Database:
                 connection.invalidate()
                 raise
 
-    def _begun(self, options: Mapping[str, Any], scope: Scope | None) -> Connection:
+    def _begun(
+        self, options: Mapping[str, Any], scope: Scope | None, *, writes: bool
+    ) -> Connection:
         """Take a connection whose server answers; what the pool holds may be of one long gone."""
+        if self.dialect == "sqlite":
+            connection = self.engine.connect()
+            sqlitefile.choose(connection, writes=writes)
+            return connection
         for is_last in (False, True):
             connection = self.engine.connect().execution_options(**options)
             try:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, PoolProxiedConnection, event
 
 from shared.errors import OperatorError
 
@@ -20,8 +20,7 @@ WAL_TRIES = 100
 WAL_RETRY_S = 0.05
 """Together five seconds: processes that open one new file do not wait for each other here."""
 
-WRITES = "hearthlink_writes"
-"""The execution option of a connection whose transaction is to write."""
+_WRITES = "hearthlink_writes"
 
 
 def check_file(path: Path) -> str:
@@ -64,11 +63,20 @@ def prepare(engine: Engine) -> None:
             connection.execute(f"PRAGMA {pragma}")
         _enter_wal(connection)
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        # A writer that began as a reader fails at once when another wrote in between.
-        writes = connection.get_execution_options().get(WRITES)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    # A listener for "begin" would do too, but with one an engine looks for listeners at each
+    # statement.
+    engine.dialect.do_begin = _begin  # type: ignore[method-assign]
+
+
+def choose(connection: Connection, *, writes: bool) -> None:
+    """Say whether a connection's next transactions are to write, before the first of them."""
+    connection.info[_WRITES] = writes
+
+
+def _begin(dbapi_connection: PoolProxiedConnection) -> None:
+    # A writer that began as a reader fails at once when another wrote in between.
+    begins = "BEGIN IMMEDIATE" if dbapi_connection.info.get(_WRITES) else "BEGIN"
+    dbapi_connection.cursor().execute(begins).close()
 
 
 def _enter_wal(connection: sqlite3.Connection) -> None:

@@ -220,9 +220,11 @@ class Session:
     async def _take_events(self, wait_s: float) -> None:
         # An event that waits already is taken without a pause: let the others have their turn.
         await asyncio.sleep(0)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                self._handle_one(await self._events.get())
+        timer = asyncio.get_running_loop().call_later(wait_s, self.wake)
+        try:
+            self._handle_one(await self._events.get())
+        finally:
+            timer.cancel()
         while not self._events.empty():
             self._handle_one(self._events.get_nowait())
 

@@ -56,6 +56,14 @@ _HUB = [hubs.c[name] for name in Hub._fields]
 # Of every batch: built once, since building one takes longer than the database takes over it.
 _LOCK = select(*_HUB).where(hubs.c.thing == bindparam("of_thing")).with_for_update()
 _WRITE = update(hubs).where(hubs.c.thing == bindparam("of_thing"))
+_HOUSEHOLD = select(hubs.c.household_id).where(hubs.c.thing == bindparam("of_thing"))
+_IS_WANTED = or_(claims.c.redeemed_at_ms.is_not(None), claims.c.expires_at_ms > bindparam("now_ms"))
+_CLAIMED = (
+    select(claims.c.household_id)
+    .where(claims.c.thing == bindparam("of_thing"), _IS_WANTED)
+    .order_by(claims.c.made_at_ms.desc(), claims.c.claim_id.desc())
+    .limit(1)
+)
 
 
 @cache
@@ -142,16 +150,8 @@ def place_of(connection: Connection, thing: str, now_ms: int) -> str:
     present = household_of(connection, thing)
     if present is not None:
         return present
-    wanted = (
-        select(claims.c.household_id)
-        .where(
-            claims.c.thing == thing,
-            or_(claims.c.redeemed_at_ms.is_not(None), claims.c.expires_at_ms > now_ms),
-        )
-        .order_by(claims.c.made_at_ms.desc(), claims.c.claim_id.desc())
-        .limit(1)
-    )
-    return str(connection.execute(wanted).scalar_one_or_none() or DEFAULT_HOUSEHOLD)
+    claimed = connection.execute(_CLAIMED, {"of_thing": thing, "now_ms": now_ms})
+    return str(claimed.scalar_one_or_none() or DEFAULT_HOUSEHOLD)
 
 
 def version_of(connection: Connection, thing: str) -> str:
@@ -162,6 +162,5 @@ def version_of(connection: Connection, thing: str) -> str:
 
 def household_of(connection: Connection, thing: str) -> str | None:
     """Find the household of a hub; None where the hub is unknown."""
-    query = select(hubs.c.household_id).where(hubs.c.thing == thing)
-    found: str | None = connection.execute(query).scalar_one_or_none()
+    found: str | None = connection.execute(_HOUSEHOLD, {"of_thing": thing}).scalar_one_or_none()
     return found

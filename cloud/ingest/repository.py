@@ -61,6 +61,7 @@ _LOG = [logs.c[name] for name in Log._fields]
 # Of every batch: built once, since building one takes longer than the database takes over it.
 _STORE_ID = select(store.c.store_id).where(store.c.id == 1)
 _READ = select(*_LOG).where(logs.c.log_id == bindparam("of_log"))
+_COUNT_LOGS = select(func.count()).select_from(logs).where(logs.c.thing == bindparam("of_thing"))
 _WRITE = update(logs).where(logs.c.log_id == bindparam("of_log"))
 _LOCK_METER = (
     select(meters.c.medium)
@@ -121,9 +122,7 @@ def read_logs(connection: Connection, log_ids: Sequence[str]) -> dict[str, Log]:
 
 def add_log(connection: Connection, log: Log) -> bool:
     """Open a log for its hub; false where the hub has as many as it may."""
-    count = connection.execute(
-        select(func.count()).select_from(logs).where(logs.c.thing == log.thing)
-    ).scalar_one()
+    count = connection.execute(_COUNT_LOGS, {"of_thing": log.thing}).scalar_one()
     if count >= MAX_LOGS_PER_HUB:
         return False
     upsert(connection, logs, [_row(log)], keys=("log_id",))

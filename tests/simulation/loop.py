@@ -20,11 +20,47 @@ RESOLUTION_S = 1e-6
 """Timers closer together than this are due at once, as asyncio has it with a clock's tick."""
 
 
+class Turn:
+    """A callback whose turn comes: what asyncio's own handle does here, without its debugging."""
+
+    __slots__ = ("args", "callback", "context")
+
+    def __init__(self, callback: Any, args: tuple[Any, ...], context: Context | None) -> None:
+        self.callback = callback
+        self.args = args
+        self.context = context
+
+    def cancel(self) -> None:
+        """Let its turn not come."""
+        self.callback = None
+
+    def cancelled(self) -> bool:
+        """Tell whether its turn will not come."""
+        return self.callback is None
+
+
+class Timer(float):
+    """A callback that is due at a second, which is its value: timers compare as numbers do."""
+
+    __slots__ = ("args", "callback", "context")
+
+    callback: Any
+    args: tuple[Any, ...]
+    context: Context | None
+
+    cancel = Turn.cancel
+    cancelled = Turn.cancelled
+
+    def when(self) -> float:
+        """The second it is due."""
+        return float(self)
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """A loop for one run; `draw` decides how long the disk takes."""
 
-    _ready: deque[asyncio.Handle]
-    _scheduled: list[asyncio.TimerHandle]
+    _ready: deque[Turn | Timer]
+    _scheduled: list[Timer]
     _stopping: bool
 
     def __init__(self, draw: Random) -> None:
@@ -42,29 +78,30 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def call_soon(  # type: ignore[override]  # as it is called here
         self, callback: Any, *args: Any, context: Context | None = None
-    ) -> asyncio.Handle:
+    ) -> Turn:
         """Run this at the next turn."""
-        handle = asyncio.Handle(callback, args, self, context)
-        self._ready.append(handle)
-        return handle
+        turn = Turn(callback, args, context)
+        self._ready.append(turn)
+        return turn
 
     def call_later(  # type: ignore[override]  # as it is called here
         self, delay: float, callback: Any, *args: Any, context: Context | None = None
-    ) -> asyncio.TimerHandle:
+    ) -> Timer:
         """Run this in so many virtual seconds."""
         return self.call_at(self._now_s + delay, callback, *args, context=context)
 
     def call_at(  # type: ignore[override]  # as it is called here
         self, when: float, callback: Any, *args: Any, context: Context | None = None
-    ) -> asyncio.TimerHandle:
+    ) -> Timer:
         """Run this at a virtual second."""
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        timer = Timer(when)
+        timer.callback, timer.args, timer.context = callback, args, context
         heapq.heappush(self._scheduled, timer)
         return timer
 
     def call_soon_threadsafe(  # type: ignore[override]  # as it is called here
         self, callback: Any, *args: Any, context: Context | None = None
-    ) -> asyncio.Handle:
+    ) -> Turn:
         """There is one thread: nobody needs waking."""
         return self.call_soon(callback, *args, context=context)
 
@@ -84,19 +121,30 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _run_once(self) -> None:
         """Take one turn: jump to the next timer where nothing is ready, then run what is."""
         timers, ready = self._scheduled, self._ready
-        while timers and timers[0].cancelled():
+        while timers and timers[0].callback is None:
             heapq.heappop(timers)
         if not ready and not self._stopping:
             if not timers:
                 raise RuntimeError("nothing is scheduled any more: this run would wait for ever")
             self._now_s = max(self._now_s, timers[0].when())
         due_s = self._now_s + RESOLUTION_S
-        while timers and timers[0].when() < due_s:
+        while timers and timers[0] < due_s:
             ready.append(heapq.heappop(timers))
         for _ in range(len(ready)):
-            handle = ready.popleft()
-            if not handle.cancelled():
-                handle._run()
+            turn = ready.popleft()
+            if turn.callback is not None:
+                self._take_turn(turn)
+
+    def _take_turn(self, turn: Turn | Timer) -> None:
+        try:
+            if turn.context is None:
+                turn.callback(*turn.args)
+            else:
+                turn.context.run(turn.callback, *turn.args)
+        except Exception as error:  # noqa: BLE001  # the loop's boundary: it is told
+            self.call_exception_handler(
+                {"message": f"exception in {turn.callback!r}", "exception": error}
+            )
 
     def _perform(
         self, told: "asyncio.Future[Any]", func: Callable[..., Any], args: tuple[Any, ...]

@@ -88,6 +88,14 @@ class Theatre:
         self._cloud.close()
         self._folder.cleanup()
 
+    def empty(self) -> None:
+        """Empty the store, as each run does that begins."""
+        self._cloud.empty()
+
+    def dump(self) -> list[str]:
+        """Write down all that the store holds."""
+        return self._cloud.dump()
+
     def play(self, plan: Plan) -> Outcome:
         """Play a schedule and judge what it leaves."""
         # Collecting garbage in the middle of thousands of short runs takes a quarter of their time.

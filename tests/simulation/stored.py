@@ -52,13 +52,18 @@ class Store:
         return None if newest is None or is_outranked else newest.sample
 
 
+_LOGS = select(logs.c.log_id, logs.c.coverage)
+_FRAMES = select(frames.c.log_id, frames.c.payload)
+_DEAD = select(dead_letters.c.code, dead_letters.c.detail)
+
+
 def read_store(database: Database) -> Store:
     """Read it all, from the frames themselves."""
     store = Store()
     with database.reading() as connection:
-        for log_id, coverage in connection.execute(select(logs.c.log_id, logs.c.coverage)):
+        for log_id, coverage in connection.execute(_LOGS):
             store.covered[log_id] = union(_ranges(coverage))
-        for log_id, payload in connection.execute(select(frames.c.log_id, frames.c.payload)):
+        for log_id, payload in connection.execute(_FRAMES):
             frame = decode_frame(payload)
             store.framed.setdefault(log_id, []).append((frame.first_seq, frame.last_seq))
             store.gaps.setdefault(log_id, []).extend(frame.gaps)
@@ -66,12 +71,7 @@ def read_store(database: Database) -> Store:
             for sample in frame.samples():
                 copy = Copy(frame.meter, frame.revision, sample)
                 store.copies.setdefault(Key(log_id, sample.seq), []).append(copy)
-        store.dead = [
-            (code, detail)
-            for code, detail in connection.execute(
-                select(dead_letters.c.code, dead_letters.c.detail)
-            )
-        ]
+        store.dead = [(code, detail) for code, detail in connection.execute(_DEAD)]
     return store
 
 

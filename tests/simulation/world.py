@@ -23,13 +23,14 @@ from shared.ranges import Range, contains, union
 from shared.units import MS_PER_SECOND
 from tests.simulation.broker import STORM, Broker, SimulatedUplink
 from tests.simulation.clocks import CloudClock, HubClock, TrueTime
-from tests.simulation.cloud import Cloud, Worker
+from tests.simulation.cloud import Cloud
 from tests.simulation.hubs import HubFiles, HubLife
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.meters import SimulatedMeter
 from tests.simulation.schedule import Fault, Plan
 from tests.simulation.stored import coverage_of
 from tests.simulation.witness import Witness
+from tests.simulation.workers import Worker
 
 SETTLE_S_MAX = 5 * 3_600
 """Every timeout of the protocol has passed twice by then."""
