@@ -9,7 +9,9 @@ from shared.units import MS_PER_SECOND
 
 ANSWER_MS = 20 * MS_PER_SECOND
 MAX_ASKS = 3
-"""A cloud that never answers for one log must not keep the hub from sending it for ever."""
+"""A cloud that never answers for one log must not keep the hub from sending it for ever. One that
+answers for none, as it does while a hub is revoked, has not been asked yet.
+"""
 
 
 def log_states(log: LogReader) -> list[LogState]:
@@ -34,17 +36,20 @@ class Asked:
     def __init__(self) -> None:
         self._hello_id = ""
         self._awaited: set[str] = set()
-        self._asks = 0
+        self._asks = 1
+        self._is_heard = False
 
     def ask(self, hello_id: str, states: Sequence[LogState]) -> None:
         """Note a hello; it takes the place of the one before."""
-        self._asks = self._asks + 1 if self._awaited else 1
+        self._asks = self._asks + self._is_heard if self._awaited else 1
+        self._is_heard = False
         self._hello_id = hello_id
         self._awaited = {state.log_id for state in states}
 
     def hear(self, receipt: Receipt) -> None:
         """Note a receipt; one that does not answer the last hello may be older than it."""
         if receipt.answers == self._hello_id:
+            self._is_heard = True
             self._awaited.discard(receipt.log_id)
 
     def is_awaited(self, log: MeterLog) -> bool:

@@ -1,6 +1,6 @@
 """The captures decoded by us beside each library; `score.py` has them file by file."""
 
-from tests.bench.score import PEERS, TITLES, Row, agreement, take
+from tests.bench.score import PEERS, TITLES, Row, agreement, section, take
 
 
 def measure() -> list[dict[str, object]]:
@@ -14,6 +14,11 @@ def measure() -> list[dict[str, object]]:
         if protocol == "dlms" and ours:
             rows.append(_agreement(ours))
     return rows
+
+
+def detail() -> str:
+    """Return what the page shows below the rows: every file."""
+    return section()
 
 
 def _decoded(protocol: str, peer: str, rows: list[Row]) -> dict[str, object]:

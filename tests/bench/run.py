@@ -4,9 +4,12 @@ Each tests/bench/bench_<subject>.py has a `measure() -> list[dict]`; a row has t
 `ours`, `unit`, `peer`, `theirs`, `ratio`, `target`, `note`. `ratio` is how many times better ours
 is, `target` the least ratio allowed; where there is no peer, `theirs` is the limit, and `ratio`
 how far inside it ours lies, with `target` 1. A row without a target is shown and not judged.
-After the table come the card's hour, as `make bench-card` last measured it (`card.py`), and the
-captures, file by file (`score.py`).
-Figures come from one run on one machine: only their ratios travel.
+A module may have a `detail() -> str` besides: what the page shows below its rows. After all comes
+the card's hour, as `make bench-card` last measured it (`card.py`).
+
+What was measured is kept in `results.json` by subject, with the day: a subject measured anew takes
+the place of what it measured before, and the page is written from all that is kept.
+Only ratios travel: each comes from one run on one machine.
 """
 
 import argparse
@@ -14,18 +17,17 @@ import importlib.util
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 
+from shared.clock import SystemClock
 from tests.bench import card
-from tests.bench.score import section
+from tests.bench.results import RESULTS, Result, Row, day_of, keep, read_results
 
 BENCH_FOLDER = Path(__file__).parent
 REPORT = BENCH_FOLDER.parents[1] / "docs" / "benchmarks.md"
 COLUMNS = ("measured", "ours", "unit", "against", "theirs", "ratio", "target", "met", "note")
-
-Row = Mapping[str, object]
-Measure = Callable[[], list[dict[str, object]]]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,29 +36,29 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "only", nargs="*", metavar="SUBJECT", help="bench_<SUBJECT>.py; default all"
     )
-    parser.add_argument("--report", type=Path, default=REPORT, help="where the table is written")
+    parser.add_argument("--report", type=Path, default=REPORT, help="where the page is written")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where figures are kept")
     options = parser.parse_args(arguments)
     rows: list[Row] = []
-    for subject, measure in find_benches(set(options.only)):
+    for subject, bench in find_benches(set(options.only)):
         print(f"measuring {subject} …", file=sys.stderr, flush=True)
-        rows += measure()
+        measured = bench.measure()
+        keep(subject, _result(bench, measured), options.results)
+        rows += measured
+    if not rows:
+        print(f"no bench is named {' '.join(options.only)}: see tests/bench", file=sys.stderr)
+        return 1
+    page = render(read_results(options.results)) + card.section()
+    options.report.write_text(page, encoding="utf-8")
     missed = [row for row in rows if not is_met(row)]
-    report = render(rows)
-    if not options.only:
-        report += card.section()
-    if not options.only or "captures" in options.only:
-        report += section()
-    if options.only:
-        print(report)
-    else:
-        options.report.write_text(report, encoding="utf-8")
-        print(f"{len(rows)} figures in {options.report.name}, {len(missed)} target(s) missed")
+    print("\n".join(_table(rows)))
+    print(f"{len(rows)} figures in {options.report.name}, {len(missed)} target(s) missed")
     for row in missed:
         print(f"missed: {row['name']}: {row['ratio']} < {row['target']}", file=sys.stderr)
-    return 1 if missed or not rows else 0
+    return 1 if missed else 0
 
 
-def find_benches(only: set[str], folder: Path = BENCH_FOLDER) -> Iterator[tuple[str, Measure]]:
+def find_benches(only: set[str], folder: Path = BENCH_FOLDER) -> Iterator[tuple[str, ModuleType]]:
     """Load the modules named bench_<subject>.py one after another, in order of name."""
     for path in sorted(folder.glob("bench_*.py")):
         subject = path.stem.removeprefix("bench_")
@@ -68,7 +70,7 @@ def find_benches(only: set[str], folder: Path = BENCH_FOLDER) -> Iterator[tuple[
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module
         spec.loader.exec_module(module)
-        yield subject, module.measure
+        yield subject, module
 
 
 def is_met(row: Row) -> bool:
@@ -79,22 +81,32 @@ def is_met(row: Row) -> bool:
     return ratio >= target
 
 
-def render(rows: list[Row]) -> str:
-    """Write the page: what the machine was, and one line a figure."""
+def render(results: Mapping[str, Result]) -> str:
+    """Write the page: a table for each subject, with what was measured, when and on what."""
     lines = [
         "# Benchmarks",
         "",
         "Written by `make bench`. Each ratio is taken within one run on one machine, so it",
         "travels; the figures beside it do not. `ratio` is how many times better ours is; where",
         "no peer exists, `theirs` is the limit and the ratio is how far inside it we are.",
-        "",
-        f"Machine: {describe_machine()}.",
-        "",
-        "| " + " | ".join(COLUMNS) + " |",
-        "|" + "---|" * len(COLUMNS),
+        'One subject is measured anew by `make bench ARGS="SUBJECT"`; the others stay.',
     ]
-    lines += ["| " + " | ".join(_cells(row)) + " |" for row in rows]
+    for subject, result in results.items():
+        lines += ["", f"## {subject}", "", result.about, ""]
+        lines += [f"Taken on {result.taken_on}: {result.machine}.", "", *_table(result.rows)]
+        lines += result.detail.splitlines()
     return "\n".join(lines) + "\n"
+
+
+def _result(bench: ModuleType, rows: list[dict[str, object]]) -> Result:
+    about = (bench.__doc__ or "").partition("\n")[0]
+    detail = bench.detail() if hasattr(bench, "detail") else ""
+    return Result(about, day_of(SystemClock().utc_ms()), describe_machine(), rows, detail)
+
+
+def _table(rows: Iterable[Row]) -> list[str]:
+    heading = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
+    return heading + ["| " + " | ".join(_cells(row)) + " |" for row in rows]
 
 
 def describe_machine() -> str:

@@ -171,12 +171,12 @@ def agreement(rows: list[Row], peer: str) -> tuple[int, int]:
 
 
 def section() -> str:
-    """Write the part of the page: a line for each protocol, then a table of its files."""
+    """Write what stands below the rows: a line for each protocol, then a table of its files."""
     rows = take()
-    lines = ["", "## Captures", ""]
     if not rows:
-        return "\n".join([*lines, f"Not scored: {ABSENT}.", ""])
-    lines += [
+        return f"\nNot scored: {ABSENT}.\n"
+    lines = [
+        "",
         "Real and published telegrams of others, decoded by us and by the libraries that read",
         "them, each given the keys published with a file. `good` are the telegrams whose checksum",
         "is right or that carry none, by a rule that knows nothing of the codecs; `values` how",

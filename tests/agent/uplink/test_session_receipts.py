@@ -246,6 +246,25 @@ def test_a_log_that_is_never_answered_for_is_sent_all_the_same(scene: Scene) -> 
     assert scene.sent() == [(1, 10), (11, 20)]
 
 
+def test_hellos_that_nobody_answers_are_not_counted(scene: Scene) -> None:
+    """A cloud that was silent, as while a hub is revoked, is asked for each log once it speaks.
+
+    On a card that was put back the first frames would else go under numbers the cloud knows.
+    """
+    scene.connect()
+    for _ in range(MAX_ASKS + 1):
+        scene.step(ANSWER_MS + 1)
+
+    scene.cloud.hello_id = scene.uplink.hello_id
+    scene.uplink.arrive(Channel.RECEIPTS, scene.cloud.receipt(""))
+    scene.step()
+    before = scene.sent()
+    scene.answer()
+
+    assert before == []
+    assert scene.sent() == [(1, 10), (11, 20)]
+
+
 def test_one_stuck_range_does_not_hold_up_the_others(tmp_path: Path) -> None:
     """Where a part of the log must wait, what lies behind it is sent."""
 
