@@ -17,7 +17,11 @@ PIP := PIP_REQUIRE_VIRTUALENV=1 $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 CHECKED := agent cloud firmware_bridge shared tests
 
-.PHONY: help demo test check format bench bench-card soak prove clean setup lint lock reference screenshot tests coverage wheel-tests test-homeassistant
+# A shell that keeps Python from writing what it compiles would have each of the hundreds of
+# processes that the tests start compile the program, and each worker all tests.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo test check format bench bench-card soak prove fuzz clean setup lint lock reference screenshot tests compiled coverage wheel-tests test-homeassistant
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +62,7 @@ soak: $(VENV)/.dev-ready prove ## the long runs of what CI runs shortly: mutatio
 	$(BIN)/python -m tests.soak.bills --count 1000
 	$(BIN)/python -m tests.soak.record kills 200
 	$(BIN)/python -m tests.soak.record jobs 100
+	$(BIN)/python -m tests.soak.record panels 300
 	$(BIN)/python -m tests.soak.api --count 20000
 	$(BIN)/python -m tests.faults.soak --cuts 10000 --kills 1000 --renewals 5000 --modules 60 --keep
 
@@ -67,6 +72,10 @@ FAULTS ?= 100
 prove: $(VENV)/.demo-ready $(VENV)/.dev-ready ## explore SCHEDULES=20000 on virtual time, strike FAULTS=100 real ones; docs/soak.json adds up
 	$(BIN)/python -m tests.simulation --count $(SCHEDULES) --record docs/soak.json $(ARGS)
 	$(BIN)/python -m tests.soak.record torture $(FAULTS)
+
+FUZZ_S ?= 600
+fuzz: $(VENV)/.dev-ready ## fuzz the panel's C reference for FUZZ_S=600 s with clang's libFuzzer, if there is a clang
+	$(BIN)/python -m tests.soak.fuzzing $(FUZZ_S)
 
 test-homeassistant: $(VENV)/.dev-ready $(VENV)/.homeassistant-ready ## show the home to the real Home Assistant, and look at what it makes of it
 	$(BIN)/python -m tests.homeassistant.check $(VENV)/homeassistant/bin/python
@@ -100,7 +109,12 @@ coverage: $(VENV)/.dev-ready ## the same tests, traced: which lines and branches
 	rm -f .coverage .coverage.*
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --cov --cov-report=term-missing:skip-covered $(ARGS)
 
-wheel-tests: $(VENV)/.dev-ready
+# What each of the workers would compile for itself, all of them at once.
+compiled: $(VENV)/.dev-ready
+	-@$(BIN)/pytest -q --collect-only > /dev/null
+
+# The tests are copied there: nobody may be writing among them.
+wheel-tests: $(VENV)/.dev-ready compiled
 	packaging/test-wheel.sh $(BIN)/python
 
 # A virtual environment is made once; the stamps say what is installed in it.

@@ -4,18 +4,17 @@ Multicast DNS and service discovery (RFC 6762, RFC 6763) by the library zeroconf
 is a page and where; nothing of the meters, the household or the hub's name in its cloud.
 """
 
+import contextlib
 import ipaddress
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from zeroconf import Error, InterfaceChoice, IPVersion
+from zeroconf import Error, InterfaceChoice, IPVersion, NonUniqueNameException
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
-HOST = "hearthlink.local"
 SERVICE = "_http._tcp.local."
-NAME = f"Hearthlink.{SERVICE}"
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 (compared with, not bound)
 
 _logger = logging.getLogger(__name__)
@@ -23,41 +22,54 @@ _logger = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def announced(
-    host: str, port: int, interfaces: list[str] | InterfaceChoice = InterfaceChoice.Default
-) -> AsyncIterator[bool]:
-    """Have the page on `host:port` announced; tell whether it is.
+    host: str,
+    port: int,
+    names: Sequence[str],
+    interfaces: list[str] | InterfaceChoice = InterfaceChoice.Default,
+) -> AsyncIterator[str]:
+    """Have the page on `host:port` announced; give the name it has got, "" where it is not.
 
-    A page on loopback is not, for nobody else could read it. A network that takes no multicast is
-    no reason not to run.
+    The name is the first of `names` that no other hub on the network goes by. A page on loopback is
+    not announced, for nobody else could read it. A network that takes no multicast is no reason not
+    to run.
     """
     addresses = _addresses(host)
     if not addresses and interfaces is InterfaceChoice.Default:
         _logger.warning("the page listens on %s alone, so it is not announced", host)
-        yield False
+        yield ""
         return
-    zeroconf = None
+    zeroconf, name = None, ""
     try:
         zeroconf = AsyncZeroconf(interfaces=interfaces, ip_version=IPVersion.V4Only)
-        info = AsyncServiceInfo(
-            SERVICE,
-            NAME,
-            port=port,
-            addresses=addresses or [socket.inet_aton(host)],
-            server=f"{HOST}.",
-            properties={"path": "/"},
-        )
-        await zeroconf.async_register_service(info, allow_name_change=True)
-        _logger.info("the page is announced as http://%s:%d", HOST, port)
-        is_announced = True
+        name = await _register(zeroconf, port, addresses or [socket.inet_aton(host)], names)
+        _logger.info("the page is announced as http://%s:%d", name, port)
     except (OSError, Error) as error:
         _logger.warning("the page is not announced: %s", error)
-        is_announced = False
     try:
-        yield is_announced
+        yield name
     finally:
         if zeroconf is not None:
             await zeroconf.async_unregister_all_services()
             await zeroconf.async_close()
+
+
+async def _register(
+    zeroconf: AsyncZeroconf, port: int, addresses: list[bytes], names: Sequence[str]
+) -> str:
+    """Take the first name that is free: two hubs of one name would answer for each other."""
+    for name in names:
+        info = AsyncServiceInfo(
+            SERVICE,
+            f"{name.removesuffix('.local').capitalize()}.{SERVICE}",
+            port=port,
+            addresses=addresses,
+            server=f"{name}.",
+            properties={"path": "/"},
+        )
+        with contextlib.suppress(NonUniqueNameException):
+            await zeroconf.async_register_service(info)
+            return name
+    raise OSError(f"all of {names[0]} to {names[-1]} are taken")
 
 
 def _addresses(host: str) -> list[bytes]:

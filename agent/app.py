@@ -9,11 +9,11 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 
 from agent.config import Config, service_manager
 from agent.consent import MADE_FACT, Consent, decode_limit_state, decode_made
 from agent.consent_record import LIMIT_FACT
+from agent.departures import read_departures_beside
 from agent.governance import Governance
 from agent.home.firstpin import FirstPinDoor
 from agent.home.joining import JoinState
@@ -56,12 +56,14 @@ from shared.clock import Clock, DrivenClock, SystemClock
 from shared.consent import Granularity
 from shared.errors import OperatorError
 from shared.units import EARLIEST_PLAUSIBLE_MS
+from shared.version import VERSION
 
 DRAIN_S = 10.0
 """How long a hub that is told to stop waits for the receipts of what it has just sent."""
 
 STATE_DIR_MODE = 0o700
-MDNS_HOST = "hearthlink.local"
+MDNS_HOSTS = ("hearthlink.local", *(f"hearthlink-{number}.local" for number in range(2, 6)))
+"""The page's names at home: a hub is announced by the first that no other has."""
 
 _logger = logging.getLogger(__name__)
 
@@ -219,7 +221,7 @@ def _session(hub: Hub, uplink: Uplink) -> Session:
             on_bad_input=set_aside,
             sharing=hub.sharing,
         ),
-        version("hearthlink"),
+        VERSION,
     )
 
 
@@ -265,6 +267,7 @@ async def serve(config: Config) -> bool:
         household=HouseholdDoor(
             lambda message: hub.messages.answer(message, hub.likely_ms()), hub.budget.set
         ),
+        read_departures=partial(read_departures_beside, config.database_path),
     )
     server = page_server(page)
     watchdog = Watchdog(
@@ -302,7 +305,7 @@ async def serve(config: Config) -> bool:
 
 def page_hosts(config: Config) -> frozenset[str]:
     """Say to which names the page answers, besides those of loopback."""
-    announced = frozenset({MDNS_HOST}) if config.page_mdns else frozenset()
+    announced = frozenset(MDNS_HOSTS if config.page_mdns else ())
     return config.page_allowed_hosts | announced
 
 
@@ -318,7 +321,8 @@ def _announced(
             f"page.mdns needs the package {error.name}, which is not installed",
             hint="pip install 'hearthlink[agent,mdns]', or set page.mdns = false",
         ) from error
-    return announced(*listener.getsockname()[:2])
+    host, port = listener.getsockname()[:2]
+    return announced(host, port, MDNS_HOSTS)
 
 
 def _join_door(membership: Membership | None, config: Config) -> JoinDoor | None:

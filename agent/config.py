@@ -107,6 +107,7 @@ class Config:
     screen_rotate: int
     screen_theme: str
     screen_every_s: float
+    screen_dim: str
     screen_dc_pin: int
     screen_reset_pin: int
     screen_light_pin: int

@@ -8,11 +8,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import cache
-from importlib import resources
 from pathlib import Path
 
 from shared.errors import OperatorError
 
+SCHEMA = Path(__file__).parent / "schema"
 BUSY_TIMEOUT_MS = 5_000
 CACHE_KIB = 256
 """The log is appended to and read in order: a larger page cache would hold the unasked for."""
@@ -249,9 +249,7 @@ def is_full(error: BaseException | None) -> bool:
 def migrations() -> list[tuple[int, str]]:
     """List the migrations shipped with this program as (number, SQL), in order."""
     return sorted(
-        (int(entry.name.split("_", 1)[0]), entry.read_text())
-        for entry in resources.files("agent").joinpath("schema").iterdir()
-        if entry.name.endswith(".sql")
+        (int(entry.name.split("_", 1)[0]), entry.read_text()) for entry in SCHEMA.glob("*.sql")
     )
 
 

@@ -4,12 +4,15 @@ Counted when a message is handed to the connection and written with the next gro
 power cut takes of it is what it takes of the readings. Owns the table `departures`.
 """
 
+import contextlib
 import sqlite3
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
+from agent.database import open_reader
 from agent.records import Departed, DepartureKey
 from shared.consent import Granularity
 from shared.frames import Frame, GapKind
@@ -105,8 +108,8 @@ class LeftTotals(NamedTuple):
     withheld: int
 
 
-def read_departures(db: sqlite3.Connection) -> list[DepartureLine]:
-    """Read everything there is, oldest first."""
+def read_departures(db: sqlite3.Connection, since_utc_day: int = 0) -> list[DepartureLine]:
+    """Read everything there is since a day, oldest first."""
     if not _has_table(db):
         return []
     return [
@@ -114,10 +117,17 @@ def read_departures(db: sqlite3.Connection) -> list[DepartureLine]:
         for row in db.execute(
             "SELECT date(utc_day * 86400, 'unixepoch'), departures.meter, "
             "coalesce(lower(hex(log_id)), ''), granularity, first_seq, last_seq, frames, samples, "
-            "withheld FROM departures LEFT JOIN logs USING (log) "
-            "ORDER BY utc_day, departures.meter, log, granularity"
+            "withheld FROM departures LEFT JOIN logs USING (log) WHERE utc_day >= ? "
+            "ORDER BY utc_day, departures.meter, log, granularity",
+            (since_utc_day,),
         )
     ]
+
+
+def read_departures_beside(path: Path, since_utc_day: int) -> list[DepartureLine]:
+    """Read the same of a hub that runs, on a connection of its own; to be called in a thread."""
+    with contextlib.closing(open_reader(path)) as reader:
+        return read_departures(reader, since_utc_day)
 
 
 def read_totals(db: sqlite3.Connection, utc_day: int) -> LeftTotals:

@@ -9,7 +9,6 @@ import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from agent.firmware.radio import RadioInstaller
 from agent.firmware.work import FIRMWARE_NAME, FirmwareWork, UpdateByTarget
 from agent.hub import Hub
 from agent.identity.place import Place
@@ -27,7 +26,7 @@ from agent.update.trial import TrialWatch
 from agent.uplink.junction import Junction
 from agent.uplink.tls import server_context
 from agent.watchdog import page_answers
-from shared.jobs import Operation, Target
+from shared.jobs import Operation
 
 JOBS_NAME = "jobs"
 HEARD_WITHIN_MS = 120_000
@@ -57,8 +56,6 @@ class Governance:
         self.firmware = FirmwareWork(
             config.update_keys_file, config.hub_state_dir / FIRMWARE_NAME, self._open_context
         )
-        if config.update_radio_port:
-            self.firmware.installers[Target.RADIO] = RadioInstaller(config.update_radio_port)
         self.remote = RemoteControl(hub.log, hub.own_pace, hub.set_pace, self.ailments)
         self._restarting = restarting
         self._desk = JobDesk()

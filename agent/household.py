@@ -1,7 +1,8 @@
 """Wires the hub to the household's Home Assistant; loaded only where it is configured."""
 
-from importlib.metadata import version
+from functools import partial
 
+from agent import metrics
 from agent.config import Config
 from agent.home.broker import BrokerPlace
 from agent.home.discovery import Naming, slug
@@ -9,26 +10,44 @@ from agent.home.entities import Facts
 from agent.home.homeassistant import HomeAssistant
 from agent.home.shown import build_shown
 from agent.hub import Hub
+from agent.metrics import Measured
 from agent.status import read_counters, read_home_inputs
 from agent.uplink.tls import server_context
 from shared.units import MS_PER_DAY
+from shared.version import VERSION
 
 GONE_AFTER_MS = 7 * MS_PER_DAY
 """A meter not heard for a week is taken out of Home Assistant; heard again, it comes back."""
 
 
 def home_assistant(hub: Hub) -> HomeAssistant:
-    """Make what tells Home Assistant; to be called in the event loop.
+    """Make what tells Home Assistant, and let the hub count it; to be called in the event loop.
 
     Raises OperatorError for a certificate that cannot be used.
     """
     config = hub.config
-    return HomeAssistant(
+    home = HomeAssistant(
         _place(hub, config),
         Naming(config.hub_thing, config.homeassistant_prefix),
         "device" if config.homeassistant_discovery == "device" else "entity",
         lambda: read_facts(hub),
+        acknowledge=lambda message: hub.messages.answer(message, hub.likely_ms()),
     )
+    hub.read_displays.append(partial(count_home_assistant, home))
+    return home
+
+
+def count_home_assistant(home: HomeAssistant) -> list[Measured]:
+    """Count the connection to the household's broker, and what went through it."""
+    return [
+        Measured(metrics.HOME_BROKER, home.broker.is_connected.is_set()),
+        Measured(metrics.HOME_CONNECTS, home.broker.connects),
+        Measured(metrics.HOME_BIRTHS, home.births),
+        Measured(metrics.HOME_FAILURES, home.failures),
+        Measured(metrics.HOME_REFUSED, home.broker.refused),
+        Measured(metrics.HOME_PRESSES, home.presses),
+        Measured(metrics.HOME_STRAY, home.presses_refused),
+    ]
 
 
 def read_facts(hub: Hub) -> Facts:
@@ -41,8 +60,11 @@ def read_facts(hub: Hub) -> Facts:
         {meter: said for meter, said in read_counters(hub).items() if meter in present},
         present,
         inputs.tariff.currency if inputs.tariff is not None else "",
+        inputs.gas_tariff.currency if inputs.gas_tariff is not None else "",
         has_gas=shown.gas is not None or bool(inputs.gas_slots),
-        version=version("hearthlink"),
+        # One that has yet to join again after its start has a cloud all the same.
+        has_cloud=hub.session is not None or hub.log.fact("store_id") is not None,
+        version=VERSION,
     )
 
 

@@ -25,6 +25,7 @@ from agent.livedemand import DemandWatch
 from agent.liveness import Liveness
 from agent.log import Log
 from agent.meters import MeterConfig
+from agent.metrics import Measured
 from agent.pace import Pace
 from agent.pieces import Piece
 from agent.records import Batch, MeterLog
@@ -42,7 +43,7 @@ from agent.uplink.revisions import Wanted, wanted_revisions
 from agent.uplink.session import Session
 from agent.uplink.wholeframes import cut_whole
 from agent.vitals import Vitals
-from firmware_bridge.links import LinkEvent
+from firmware_bridge.links import LendableDevice, LinkEvent
 from firmware_bridge.meters.codec import Refused, Telegram
 from shared.clock import Clock, DrivenClock, SystemClock
 from shared.consent import Granularity
@@ -107,6 +108,7 @@ class Hub:
         self.session: Session | None = None
         self.joined = asyncio.Event()
         self.liveness = Liveness()
+        self.radio = LendableDevice()
         # A replay's time is another year's: it says nothing of the machine it is played on.
         self._is_driven = isinstance(clock, DrivenClock)
         self.vitals = Vitals(
@@ -123,6 +125,8 @@ class Hub:
         self.tariffs = TariffShelf(log, config.tariff_electricity_file, config.tariff_gas_file)
         self.messages = Messages(log.fact(MESSAGES_FACT), self.started_ms)
         self.read_panel: Callable[[], PanelView | None] = lambda: None
+        self.read_displays: list[Callable[[], Iterable[Measured]]] = []
+        """What counts the other displays that there are: a screen, Home Assistant."""
         self.budget = BudgetFact(log)
         self.live_demand = DemandWatch(self.machine.monotonic_ms)
         self._live_sent_ms: dict[str, int] = {}

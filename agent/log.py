@@ -18,8 +18,10 @@ from agent.pieces import Piece
 from agent.reader import LogReader
 from agent.records import Batch, Hole, MeterLog, RemadeDays, RowsOfLog, by_log
 from agent.rows import LogRow
+from agent.starts import STARTS_FACT, Starts, without
 from agent.writer import Writer
 from shared.frames import LOG_ID_BYTES
+from shared.ranges import Range
 from shared.readings import Medium
 
 NUMBERED = (
@@ -54,8 +56,9 @@ class Log(LogReader):
             for one in self.entries()
             if one.is_open
         }
-        self.opened_next: dict[int, int] = {one.log: one.next_seq for one in self.meters.values()}
-        """The next sequence of each log as it was opened: the cloud can know of none above it."""
+        self.starts = Starts(self.fact(STARTS_FACT), self.entries())
+        """From where on the cloud can know no row of this database's that it has not answered for.
+        """
 
     def write(self, sql: str, values: Sequence[object]) -> None:
         """Run one statement of a room that keeps its own table here, durably."""
@@ -101,6 +104,7 @@ class Log(LogReader):
         started = self._new_log(meter, medium, 1)
         self._started.append((started, former.log if former else None))
         self.meters[meter] = started
+        self.starts.begin(started.log)
         return started
 
     def _new_log(self, meter: str, medium: Medium, next_seq: int) -> MeterLog:
@@ -112,24 +116,52 @@ class Log(LogReader):
         """Go on in a new log, and take the rows from `from_seq` on into it, whose numbers are used.
 
         Somebody else has sent other rows under them: this database was rewound. Rows that wait for
-        their commit follow, numbered as those that are moved now.
+        their commit follow, numbered as those that are moved now. A closed log's go on in one that
+        is closed too.
         """
         started = self._new_log(former.meter, former.medium, former.next_seq - from_seq + 1)
         moving = LogReader(self._db)
+        is_open = any(one.log == former.log for one in self.meters.values())
         with self.transaction() as db:
-            items = list(moving.read(former.log, from_seq, self._written_next(former) - 1))
-            before = self._give_back(moving, former, from_seq)
-            self._write_started([(started, former.log)])
+            span = (from_seq, self._written_next(former) - 1)
+            items = list(moving.read(former.log, *span))
+            before = self._give_back(moving, former, span)
+            self._write_started([(started, former.log)], is_open=is_open)
             self._write_again(former, before)
             self._write_again(started, [_renumbered(one, from_seq) for one in items])
             self._carry_runs_over([(started, former.log)])
             db.execute(
                 "UPDATE logs SET next_seq = ?, is_open = 0 WHERE log = ?", (from_seq, former.log)
             )
+            self._forget_starts(former.log)
         self._moved[former.log] = (started, from_seq)
-        self.meters[former.meter] = started
-        self.opened_next[started.log] = 1
+        self.starts.settle(former.log, None)
+        self.starts.owed.discard(former.log)
+        self.starts.begin(started.log)
+        if is_open:
+            self.meters[former.meter] = started
         return started
+
+    def note_answered(self, log: int, from_seq: int) -> None:
+        """Note, durably, that the cloud knows nothing of a log from a sequence on.
+
+        On a full disk a later start asks once more: what was sent meanwhile may then be sent twice.
+        """
+        if self.starts.is_settled(log):
+            return
+        with self.transaction():
+            self.starts.settle(log, from_seq)
+            self._forget_starts(log)
+        self.starts.owed.discard(log)
+
+    def _forget_starts(self, log: int) -> None:
+        kept = self._db.execute("SELECT value FROM facts WHERE name = ?", (STARTS_FACT,)).fetchone()
+        rest = without(kept[0] if kept else None, log)
+        if rest is not None:
+            self._write_fact(STARTS_FACT, rest)
+
+    def _write_fact(self, name: str, value: bytes) -> None:
+        self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def _written_next(self, meter_log: MeterLog) -> int:
         """Read the next sequence of a log as it is on disk, where the rows that wait do not count.
@@ -157,8 +189,12 @@ class Log(LogReader):
                     (hole.last_seq + 1, meter_log.log),
                 )
 
-    def _give_back(self, reader: LogReader, former: MeterLog, from_seq: int) -> list[LogRow | Hole]:
-        """Delete from `from_seq` on; return what a block deleted with it held before that."""
+    def _give_back(self, reader: LogReader, former: MeterLog, within: Range) -> list[LogRow | Hole]:
+        """Delete a log's end; return what a block deleted with it held before that.
+
+        A hole that was declared behind the end stays: somebody else used those numbers.
+        """
+        from_seq, last_seq = within
         span = (former.log, from_seq)
         (first,) = self._db.execute(
             "SELECT min(first_seq) FROM blocks WHERE log = ? AND last_seq >= ?", span
@@ -166,18 +202,26 @@ class Log(LogReader):
         before = list(reader.read(former.log, first or from_seq, from_seq - 1))
         self._db.execute("DELETE FROM blocks WHERE log = ? AND last_seq >= ?", span)
         self._db.execute("DELETE FROM samples WHERE log = ? AND seq >= ?", span)
-        self._db.execute("DELETE FROM damaged_ranges WHERE log = ? AND first_seq >= ?", span)
         self._db.execute(
-            "UPDATE damaged_ranges SET last_seq = ?2 - 1 WHERE log = ?1 AND last_seq >= ?2", span
+            "DELETE FROM damaged_ranges WHERE log = ? AND first_seq BETWEEN ? AND ?",
+            (*span, last_seq),
+        )
+        self._db.execute(
+            "UPDATE damaged_ranges SET last_seq = ?2 - 1 "
+            "WHERE log = ?1 AND first_seq < ?2 AND last_seq >= ?2",
+            span,
         )
         return before
 
-    def _write_started(self, started: list[tuple[MeterLog, int | None]]) -> None:
+    def _write_started(
+        self, started: list[tuple[MeterLog, int | None]], *, is_open: bool = True
+    ) -> None:
         for one, _ in started:
-            self._db.execute("UPDATE logs SET is_open = 0 WHERE meter = ?", (one.meter,))
+            if is_open:
+                self._db.execute("UPDATE logs SET is_open = 0 WHERE meter = ?", (one.meter,))
             self._db.execute(
-                "INSERT INTO logs VALUES (?, ?, ?, ?, 1, 1)",
-                (one.log, one.log_id, one.meter, one.medium.value),
+                "INSERT INTO logs VALUES (?, ?, ?, ?, 1, ?)",
+                (one.log, one.log_id, one.meter, one.medium.value, is_open),
             )
 
     def _carry_runs_over(self, started: list[tuple[MeterLog, int | None]]) -> None:
@@ -201,9 +245,12 @@ class Log(LogReader):
         with self.transaction():
             if started:
                 self._write_started(started)
+            if batch.rows and not self.starts.is_written:
+                self._write_fact(STARTS_FACT, self.starts.fact())
             self._write(batch, parted)
             if started:
                 self._carry_runs_over(started)
+        self.starts.is_written = self.starts.is_written or bool(batch.rows)
         # Another may have been started meanwhile, in the thread that reads the meter.
         del self._started[: len(started)]
 

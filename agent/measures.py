@@ -1,16 +1,17 @@
 """Reads the hub's state into the numbers of `/metrics`. Decides nothing."""
 
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 from agent import metrics
+from agent.home.messages import Messages
 from agent.home.panelview import PanelView
 from agent.hub import Hub
 from agent.metrics import Measured
 from agent.wear import bytes_a_day, days_left
 from shared.ranges import count
 from shared.units import MS_PER_DAY, MS_PER_SECOND
+from shared.version import VERSION
 
 SECONDS_PER_DAY = MS_PER_DAY // MS_PER_SECOND
 
@@ -23,14 +24,16 @@ def render_metrics(hub: Hub) -> bytes:
             *_of_the_process(hub),
             *_of_the_cloud(hub),
             *_of_the_disk(hub),
+            *_of_the_messages(hub.messages),
             *(_of_the_panel(panel) if panel is not None else ()),
+            *(one for read in hub.read_displays for one in read()),
         ]
     )
 
 
 def _of_the_process(hub: Hub) -> Iterator[Measured]:
     counts = hub.intake.counts
-    yield Measured(metrics.BUILD, 1, (version("hearthlink"),))
+    yield Measured(metrics.BUILD, 1, (VERSION,))
     yield Measured(metrics.UPTIME, (hub.machine.monotonic_ms() - hub.started_ms) / MS_PER_SECOND)
     yield Measured(metrics.TELEGRAMS, counts.telegrams)
     for reason, times in sorted(counts.refused_by_reason.items()):
@@ -72,6 +75,13 @@ def _of_the_disk(hub: Hub) -> Iterator[Measured]:
         yield Measured(metrics.DISK_RATE, rate, device)
     if left is not None:
         yield Measured(metrics.DISK_LIFE, left * SECONDS_PER_DAY, device)
+
+
+def _of_the_messages(messages: Messages) -> Iterator[Measured]:
+    yield Measured(metrics.MESSAGES_WAITING, len(messages.open()))
+    yield Measured(metrics.MESSAGES, messages.heard)
+    yield Measured(metrics.MESSAGES_READ, messages.answered)
+    yield Measured(metrics.MESSAGES_DROPPED, messages.dropped)
 
 
 def _of_the_panel(panel: PanelView) -> Iterator[Measured]:

@@ -97,10 +97,31 @@ PANEL_UPTIME = _gauge("panel_uptime_seconds", "Seconds since the panel's start, 
 PANEL_CRC = _gauge("panel_crc_errors", "Frames the panel refused since its start, as it told last.")
 PANEL_RAM = _gauge("panel_ram_free_bytes", "The panel's free RAM, as it told last.")
 
+MESSAGES_WAITING = _gauge("messages_waiting", "Messages of the supplier that nobody has read yet.")
+MESSAGES = _counter("messages", "Messages of the supplier that a meter brought.")
+MESSAGES_READ = _counter("messages_acknowledged", "Messages that the household took as read.")
+MESSAGES_DROPPED = _counter("messages_dropped", "Messages given up unread: there were too many.")
+PICTURES = _counter("screen_pictures", "Pictures drawn on the hub's own screen.")
+SCREEN_FAILURES = _counter("screen_failures", "Times that the screen took none, or did not open.")
+HOME_BROKER = _gauge(
+    "homeassistant_connected", "1 while the hub is connected to the household's broker."
+)
+HOME_CONNECTS = _counter("homeassistant_connects", "Connections made to the household's broker.")
+HOME_BIRTHS = _counter("homeassistant_births", "Starts of Home Assistant that the hub heard of.")
+HOME_FAILURES = _counter("homeassistant_failures", "Turns in which nothing could be told it.")
+HOME_REFUSED = _counter("homeassistant_unsent", "What was not sent it: too much waited.")
+HOME_PRESSES = _counter("homeassistant_presses", "Messages taken as read by its button.")
+HOME_STRAY = _counter("homeassistant_presses_refused", "Presses that named no message that waits.")
+
 OF_THE_PANEL = (
     *(PANEL, PANEL_SILENT, PANEL_STARTS, PANEL_LOST, PANEL_UNPLUGGED, PANEL_HELD_BACK),
     *(PANEL_RESENDS, PANEL_REFUSED, PANEL_PRESSES, PANEL_DROPPED, PANEL_LOG, PANEL_FAILURES),
     *(PANEL_UPTIME, PANEL_CRC, PANEL_RAM),
+)
+
+OF_OTHER_DISPLAYS = (
+    *(PICTURES, SCREEN_FAILURES, HOME_BROKER, HOME_CONNECTS, HOME_BIRTHS, HOME_FAILURES),
+    *(HOME_REFUSED, HOME_PRESSES, HOME_STRAY),
 )
 
 METRICS: tuple[Metric, ...] = (
@@ -123,7 +144,9 @@ METRICS: tuple[Metric, ...] = (
     DISK_WRITTEN,
     DISK_RATE,
     DISK_LIFE,
+    *(MESSAGES_WAITING, MESSAGES, MESSAGES_READ, MESSAGES_DROPPED),
     *OF_THE_PANEL,
+    *OF_OTHER_DISPLAYS,
 )
 """Every metric, in the order it is written; the reference is made from this."""
 

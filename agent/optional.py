@@ -5,7 +5,7 @@ Each brings libraries, so each is loaded only where it is configured. Decides no
 
 import asyncio
 
-from agent.firmware.work import Installer
+from agent.firmware.installer import Installer
 from agent.hub import Hub
 from shared.errors import OperatorError
 from shared.jobs import Target
@@ -43,4 +43,8 @@ def start_optional(
         feed = panel_feed(hub)
         installers[Target.PANEL] = panel_installer(hub.config, feed.line)
         tasks.append(group.create_task(feed.run(), name="panel"))
+    if hub.config.update_radio_port:
+        from agent.firmware.radio import RadioInstaller  # noqa: PLC0415 (seldom set)
+
+        installers[Target.RADIO] = RadioInstaller(hub.config.update_radio_port, hub.radio.borrow)
     return tasks

@@ -18,7 +18,15 @@ from agent.hub import Hub
 from agent.liveness import COMMIT, COMMIT_SLACK_S, meter_bound_s
 from agent.meters import MeterConfig
 from agent.upkeep.sealing import seal
-from firmware_bridge.links import Backoff, LinkEvent, LinkEventKind, chunks, open_link
+from firmware_bridge.links import (
+    Backoff,
+    LinkEvent,
+    LinkEventKind,
+    Opener,
+    chunks,
+    open_link,
+)
+from firmware_bridge.links.addresses import device_of
 from firmware_bridge.meters.catalog import codec_for
 from shared.errors import HearthlinkError
 from shared.units import MS_PER_HOUR, MS_PER_SECOND
@@ -82,7 +90,7 @@ async def _read_meter(hub: Hub, meter: MeterConfig) -> None:
         hub.note_link(meter.link, event)
 
     stream = chunks(
-        lambda: open_link(meter.link, settings),
+        _opener(hub, meter, lambda: open_link(meter.link, settings)),
         silence_s=meter.silence_s,
         backoff=Backoff(),
         on_event=note,
@@ -101,6 +109,13 @@ async def _read_meter(hub: Hub, meter: MeterConfig) -> None:
     hub.liveness.release(part)
     hub.take(codec.feed(b""), meter)
     await hub.intake.commit()
+
+
+def _opener(hub: Hub, meter: MeterConfig, opener: Opener) -> Opener:
+    """Open a meter's link; in turns with a job, where its radio takes firmware from jobs."""
+    if device_of(meter.link) != hub.config.update_radio_port:
+        return opener
+    return hub.radio.opener(opener, partial(hub.liveness.release, _part(meter)))
 
 
 async def _converse(hub: Hub) -> None:

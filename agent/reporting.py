@@ -1,7 +1,6 @@
 """Reports the hub's health in its shadow: after connecting, when it changes, and hourly."""
 
 import asyncio
-from importlib.metadata import version
 
 import msgspec
 
@@ -14,6 +13,7 @@ from agent.watchdog import page_answers
 from agent.wear import days_left
 from shared.shadows import MAX_SHADOW_BYTES, HubHealth, MeterHealth
 from shared.units import MS_PER_HOUR, MS_PER_SECOND
+from shared.version import VERSION
 
 LOOK_EVERY_S = 10.0
 LEAST_PAUSE_MS = 60 * MS_PER_SECOND
@@ -99,7 +99,7 @@ def read_health(
     wear = hub.vitals.wear()
     left = days_left(wear, hub.config.storage_endurance_tb) if wear is not None else None
     return HubHealth(
-        agent_version=version("hearthlink"),
+        agent_version=VERSION,
         reported_at_ms=hub.utc_ms(),
         clock_source=believed.source if believed else "machine",
         clock_uncertainty_ms=believed.uncertainty_ms if believed else None,

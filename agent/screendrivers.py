@@ -1,6 +1,6 @@
 """Which screens there are: the driver chips, what they hang on, and their pixels. Pure.
 
-Source: the drivers of luma.oled and luma.lcd, and the framebuffers of the Linux kernel.
+Source: the drivers of luma.oled and luma.lcd, the framebuffers of the Linux kernel, and inky.
 """
 
 import re
@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 FRAMEBUFFER = "framebuffer"
-"""Whatever the kernel drives as /dev/fbN: the Pi's own touch screen, HDMI, most e-paper."""
+"""Whatever the kernel drives as /dev/fbN: the Pi's own touch screen, HDMI, some e-paper."""
+
+INKY = "inky"
+"""Pimoroni's e-paper, whose boards say themselves which they are."""
+
+PAPER_S_LEAST = 60
+"""Paper wears with each picture, and flickers while it is drawn."""
 
 Bus = Literal["i2c", "spi"]
 Theme = Literal["dark", "light"]
@@ -66,7 +72,11 @@ class Framebuffer(NamedTuple):
     path: str
 
 
-Interface = I2c | Spi | Framebuffer
+class Detected(NamedTuple):
+    """A board that says itself what it is."""
+
+
+Interface = I2c | Spi | Framebuffer | Detected
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,19 @@ class ScreenSettings:
     dc_pin: int
     reset_pin: int
     light_pin: int
+    dim: tuple[str, str] | None = None
+    """From which minute of the household's day to which it is dark, as HH:MM."""
+
+
+def is_oled(driver: str) -> bool:
+    """Tell whether a driver's pixels shine by themselves, and fade with it."""
+    return driver in DRIVERS and DRIVERS[driver].module == _OLED
+
+
+def is_between(clock: str, span: tuple[str, str]) -> bool:
+    """Tell whether a time of day lies in a span of it, which may go over midnight."""
+    start, end = span
+    return start <= clock < end if start <= end else clock >= start or clock < end
 
 
 def read_interface(driver: str, text: str) -> Interface:
@@ -91,6 +114,10 @@ def read_interface(driver: str, text: str) -> Interface:
         if not _FRAMEBUFFER.fullmatch(path):
             raise ValueError("give the framebuffer's path, such as /dev/fb1")
         return Framebuffer(path)
+    if driver == INKY:
+        if text:
+            raise ValueError("leave it empty: such as inky drives says itself where it hangs")
+        return Detected()
     address = text or _DEFAULTS[DRIVERS[driver].bus]
     if (found := _I2C.fullmatch(address)) is not None:
         return I2c(int(found[1]), int(found[2], 16))

@@ -373,7 +373,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "update.radio_port",
         "",
-        "serial port of a Silicon Labs radio module that takes firmware in jobs; no meter's",
+        "serial port of a Silicon Labs radio module that takes firmware in jobs, also a meter's",
         text,
     ),
     Setting("tariff.electricity_file", "", "the electricity tariff, JSON", path),

@@ -22,6 +22,9 @@ from agent.rows import LogRow
 from shared.readings import Quality
 from shared.units import EARLIEST_PLAUSIBLE_MS, MS_PER_DAY
 
+# A plain number: putting a flag to it would cost more than the rest of what dates a row.
+_HUB_TIME = int(Quality.HUB_TIME)
+
 METER_CLOCK_TOLERANCE_MS = 120_000
 """A meter's clock this close to the hub's trusted time is believed; one further off is not."""
 
@@ -314,16 +317,16 @@ def taken_at(
     """
     clock_ms = hub_utc_ms if meter_clock_ms is None and captured_at_ms else meter_clock_ms
     if clock_ms is None:
-        return hub_utc_ms, quality | Quality.HUB_TIME
+        return hub_utc_ms, quality | _HUB_TIME
     is_believed = abs(clock_ms - hub_utc_ms) <= tolerance_ms
     if captured_at_ms is None:
-        return (clock_ms, quality) if is_believed else (hub_utc_ms, quality | Quality.HUB_TIME)
+        return (clock_ms, quality) if is_believed else (hub_utc_ms, quality | _HUB_TIME)
     age_ms = clock_ms - captured_at_ms
     is_kept = meter_clock_ms is None
     early_ms = tolerance_ms if is_kept else 0
     most_ms = max(MAX_KEPT_AGE_MS if is_kept else MAX_CAPTURE_AGE_MS, tolerance_ms)
     if not -early_ms <= age_ms <= most_ms:
-        return hub_utc_ms, quality | Quality.HUB_TIME
+        return hub_utc_ms, quality | _HUB_TIME
     if is_believed:
         return captured_at_ms, quality
-    return hub_utc_ms - age_ms, quality | Quality.HUB_TIME
+    return hub_utc_ms - age_ms, quality | _HUB_TIME

@@ -7,40 +7,28 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from cloud import errors, health
-from cloud.accounts import endpoints as accounts
-from cloud.accounts import homes, invitationendpoints, keyendpoints, me, waitingendpoints
+from cloud import errors
 from cloud.accounts.door import Door
 from cloud.accounts.jwks import KeyRing, fetch
 from cloud.accounts.oidc import Provider
 from cloud.accounts.passwords import Hasher, Policy
 from cloud.accounts.signin import SignIn
 from cloud.bootstrap import open_database, open_registry
-from cloud.changes import endpoints as changes
 from cloud.changes.waiting import ChangeWatch
 from cloud.config import Config
-from cloud.costs import comparison, prepayment, preview
-from cloud.costs import endpoints as costs
 from cloud.db import Database
-from cloud.exports import endpoints as exports
-from cloud.fleet import endpoints as claims
-from cloud.fleet import hubendpoints as fleet
+from cloud.features import features
 from cloud.fleet import installer
-from cloud.fleet import jobendpoints as jobs
 from cloud.fleet.admission import open_admission
 from cloud.fleet.desk import ClaimDesk
-from cloud.gaps import endpoints as gaps
 from cloud.gate import Gate, pace_of
 from cloud.hubauth import HubGate
-from cloud.imports import endpoints as imports
-from cloud.ingest import consent, gateways, hubs
-from cloud.ingest import endpoints as dead_letters
+from cloud.ingest import hubs
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.service import IngestService
 from cloud.live.demands import Demands
@@ -48,20 +36,14 @@ from cloud.live.feed import LiveFeed
 from cloud.live.repository import shown_hubs
 from cloud.mqtt import BrokerLink, Subscription
 from cloud.openapi.document import describe
-from cloud.openapi.operations import operation_id
 from cloud.parts import Parts
-from cloud.readings import conversion_endpoints, quality_endpoints, usage_endpoints
-from cloud.readings import endpoints as meters
 from cloud.readings.usage_desk import UsageDesk
-from cloud.streams import endpoints as streams
-from cloud.tariffs import catalogue_endpoints as catalogue
-from cloud.tariffs import endpoints as tariffs
+from cloud.tariffs.fillings import read_fillings
 from cloud.transfer import stack
-from cloud.transfer.media import check_media_type
-from cloud.web import endpoints as web
 from shared import topics
 from shared.calendar import check_zone
 from shared.clock import Clock, SystemClock
+from shared.version import VERSION
 
 Task = Callable[[], Coroutine[Any, Any, None]]
 """What runs for as long as the application serves."""
@@ -87,11 +69,9 @@ def create_app(config: Config, clock: Clock | None = None, hasher: Hasher | None
     # The documentation page's script and style are served from here: it works without the internet.
     app = FastAPIOffline(
         title="Hearthlink",
-        version=_version(),
+        version=VERSION,
         description=DESCRIPTION,
         redoc_url=None,
-        dependencies=[Depends(check_media_type)],
-        generate_unique_id_function=operation_id,
         lifespan=lambda app: _serving(app, link, [demands.run, watch.run]),
     )
     app.state.parts = Parts(
@@ -112,18 +92,12 @@ def create_app(config: Config, clock: Clock | None = None, hasher: Hasher | None
     app.state.admission = open_admission(config, database, clock, desk)
     app.state.installer_gate = installer.InstallerGate()
     app.state.change_watch = watch
-    app.state.usage_desk = UsageDesk(database, clock, app.state.parts.zone, _version())
+    app.state.fillings_of = read_fillings
+    app.state.usage_desk = UsageDesk(database, clock, app.state.parts.zone, VERSION)
     app.state.hub_door = _hub_door(config, database, clock, desk)
     errors.install(app)
     stack.install(app, database, config.origins)
-    readings = (health, gateways, consent, meters, streams, changes, gaps, dead_letters)
-    usage = (usage_endpoints, quality_endpoints, conversion_endpoints, exports, imports)
-    money = (costs, preview, comparison, prepayment, tariffs, catalogue)
-    people = (accounts, me, homes, invitationendpoints, waitingendpoints, keyendpoints)
-    fleets = (hubs, claims, installer, fleet, jobs)
-    # A request is held against one after the other: what apps ask for most comes first.
-    for feature in (*usage, *readings, *money, *people, *fleets, web):
-        app.include_router(feature.router)
+    app.router.routes.extend(features().routes)
     describe(app)
     return app
 
@@ -178,10 +152,3 @@ def _hub_door(
 def _shown_hubs(database: Database, things: Sequence[str]) -> dict[str, str]:
     with database.reading() as connection:
         return shown_hubs(connection, things)
-
-
-def _version() -> str:
-    try:
-        return version("hearthlink")
-    except PackageNotFoundError:
-        return "0"

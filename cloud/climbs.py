@@ -46,10 +46,49 @@ def closings_of(stretches: Sequence[bytes], slots: Sequence[int]) -> list[int] |
         asked = slots[place:end]
         if asked and asked[0] < first:
             return None
-        *closings, stood = _closings(columns, asked)
+        closings, stood = _closings(columns, asked)
         found += closings
         place, following = end, last + 1
     return found if place == len(slots) else None
+
+
+def steps_of(stretches: Sequence[bytes], first: int, last: int) -> list[int] | None:
+    """Tell by how much a register rose with each slot from `first` to `last`, both included.
+
+    Since the end of the slot before, which is asked about too: these are the differences of what
+    `closings_of` tells, with less to do for slots that follow one another. None where that is.
+    """
+    found: list[int] = []
+    before: Columns | None = None
+    for packed in stretches:
+        columns = read_columns(packed)
+        if not columns.count:
+            continue
+        begin, end = columns.first, columns.first + columns.count
+        gap = 0 if before is None else columns.opening - last_closing(before)
+        if gap < 0 or not _climbs(columns):
+            return None
+        if begin != (before.first + before.count if before else min(begin, first - 1)):
+            return None
+        low, high = max(first, begin), min(last + 1, end)
+        if low < high:
+            found += _steps(columns, low - begin, high - begin, gap)
+        before = columns
+    return found if len(found) == last + 1 - first else None
+
+
+def _steps(columns: Columns, start: int, stop: int, gap: int) -> Sequence[int]:
+    """Tell by how much it rose with each slot of these places; `gap` is before the first of all."""
+    used = decode_column(columns.used, columns.count, start, stop)
+    if columns.rises == 0 and (start or not gap):
+        return used
+    rises = decode_column(columns.rises, columns.count - 1, max(start - 1, 0), stop - 1)
+    return list(map(add, used, rises if start else [gap, *rises]))
+
+
+def last_closing(columns: Columns) -> int:
+    """Tell where a register stood at the end of the last slot; there is one."""
+    return _closings(columns, [])[1]
 
 
 def _climbs(columns: Columns) -> bool:
@@ -62,18 +101,21 @@ def _climbs(columns: Columns) -> bool:
     )
 
 
-def _closings(columns: Columns, slots: Sequence[int]) -> list[int]:
-    """Tell where it stood at the end of these slots, and of the last of all."""
+def _closings(columns: Columns, slots: Sequence[int]) -> tuple[list[int], int]:
+    """Tell where it stood at the end of these slots, and at that of the last of all."""
     first, count, opening = columns.first, columns.count, columns.opening
     if len(slots) >= DECODED_FOR:
         used = decode_column(columns.used, count)
         steps = map(add, islice(used, 1, None), decode_column(columns.rises, count - 1))
         every = list(accumulate(steps, initial=opening + used[0]))
-        return [*map(every.__getitem__, map(sub, slots, repeat(first))), every[-1]]
+        return list(map(every.__getitem__, map(sub, slots, repeat(first)))), every[-1]
     ends = [slot - first + 1 for slot in slots]
-    used_sums = _sums(columns.used, count, [*ends, count])
-    rise_sums = _sums(columns.rises, count - 1, [*(end - 1 for end in ends), count - 1])
-    return [opening + one + other for one, other in zip(used_sums, rise_sums, strict=True)]
+    if not ends or ends[-1] < count:
+        ends.append(count)
+    used_sums = _sums(columns.used, count, ends)
+    rise_sums = _sums(columns.rises, count - 1, [end - 1 for end in ends])
+    stood = [opening + one + other for one, other in zip(used_sums, rise_sums, strict=True)]
+    return stood[: len(slots)], stood[-1]
 
 
 def _least(coded: Coded) -> int:
@@ -92,36 +134,38 @@ def _width(coded: Digits, count: int) -> int:
 
 
 def _sums(coded: Coded, count: int, ends: Sequence[int]) -> list[int]:
-    """Sum the first so many values of a column, for each of `ends`."""
+    """Sum the first so many values of a column, for each of `ends`, which rise."""
     if isinstance(coded, int):
         return [coded * end for end in ends]
     bits = _BITS_OF_DIGIT * _width(coded, count)
+    least, scale = coded.least, coded.scale
     numbers = int.from_bytes(coded.numbers, "big")
     all_bits = 8 * len(coded.numbers)
-    return [
-        coded.least * end + coded.scale * _sum(numbers >> all_bits - bits * end, bits, end)
-        for end in ends
-    ]
-
-
-def _sum(numbers: int, bits: int, count: int) -> int:
-    """Sum `count` numbers of so many bits each that stand one behind the other in one integer.
-
-    By casting out nines: a number is congruent to the sum of its digits, modulo the base less one.
-    For digits wide enough to hold the sum, every so many numbers are taken as one and the others
-    laid over them.
-    """
-    shifts, mask, base_less_one = _folds(bits, count)
-    laid = numbers & mask
-    for shift in shifts:
-        laid += (numbers >> shift) & mask
-    return laid % base_less_one
+    found = []
+    before = summed = 0
+    for end in ends:
+        # By casting out nines: see `_folds`.
+        shifts, lanes, base_less_one, every = _folds(bits, end - before)
+        here = (numbers >> all_bits - bits * end) & every
+        laid = here & lanes
+        for shift in shifts:
+            laid += (here >> shift) & lanes
+        summed += laid % base_less_one
+        found.append(least * end + scale * summed)
+        before = end
+    return found
 
 
 @lru_cache(maxsize=FOLDS_KEPT)
-def _folds(bits: int, count: int) -> tuple[Sequence[int], int, int]:
-    """Say how numbers are laid over each other: by how far, which stay, and modulo what."""
+def _folds(bits: int, count: int) -> tuple[Sequence[int], int, int, int]:
+    """Say how to sum `count` numbers of so many bits that stand one behind the other in an integer.
+
+    By casting out nines: a number is congruent to the sum of its digits, modulo the base less one.
+    For digits wide enough to hold the sum, every so many numbers are taken as one and the others
+    laid over them: by how far each, which bits stay, modulo what, and the bits of all.
+    """
     each = 1 + -(-count.bit_length() // bits)
     base_less_one = (1 << bits * each) - 1
     ones = ((1 << bits * each * -(-count // each)) - 1) // base_less_one
-    return [bits * place for place in range(1, each)], ones * ((1 << bits) - 1), base_less_one
+    shifts = [bits * place for place in range(1, each)]
+    return shifts, ones * ((1 << bits) - 1), base_less_one, (1 << bits * count) - 1

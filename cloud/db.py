@@ -1,15 +1,14 @@
 """The database: engine, transactions, and the few things dialects do differently.
 
 The only module that commits. What only one dialect does stands in `cloud.sqlitefile` and
-`cloud.postgres`, which nothing but this and the migrations may use. Every request or batch is one
-transaction: `reading()` or `writing()`.
+`cloud.postgres`, which nothing but this, `cloud.writes` and the migrations may use. Every request
+or batch is one transaction: `reading()` or `writing()`.
 """
 
 import contextlib
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +19,9 @@ from sqlalchemy import (
     Select,
     Table,
     bindparam,
-    case,
     create_engine,
-    or_,
     text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -179,6 +175,17 @@ class Database:
             return postgres.ask_each(connection, self._household_role(connection), question, asked)
         return [connection.execute(question, given).all() for _, given in asked]
 
+    def ask(
+        self,
+        connection: Connection,
+        question: CompoundSelect[Any] | Select[Any],
+        given: Mapping[str, object],
+    ) -> Sequence[Sequence[Any]]:
+        """Put a question that was built once, for those whom `ask_each` or `narrow` named last."""
+        if self.dialect == "postgresql":
+            return postgres.ask(connection, question, given)
+        return connection.execute(question, given).all()
+
     def _end_reading(self, connection: Connection) -> None:
         """End a transaction in which nothing was written, as cheaply as the dialect can.
 
@@ -277,62 +284,6 @@ def migrations() -> "AlembicConfig":
     settings = AlembicConfig()
     settings.set_main_option("script_location", "cloud:migrations")
     return settings
-
-
-def upsert(
-    connection: Connection,
-    table: Table,
-    rows: Sequence[Mapping[str, object]],
-    *,
-    keys: Sequence[str],
-    replace: Sequence[str] = (),
-    least: Sequence[str] = (),
-    greatest: Sequence[str] = (),
-) -> None:
-    """Insert rows; one that is there with the same `keys` gets its `replace` columns replaced.
-
-    Of its `least` and `greatest` columns the lesser or greater of both values stays; NULL is none.
-    """
-    if rows:
-        kinds = (tuple(replace), tuple(least), tuple(greatest))
-        statement = _upsert(connection.dialect.name, table, tuple(keys), *kinds)
-        connection.execute(statement, [dict(row) for row in rows])
-
-
-@cache
-def _upsert(
-    dialect: str,
-    table: Table,
-    keys: tuple[str, ...],
-    replace: tuple[str, ...],
-    least: tuple[str, ...],
-    greatest: tuple[str, ...],
-) -> sqlite.Insert | postgresql.Insert:
-    """Build the statement once: building it takes longer than the database takes over it."""
-    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    statement = insert(table)
-    new = statement.excluded
-    values: dict[str, ColumnElement[Any]] = {name: new[name] for name in replace}
-    for name in least:
-        is_new = or_(table.c[name].is_(None), new[name] < table.c[name])
-        values[name] = case((is_new, new[name]), else_=table.c[name])
-    for name in greatest:
-        is_new = or_(table.c[name].is_(None), new[name] > table.c[name])
-        values[name] = case((is_new, new[name]), else_=table.c[name])
-    if not values:
-        return statement.on_conflict_do_nothing(index_elements=keys)
-    return statement.on_conflict_do_update(index_elements=keys, set_=values)
-
-
-def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert many rows with the same columns, in PostgreSQL by COPY.
-
-    COPY is not for a household's transaction: security by row does not know it.
-    """
-    if rows and connection.dialect.name == "postgresql":
-        postgres.copy_rows(connection, table, rows)
-    elif rows:
-        connection.execute(table.insert(), [dict(row) for row in rows])
 
 
 def owned(table: Table) -> ColumnElement[bool]:

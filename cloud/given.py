@@ -8,7 +8,9 @@ from sqlalchemy import (
     BigInteger,
     ColumnClause,
     FromClause,
+    LargeBinary,
     String,
+    Table,
     Text,
     bindparam,
     cast,
@@ -42,3 +44,23 @@ def given_rows(dialect: str, columns: Mapping[str, type[str] | type[int]]) -> Fr
 def write_rows(rows: Sequence[Mapping[str, object]]) -> str:
     """Write the rows of `given_rows`."""
     return msgspec.json.encode(rows).decode()
+
+
+def given_like(table: Table, names: Sequence[str]) -> FromClause:
+    """A table of rows with these columns of another, given by `write_rows_of`; in PostgreSQL."""
+    typed: list[ColumnClause[Any]] = [column(name, table.c[name].type) for name in names]
+    record = func.json_to_recordset(cast(bindparam("rows", type_=Text), postgresql.JSON))
+    return record.table_valued(*typed).render_derived("given", with_types=True)
+
+
+def write_rows_of(table: Table, rows: Sequence[Mapping[str, object]]) -> str:
+    """Write the rows of `given_like`, bytes as PostgreSQL reads them from text."""
+    binary = [name for name in rows[0] if isinstance(table.c[name].type, LargeBinary)]
+    if not binary:
+        return write_rows(rows)
+    return write_rows([{**row, **_written(row, binary)} for row in rows])
+
+
+def _written(row: Mapping[str, object], binary: Sequence[str]) -> dict[str, str]:
+    found = ((name, row[name]) for name in binary)
+    return {name: f"\\x{value.hex()}" for name, value in found if isinstance(value, bytes)}

@@ -51,11 +51,13 @@ class Columns(msgspec.Struct, frozen=True, array_like=True):
     rises: Coded
 
 
-_encode = msgspec.msgpack.Encoder().encode
+encode = msgspec.msgpack.Encoder().encode
+"""Writes columns, each coded."""
+
 read_columns = msgspec.msgpack.Decoder(Columns).decode
 """Reads the columns of packed slots, each still coded."""
 
-NO_SLOTS = _encode(Columns(0, 0, 0, 0, 0, 0, 0, 0))
+NO_SLOTS = encode(Columns(0, 0, 0, 0, 0, 0, 0, 0))
 """What is packed where nothing is known."""
 
 
@@ -66,16 +68,16 @@ def pack_slots(edges: Mapping[int, Edges]) -> bytes:
     slots = sorted(edges)
     opened_ms, openings, closed_ms, closings = zip(*map(edges.__getitem__, slots), strict=True)
     starts_ms = [slot * SLOT_MS for slot in slots]
-    return _encode(
+    return encode(
         Columns(
             len(slots),
             slots[0],
             openings[0],
-            _code([slot - place for place, slot in enumerate(slots, slots[0])]),
-            _code(list(map(sub, opened_ms, starts_ms))),
-            _code(list(map(sub, map(add, starts_ms, repeat(SLOT_MS)), closed_ms))),
-            _code(list(map(sub, closings, openings))),
-            _code(list(map(sub, openings[1:], closings))),
+            code_column([slot - place for place, slot in enumerate(slots, slots[0])]),
+            code_column(list(map(sub, opened_ms, starts_ms))),
+            code_column(list(map(sub, map(add, starts_ms, repeat(SLOT_MS)), closed_ms))),
+            code_column(list(map(sub, closings, openings))),
+            code_column(list(map(sub, openings[1:], closings))),
         )
     )
 
@@ -102,7 +104,8 @@ def unpack_slots(packed: bytes) -> SlotEdges:
     return dict(zip(slots, map(Edges._make, zip(*columns, strict=True)), strict=True))
 
 
-def _code(values: Sequence[int]) -> Coded:
+def code_column(values: Sequence[int]) -> Coded:
+    """Code the values of a column."""
     least, greatest = min(values, default=0), max(values, default=0)
     if least == greatest:
         return least
@@ -119,17 +122,22 @@ def _code(values: Sequence[int]) -> Coded:
     return Digits(least, scale, bytes.fromhex(digits.decode()))
 
 
-def decode_column(coded: Coded, count: int) -> Sequence[int]:
-    """Read the values of a column of so many."""
+def decode_column(
+    coded: Coded, count: int, start: int = 0, stop: int | None = None
+) -> Sequence[int]:
+    """Read the values of a column of so many, or those from `start` to before `stop` alone."""
+    stop = count if stop is None else stop
     if isinstance(coded, int):
-        return [coded] * count
+        return [coded] * (stop - start)
     digits = coded.numbers.hex().encode()
     # Half a byte may be left over, and never as much as a number of each value.
     width = len(digits) // count
+    digits, count = digits[start * width : stop * width], stop - start
     words = bytearray(b"0" * (WORD_DIGITS * count))
     for place in range(width):
         words[WORD_DIGITS - width + place :: WORD_DIGITS] = digits[place : width * count : width]
     numbers = struct.unpack(f">{count}Q", bytes.fromhex(words.decode()))
-    if coded.scale == 1:
-        return [coded.least + number for number in numbers]
-    return [coded.least + coded.scale * number for number in numbers]
+    least, scale = coded.least, coded.scale
+    if scale == 1:
+        return [least + number for number in numbers] if least else numbers
+    return [least + scale * number for number in numbers]

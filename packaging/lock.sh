@@ -23,7 +23,7 @@ compile() {
 # dev is the widest. The others start from its pins and hashes, so that any two install together.
 compile dev ${LOCK_UPGRADE:+--upgrade} \
     --extra agent --extra aws --extra cloud --extra cloud-aws --extra postgresql --extra zigbee --extra mdns --extra panel --extra screen --extra parquet --extra lake --extra dev
-for narrower in build agent aws mdns panel screen cloud cloud-aws postgresql parquet lake bench zigbee radio; do
+for narrower in build agent aws mdns panel screen epaper cloud cloud-aws postgresql parquet lake bench zigbee radio; do
     cp requirements/dev.lock "requirements/$narrower.lock"
 done
 compile build --only-build-deps --build-deps-for wheel --build-deps-for editable
@@ -32,6 +32,7 @@ compile aws --extra agent --extra aws
 compile mdns --extra agent --extra mdns
 compile panel --extra agent --extra panel
 compile screen --extra agent --extra screen
+compile epaper --extra agent --extra screen --extra epaper
 compile cloud --extra cloud
 compile cloud-aws --extra cloud --extra cloud-aws
 compile postgresql --extra cloud --extra postgresql

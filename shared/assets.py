@@ -4,9 +4,13 @@ Owns nothing but files that ship with a package; those of `shared/looks` belong 
 """
 
 import hashlib
-from importlib import resources
-from importlib.resources.abc import Traversable
+from operator import attrgetter
+from pathlib import Path
 from typing import NamedTuple
+
+LOOKS = Path(__file__).parent / "looks"
+"""importlib.resources would bring zipfile along, and both take half a megabyte of a hub's memory
+(measured); the packages are installed as files."""
 
 BUILD_CHARS = 12
 """48 bits of the hash: enough to tell one release's files from another's."""
@@ -42,14 +46,14 @@ class Assets(NamedTuple):
     files: dict[str, Asset]
 
 
-def load_assets(package: str, place: str = "/static/") -> Assets:
-    """Read the files of `package`/static and the common ones; write the build into the links.
+def load_assets(folder: Path, place: str = "/static/") -> Assets:
+    """Read the files of a package's `static` and the common ones; write the build into the links.
 
     They are served under `place`: in the page, `/static/` becomes `/static/BUILD/`.
     """
     found: dict[str, Asset] = {}
-    folders = (resources.files("shared.looks"), resources.files(package).joinpath("static"))
-    for entry in sorted((one for folder in folders for one in folder.iterdir()), key=_name):
+    entries = (*LOOKS.iterdir(), *folder.iterdir())
+    for entry in sorted(entries, key=attrgetter("name")):
         suffix = entry.name.rpartition(".")[2]
         if suffix in MEDIA_TYPES:
             found[entry.name] = Asset(entry.read_bytes(), MEDIA_TYPES[suffix])
@@ -63,7 +67,3 @@ def load_assets(package: str, place: str = "/static/") -> Assets:
         linked = page.content.replace(f'"{place}'.encode(), f'"{place}{build}/'.encode())
         pages[name.removesuffix(".html")] = Asset(linked, page.media_type)
     return Assets(build, pages.pop("index"), pages, found)
-
-
-def _name(entry: Traversable) -> str:
-    return entry.name

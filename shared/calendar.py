@@ -13,6 +13,9 @@ from zoneinfo import ZoneInfo
 from shared.errors import BadInputError
 from shared.units import MS_PER_HOUR, MS_PER_SECOND, SLOT_MS, SLOTS_PER_UTC_DAY
 
+ZONES_KEPT = 600
+"""As many as there are: finding one, and that it is on half hours, is asked of every request."""
+
 DAYS_KEPT = 1_024
 """Days whose beginning is known already: what leaves a home is judged sample by sample."""
 
@@ -160,6 +163,7 @@ def _offset_ms(at_ms: int, zone: ZoneInfo) -> int:
     return int(offset.total_seconds()) * MS_PER_SECOND
 
 
+@lru_cache(maxsize=ZONES_KEPT)
 def check_zone(name: str) -> ZoneInfo:
     """Return the time zone of this name; raises BadInputError where unknown, or not on half hours.
 

@@ -16,11 +16,16 @@ from shared.units import INT64_MAX, INT64_MIN, MS_PER_MINUTE
 MAX_MESSAGE_BYTES = 8 * 1024
 """A receipt of 64 ranges is under 4 KB; AWS IoT's shadow documents stop at 8 KB too."""
 
-MAX_HELLO_BYTES = 32 * 1024
-"""64 logs whose meter ids take six bytes a character as JSON may: 498 bytes each, 31,872 in all."""
+MAX_HELLO_BYTES = 34 * 1024
+"""64 logs whose meter ids take six bytes a character as JSON may: 498 bytes each, 31,872 in all.
+
+The rest is room for their row proofs, of 59 bytes each.
+"""
 
 MAX_LOGS_PER_HELLO = 64
 MAX_RANGES_PER_RECEIPT = 64
+MAX_PROOFS_PER_HELLO = 32
+"""Each has the cloud read a frame; a hub has any after a card was put back, and seldom then."""
 
 BACKLOG_AGE_MS = 15 * MS_PER_MINUTE
 """A frame whose newest sample is older is backlog: answered at once, as the hub expects."""
@@ -32,13 +37,19 @@ Int64 = Annotated[int, msgspec.Meta(ge=INT64_MIN, le=INT64_MAX)]
 _Message = TypeVar("_Message")
 
 
-class LogState(msgspec.Struct, frozen=True):
-    """What one log on the hub holds: `log_id` in hex, its meter, first and last sequence held."""
+class LogState(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one log on the hub holds: `log_id` in hex, its meter, first and last sequence held.
+
+    `proofs` say what some of its rows are (shared.proofs), in order: a hub that started anew before
+    it was answered cannot tell which of them the cloud has, and which another copy of its card has
+    sent under the same numbers.
+    """
 
     log_id: str
     meter: str
     first_seq: Int64
     last_seq: Int64
+    proofs: list[tuple[Int64, str, str]] = []
 
 
 class Hello(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -87,7 +98,8 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     `answers` is the `hello_id` of the hello that this receipt answers, empty where it answers
     frames: only from the answer to a hello, whose round trip the hub has measured, can the hub tell
     the time. `clone_seen_ms` is when the cloud last saw a second hub with this identity, 0 where it
-    has not within a day.
+    has not within a day. `proved` is the last of the hello's proofs that what is stored agrees
+    with, 0 for none.
     """
 
     store_id: str
@@ -100,6 +112,7 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     answers: str = ""
     consent: ConsentLimit | None = None
     clone_seen_ms: Int64 = 0
+    proved: Int64 = 0
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -130,6 +143,9 @@ def decode_hello(payload: bytes) -> Hello:
         raise BadInputError(
             f"hello lists {len(hello.logs)} logs; the limit is {MAX_LOGS_PER_HELLO}"
         )
+    proofs = sum(len(one.proofs) for one in hello.logs)
+    if proofs > MAX_PROOFS_PER_HELLO:
+        raise BadInputError(f"hello has {proofs} proofs; the limit is {MAX_PROOFS_PER_HELLO}")
     return hello
 
 

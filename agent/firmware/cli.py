@@ -18,9 +18,13 @@ def add_update(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     update = _add(actions, "update", "bring firmware into the panel on a serial port")
     update.set_defaults(act=_update)
     update.add_argument("file", type=Path, help="the signed image, as imgtool made it")
-    update.add_argument("--port", required=True, metavar="DEVICE", help="the panel's serial port")
     update.add_argument(
-        "--baud", type=int, default=DEFAULT_BAUD, help=f"its speed (default {DEFAULT_BAUD})"
+        "--port", metavar="DEVICE", help="the panel's serial port; default: the hub's panel.port"
+    )
+    update.add_argument(
+        "--baud",
+        type=int,
+        help=f"its speed; default: the hub's panel.baud, {DEFAULT_BAUD} for a port given here",
     )
     update.add_argument(
         "--keys",
@@ -110,9 +114,9 @@ async def _bring_in(
     from agent.firmware.panel import PanelInstaller, admitted  # noqa: PLC0415 (as above)
     from agent.firmware.serial_line import serial_opener  # noqa: PLC0415 (as above)
 
-    keys_file = chosen.keys or _configured_keys(chosen.config)
+    port, baud, keys_file = _line_and_keys(chosen)
     version = str(admitted(content, keys_file).version)
-    opener = serial_opener(chosen.port, chosen.baud)
+    opener = serial_opener(port, baud)
     async with opener():
         # A port that is not there, or another program's, is told at once and not waited for.
         pass
@@ -126,7 +130,19 @@ async def _bring_in(
     return version, ended.is_installed, ended.is_put_off, ended.reason
 
 
-def _configured_keys(config: Path | None) -> Path | None:
-    from agent.config import load_config  # noqa: PLC0415 (as above)
+def _line_and_keys(chosen: argparse.Namespace) -> tuple[str, int, Path | None]:
+    """Take port, speed and keys as they were given, else as the hub has them."""
+    port, baud, keys = chosen.port, chosen.baud, chosen.keys
+    if chosen.config is not None:
+        from agent.config import load_config  # noqa: PLC0415 (as above)
 
-    return load_config(config).update_panel_keys_file if config is not None else None
+        config = load_config(chosen.config)
+        keys = keys or config.update_panel_keys_file
+        if port is None:
+            port, baud = config.panel_port, baud or config.panel_baud
+    if not port:
+        raise OperatorError(
+            "no serial port is named, and the hub has no panel",
+            hint="give --port DEVICE, or --config FILE with panel.port in it",
+        )
+    return port, baud or DEFAULT_BAUD, keys

@@ -6,10 +6,10 @@ loaded with the first update, so that a hub without one does not carry them.
 
 import asyncio
 import secrets
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.firmware.installer import Tell
 from agent.firmware.journal import UpdateJournal
 from firmware_bridge.display.image import FirmwareImage, read_image
 from firmware_bridge.display.image_rules import KEYS_HINT, admit_image, parse_keys
@@ -25,9 +25,6 @@ MISSING_HINT = "pip install 'hearthlink[agent,panel]'"
 JOURNAL = "panel-update.json"
 CABLE_S_MAX = 120.0
 """Somebody who pulled the cable out finds the right socket meanwhile; else it is put off."""
-
-Tell = Callable[[str, int], None]
-"""Hears the step, and how many percent of the image the panel has."""
 
 
 def admitted(content: bytes, keys_file: Path | None) -> FirmwareImage:

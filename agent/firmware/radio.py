@@ -1,15 +1,17 @@
 """Brings firmware into a Silicon Labs radio module, through universal-silabs-flasher.
 
 Owns nothing but the adapter: the Gecko bootloader checks the image's own signature, and keeps what
-it has until the new firmware is whole. The radio must not be in use meanwhile.
+it has until the new firmware is whole. A meter's link that uses the radio lets go of it meanwhile.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from agent.firmware.panel import Tell
+from agent.firmware.installer import Tell
 from shared.errors import BadInputError, OperatorError
 from shared.jobs import Artefact
 
@@ -67,10 +69,16 @@ def open_radio(device: str, content: bytes) -> Radio:
 
 
 class RadioInstaller:
-    """Updates the radio module at one serial port."""
+    """Updates the radio module at one serial port, which `borrow` has a meter's link let go of."""
 
-    def __init__(self, device: str, opener: Callable[[str, bytes], Radio] = open_radio) -> None:
+    def __init__(
+        self,
+        device: str,
+        borrow: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext,
+        opener: Callable[[str, bytes], Radio] = open_radio,
+    ) -> None:
         self._device = device
+        self._borrow = borrow
         self._opener = opener
 
     async def install(self, file: Path, artefact: Artefact, tell: Tell) -> str:
@@ -89,12 +97,13 @@ class RadioInstaller:
 
         faults: tuple[type[Exception], ...] = (OSError, RuntimeError, ValueError, *radio.faults)
         try:
-            await radio.flasher.enter_bootloader()
-            await radio.flasher.flash_firmware(radio.firmware, progress_callback=show)
+            async with self._borrow():
+                await radio.flasher.enter_bootloader()
+                await radio.flasher.flash_firmware(radio.firmware, progress_callback=show)
         except faults as error:
             raise OperatorError(
                 f"the radio at {self._device} took no firmware: {error!r:.200}",
-                hint="is the port the radio's, and no meter's of this hub? then do it again",
+                hint="is the port the radio's, and no other program's? then do it again",
             ) from error
         return f"the radio runs version {artefact.version}"
 

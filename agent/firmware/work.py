@@ -7,9 +7,8 @@ among them: its slots and its trial are agent/update's.
 import asyncio
 import contextlib
 from pathlib import Path
-from typing import Protocol
 
-from agent.firmware.panel import Tell
+from agent.firmware.installer import Installer
 from agent.identity.files import make_folder
 from agent.jobs.messages import Outcome
 from agent.jobs.runner import Course, Work
@@ -25,20 +24,6 @@ FIRMWARE_NAME = "firmware"
 
 TELL_EVERY_PERCENT = 10
 INSTALLED = "installed"
-
-
-class Installer(Protocol):
-    """Brings one kind of firmware in."""
-
-    async def install(self, file: Path, artefact: Artefact, tell: Tell) -> str:
-        """Do it, or go on with it; say in words what runs now.
-
-        Raises BadInputError before anything was done where it must not be, and any other
-        HearthlinkError where it failed.
-        """
-
-    def forget(self) -> None:
-        """How it ended is durable elsewhere: there is nothing to go on with."""
 
 
 class FirmwareWork:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from paho.mqtt.client import Client, MQTTMessage
@@ -22,8 +22,8 @@ from agent.home.discovery import MAX_CONFIG_BYTES, Message
 
 KEEPALIVE_S = 30
 RECONNECT_S_MIN = 1
-RECONNECT_S_MAX = 120
-"""A broker that is off for the night is found again within two minutes."""
+RECONNECT_S_MAX = 15
+"""A broker that starts with Home Assistant's machine is found before Home Assistant has started."""
 
 MAX_QUEUED = 200
 """Messages that a slow broker may leave waiting: a home's whole announcement, and some turns."""
@@ -49,8 +49,9 @@ class BrokerPlace(NamedTuple):
 class HouseholdBroker:
     """The connection; `online` is the last will's topic, which says "offline" when it breaks.
 
-    `held` is what the broker had retained under the filter `configs` since the last connect;
-    `on_birth` is called in the event loop when "online" comes on the topic `birth`.
+    `held` is what the broker had retained under the filter `configs` since the last connect; of
+    `listeners`, each is called in the event loop with what is published on its topic, and not with
+    what was retained there: that is of an unknown age.
     """
 
     def __init__(
@@ -59,8 +60,8 @@ class HouseholdBroker:
         *,
         online: str,
         configs: str,
-        birth: str,
-        on_birth: Callable[[], None],
+        listeners: Mapping[str, Callable[[bytes], None]],
+        on_connect: Callable[[], None],
     ) -> None:
         self.held: dict[str, bytes] = {}
         self.connects = 0
@@ -70,8 +71,8 @@ class HouseholdBroker:
         self._place = place
         self._online = online
         self._configs = configs
-        self._birth = birth
-        self._on_birth = on_birth
+        self._listeners = listeners
+        self._on_connected = on_connect
         self._told = ""
         self._is_stopping = False
         self._loop = asyncio.get_running_loop()
@@ -139,7 +140,7 @@ class HouseholdBroker:
         self._tell(self._note_connect)
         # Its own words must not come back as what the broker held.
         options = SubscribeOptions(qos=1, noLocal=True)
-        client.subscribe([(self._configs, options), (self._birth, options)])
+        client.subscribe([(topic, options) for topic in (self._configs, *self._listeners)])
 
     def _on_connect_fail(self, _client: Client, _userdata: Any) -> None:
         self._tell(self._note_failure, "no answer")
@@ -163,6 +164,7 @@ class HouseholdBroker:
         self.connects += 1
         self._told = ""
         self.is_connected.set()
+        self._on_connected()
 
     def _note_failure(self, reason: str) -> None:
         self.is_connected.clear()
@@ -173,10 +175,10 @@ class HouseholdBroker:
         self._told = reason
 
     def _take(self, topic: str, payload: bytes, is_retained: bool) -> None:
-        if topic == self._birth:
-            # Retained, it is of an unknown age; who has connected has just told everything.
-            if payload == b"online" and not is_retained:
-                self._on_birth()
+        listener = self._listeners.get(topic)
+        if listener is not None:
+            if not is_retained:
+                listener(payload)
         elif is_retained and payload and len(self.held) < MAX_HELD:
             self.held[topic] = payload
 

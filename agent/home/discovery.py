@@ -71,8 +71,18 @@ class Naming(NamedTuple):
 
     @property
     def totals(self) -> str:
-        """Where the sums of days, weeks and months are told, retained."""
+        """Where sums, tariff, budget and credit are told, retained."""
         return f"{self.base}/totals"
+
+    @property
+    def messages(self) -> str:
+        """Where the messages from the supplier are told, retained."""
+        return f"{self.base}/messages"
+
+    @property
+    def acknowledge(self) -> str:
+        """Where Home Assistant says that the household has read a message."""
+        return f"{self.base}/acknowledge"
 
     @property
     def birth(self) -> str:

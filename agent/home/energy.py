@@ -30,6 +30,9 @@ TICK_EVERY_HOURS = 6
 HOLES_SENTENCE = "Not compared with yesterday: readings are missing"
 WEEK_DAYS = 7
 FOUR_WEEKS_DAYS = 28
+MANY_TIMES_PERMILLE = 2_000
+"""From three times as much on: "2,622 % more" is no measure for a household."""
+
 SAME_WITHIN_PERMILLE = 20
 """Two percent is "about the same": less is noise of when the kettle boiled."""
 
@@ -142,6 +145,9 @@ def compare(today_mwh: int | None, yesterday_mwh: int | None, clock: str) -> str
     permille = round_half_even(Fraction((today_mwh - yesterday_mwh) * 1_000, yesterday_mwh))
     if abs(permille) <= SAME_WITHIN_PERMILLE:
         return f"About the same as yesterday by {clock}"
+    if permille >= MANY_TIMES_PERMILLE:
+        times = round_half_even(Fraction(today_mwh, yesterday_mwh))
+        return f"{times:,} times as much as yesterday by {clock}"
     word = "more" if permille > 0 else "less"
     return f"{format_percent(abs(permille))} {word} than yesterday by {clock}"
 

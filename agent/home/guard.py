@@ -4,14 +4,23 @@ A page of the wide web can point its own name at the hub's address (DNS rebindin
 Host is not one of ours is refused before anything is read.
 """
 
+import logging
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import msgspec
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+MAX_SHOWN_CHARS = 80
+"""Of what was asked for, in the answer."""
+
+_logger = logging.getLogger(__name__)
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -60,7 +69,7 @@ class Guard:
             return problem(
                 421,
                 "Unknown Host",
-                f"This hub does not answer to the name {name[:80]!r}.",
+                f"This hub does not answer to the name {name[:MAX_SHOWN_CHARS]!r}.",
                 "Add the name to the page's allowed hosts in the hub's configuration.",
             )
         if method == "POST" and not _is_same_origin(headers.getlist("origin"), hosts[0]):
@@ -93,6 +102,24 @@ def problem(
         media_type="application/problem+json",
         headers={"Cache-Control": "no-store", **(headers or {})},
     )
+
+
+async def refuse(request: Request, error: Exception) -> Response:
+    """Answer what no route takes, and what a damaged or busy log keeps from an answer.
+
+    To be called for an HTTPException, or a sqlite3.Error.
+    """
+    if not isinstance(error, HTTPException):
+        _logger.error("the hub's log could not be read for the page: %s", error)
+        detail = "The hub's log could not be read."
+        return problem(503, "Not readable", detail, "Run on the hub: hearthlink doctor")
+    path = request.url.path[:MAX_SHOWN_CHARS]
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        detail, hint = f"There is no {path!r} here.", "GET /v1/now says what the display shows."
+    else:
+        detail, hint = f"{path!r} takes no {request.method[:MAX_SHOWN_CHARS]}.", ""
+    headers = dict(error.headers or {})
+    return problem(error.status_code, HTTPStatus(error.status_code).phrase, detail, hint, headers)
 
 
 def _is_same_origin(origins: list[str], host: str) -> bool:

@@ -50,6 +50,10 @@ class Messages:
         self._heard_ms = {one.text: now_ms for one in self._kept.messages}
         self._unsure: dict[str, frozenset[str]] = {}
         self._is_changed = False
+        self.heard = 0
+        """Messages that were new, since the start."""
+        self.answered = 0
+        """Messages that the household took as read, since the start."""
         self.dropped = 0
         """Messages given up unread because there were too many."""
 
@@ -80,6 +84,7 @@ class Messages:
                 if one.acknowledged_ms is None:
                     read = msgspec.structs.replace(one, acknowledged_ms=utc_ms)
                     self._kept.messages[place] = read
+                    self.answered += 1
                     self._is_changed = True
                 return True
         return False
@@ -99,6 +104,7 @@ class Messages:
             return
         if len(self._kept.messages) >= MAX_MESSAGES:
             self._drop()
+        self.heard += 1
         kept = self._kept
         kept.messages.append(Message(kept.next_id, text, utc_ms))
         kept.next_id = kept.next_id + 1 if kept.next_id < LAST_ID else FIRST_ID

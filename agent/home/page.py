@@ -4,11 +4,14 @@ Reads through the functions it is given; for a change, of the granularity or by 
 the PIN (changes.py). It sets no cookie and asks nothing of any other machine.
 """
 
+import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,10 +20,10 @@ from starlette.routing import Route
 from agent.home.changes import Changes, ClaimOffer, FirstPin, GranularityChange
 from agent.home.events import EventStream, ViewFeed
 from agent.home.firstpin import FirstPinDoor
-from agent.home.guard import Guard, problem
+from agent.home.guard import Guard, problem, refuse
 from agent.home.inputs import HomeInputs
 from agent.home.joining import JoinState, view_joining
-from agent.home.local.endpoints import LocalApi, ReadPast
+from agent.home.local.endpoints import LocalApi, ReadDepartures, ReadPast
 from agent.home.posts import HouseholdDoor, HouseholdPosts
 from agent.home.view import build_view
 from agent.liveness import Parts
@@ -28,6 +31,7 @@ from agent.metrics import MEDIA_TYPE
 from shared.assets import ASSET_MAX_AGE_S, Asset, load_assets
 from shared.errors import HearthlinkError
 
+STATIC = Path(__file__).parent / "static"
 STANDING = ("/app.webmanifest", "/icon.svg", "/worker.js")
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -57,7 +61,7 @@ class Page:
         self._changes = changes
         self._joining = joining
         self._set_granularity = set_granularity
-        self._assets = load_assets("agent.home")
+        self._assets = load_assets(STATIC)
         self.feed = ViewFeed(self._encode_view, self._assets.build)
 
     async def show(self, _request: Request) -> Response:
@@ -190,6 +194,7 @@ def create_page(
     first_pin: FirstPinDoor | None = None,
     joining: JoinDoor | None = None,
     household: HouseholdDoor | None = None,
+    read_departures: ReadDepartures = lambda _day: (),
 ) -> Starlette:
     """Make the application.
 
@@ -199,11 +204,11 @@ def create_page(
     raises HearthlinkError for what it refuses; `read_past` reads what `/v1` and the history show;
     `read_parts` says how the hub's other parts are; without `render_metrics` there is no
     `/metrics`; `joining` lets a claim be given, `household` a message be acknowledged and a budget
-    set.
+    set; `read_departures` reads what left the home since a UTC day.
     """
     changes = Changes(pin, first_pin)
     page = Page(read_inputs, changes, set_granularity, read_parts, joining)
-    local = LocalApi(read_inputs, read_past)
+    local = LocalApi(read_inputs, read_past, read_departures)
     app = Starlette(
         routes=[
             Route("/", page.show),
@@ -221,6 +226,7 @@ def create_page(
         + ([Route("/metrics", _metrics_of(render_metrics))] if render_metrics else [])
         + (_household_routes(page, changes, household) if household else []),
         middleware=[Middleware(Guard, allowed_hosts=allowed_hosts)],
+        exception_handlers={HTTPException: refuse, sqlite3.Error: refuse},
     )
     app.state.feed, app.state.local = page.feed, local
     app.state.token = changes.token

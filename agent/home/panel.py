@@ -6,7 +6,7 @@ is there, a turn is never sooner than `LEAST_S` after the last, and no fault her
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -15,9 +15,10 @@ from agent.home.panelrecord import PanelRecord
 from agent.home.panelview import PanelView
 from agent.home.shown import Shown
 from agent.home.snapshot import snapshot_of, time_of
+from agent.home.walltexts import WallTexts
 from firmware_bridge.display.hub_end import Delivered, HubEvent, Joined, OtherVersion, Said
 from firmware_bridge.display.line import HubLine
-from firmware_bridge.display.messages import Button, Log, Text, cut_text
+from firmware_bridge.display.messages import Button, Log, Text
 from shared.units import MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND
 
 TURN_S = 1.0
@@ -76,9 +77,7 @@ class PanelFeed:
         self._soon = asyncio.Event()
         self._shown_at_ms: int | None = None
         self._time_at_ms: int | None = None
-        self._told: set[int] = set()
-        self._delivered: set[int] = set()
-        self._boot_id: int | None = None
+        self._wall = WallTexts()
         self._logged_at_ms: int | None = None
 
     def view(self) -> PanelView:
@@ -113,8 +112,7 @@ class PanelFeed:
         self._soon.clear()
         if self.line.end.panel is None or self.line.is_lent:
             return
-        for message in self._messages.open():
-            self._tell(message)
+        self._wall.bring_up_to_date(self._messages.open(), self.line.tell)
         now_ms = self._now_ms()
         if not self._is_due(now_ms):
             return
@@ -137,26 +135,18 @@ class PanelFeed:
             self.line.set_time(time_of(facts.shown.now_ms, facts.zone))
             self._time_at_ms = now_ms
 
-    def _tell(self, message: Message) -> None:
-        number = message.message_id
-        if number in self._told or number in self._delivered:
-            return
-        text = Text(message_id=number, text=cut_text(message.text), needs_answer=True)
-        if self.line.tell(text):
-            self._told.add(number)
-
     def _take(self, event: HubEvent) -> None:
         """Take what the line tells, in the event loop."""
         now_ms = self._now_ms()
         self.record.take(event, now_ms)
         match event:
             case Joined(hello):
-                self._join(hello.boot_id)
+                # The panel forgets its texts at another session: the hub's, or an update's.
+                self._join((hello.boot_id, self.line.state.times_lent))
             case OtherVersion():
                 self._log_now_and_then(logging.WARNING, "is refused", self.view().reason)
-            case Delivered(Text(message_id=number)):
-                self._told.discard(number)
-                self._delivered.add(number)
+            case Delivered(Text() as text):
+                self._wall.note_delivered(text)
             case Said(Button(message_id=int(number))):
                 self._messages.answer(number)
             case Said(Log(level=level, text=text)):
@@ -165,11 +155,9 @@ class PanelFeed:
             case _:
                 pass
 
-    def _join(self, boot_id: int) -> None:
+    def _join(self, memory: Hashable) -> None:
         """Tell a panel everything that a start, or a lost line, has made it forget."""
-        if boot_id != self._boot_id:
-            self._boot_id = boot_id
-            self._delivered.clear()
+        self._wall.meet(memory)
         self._shown_at_ms = self._time_at_ms = None
         self._soon.set()
         self._log_now_and_then(logging.INFO, "is there", self.view().name)

@@ -11,7 +11,7 @@ STALE_AFTER_MS = MS_PER_DAY
 
 
 class PrepaymentView(msgspec.Struct, frozen=True):
-    """A meter's credit, in millionths of the currency; None is not known, never 0.
+    """A meter's credit, in millionths of `currency`; None is not known, never 0.
 
     A `balance_millionths` below 0 is emergency credit in use; `emergency_millionths` is what of
     that is left, `debt_millionths` what is owed beside it.
@@ -26,6 +26,7 @@ class PrepaymentView(msgspec.Struct, frozen=True):
     emergency_text: str
     debt_text: str
     age_text: str
+    currency: str
 
 
 def view_prepayment(inputs: HomeInputs) -> PrepaymentView | None:
@@ -48,4 +49,5 @@ def view_prepayment(inputs: HomeInputs) -> PrepaymentView | None:
         text(said.emergency_millionths),
         text(said.debt_millionths),
         format_age(age_ms),
+        said.currency,
     )

@@ -7,7 +7,7 @@ import msgspec
 from agent.home.inputs import HomeInputs
 from agent.home.words import format_clock, format_small_money
 from shared.calendar import slot_of_sample, slot_start_ms
-from shared.tariffs import PERMILLE, Rate, rate_at
+from shared.tariffs import PERMILLE, HalfHourly, Rate, Tariff, TimeOfUse, rate_at
 from shared.units import round_half_even
 
 AHEAD_SLOTS = 48
@@ -19,7 +19,8 @@ class RateView(msgspec.Struct, frozen=True):
 
     `price_millionths_per_kwh` is None where the tariff has none for now. `next_cheap_at_ms` is the
     start of the next half hour at the lowest price of the 24 hours ahead, or now's own where that
-    is it (`is_cheap_now`); None where all cost the same, or none is known.
+    is it (`is_cheap_now`); None where all cost the same, or none is known. `is_varying` says
+    that the tariff is of a kind whose price changes within a day.
     """
 
     currency: str
@@ -30,6 +31,7 @@ class RateView(msgspec.Struct, frozen=True):
     next_cheap_millionths_per_kwh: int | None
     is_cheap_now: bool
     next_cheap_text: str
+    is_varying: bool = False
 
 
 def view_rate(inputs: HomeInputs) -> RateView | None:
@@ -59,6 +61,7 @@ def view_rate(inputs: HomeInputs) -> RateView | None:
         next_cheap_millionths_per_kwh=cheap,
         is_cheap_now=slot == running,
         next_cheap_text=_cheap_text(inputs, cheap, cheap_at_ms, is_now=slot == running),
+        is_varying=_is_varying(tariff),
     )
 
 
@@ -71,6 +74,11 @@ def _cheap_text(
         return "Now is the cheapest of the next 24 hours"
     clock = format_clock(cheap_at_ms, inputs.now_ms, inputs.zone)
     return f"Cheapest from {clock}: {format_small_money(cheap, inputs.tariff.currency)} a kWh"
+
+
+def _is_varying(tariff: Tariff) -> bool:
+    """Tell whether the clock sets the price; tiers go by use, and cannot be waited for."""
+    return any(isinstance(one.prices, TimeOfUse | HalfHourly) for one in tariff.versions)
 
 
 def _with_vat(rate: Rate) -> int:

@@ -66,6 +66,27 @@ def cut_text(text: str, fits: Callable[[str], bool]) -> str:
     return kept if fits(kept) else ""
 
 
+def cut_at_space(text: str, fits: Callable[[str], bool]) -> str:
+    """Cut a text after a word, for a part of a figure would be another; else within the first."""
+    if fits(text):
+        return text
+    words = text.split(" ")
+    count = most_words(words[:-1], lambda one: fits(one + ELLIPSIS))
+    return " ".join(words[:count]) + ELLIPSIS if count else cut_text(text, fits)
+
+
+def most_words(words: list[str], fits: Callable[[str], bool]) -> int:
+    """Count how many of the first words fit into one line."""
+    least, most = 0, len(words)
+    while least < most:
+        middle = (least + most + 1) // 2
+        if fits(" ".join(words[:middle])):
+            least = middle
+        else:
+            most = middle - 1
+    return least
+
+
 def cut_to_chars(text: str, chars_max: int) -> str:
     """Cut a text to so many code points at the most, between two graphemes."""
     return cut_text(text, lambda one: len(one) <= chars_max)

@@ -19,6 +19,7 @@ from agent.home.health import (
 from agent.home.inputs import HomeInputs
 from agent.home.joining import JoinView
 from agent.home.messageview import MessageView
+from agent.home.meterview import MeterView, view_meters
 from agent.home.money import CostView
 from agent.home.panelview import PanelView
 from agent.home.periods import Periods
@@ -71,6 +72,7 @@ class HomeView(msgspec.Struct, frozen=True):
     budget: BudgetView | None = None
     prepayment: PrepaymentView | None = None
     messages: list[MessageView] = []
+    meters: list[MeterView] = []
     is_read_only: bool = True
     may_set_pin: bool = False
     pin_hint: str = ""
@@ -110,4 +112,5 @@ def build_view(inputs: HomeInputs) -> HomeView:
         budget=shown.budget,
         prepayment=shown.prepayment,
         messages=shown.messages,
+        meters=view_meters(inputs),
     )

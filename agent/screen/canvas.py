@@ -10,9 +10,10 @@ from typing import Literal, NamedTuple
 from PIL import Image, ImageDraw
 
 from agent.home.light import Level
+from agent.home.texts import cut_at_space
 from agent.screen.fonts import estimate_width, load_font, replace_signs, step_down
 from agent.screen.palette import Colour, Depth, Palette, palette_of
-from agent.screen.wrapping import cut_at_space, is_whole, wrap_text
+from agent.screen.wrapping import is_whole, wrap_text
 from agent.screendrivers import Theme
 
 Align = Literal["left", "middle", "right"]

@@ -4,24 +4,40 @@ Owns turning the picture and the faults of the hardware; what is drawn comes as 
 """
 
 import importlib
+import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import luma.core.device  # type: ignore[import-untyped]
 import luma.core.error  # type: ignore[import-untyped]
+import luma.core.framebuffer  # type: ignore[import-untyped]
 from luma.core.interface import serial  # type: ignore[import-untyped]
 from PIL import Image
 
+from agent.entering import enter
 from agent.screen.palette import Depth
-from agent.screendrivers import DRIVERS, Framebuffer, I2c, ScreenSettings, Spi
+from agent.screen.paper import open_paper
+from agent.screen.turning import turned, turned_size
+from agent.screendrivers import (
+    DRIVERS,
+    Detected,
+    Framebuffer,
+    I2c,
+    ScreenSettings,
+    Spi,
+    is_oled,
+)
 from shared.errors import OperatorError
 
-QUARTER_DEGREES = 90
-_TURNS = {
-    90: Image.Transpose.ROTATE_270,
-    180: Image.Transpose.ROTATE_180,
-    270: Image.Transpose.ROTATE_90,
-}
-"""Clockwise, as a person turns the screen; Pillow counts the other way round."""
+enter("cbor2")
+"""luma reads fonts of its own with it, for displays of letters alone: a megabyte (measured)."""
+
+WANDER_PX, WANDER_S = 2, 600.0
+"""An OLED's pixels fade with use: every ten minutes the picture goes on by a pixel, through nine
+places, so that no edge of a letter is burnt in."""
+
+DIM, BRIGHT = 1, 255
+"""Of luma's contrast: at 0 some OLEDs show nothing."""
 
 HINT = (
     "look whether the bus is switched on (raspi-config), the wires are as in docs/how-to/screen.md "
@@ -55,28 +71,63 @@ class Screen(Protocol):
         Raises OSError.
         """
 
+    def dim(self, *, is_dim: bool) -> None:
+        """Be dark for the night, or bright; raises OSError."""
+
     def close(self) -> None:
         """Switch the screen off and let go of its bus; raises OSError."""
 
 
 class LumaScreen:
-    """One of luma's devices, turned by `rotate` degrees clockwise."""
+    """One of luma's devices, turned by `rotate` degrees clockwise.
 
-    def __init__(self, device: Any, rotate: int) -> None:
+    An OLED's picture is by WANDER_PX smaller than the screen each way, and wanders within it;
+    `now_s` is monotonic.
+    """
+
+    def __init__(
+        self,
+        device: Any,
+        rotate: int,
+        now_s: Callable[[], float] = time.monotonic,
+        *,
+        is_oled: bool = False,
+    ) -> None:
         self._device = device
-        self._turn = _TURNS.get(rotate)
+        self._rotate = rotate
+        self._is_oled = is_oled
+        wander_px = WANDER_PX if is_oled else 0
+        self._places = _places(wander_px)
+        self._now_s = now_s
         width, height = device.size
-        is_upright = rotate % (2 * QUARTER_DEGREES) == 0
-        self.size: tuple[int, int] = (width, height) if is_upright else (height, width)
+        self.size = turned_size((width - wander_px, height - wander_px), rotate)
         self.depth: Depth = "1" if device.mode == "1" else "RGB"
 
     def show(self, picture: Image.Image) -> None:
         """Send a picture; raises OSError where the screen does not take it."""
-        turned = picture if self._turn is None else picture.transpose(self._turn)
+        placed = self._place(turned(picture, self._rotate))
         try:
-            self._device.display(turned.convert(self._device.mode))
+            self._device.display(placed.convert(self._device.mode))
         except luma.core.error.Error as error:
             raise OSError(str(error)) from error
+
+    def dim(self, *, is_dim: bool) -> None:
+        """Make an OLED as dark as it can be, or bright; raises OSError where it is gone."""
+        if not self._is_oled:
+            return
+        try:
+            self._device.contrast(DIM if is_dim else BRIGHT)
+        except luma.core.error.Error as error:
+            raise OSError(str(error)) from error
+
+    def _place(self, picture: Image.Image) -> Image.Image:
+        """Put a picture where it is due now; what lies around it has its ground's colour."""
+        if picture.size == self._device.size:
+            return picture
+        ground: Any = picture.getpixel((0, 0))
+        placed = Image.new(picture.mode, self._device.size, ground)
+        placed.paste(picture, self._places[int(self._now_s() // WANDER_S) % len(self._places)])
+        return placed
 
     def close(self) -> None:
         """Switch it off; raises OSError where it is gone."""
@@ -92,8 +143,12 @@ def open_screen(settings: ScreenSettings) -> Screen:
     Raises OSError where it does not answer, which may pass; OperatorError for what a person must
     change.
     """
+    interface = settings.interface
+    if isinstance(interface, Detected):
+        return open_paper(settings.rotate)
     try:
-        return LumaScreen(_open_device(settings), settings.rotate)
+        device = _open_device(interface, settings)
+        return LumaScreen(device, settings.rotate, is_oled=is_oled(settings.driver))
     except luma.core.error.DeviceDisplayModeError as error:
         raise OperatorError(
             f"screen.driver {settings.driver!r} has no such size: {error}",
@@ -114,19 +169,38 @@ def open_screen(settings: ScreenSettings) -> Screen:
         ) from error
 
 
-def _open_device(settings: ScreenSettings) -> Any:
-    if isinstance(settings.interface, Framebuffer):
-        return luma.core.device.linux_framebuffer(device=settings.interface.path)
+def _places(wander_px: int) -> list[tuple[int, int]]:
+    """List the places a picture takes, each a pixel from the one before, and the first at last."""
+    rows = [range(wander_px + 1), range(wander_px, -1, -1)]
+    there = [(x, y) for y in range(wander_px + 1) for x in rows[y % 2]]
+    return there + there[-2:0:-1]
+
+
+def _open_device(interface: I2c | Spi | Framebuffer, settings: ScreenSettings) -> Any:
+    if isinstance(interface, Framebuffer):
+        return _open_framebuffer(interface.path)
     driver = DRIVERS[settings.driver]
     width, height = settings.size or driver.size
     make = getattr(importlib.import_module(driver.module), settings.driver)
-    bus = _open_bus(settings.interface, settings)
+    bus = _open_bus(interface, settings)
     try:
         return make(bus, width=width, height=height, gpio_LIGHT=settings.light_pin)
     except BaseException:
         # It is tried again each minute, for as long as the screen is unplugged.
         bus.cleanup()
         raise
+
+
+def _open_framebuffer(path: str) -> Any:
+    """Open what the kernel draws on, so that only the parts that have changed are written.
+
+    E-paper is refreshed by what is written. luma has it in sixteen parts and asserts that they
+    cover the screen, which those of e-paper with 122 pixels across do not.
+    """
+    screen = luma.core.device.linux_framebuffer(device=path)
+    across = next(one for one in (4, 2, 1) if not any(side % one for side in screen.size))
+    screen.framebuffer = luma.core.framebuffer.diff_to_previous(num_segments=across**2)
+    return screen
 
 
 def _open_bus(interface: I2c | Spi, settings: ScreenSettings) -> Any:

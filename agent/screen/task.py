@@ -5,14 +5,16 @@ costs the meter's pipeline nothing: its bus is waited for in a thread of its own
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Hashable
 from concurrent.futures import Executor
+from functools import partial
 
 from agent.screen.device import HINT, Screen
 from agent.screen.face import Face
 from agent.screen.layout import draw_face
-from agent.screendrivers import Theme
+from agent.screendrivers import Theme, is_between
 from shared.errors import OperatorError
 
 RETRY_S = 60.0
@@ -20,6 +22,10 @@ RETRY_S = 60.0
 
 LOOK_AGAIN_S = 10.0
 """How soon ages and the clock are looked at where no meter has said anything new."""
+
+CLOSE_S_MAX = 2.0
+"""What a hub that stops waits for its screen: its last readings are committed after it, and paper
+of several colours takes half a minute. It is closed all the same, if there is the time."""
 
 _logger = logging.getLogger(__name__)
 
@@ -41,6 +47,7 @@ class ScreenTask:
         *,
         every_s: float,
         theme: Theme,
+        dim: tuple[str, str] | None = None,
     ) -> None:
         self.drawn = 0
         """Pictures sent to the screen."""
@@ -52,6 +59,8 @@ class ScreenTask:
         self._thread = thread
         self._every_s = every_s
         self._theme: Theme = theme
+        self._dim = dim
+        self._is_dim = False
         self._shown: Face | None = None
         self._mark: Hashable = None
         self._looked_s = float("-inf")
@@ -68,25 +77,36 @@ class ScreenTask:
                 if said != told:
                     told = said
                     _logger.warning("the screen shows nothing: %s", told)
+            except Exception:
+                # The loop's boundary: a driver's own fault may not end the hub either.
+                self.failures += 1
+                _logger.exception("the screen's driver failed")
             await asyncio.sleep(RETRY_S)
 
     async def _serve(self) -> None:
         """Open the screen and draw on it until it fails."""
         loop = asyncio.get_running_loop()
         screen = await loop.run_in_executor(self._thread, self._open_screen)
-        self._shown, self._mark = None, None
+        self._shown, self._mark, self._is_dim = None, None, False
         try:
             while True:
                 await self._draw_if_changed(screen)
                 await asyncio.sleep(self._every_s)
         finally:
-            await asyncio.shield(loop.run_in_executor(self._thread, _close, screen))
+            closing = loop.run_in_executor(self._thread, _close, screen)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_S_MAX):
+                    await asyncio.shield(closing)
 
     async def _draw_if_changed(self, screen: Screen) -> None:
         face = self._look()
         if face is None or face == self._shown:
             return
         loop = asyncio.get_running_loop()
+        is_dim = self._dim is not None and is_between(face.clock[:5], self._dim)
+        if is_dim != self._is_dim:
+            await loop.run_in_executor(self._thread, partial(screen.dim, is_dim=is_dim))
+            self._is_dim = is_dim
         await loop.run_in_executor(self._thread, _draw, screen, face, self._theme)
         self._shown = face
         self.drawn += 1

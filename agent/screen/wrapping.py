@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from agent.home.texts import ELLIPSIS, cut_text, split_graphemes
+from agent.home.texts import ELLIPSIS, cut_at_space, most_words, split_graphemes
 
 
 def wrap_text(text: str, fits: Callable[[str], bool], lines_max: int) -> list[str]:
@@ -26,15 +26,6 @@ def wrap_text(text: str, fits: Callable[[str], bool], lines_max: int) -> list[st
     return lines
 
 
-def cut_at_space(text: str, fits: Callable[[str], bool]) -> str:
-    """Cut a text after a word, for a part of a figure would be another; else within the first."""
-    if fits(text):
-        return text
-    words = text.split(" ")
-    count = _most_words(words[:-1], lambda one: fits(one + ELLIPSIS))
-    return " ".join(words[:count]) + ELLIPSIS if count else cut_text(text, fits)
-
-
 def is_whole(text: str, lines: list[str]) -> bool:
     """Tell whether wrapping has cut nothing off."""
     return bool(lines) and (text.endswith(ELLIPSIS) or not lines[-1].endswith(ELLIPSIS))
@@ -43,7 +34,7 @@ def is_whole(text: str, lines: list[str]) -> bool:
 def _first_line(text: str, fits: Callable[[str], bool]) -> str:
     """Take the words that fit into one line; of a word longer than that, as much as fits."""
     words = text.split(" ")
-    count = _most_words(words, fits)
+    count = most_words(words, fits)
     if count:
         return " ".join(words[:count])
     line = ""
@@ -52,15 +43,3 @@ def _first_line(text: str, fits: Callable[[str], bool]) -> str:
             break
         line += part
     return line
-
-
-def _most_words(words: list[str], fits: Callable[[str], bool]) -> int:
-    """Count how many of the first words fit into one line."""
-    least, most = 0, len(words)
-    while least < most:
-        middle = (least + most + 1) // 2
-        if fits(" ".join(words[:middle])):
-            least = middle
-        else:
-            most = middle - 1
-    return least

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -54,6 +55,12 @@ def _add_export(action: argparse.ArgumentParser) -> None:
         "--format", choices=["csv", "jsonl"], default="csv", help="how it is written"
     )
     action.add_argument("--meter", help="only this meter's samples")
+    action.add_argument(
+        "--from", dest="since", metavar="TIME", help="only from this day or instant on"
+    )
+    action.add_argument(
+        "--to", dest="until", metavar="TIME", help="only before this day or instant"
+    )
     action.add_argument("--output", type=Path, help="the file; default: standard output")
 
 
@@ -63,7 +70,8 @@ def run(arguments: Sequence[str]) -> int:
     from agent.config import load_config  # noqa: PLC0415 (keeps --help quick)
     from agent.ownership import check_owner  # noqa: PLC0415
 
-    path = load_config(chosen.config).database_path
+    config = load_config(chosen.config)
+    path = config.database_path
     if chosen.action != "restore" and not path.exists():
         raise OperatorError(
             f"{path} is not there: the hub has not run with this state folder yet",
@@ -76,7 +84,7 @@ def run(arguments: Sequence[str]) -> int:
     if chosen.action == "sent":
         return _show_sent(chosen, path)
     if chosen.action == "export":
-        return _export(chosen, path)
+        return _export(chosen, path, config.hub_zone)
     if chosen.action == "compact":
         return _compact(chosen, path)
     return _copy(chosen, path)
@@ -141,12 +149,19 @@ def _show_sent(chosen: argparse.Namespace, path: Path) -> int:
     return EXIT_OK
 
 
-def _export(chosen: argparse.Namespace, path: Path) -> int:
+def _export(chosen: argparse.Namespace, path: Path, zone: ZoneInfo) -> int:
     from agent.database import open_copy  # noqa: PLC0415
     from agent.reader import LogReader  # noqa: PLC0415
     from agent.timekeeping import ClockLedger  # noqa: PLC0415
-    from agent.upkeep.export import CSV_HEAD, as_csv, as_json, export_lines  # noqa: PLC0415
+    from agent.upkeep.export import (  # noqa: PLC0415
+        CSV_HEAD,
+        as_csv,
+        as_json,
+        export_lines,
+        read_range,
+    )
 
+    wanted = read_range(chosen.since, chosen.until, zone)
     with open_copy(path) as connection, _output(chosen.output) as out, _bar("exporting") as bar:
         reader = LogReader(connection)
         ledger = ClockLedger(reader.clock_pieces())
@@ -155,7 +170,7 @@ def _export(chosen: argparse.Namespace, path: Path) -> int:
         for entry in reader.entries():
             if chosen.meter in (None, entry.meter):
                 line = as_csv if chosen.format == "csv" else as_json
-                out.writelines(export_lines(reader, entry, ledger, line, bar))
+                out.writelines(export_lines(reader, entry, ledger, line, bar, wanted))
     return EXIT_OK
 
 

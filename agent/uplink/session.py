@@ -19,6 +19,7 @@ from agent.uplink.greeting import ANSWER_MS, Asked, log_states
 from agent.uplink.ledger import TOO_LARGE, Delivery
 from agent.uplink.pacing import Progress
 from agent.uplink.port import Arrived, Channel, Connected, Disconnected, Event, Undelivered, Uplink
+from agent.uplink.rewinds import Rewinds
 from agent.uplink.sender import (
     BACKLOG_ANSWER_MS,
     Sender,
@@ -96,6 +97,7 @@ class Session:
         self._not_before_ms = 0
         self._jitter = random.Random()  # noqa: S311 (spreads load, guards no secret)
         self.state = SessionState(clone_seen_ms=self._kept_clone_ms)
+        self._rewinds = Rewinds(log, self.state)
         self.progress = Progress()
         self._progress_noted_ms = 0
         self._sender = Sender(log, uplink, rules, hooks, self.state)
@@ -282,7 +284,6 @@ class Session:
         # Any other may be one that a slow network kept back since before the hello: it tells what
         # is stored, but not the time.
         is_answer = self._hello_id != "" and receipt.answers == self._hello_id
-        self._asked.hear(receipt)
         self._obey(receipt.consent)
         if is_answer or self._store.is_newest(receipt):
             self.state.clone_seen_ms = receipt.clone_seen_ms
@@ -295,8 +296,12 @@ class Session:
         self._store.take(receipt)
         meter_log = self._find_log(receipt.log_id)
         if meter_log is None:
+            self._asked.hear(receipt)
             return
         delivery = self.delivery(meter_log.log)
+        # Before its answer counts as heard: where this cannot be written, nothing is framed yet.
+        if self._rewinds.settle(meter_log, delivery.framed_to, receipt, self._asked):
+            self._asked.hear(receipt)
         if self._rules.outbid(receipt.stored):
             for one in self._deliveries.values():
                 one.clock_pieces = -1
@@ -306,16 +311,6 @@ class Session:
         delivery.hasten(receipt, now_ms + early_ms)
         self._changed_logs.add(meter_log.log)
         self._note_progress(now_ms)
-        current = self._log.meters.get(meter_log.meter)
-        newest = max((last for _, last, _ in receipt.stored), default=0)
-        if current is None or current.log != meter_log.log:
-            return
-        opened_next = self._log.opened_next.get(current.log, 1)
-        unused_seq = max(opened_next, delivery.framed_to + 1)
-        if newest >= unused_seq:
-            # The cloud has what this database never sent: it was rewound, or its card was cloned.
-            self.state.rewound_meters.append(meter_log.meter)
-            self._log.restart_log(current, unused_seq)
 
     def _obey(self, limit: ConsentLimit | None) -> None:
         """Take the cloud's limit before anything else of a receipt, and say that it is obeyed."""
@@ -377,8 +372,9 @@ class Session:
 
     def _say_hello(self, now_ms: int) -> None:
         self._hello_id = secrets.token_hex(8)
-        states = log_states(self._log)
-        self._asked.ask(self._hello_id, states)
+        proofs = self._rewinds.proofs()
+        states = log_states(self._log, proofs)
+        self._asked.ask(self._hello_id, states, proofs.keys())
         granularity, lifted = self._hooks.sharing.enforced()
         hello = Hello(
             self._version,

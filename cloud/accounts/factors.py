@@ -6,9 +6,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from cloud.accounts.totp import SECRET_BYTES, step_of, write_secret
-from cloud.db import upsert
 from cloud.peopletables import recovery_codes, second_factors
 from cloud.secrets import digest_of, mint_code, read_code
+from cloud.writes import upsert
 
 RECOVERY_CODES = 10
 _PURPOSE = "recovery code"

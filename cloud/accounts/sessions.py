@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from cloud.db import upsert
 from cloud.peopletables import invitations, known_devices, sessions, set_up_codes
 from cloud.secrets import digest_of, mint_id, mint_token
+from cloud.writes import upsert
 from shared.units import MS_PER_HOUR, MS_PER_MINUTE
 
 IDLE_MS = 30 * MS_PER_MINUTE

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from cloud.db import upsert
 from cloud.peopletables import (
     known_devices,
     members,
@@ -17,6 +16,7 @@ from cloud.peopletables import (
     users,
 )
 from cloud.secrets import digest_of, mint_code, mint_id, read_code
+from cloud.writes import upsert
 from shared.errors import BadInputError
 from shared.units import MS_PER_DAY
 

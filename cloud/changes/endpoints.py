@@ -3,6 +3,8 @@
 Late data re-opens days, and an app cannot guess which.
 """
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Query, Request, Response
@@ -11,8 +13,9 @@ from starlette.concurrency import run_in_threadpool
 
 from cloud.answers import reply
 from cloud.auth import Caller
+from cloud.changes.bearing import Filling, FillingsOf, cost_until
 from cloud.changes.cursor import MAX_CURSOR_CHARS, expired, read_cursor, write_cursor
-from cloud.changes.kinds import OF_HUBS, date_of
+from cloud.changes.kinds import OF_HUBS, ChangeKind, date_of
 from cloud.changes.repository import Changed, list_changes, read_counter
 from cloud.changes.schemas import ChangePage
 from cloud.changes.waiting import ChangeWatch
@@ -47,6 +50,7 @@ class _Page(NamedTuple):
     revision: int
     next: str
     has_more: bool
+    fillings: Mapping[str, Sequence[Filling]] = MappingProxyType({})
 
 
 @router.get("", response_model=ChangePage, summary="What changed since a cursor")
@@ -82,16 +86,19 @@ async def get(
     missed. 410 says that a cursor is over 90 days old, or of a store that was put back from a copy:
     take a new one, and read again all that you show.
     """
-    page = await run_in_threadpool(_read, parts, scope, after, limit)
+    fillings_of: FillingsOf = request.app.state.fillings_of
+    page = await run_in_threadpool(_read, parts, scope, fillings_of, after, limit)
     if wait_s and after is not None and not page.changes:
         watch: ChangeWatch = request.app.state.change_watch
         await watch.wait(scope.only, page.revision, wait_s)
-        page = await run_in_threadpool(_read, parts, scope, after, limit)
-    entries = [_entry(one) for one in page.changes]
+        page = await run_in_threadpool(_read, parts, scope, fillings_of, after, limit)
+    entries = [_entry(one, page.fillings.get(one.subject, ())) for one in page.changes]
     return reply({"changes": entries, "next": page.next, "has_more": page.has_more})
 
 
-def _read(parts: Parts, scope: Scope, after: str | None, limit: int) -> _Page:
+def _read(
+    parts: Parts, scope: Scope, fillings_of: FillingsOf, after: str | None, limit: int
+) -> _Page:
     with parts.database.reading(scope) as connection:
         store_id = _store_id(connection)
         # Before the rows: what is committed in between is then among them, or comes next time.
@@ -105,12 +112,15 @@ def _read(parts: Parts, scope: Scope, after: str | None, limit: int) -> _Page:
         if revision > counter.revision:
             raise expired("the store was put back from a copy")
         found = list_changes(connection, scope, revision, limit + 1)
-    listed = found[:limit]
+        listed = found[:limit]
+        used = {one.subject for one in listed if one.kind is ChangeKind.USAGE}
+        fillings = fillings_of(connection, scope, used)
     reached = listed[-1].revision if listed else revision
     has_more = len(found) > limit
     if not has_more:
         reached = max(reached, counter.revision)
-    return _Page(listed, reached, write_cursor(store_id, scope.only, reached), has_more)
+    cursor = write_cursor(store_id, scope.only, reached)
+    return _Page(listed, reached, cursor, has_more, fillings)
 
 
 def _store_id(connection: Connection) -> str:
@@ -118,7 +128,7 @@ def _store_id(connection: Connection) -> str:
     return str(found.scalar_one_or_none() or "")
 
 
-def _entry(one: Changed) -> dict[str, Any]:
+def _entry(one: Changed, fillings: Sequence[Filling]) -> dict[str, Any]:
     is_of_hub = one.kind in OF_HUBS
     day = date_of(one.local_day)
     return {
@@ -126,5 +136,14 @@ def _entry(one: Changed) -> dict[str, Any]:
         "meter": None if is_of_hub else one.subject,
         "gateway": one.subject if is_of_hub else None,
         "day": None if day is None else day.isoformat(),
+        "cost_until": _cost_until(one, fillings),
         "changed_at": format_utc(one.changed_at_ms),
     }
+
+
+def _cost_until(one: Changed, fillings: Sequence[Filling]) -> str | None:
+    day = date_of(one.local_day)
+    if day is None or one.kind not in (ChangeKind.USAGE, ChangeKind.COST):
+        return None
+    # A price is of its day alone; what was used fills the tiers of those after it.
+    return cost_until(day, fillings if one.kind is ChangeKind.USAGE else ()).isoformat()

@@ -37,6 +37,15 @@ class ChangeEntry(BaseModel):
             examples=["2026-03-01"],
         ),
     ]
+    cost_until: Annotated[
+        str | None,
+        Field(
+            description="The first day after `day` whose cost the change leaves as it was: the "
+            "next, or under tiers by the month that of the next month; null where `day` is, and "
+            "where nothing is said of costs",
+            examples=["2026-03-02"],
+        ),
+    ]
     changed_at: Annotated[
         str,
         Field(
@@ -69,6 +78,7 @@ class ChangePage(BaseModel):
                         "meter": "E0012345678901234",
                         "gateway": None,
                         "day": "2026-03-01",
+                        "cost_until": "2026-03-02",
                         "changed_at": "2026-03-02T06:00:00Z",
                     }
                 ],

@@ -17,12 +17,19 @@ from cloud.errors import RESPONSES
 from cloud.households.zones import household_zone
 from cloud.parts import Shared
 from cloud.tariffs.catalogue import list_offers, priced_offers
-from shared.calendar import day_start_ms, local_date
+from shared.calendar import day_start_ms, local_date, slot_start_ms
 from shared.errors import BadInputError
 from shared.instants import format_utc
 from shared.tariffs.agreements import Agreed
 from shared.tariffs.bill import Cost
-from shared.tariffs.comparison import Candidate, Ranked, held_still, load_shift, rank
+from shared.tariffs.comparison import (
+    Candidate,
+    Ranked,
+    held_still,
+    load_shift,
+    of_one_currency,
+    rank,
+)
 from shared.tariffs.model import Flow, Tariff
 from shared.tariffs.offers import Offer, Payment, is_for, is_offered
 from shared.tariffs.regions import REGIONS
@@ -61,7 +68,8 @@ def compare(
 ) -> Response:
     """Rank the catalogue's tariffs by what this household's own half hours would cost under each.
 
-    Half-hourly prices are those of their own times. A tariff without a price for some half hours is
+    Without `from` it is the last year, as far as anything is known of it. Half-hourly prices are
+    those of their own times. A tariff without a price for some half hours is
     not ranked. `load_shift` says what would have to move for the second to be the first.
     """
     if region and region not in REGIONS:
@@ -72,6 +80,8 @@ def compare(
     slots = start_ms // SLOT_MS, end_ms // SLOT_MS
     with parts.database.reading(scope) as connection:
         supply = read_supply(connection, scope, meter, (start_ms, end_ms), zone)
+        if not start:
+            slots = _since_known(supply, flow, slots, zone)
         offers = _offers(connection, supply, flow, slots)
     chosen = {
         one.code: one
@@ -80,7 +90,8 @@ def compare(
     }
     current = _current(supply, flow, today)
     candidates = _candidates(chosen, current, today if prices == "now" else None)
-    held = supply.held_of(slots)
+    currency, candidates = of_one_currency(candidates, current.tariff.currency if current else "")
+    asked, held = slots, supply.held_of(slots)
     slots = held[0][0], held[-1][1]
     ranked = rank(candidates, lambda tariff: supply.half_hours(flow, tariff), slots)
     base = _base(supply, ranked, current, slots, is_now=prices == "now")
@@ -90,10 +101,11 @@ def compare(
             "meter": meter,
             "medium": supply.medium,
             "flow": flow,
-            "start": format_utc(start_ms),
-            "end": format_utc(end_ms),
+            "start": format_utc(asked[0] * SLOT_MS),
+            "end": format_utc(asked[1] * SLOT_MS),
             "as_of": today,
             "current": None if current is None else current.agreement.tariff_code,
+            "currency": currency or None,
             **supply.known(slots)._asdict(),
             "compared": len(ranked),
             "options": options[:limit],
@@ -108,6 +120,17 @@ def _period(zone: ZoneInfo, today: dt.date, start: str, to: str) -> tuple[int, i
     if end_ms > day_start_ms(today + dt.timedelta(days=1), zone):
         raise BadInputError(f"to = {to!r} is to come", hint="compare what was used")
     return start_ms, end_ms
+
+
+def _since_known(
+    supply: Supply, flow: Flow, slots: tuple[int, int], zone: ZoneInfo
+) -> tuple[int, int]:
+    """Leave out the days before anything is known: all they have is standing charges."""
+    used = supply.usage.get(flow, {})
+    known = min((one for one in used if slots[0] <= one < slots[1]), default=slots[0])
+    # The first reading closes the half hour before it, in which nothing was used.
+    first_ms = day_start_ms(local_date(slot_start_ms(known + 1), zone), zone)
+    return max(slots[0], first_ms // SLOT_MS), slots[1]
 
 
 def _offers(
@@ -161,7 +184,12 @@ def _option(
     one: Ranked, chosen: dict[str, Offer], current: Agreed | None, base: Cost | None
 ) -> dict[str, Any]:
     offer = chosen.get(one.code)
-    is_comparable = base is not None and not base.unpriced_slots and one.rank is not None
+    is_comparable = (
+        base is not None
+        and base.currency == one.cost.currency
+        and not base.unpriced_slots
+        and one.rank is not None
+    )
     versions = {line.tariff_version for line in one.cost.lines if line.kind != "vat"}
     return {
         "rank": one.rank,

@@ -35,8 +35,9 @@ router = APIRouter(prefix="/v1/meters", tags=["tariffs"], responses=RESPONSES)
 def cost(meter: Meter, parts: Shared, scope: Caller, start: From, to: To) -> Response:
     """Price the half hours of `[from, to)`, which must be on half hours of UTC, line by line.
 
-    The standing charge is taken for each local day that begins in the period. What is exported is
-    taken off where an agreement pays for it.
+    The standing charge is taken for each local day that begins in the period, be it one to come:
+    ask until tomorrow for what was spent so far. What is exported is taken off where an agreement
+    pays for it.
     """
     zone = household_zone(parts.database, scope, parts.zone)
     start_ms, end_ms = on_half_hours(*period(zone, start, to))

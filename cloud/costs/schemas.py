@@ -175,6 +175,13 @@ class ComparisonReport(BaseModel):
     current: Annotated[
         str | None, Field(description="Code of the tariff agreed on `as_of`; null if none")
     ]
+    currency: Annotated[
+        str | None,
+        Field(
+            description="ISO 4217 code of every amount: of the current tariff, else of most; those "
+            "in another are left out; null if nothing is compared"
+        ),
+    ]
     missing_slots: Slots
     estimated_slots: Slots
     compared: Annotated[int, Field(description="Tariffs priced, of which `options` are the first")]

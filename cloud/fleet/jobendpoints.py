@@ -205,7 +205,7 @@ def cancel(job_id: JobId, parts: Shared, _operator: Operator, _once: Once) -> Re
 def resume(
     job_id: JobId,
     parts: Shared,
-    _operator: Operator,
+    _operator: ProvedOperator,
     _once: Once,
     retry: Annotated[bool, Query(description="Queue what failed once more")] = False,
 ) -> Response:

@@ -7,8 +7,8 @@ answers; another takes it over when that one is gone.
 
 from sqlalchemy import Connection, select, update
 
-from cloud.db import upsert
 from cloud.fleettables import leases
+from cloud.writes import upsert
 from shared.units import MS_PER_MINUTE, MS_PER_SECOND
 
 MAX_AHEAD_MS = 5 * MS_PER_MINUTE

@@ -12,9 +12,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
-from cloud.db import upsert
 from cloud.fleet.certificates import epoch_ms, pem
 from cloud.fleettables import certificates
+from cloud.writes import upsert
 from shared.enrolment import key_id_of
 from shared.units import MS_PER_DAY
 

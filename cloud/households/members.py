@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Update, and_, bindparam, delete, select, update
 
-from cloud.db import upsert, within
+from cloud.db import within
 from cloud.households.repository import Household
 from cloud.peopletables import api_keys, invitations, members, users
 from cloud.problems import NotFoundError, ProblemError
 from cloud.roles import Role
 from cloud.scope import Scope
 from cloud.tables import households
+from cloud.writes import upsert
 
 MEMBERS_MAX = 50
 """Of one household; far more than share a home."""

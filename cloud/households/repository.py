@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, func, or_, select
 
-from cloud.db import upsert, within
+from cloud.db import within
 from cloud.fleettables import claims
 from cloud.given import given_rows, write_rows
 from cloud.scope import Scope
 from cloud.tables import households, hubs
+from cloud.writes import update_many, upsert
 
 DEFAULT_HOUSEHOLD = "home"
 """The household that is there from the start: what no claim says belongs elsewhere joins it."""
@@ -55,7 +56,6 @@ _HUB = [hubs.c[name] for name in Hub._fields]
 
 # Of every batch: built once, since building one takes longer than the database takes over it.
 _LOCK = select(*_HUB).where(hubs.c.thing == bindparam("of_thing")).with_for_update()
-_WRITE = update(hubs).where(hubs.c.thing == bindparam("of_thing"))
 _HOUSEHOLD = select(hubs.c.household_id).where(hubs.c.thing == bindparam("of_thing"))
 _IS_WANTED = or_(claims.c.redeemed_at_ms.is_not(None), claims.c.expires_at_ms > bindparam("now_ms"))
 _CLAIMED = (
@@ -117,11 +117,7 @@ def write_hub(connection: Connection, hub: Hub) -> None:
 
 def write_hubs(connection: Connection, changed: Sequence[Hub]) -> None:
     """Write back hubs whose row locks this transaction holds."""
-    rows = [one._asdict() for one in changed]
-    for row in rows:
-        row["of_thing"] = row.pop("thing")
-    if rows:
-        connection.execute(_WRITE, rows)
+    update_many(connection, hubs, [one._asdict() for one in changed], key="thing")
 
 
 def list_hubs(connection: Connection, scope: Scope) -> list[Hub]:

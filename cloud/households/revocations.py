@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select
 
-from cloud.db import upsert, within
+from cloud.db import within
 from cloud.households.repository import lock_hub, write_hub
 from cloud.scope import Scope
 from cloud.tables import consent_limits, revocations
+from cloud.writes import upsert
 from shared.consent import Granularity, narrowest
 from shared.errors import BadInputError
 from shared.protocol import ConsentLimit

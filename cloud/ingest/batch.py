@@ -13,11 +13,11 @@ from sqlalchemy import Connection
 from cloud.changes.kinds import Change, usage_changes
 from cloud.changes.repository import note_of_many
 from cloud.households.repository import Hub, lock_free_hubs, lock_hub, write_hubs
-from cloud.ingest import repository
+from cloud.ingest import merge, repository
 from cloud.ingest.intake import Read
 from cloud.ingest.repository import Log
 from cloud.ingest.standing import Standing, read_standings
-from cloud.readings.gathered import GatheredReadingStore
+from cloud.readings.gathered import GatheredReadingStore, OfLog
 from cloud.scope import Scope
 from shared.calendar import check_zone
 from shared.ranges import Range
@@ -68,11 +68,26 @@ class Batch:
         return entered
 
     def read_ahead(self, reads: Iterable[Read]) -> None:
-        """Read the logs of these messages, of hubs whose locks are held."""
-        wanted = {one.envelope.log_id.hex() for one in reads if one.envelope is not None}
-        if wanted:
-            found = repository.read_logs(self.connection, sorted(wanted))
-            self._logs.update({log_id: found.get(log_id) for log_id in wanted})
+        """Read the logs of these messages, of hubs whose locks are held, and what lies under them.
+
+        Where nothing is stored of a frame's range nothing is asked; most of what is comes again.
+        """
+        named = [(one.envelope.log_id.hex(), one) for one in reads if one.envelope is not None]
+        if not named:
+            return
+        wanted = {log_id for log_id, _ in named}
+        found = repository.read_logs(self.connection, sorted(wanted))
+        self._logs.update({log_id: found.get(log_id) for log_id in wanted})
+        stored: dict[OfLog, list[Range]] = {}
+        for log_id, one in named:
+            log, frame = found.get(log_id), one.outline
+            if log is None or frame is None:
+                continue
+            if merge.overlaps(log.coverage, frame.first_seq, frame.last_seq):
+                household_id = self._entries[one.message.thing].hub.household_id
+                of_log = stored.setdefault((household_id, log_id), [])
+                of_log.append((frame.first_seq, frame.last_seq))
+        self.store.read_frames_ahead(stored)
 
     def log(self, log_id: str) -> Log | None:
         """Find a log whoever owns it, as it was when the batch began."""

@@ -40,6 +40,9 @@ def find_missing(
     known: Sequence[Missing], coverage: Sequence[Covered], held: Held, now_ms: int
 ) -> list[Missing]:
     """Bring a log's ledger up to date: what was missing keeps its age, what is stored closes."""
+    if not known and _is_whole(coverage, held):
+        # As nearly always.
+        return []
     stored = union(coverage)
     expected = [one[:2] for one in known] + held.span()
     ends = [end for span in [*stored, *expected] for end in span]
@@ -51,6 +54,13 @@ def find_missing(
     ]
     new = subtract(missing, [one[:2] for one in known])
     return _bounded(sorted([*aged, *(Missing(first, last, now_ms) for first, last in new)]))
+
+
+def _is_whole(coverage: Sequence[Covered], held: Held) -> bool:
+    """Tell whether all that is stored is one range, and all that is held lies within it."""
+    if len(coverage) != 1:
+        return False
+    return all(coverage[0][0] <= first and last <= coverage[0][1] for first, last in held.span())
 
 
 def _bounded(ranges: list[Missing]) -> list[Missing]:

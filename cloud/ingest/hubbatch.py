@@ -17,6 +17,7 @@ from cloud.ingest.hublogs import HubLogs
 from cloud.ingest.intake import LATER_VERSION, Read
 from cloud.ingest.letters import DeadLetter
 from cloud.ingest.merger import Merger, Verdict
+from cloud.ingest.proofs import proved_seq
 from cloud.ingest.receipts import Answer
 from cloud.ingest.repository import Log
 from cloud.readings.store import CORRECTION_HORIZON_MS
@@ -159,8 +160,9 @@ class HubBatch:
             self._receipt(log_id, answer)
             for log_id, answer in self._logs.due(self._rules.receipt_interval_s)
         ]
-        logs_refused = self._hub.logs_refused + self._logs.refused
-        self._hub = self._hub._replace(logs_refused=logs_refused)
+        if self._logs.refused:
+            logs_refused = self._hub.logs_refused + self._logs.refused
+            self._hub = self._hub._replace(logs_refused=logs_refused)
         self._batch.change(self._hub, self._logs.changed())
         self._batch.note(self._entry, self._merger.changed, self._noted)
         return receipts
@@ -316,6 +318,13 @@ class HubBatch:
             self._logs.note_held(state)
         except FrameError as error:
             answer.rejected.append((state.first_seq, state.last_seq, error.code))
+            return
+        log = self._logs.find(state.log_id)
+        if log is not None and log.coverage:
+            # The end is what tells the hub whether its next numbers are free.
+            answer.touched.append((log.coverage[-1][1], log.coverage[-1][1]))
+        if state.proofs:
+            answer.proved = proved_seq(self._batch.store, self._scope, state.log_id, state.proofs)
 
     def _receipt(self, log_id: str, answer: Answer) -> Receipt:
         revision = self._hub.receipt_revision + 1
@@ -331,4 +340,5 @@ class HubBatch:
             answers=self._hello_id,
             consent=self._limit,
             clone_seen_ms=clones.told_ms(clones.read_runs(self._hub.runs), self._now_ms),
+            proved=answer.proved,
         )

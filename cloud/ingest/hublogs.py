@@ -58,7 +58,8 @@ class HubLogs:
         log = self.open(log_id, meter)
         if log.meter and log.meter != meter:
             raise FrameError("conflict", f"log of meter {log.meter!r} with a frame of {meter!r}")
-        self._logs[log_id] = log._replace(meter=meter)
+        if not log.meter:
+            self._logs[log_id] = log._replace(meter=meter)
         return self._logs[log_id]
 
     def note_held(self, state: LogState) -> None:

@@ -6,11 +6,11 @@ revision touched are made anew there from the stored frames.
 
 import enum
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 from cloud.ingest import merge
-from cloud.ingest.regrouping import Regrouping
+from cloud.ingest.regrouping import Regrouping, may_meet
 from cloud.readings.store import Change, ReadingStore, RunKey, StoredFrame
 from cloud.scope import Scope
 from shared.calendar import slot_start_ms, utc_day_of_slot
@@ -211,14 +211,37 @@ class Merger:
             keys |= remade.keys() | self._store.runs(self._scope, meter).keys()
         days: dict[tuple[RunKey, int], SlotEdges] = {}
         touched: dict[RunKey, set[int]] = {}
+        if not stale:
+            keys -= self._extend(meter, fresh, runs)
         for key in sorted(keys):
             edges = {slot: one for slot, one in fresh.get(key, {}).items() if slot not in stale}
             edges.update(remade.get(key, {}))
             of_run, touched[key] = self._days(meter, key, edges, stale)
             days.update(of_run)
+        if not keys:
+            return
         regrouping = Regrouping(self._store, self._scope, meter, touched)
-        self._store.apply(self._scope, meter, Change(runs, days))
+        left = {key: modulus for key, modulus in runs.items() if key in keys}
+        self._store.apply(self._scope, meter, Change(left, days))
         self.changed[meter] += regrouping.reopened()
+
+    def _extend(
+        self, meter: str, fresh: Mapping[RunKey, SlotEdges], runs: Mapping[RunKey, int]
+    ) -> set[RunKey]:
+        """Take in what merely goes on at the end of a run; lists the runs that were.
+
+        Not where another hub's run of the register could turn out to be the same counter by it.
+        """
+        known = self._store.runs(self._scope, meter).keys() | fresh.keys()
+        extended: set[RunKey] = set()
+        for key, edges in fresh.items():
+            if any(may_meet(key, one) for one in known):
+                continue
+            found = self._store.extend(self._scope, meter, key, runs[key], edges)
+            if found is not None:
+                extended.add(key)
+                self.changed[meter] += found
+        return extended
 
     def _days(
         self, meter: str, key: RunKey, edges: SlotEdges, stale: set[int]

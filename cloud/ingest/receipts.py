@@ -9,11 +9,15 @@ from shared.protocol import MAX_RANGES_PER_RECEIPT
 
 @dataclass
 class Answer:
-    """One log's answer: whether it is due at once, which ranges it is about, which are refused."""
+    """One log's answer: whether it is due at once, which ranges it is about, which are refused.
+
+    `proved` is the last sequence that the hub has proved to be the one stored.
+    """
 
     is_due: bool = False
     touched: list[tuple[int, int]] = field(default_factory=list)
     rejected: list[tuple[int, int, str]] = field(default_factory=list)
+    proved: int = 0
 
 
 def listed(coverage: list[Covered], touched: Sequence[tuple[int, int]]) -> list[Covered]:

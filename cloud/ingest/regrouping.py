@@ -18,6 +18,11 @@ from shared.ranges import Range, union
 Pair = frozenset[RunKey]
 
 
+def may_meet(key: RunKey, other: RunKey) -> bool:
+    """Tell whether another run is of the same register, and not read by the same log."""
+    return other.register == key.register and other != key and not are_of_one_log(other, key)
+
+
 class Regrouping:
     """Looks at a meter before a batch is written, and at `reopened` after it.
 
@@ -46,11 +51,7 @@ class Regrouping:
 
     def _meets_another(self, key: RunKey, slots: set[int]) -> bool:
         """Tell whether a run may come to agree with another of its register, or to differ."""
-        others = [
-            one
-            for one in self._known
-            if one.register == key.register and one != key and not are_of_one_log(one, key)
-        ]
+        others = [one for one in self._known if may_meet(key, one)]
         if not others or not slots:
             return False
         days = utc_day_of_slot(min(slots)), utc_day_of_slot(max(slots))

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, Select, and_, bindparam, delete, func, or_, select, update
 
-from cloud.db import upsert, within
+from cloud.db import within
 from cloud.given import given_rows, write_rows
 from cloud.ingest.gaps import Held, Missing
 from cloud.ingest.merge import Covered
 from cloud.scope import Scope
 from cloud.tables import hubs, logs, meters, store
+from cloud.writes import update_many, upsert
 from shared.units import MS_PER_HOUR, MS_PER_MINUTE
 
 MAX_LOGS_PER_HUB = 512
@@ -62,7 +63,6 @@ _LOG = [logs.c[name] for name in Log._fields]
 _STORE_ID = select(store.c.store_id).where(store.c.id == 1)
 _READ = select(*_LOG).where(logs.c.log_id == bindparam("of_log"))
 _COUNT_LOGS = select(func.count()).select_from(logs).where(logs.c.thing == bindparam("of_thing"))
-_WRITE = update(logs).where(logs.c.log_id == bindparam("of_log"))
 _LOCK_METER = (
     select(meters.c.medium)
     .where(meters.c.household_id == bindparam("household"), meters.c.meter == bindparam("of_meter"))
@@ -131,11 +131,7 @@ def add_log(connection: Connection, log: Log) -> bool:
 
 def write_logs(connection: Connection, changed: Sequence[Log]) -> None:
     """Write back logs whose hubs' row locks this transaction holds."""
-    rows = [_row(one) for one in changed]
-    for row in rows:
-        row["of_log"] = row.pop("log_id")
-    if rows:
-        connection.execute(_WRITE, rows)
+    update_many(connection, logs, [_row(one) for one in changed], key="log_id")
 
 
 def list_logs(connection: Connection, scope: Scope, thing: str | None = None) -> list[Log]:

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, tuple_, update
 
-from cloud.db import upsert
 from cloud.fleettables import job_executions, jobs
 from cloud.jobs.execution import FAILURES, Execution
 from cloud.jobs.rollout import Plan, Progress, RolloutState, Step, progress_of
 from cloud.tables import hubs
+from cloud.writes import upsert
 from shared.jobs import JobStatus
 from shared.units import MS_PER_DAY
 

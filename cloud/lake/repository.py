@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
 
-from cloud.db import await_writers, upsert
+from cloud.db import await_writers
 from cloud.readings.store import StoredFrame
 from cloud.tables import frames, lake_exports
+from cloud.writes import upsert
 
 PAGE_FRAMES = 64
 """Frames read at once: 8 MB at the largest."""

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, func, select
 
-from cloud.db import upsert, within
+from cloud.db import within
 from cloud.fleettables import live_demands
 from cloud.households.repository import lock_hub
 from cloud.scope import Scope
 from cloud.tables import consent_limits, hubs, logs, revocations
+from cloud.writes import upsert
 from shared.consent import Granularity
 from shared.shadows import LiveDemand
 from shared.units import MS_PER_DAY, MS_PER_SECOND

@@ -3,20 +3,23 @@
 Commits nothing. What waits to be written of a table is written before that table is read.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, select
 
-from cloud.db import insert_many
 from cloud.given import given_rows, write_rows
-from cloud.readings.repository import RUN_COLUMNS, Laid, Run, SqlReadingStore, run_of
+from cloud.readings.repository import FRAME_COLUMNS, RUN_COLUMNS, Laid, Run, SqlReadingStore, run_of
 from cloud.readings.store import StoredFrame
 from cloud.scope import Scope
 from cloud.tables import frames, register_runs
+from cloud.writes import insert_many
 from shared.meterdays import SlotEdges
-from shared.ranges import Range
+from shared.ranges import Range, contains, union
+
+OfLog = tuple[str, str]
+"""A household, and the id of a log of its in hex."""
 
 
 class GatheredReadingStore(SqlReadingStore):
@@ -27,6 +30,7 @@ class GatheredReadingStore(SqlReadingStore):
         self._frames: list[tuple[str, StoredFrame]] = []
         self._runs: dict[int, Run] = {}
         self._laid: dict[tuple[int, int], tuple[Scope, Laid]] = {}
+        self._ahead: dict[OfLog, tuple[list[Range], list[StoredFrame]]] = {}
 
     def read_ahead(self, meters: Iterable[tuple[str, str]]) -> None:
         """Read the runs of meters, by (household, meter), whose locks this transaction holds."""
@@ -40,6 +44,30 @@ class GatheredReadingStore(SqlReadingStore):
             found[household, meter].append(run_of(run))
         for (household, meter), runs in found.items():
             self._read[Scope.of(household), meter] = runs
+
+    def read_frames_ahead(self, asked: Mapping[OfLog, Sequence[Range]]) -> None:
+        """Read what is stored of these ranges, by (household, log), of hubs whose locks are held.
+
+        It holds until frames of the log are written.
+        """
+        wanted = {one: union(ranges) for one, ranges in asked.items() if ranges}
+        rows = [
+            {"household_id": household, "log_id": log_id, "first": first, "last": last}
+            for (household, log_id), ranges in sorted(wanted.items())
+            for first, last in ranges
+        ]
+        if not rows:
+            return
+        query = _frames_of_logs(self._connection.dialect.name)
+        found: dict[OfLog, dict[int, StoredFrame]] = {one: {} for one in wanted}
+        for household, frame_id, *frame in self._connection.execute(
+            query, {"rows": write_rows(rows)}
+        ):
+            # One that reaches over two of the ranges comes with each.
+            one = StoredFrame(*frame)
+            found[household, one.log_id][frame_id] = one
+        for of_log, by_id in found.items():
+            self._ahead[of_log] = (wanted[of_log], list(by_id.values()))
 
     def write(self) -> None:
         """Write all that waits."""
@@ -57,7 +85,14 @@ class GatheredReadingStore(SqlReadingStore):
         """See `ReadingStore.frames_of_log`."""
         if any(one.log_id == log_id for _, one in self._frames):
             self._write_frames()
-        return super().frames_of_log(scope, log_id, ranges)
+        known, found = self._ahead.get((scope.only, log_id), ([], []))
+        if any(not contains(known, *one) for one in ranges):
+            return super().frames_of_log(scope, log_id, ranges)
+        return [
+            one
+            for one in found
+            if any(one.first_seq <= last and first <= one.last_seq for first, last in ranges)
+        ]
 
     def frames_of_meter(
         self, scope: Scope, meter: str, start_ms: int, end_ms: int, newest: int | None = None
@@ -97,9 +132,24 @@ class GatheredReadingStore(SqlReadingStore):
         if not self._frames:
             return
         added, self._frames = self._frames, []
+        self._ahead = {}
         rows = [{"household_id": household, **one._asdict()} for household, one in added]
         insert_many(self._connection, frames, rows)
         self._extend(added)
+
+
+@cache
+def _frames_of_logs(dialect: str) -> Select[Any]:
+    given = given_rows(dialect, {"household_id": str, "log_id": str, "first": int, "last": int})
+    shares_a_place = and_(
+        frames.c.household_id == given.c.household_id,
+        frames.c.log_id == given.c.log_id,
+        frames.c.last_seq >= given.c.first,
+        frames.c.first_seq <= given.c.last,
+    )
+    return select(frames.c.household_id, frames.c.frame_id, *FRAME_COLUMNS).join_from(
+        given, frames, shares_a_place
+    )
 
 
 @cache

@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, delete, insert, select
 
-from cloud.db import upsert, within
+from cloud.db import within
 from cloud.readings.store import Import
 from cloud.scope import Scope
 from cloud.tables import imported_days, imports
+from cloud.writes import upsert
 from shared.meterdays import SlotUsage
 from shared.units import SLOTS_PER_UTC_DAY
 

@@ -6,11 +6,11 @@ is no answer here, and `cloud/readings/known.py` has it; where both answer they 
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
-from operator import add
-from typing import Any
+from operator import add, sub
 
-from cloud.climbs import closings_of
+import msgspec
+
+from cloud.climbs import closings_of, steps_of
 from cloud.readings.packed import Packed, Stretches
 from cloud.readings.usage import Source, Status
 from cloud.readings.validators import Standing
@@ -22,7 +22,7 @@ from shared.units import SLOT_MS
 Amounts = dict[str, list[int] | None]
 """What each interval used, by quantity; None for one that the meter does not count."""
 
-MEASURED = {"status": Status.MEASURED, "source": Source.METER, "why": ()}
+_MEASURED = f'"status":"{Status.MEASURED}","source":"{Source.METER}","why":[]}}'
 
 
 def may_be_measured(standing: Standing) -> bool:
@@ -47,23 +47,36 @@ def measured_amounts(packed: Packed, medium: Medium, bounds_ms: Sequence[int]) -
     slots = [ms // SLOT_MS - 1 for ms in bounds_ms]
     found: Amounts = {}
     for quantity in QUANTITIES[medium]:
-        stood: list[int] | None = None
+        used: list[int] | None = None
         for register in parts_of(quantity, set(by_register)):
-            closings = closings_of(by_register[register], slots)
-            if closings is None:
+            amounts = _amounts(by_register[register], slots)
+            if amounts is None:
                 return None
-            stood = closings if stood is None else list(map(add, stood, closings))
-        found[quantity] = stood and [later - earlier for earlier, later in pairwise(stood)]
-    return found if any(found.values()) else None
+            used = amounts if used is None else list(map(add, used, amounts))
+        found[quantity] = used
+    return found if any(map(_is_known, found.values())) else None
 
 
-def measured_entries(amounts: Amounts, bounds_ms: Sequence[int]) -> list[dict[str, Any]]:
-    """Write intervals that were measured throughout as the API gives them."""
+def _is_known(amounts: list[int] | None) -> bool:
+    return amounts is not None
+
+
+def _amounts(stretches: Sequence[bytes], slots: Sequence[int]) -> list[int] | None:
+    """Tell by how much one register rose from the end of each slot to that of the next."""
+    if slots[-1] - slots[0] == len(slots) - 1:
+        return steps_of(stretches, slots[0] + 1, slots[-1])
+    closings = closings_of(stretches, slots)
+    return closings and list(map(sub, closings[1:], closings))
+
+
+def write_entries(amounts: Amounts, bounds_ms: Sequence[int]) -> msgspec.Raw:
+    """Write intervals that were measured throughout as the API gives them, in JSON.
+
+    All but two times and the amounts is the same in each: written once, and filled in.
+    """
     bounds = list(map(format_utc, bounds_ms))
-    names = list(amounts)
-    nothing = [None] * (len(bounds) - 1)
-    columns = [nothing if one is None else one for one in amounts.values()]
-    return [
-        {"start": start, "end": end, **dict(zip(names, row, strict=True)), **MEASURED}
-        for (start, end), *row in zip(pairwise(bounds), *columns, strict=True)
-    ]
+    fields = [f'"{name}":{"null" if one is None else "%d"}' for name, one in amounts.items()]
+    entry = ",".join(['{"start":"%s","end":"%s"', *fields, _MEASURED])
+    columns = [one for one in amounts.values() if one is not None]
+    rows = zip(bounds[:-1], bounds[1:], *columns, strict=True)
+    return msgspec.Raw(f"[{','.join(map(entry.__mod__, rows))}]".encode())

@@ -4,15 +4,17 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, delete, func, select
 
 from cloud import tables
-from cloud.db import insert_many, owned, upsert
+from cloud.db import owned
 from cloud.given import given_rows, write_rows
 from cloud.packing import NO_SLOTS, pack_slots, unpack_slots
 from cloud.readings.store import Change, RunKey, StoredFrame
 from cloud.scope import Scope
 from cloud.tables import STRETCH_DAYS
+from cloud.tails import extend
+from cloud.writes import insert_many, update_many, upsert
 from shared.calendar import utc_day_of_slot
 from shared.meterdays import SlotEdges, split_by_day
 from shared.ranges import Range, union
@@ -23,13 +25,12 @@ _days = tables.meter_days
 _runs = tables.register_runs
 _meters = tables.meters
 
-_FRAME_COLUMNS = [_frames.c[name] for name in StoredFrame._fields]
+FRAME_COLUMNS = [_frames.c[name] for name in StoredFrame._fields]
 # Of every batch: built once, since building one takes longer than the database takes over it.
 RUN_COLUMNS = [
     _runs.c[name] for name in ("run_id", "register", "run", "modulus", "open_stretch", "open_edges")
 ]
 _READ_RUNS = select(*RUN_COLUMNS).where(owned(_runs), _runs.c.meter == bindparam("of_meter"))
-_WRITE_RUN = update(_runs).where(_runs.c.run_id == bindparam("of_run"))
 _OF_RUN = and_(owned(_days), _days.c.run_id == bindparam("of_run"))
 _BEFORE = select(func.max(_days.c.stretch)).where(_OF_RUN, _days.c.stretch < bindparam("first"))
 _AFTER = select(func.min(_days.c.stretch)).where(_OF_RUN, _days.c.stretch > bindparam("last"))
@@ -43,7 +44,7 @@ _REMOVE_STRETCH = delete(_days).where(_OF_RUN, _days.c.stretch == bindparam("of_
 _OF_METER = and_(owned(_meters), _meters.c.meter == bindparam("of_meter"))
 _LONGEST = select(func.coalesce(func.max(_meters.c.longest_frame_ms), 0)).where(_OF_METER)
 _FRAMES_OF_METER = (
-    select(*_FRAME_COLUMNS)
+    select(*FRAME_COLUMNS)
     .where(
         owned(_frames),
         _frames.c.meter == bindparam("of_meter"),
@@ -86,8 +87,8 @@ class SqlReadingStore:
     """The `ReadingStore` port over one SQLAlchemy connection and its open transaction.
 
     A run's newest days lie open in the run's own row, which is rewritten in place; once newer ones
-    are known they are laid down, and only what comes late writes to them again. A meter's runs are
-    read once: whoever writes has the meter's lock before that.
+    are known they are laid down, as narrow as they go, and only what comes late writes to them
+    again. A meter's runs are read once: whoever writes has the meter's lock before that.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -162,6 +163,27 @@ class SqlReadingStore:
         high = min((day for day in days if day > last_day), default=last_day)
         return {day: edges for day, edges in days.items() if low <= day <= high}
 
+    def extend(
+        self, scope: Scope, meter: str, key: RunKey, modulus: int, edges: SlotEdges
+    ) -> list[Range] | None:
+        """See `ReadingStore.extend`; what lies in a run's open stretch is not unpacked for it."""
+        runs = self._runs_of(scope, meter)
+        place = next((n for n, one in enumerate(runs) if one.key == key), None)
+        if place is None or runs[place].open_edges is None:
+            return None
+        before = runs[place]
+        if utc_day_of_slot(max(edges, default=0)) // STRETCH_DAYS != before.open_stretch:
+            return None
+        extended = extend(before.open_edges or NO_SLOTS, edges)
+        if extended is None:
+            return None
+        packed, reached = extended
+        run = before._replace(modulus=max(before.modulus, modulus), open_edges=packed)
+        if run != before:
+            runs[place] = run
+            self._write_runs([run])
+        return reached
+
     def apply(self, scope: Scope, meter: str, change: Change) -> None:
         """See `ReadingStore.apply`."""
         known = {one.key: one for one in self._runs_of(scope, meter)}
@@ -212,7 +234,7 @@ class SqlReadingStore:
         if packed == NO_SLOTS:
             return run
         if run.open_stretch is not None and run.open_edges is not None and run.has_edges:
-            laid.append(Laid(run.run_id, run.open_stretch, run.open_edges))
+            laid.append(Laid(run.run_id, run.open_stretch, pack_slots(self._unpack_open(run))))
         return run._replace(open_stretch=stretch, open_edges=packed)
 
     def _runs_of(self, scope: Scope, meter: str) -> list[Run]:
@@ -253,15 +275,14 @@ class SqlReadingStore:
     def _write_runs(self, runs: Sequence[Run]) -> None:
         rows = [
             {
-                "of_run": one.run_id,
+                "run_id": one.run_id,
                 "modulus": one.modulus,
                 "open_stretch": one.open_stretch,
                 "open_edges": one.open_edges,
             }
             for one in runs
         ]
-        if rows:
-            self._connection.execute(_WRITE_RUN, rows)
+        update_many(self._connection, _runs, rows, key="run_id")
 
     def _write_laid(self, scope: Scope, laid: Sequence[Laid]) -> None:
         """Write stretches that are no run's newest; those without edges go."""
@@ -311,7 +332,7 @@ def _frames_of_log(dialect: str) -> Select[Any]:
     given = given_rows(dialect, {"first": int, "last": int})
     shares_a_place = and_(_frames.c.last_seq >= given.c.first, _frames.c.first_seq <= given.c.last)
     return (
-        select(_frames.c.frame_id, *_FRAME_COLUMNS)
+        select(_frames.c.frame_id, *FRAME_COLUMNS)
         .join_from(given, _frames, shares_a_place)
         .where(owned(_frames), _frames.c.log_id == bindparam("of_log"))
     )

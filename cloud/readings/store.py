@@ -98,6 +98,15 @@ class ReadingStore(Readings, Protocol):
     def add_frames(self, scope: Scope, frames: Sequence[StoredFrame]) -> None:
         """Keep frames; who calls has made sure that they are not held yet."""
 
+    def extend(
+        self, scope: Scope, meter: str, key: RunKey, modulus: int, edges: SlotEdges
+    ) -> list[Range] | None:
+        """Join edges into a run where they only go on at its end, as `days` and `apply` would.
+
+        Returns the slots whose usage may differ since, as `merge.reach`. None, and nothing is
+        changed, where they do not, or where the store has no shorter way for it.
+        """
+
     def apply(self, scope: Scope, meter: str, change: Change) -> None:
         """Write runs and days over what was there; a modulus once known stays."""
 

@@ -23,8 +23,8 @@ from cloud.readings.known import known_usage
 from cloud.readings.measured import (
     may_be_measured,
     measured_amounts,
-    measured_entries,
     stretches_for,
+    write_entries,
 )
 from cloud.readings.packed import Packed, read_packed
 from cloud.readings.periods import span_between
@@ -78,6 +78,16 @@ class _Asked(NamedTuple):
     span_ms: tuple[int, int]
     days: Days
 
+    def bounds_ms(self) -> Sequence[int]:
+        """List where intervals begin, and where the last ends; raises as `intervals`."""
+        start_ms, end_ms = self.span_ms
+        if self.question.resolution is Resolution.HALF_HOUR:
+            bounds_ms = range(start_ms, end_ms + 1, SLOT_MS)
+            if len(bounds_ms) <= MAX_INTERVALS:
+                return bounds_ms
+        intervals = self.intervals()
+        return [intervals[0].start_ms, *(one.end_ms for one in intervals)]
+
     def intervals(self) -> list[Interval]:
         """List the intervals; raises BadInputError for too many."""
         return intervals_between(*self.span_ms, self.question.resolution, self.zone, MAX_INTERVALS)
@@ -120,7 +130,7 @@ class UsageDesk:
         now_ms = self._clock.utc_ms()
         found: dict[int, Answer | Exception] = {}
         scope = Scope(frozenset(one.household_id for one in questions))
-        # Begun for nobody: each question in it names whom it is for.
+        # Begun for nobody: the first question in it names whom all are for, and then each its own.
         with self._database.reading() as connection:
             zones = read_zones(self._database, connection, scope)
             asked: dict[int, _Asked] = {}
@@ -197,15 +207,14 @@ class UsageDesk:
             "zone": asked.zone.key,
             "resolution": asked.question.resolution,
         }
-        intervals = asked.intervals()
-        bounds_ms = [intervals[0].start_ms, *(one.end_ms for one in intervals)]
+        bounds_ms = asked.bounds_ms()
         amounts = measured_amounts(packed, standing.medium, bounds_ms)
         if amounts is not None:
-            report["intervals"] = measured_entries(amounts, bounds_ms)
+            report["intervals"] = write_entries(amounts, bounds_ms)
         else:
             scope = Scope.of(asked.question.household_id)
             self._database.narrow(connection, scope)
-            report |= _judged(connection, scope, wanted, intervals, now_ms)
+            report |= _judged(connection, scope, wanted, asked.intervals(), now_ms)
         return msgspec.json.encode(report)
 
 

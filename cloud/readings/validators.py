@@ -18,7 +18,6 @@ from cloud.changes.kinds import ChangeKind
 from cloud.db import Database
 from cloud.given import given_rows, write_rows
 from cloud.households.tenancies import METER
-from cloud.scope import Scope
 from cloud.tables import (
     change_counters,
     changes,
@@ -66,15 +65,13 @@ def read_standings(
 ) -> list[Standing | None]:
     """Read how several meters stand, in one question; None for one that has said nothing.
 
-    The rest of the transaction of `reading()` sees the households of these alone.
+    In a transaction of `reading()` that sees the households of these, and no others.
     """
     if not asked:
         return []
     rows = write_rows([{"place": place, **one._asdict()} for place, one in enumerate(asked)])
     question = _statement(connection.dialect.name)
-    scope = Scope(frozenset(one.household_id for one in asked))
-    (of_each,) = database.ask_each(connection, question, [(scope, {"rows": rows})])
-    found = {row[0]: row[1:] for row in of_each}
+    found = {row[0]: row[1:] for row in database.ask(connection, question, {"rows": rows})}
     return [_standing(found[place]) if place in found else None for place in range(len(asked))]
 
 

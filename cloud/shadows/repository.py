@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, delete, func, select, update
 
-from cloud.db import upsert
 from cloud.fleettables import shadows
 from cloud.households.repository import lock_hub
 from cloud.shadows.document import TOO_MANY, Section, Shadow, ShadowError
+from cloud.writes import upsert
 
 MAX_SHADOWS_PER_THING = 16
 """A hub uses three; rows of a hub that invents names must end somewhere."""

@@ -6,12 +6,13 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from cloud.db import upsert, within
+from cloud.db import within
 from cloud.households.repository import lock_household
 from cloud.moneytables import agreements, top_ups
 from cloud.scope import Scope
 from cloud.tariffs.catalogue import priced_offers, read_offers
 from cloud.tariffs.repository import read_tariff
+from cloud.writes import upsert
 from shared.tariffs.agreements import Agreed, Agreement, decode_agreements
 
 MAX_TOP_UPS = 5_000

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from cloud.db import upsert
 from cloud.moneytables import catalogue, catalogue_rates
 from cloud.tariffs.ratedays import (
     NO_PRICES,
@@ -19,6 +18,7 @@ from cloud.tariffs.ratedays import (
     unpack_days,
     with_prices,
 )
+from cloud.writes import upsert
 from shared.readings import Medium
 from shared.tariffs.model import Flow
 from shared.tariffs.offers import Offer

@@ -2,12 +2,13 @@
 
 from sqlalchemy import Connection, func, select
 
-from cloud.db import upsert, within
+from cloud.db import within
 from cloud.households.repository import lock_household
 from cloud.moneytables import tariffs
 from cloud.scope import Scope
 from cloud.tables import logs
 from cloud.tariffs.shadow import KeptTariff
+from cloud.writes import upsert
 from shared.tariffs import Tariff, decode_tariff, encode_tariff
 
 

@@ -5,6 +5,7 @@ Nothing of a household is in what is served here, so nobody has to be signed in 
 
 from functools import cache
 from http import HTTPStatus
+from pathlib import Path
 
 from fastapi import APIRouter, Response
 from starlette.responses import RedirectResponse
@@ -13,6 +14,7 @@ from cloud.auth import ANYONE
 from cloud.errors import ProblemError
 from shared.assets import ASSET_MAX_AGE_S, Asset, Assets, load_assets
 
+STATIC = Path(__file__).parent / "static"
 PLACE = "/app/static/"
 
 KEPT_FOR_GOOD = f"public, max-age={ASSET_MAX_AGE_S}, immutable"
@@ -36,7 +38,7 @@ router = APIRouter(include_in_schema=False, dependencies=[ANYONE])
 @cache
 def assets() -> Assets:
     """Read the app's files once a process."""
-    return load_assets("cloud.web", PLACE)
+    return load_assets(STATIC, PLACE)
 
 
 @router.get("/app")

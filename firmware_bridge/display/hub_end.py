@@ -39,6 +39,10 @@ REFUSED_ASK_MS = 60_000
 TEXTS_MAX = 8
 """Suppliers send a message a week; a panel shows one at a time."""
 
+PARKED_MS_MAX = 10_000
+"""What a lost link has held up for longer is no news of the home any more, and no time of day; who
+feeds a panel says the same again that often."""
+
 BUTTONS_PER_S_MAX = 10
 """No finger is faster; a stuck contact is."""
 
@@ -210,7 +214,7 @@ class HubEnd:
         return []
 
     def _greet(self, hello: Hello, now_ms: int) -> list[HubEvent]:
-        """Welcome a panel of our version; what was under way to it is sent again."""
+        """Welcome a panel of our version; what was under way to it is sent again, if not old."""
         if hello.version_max < VERSION_MIN or hello.version_min > VERSION_MAX:
             return self._refuse(hello.version_min, hello.version_max, now_ms)
         is_known = self.panel is not None and self._boot_id == hello.boot_id
@@ -226,6 +230,8 @@ class HubEnd:
                 session=self._session,
             )
         )
+        if isinstance(self._sender.underway, Display | Time):
+            self._sender.abandon_older(now_ms - PARKED_MS_MAX)
         self._sender.resume(now_ms)
         return [] if is_known else [Joined(hello)]
 

@@ -48,6 +48,7 @@ class LineState:
     is_open: bool = False
     times_lost: int = 0
     times_held_back: int = 0
+    times_lent: int = 0
     heard_bytes: int = 0
     heard_at_ms: int | None = None
     reason: str = ""
@@ -121,6 +122,7 @@ class HubLine:
             raise LinkError("the panel's line is lent already", hint="wait for the other update")
         self._unsent = b""
         self._loan = loan = Loan(self._port)
+        self.state.times_lent += 1
         try:
             yield loan
         finally:

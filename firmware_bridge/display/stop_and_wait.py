@@ -88,6 +88,11 @@ class StopAndWait:
             self.start(newer, now_ms)
         return Turn.RESENT
 
+    def abandon_older(self, than_ms: int) -> None:
+        """Leave what was under way and was sent last before this; the next has another sequence."""
+        if self._sent_at_ms < than_ms:
+            self.underway = None
+
     def resume(self, now_ms: int) -> None:
         """Send what is under way again, as if for the first time; under its own sequence."""
         if self.underway is not None:

@@ -15,6 +15,7 @@
 #include "picture.h"
 
 #define STEP_MS 20
+#define STATUS_MS 60000
 #define STREAM_MAX 1024
 
 struct host {
@@ -94,12 +95,19 @@ static int open_terminal(const char *path)
     return line;
 }
 
-/* Plays a panel until its line ends; `presses` is how often its button is pressed at first. */
-static int run(struct host *host, unsigned presses)
+/* Tells the hub how this end is: its bad frames show which direction of the line is at fault. */
+static void say_status(struct panel *panel, uint32_t uptime_s)
 {
-    static struct panel panel;
-    static struct panel_message hello = {.type = PANEL_HELLO};
-    const struct panel_port port = {host, write_line, take, NULL};
+    struct panel_message status = {.type = PANEL_STATUS};
+    panel_set_number(&status, 0, uptime_s);
+    panel_set_number(&status, 2, panel->bad_frames);
+    panel_set_number(&status, 3, panel->presses_dropped);
+    panel_say(panel, &status);
+}
+
+static void begin(struct panel *panel, const struct panel_port *port)
+{
+    struct panel_message hello = {.type = PANEL_HELLO};
     panel_set_number(&hello, 0, PANEL_VERSION);
     panel_set_number(&hello, 1, PANEL_VERSION);
     panel_set_text(&hello, 2, "host", 4);
@@ -107,7 +115,17 @@ static int run(struct host *host, unsigned presses)
     panel_set_number(&hello, 4, (int64_t)(monotonic_ms() ^ (uint32_t)getpid() << 16));
     panel_set_number(&hello, 5, 1 | 4 | 8);
     panel_set_number(&hello, 6, PANEL_FRAME_MAX);
-    panel_start(&panel, &port, &hello, monotonic_ms());
+    panel_start(panel, port, &hello, monotonic_ms());
+}
+
+/* Plays a panel until its line ends; `presses` is how often its button is pressed at first. */
+static int run(struct host *host, unsigned presses)
+{
+    static struct panel panel;
+    const struct panel_port port = {host, write_line, take, NULL};
+    const uint32_t started_ms = monotonic_ms();
+    uint32_t told_ms = started_ms - STATUS_MS;
+    begin(&panel, &port);
     for (;;) {
         struct pollfd ready = {.fd = host->in, .events = POLLIN};
         uint8_t bytes[256];
@@ -116,6 +134,10 @@ static int run(struct host *host, unsigned presses)
             draw(host, NULL);
         for (; panel.welcome && presses > 0 && panel.presses_count < PANEL_PRESSES_MAX; presses--)
             panel_press(&panel, 1, false, NULL, monotonic_ms());
+        if (panel.welcome && monotonic_ms() - told_ms >= STATUS_MS) {
+            told_ms = monotonic_ms();
+            say_status(&panel, (told_ms - started_ms) / 1000);
+        }
         if (poll(&ready, 1, STEP_MS) <= 0)
             continue;
         const ssize_t count = read(host->in, bytes, sizeof bytes);

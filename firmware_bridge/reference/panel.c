@@ -19,8 +19,7 @@ static bool has_come(uint32_t now_ms, uint32_t then_ms)
 
 static void say_hello(struct panel *panel, uint32_t now_ms)
 {
-    const size_t length = panel_encode(panel->hello, panel->scratch);
-    panel->port.write(panel->port.context, panel->scratch, length);
+    panel->port.write(panel->port.context, panel->hello, panel->hello_length);
     panel->hello_at_ms = now_ms + HELLO_MS;
 }
 
@@ -67,7 +66,7 @@ static void send_next(struct panel *panel, uint32_t now_ms)
 static void enter(struct panel *panel, uint32_t now_ms)
 {
     const struct panel_value *value = panel->message.value;
-    if (value[1].number != panel->hello->value[4].number)
+    if ((uint32_t)value[1].number != panel->boot_id)
         return;
     if (!panel->has_session || panel->session != (uint32_t)value[3].number) {
         panel->has_session = true;
@@ -163,14 +162,20 @@ static void end_chunk(struct panel *panel, bool opened, uint32_t now_ms)
     panel->opened = opened;
 }
 
-void panel_start(struct panel *panel, const struct panel_port *port,
+bool panel_start(struct panel *panel, const struct panel_port *port,
                  const struct panel_message *hello, uint32_t now_ms)
 {
     memset(panel, 0, sizeof *panel);
     panel->port = *port;
-    panel->hello = hello;
+    const size_t length = panel_encode(hello, panel->scratch);
+    if (length > sizeof panel->hello)
+        return false; /* some other message */
+    memcpy(panel->hello, panel->scratch, length);
+    panel->hello_length = (uint8_t)length;
+    panel->boot_id = (uint32_t)hello->value[4].number;
     panel->last_sequence = -1;
     panel->hello_at_ms = now_ms;
+    return length > 0;
 }
 
 void panel_receive(struct panel *panel, uint8_t byte, uint32_t now_ms)
@@ -187,6 +192,10 @@ void panel_receive(struct panel *panel, uint8_t byte, uint32_t now_ms)
 
 void panel_advance(struct panel *panel, uint32_t now_ms)
 {
+    if (panel->welcome && has_come(now_ms, panel->heard_at_ms + HUB_SILENT_MS)) {
+        panel->welcome = false;
+        panel->hello_at_ms = now_ms;
+    }
     if (panel->welcome && panel->underway && has_come(now_ms, panel->sent_at_ms + RESEND_MS)) {
         if (panel->tries < RESENDS_MAX) {
             panel->tries++;
@@ -195,10 +204,6 @@ void panel_advance(struct panel *panel, uint32_t now_ms)
             panel->welcome = false;
             panel->hello_at_ms = now_ms;
         }
-    }
-    if (panel->welcome && has_come(now_ms, panel->heard_at_ms + HUB_SILENT_MS)) {
-        panel->welcome = false;
-        panel->hello_at_ms = now_ms;
     }
     if (!panel->welcome && has_come(now_ms, panel->hello_at_ms))
         say_hello(panel, now_ms);

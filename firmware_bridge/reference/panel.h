@@ -21,6 +21,7 @@
 #define PANEL_WIRE_MAX (PANEL_COBS_MAX + 2)
 #define PANEL_FIELDS_MAX 26
 #define PANEL_PRESSES_MAX 8
+#define PANEL_HELLO_MAX 80 /* the longest HELLO takes 78 bytes of the line */
 #define PANEL_RAM_MAX 2048
 
 enum panel_type {
@@ -135,17 +136,17 @@ struct panel_press {
 
 struct panel {
     struct panel_port port;
-    const struct panel_message *hello; /* kept by the caller, in flash if it likes */
     struct panel_message message;      /* the one being read */
     struct panel_message reply;        /* the one being written */
     uint8_t chunk[PANEL_COBS_MAX + 1]; /* received since the last zero or line end */
     uint8_t wire[PANEL_WIRE_MAX];      /* the frame being written, or under way */
     uint8_t scratch[PANEL_WIRE_MAX];
+    uint8_t hello[PANEL_HELLO_MAX], hello_length;
     uint16_t chunk_length, wire_length;
     bool opened, welcome, underway, has_session, has_shown;
     uint8_t sequence, tries, presses_first, presses_count;
     int16_t last_sequence;
-    uint32_t session, event_id;
+    uint32_t boot_id, session, event_id;
     uint32_t hello_at_ms, heard_at_ms, shown_at_ms, sent_at_ms;
     uint32_t good_frames, bad_frames, presses_dropped; /* for STATUS */
     struct panel_press presses[PANEL_PRESSES_MAX];
@@ -154,8 +155,9 @@ struct panel {
 /* The build ends here where a panel would need more RAM than is promised. */
 typedef char panel_fits_its_ram[sizeof(struct panel) <= PANEL_RAM_MAX ? 1 : -1];
 
-/* `hello` must carry a boot id (key 4) that is new with every start. */
-void panel_start(struct panel *panel, const struct panel_port *port,
+/* `hello` must carry a boot id (key 4) that is new with every start; it is not needed any more when
+ * this returns. False where a value of it is out of its range: such a panel says nothing. */
+bool panel_start(struct panel *panel, const struct panel_port *port,
                  const struct panel_message *hello, uint32_t now_ms);
 void panel_receive(struct panel *panel, uint8_t byte, uint32_t now_ms);
 void panel_advance(struct panel *panel, uint32_t now_ms);

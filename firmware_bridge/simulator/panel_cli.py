@@ -20,7 +20,12 @@ from pathlib import Path
 
 from firmware_bridge.display.messages import FIELDS, Display, PanelMessage
 from firmware_bridge.simulator.panel import Boot, SimulatedPanel
-from firmware_bridge.simulator.panel_faults import PanelFaults, read_panel_faults
+from firmware_bridge.simulator.panel_faults import (
+    NO_FLASH_FAULTS,
+    FlashFaults,
+    PanelFaults,
+    read_panel_faults,
+)
 from firmware_bridge.simulator.panel_picture import draw_lines, draw_png
 from firmware_bridge.simulator.stopping import stopped_by_signals
 from shared.errors import OperatorError
@@ -76,7 +81,12 @@ def run_panel(arguments: Sequence[str]) -> int:
     board = "simulated"
     start_boot: Callable[[], Boot] = partial(Boot, options.firmware)
     if options.image:
-        board, start_boot = _boots(options.image, options.keys)
+        board, start_boot = _boots(options.image, options.keys, faults.flash)
+    elif faults.flash != NO_FLASH_FAULTS:
+        raise OperatorError(
+            "brownout and corrupt are faults of a flash, which this panel has not",
+            hint="give it an image and its keys: --image FILE --keys FILE",
+        )
     panel = SimulatedPanel(
         faults,
         start_boot,
@@ -95,8 +105,8 @@ def run_panel(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _boots(image: Path, keys: Path | None) -> tuple[str, Callable[[], Boot]]:
-    """Give the board of an image, and let a bootloader start it.
+def _boots(image: Path, keys: Path | None, faults: FlashFaults) -> tuple[str, Callable[[], Boot]]:
+    """Give the board of an image, and let a bootloader start it; its flash then has its faults.
 
     Raises OperatorError for an image that it does not start.
     """
@@ -111,6 +121,7 @@ def _boots(image: Path, keys: Path | None) -> tuple[str, Callable[[], Boot]]:
 
         boots = SmpBoots(Flash.with_image(image.read_bytes()), keys.read_text("ascii"))
         board = str(boots.start_surely().image.board)
+        boots.flash.cut_after, boots.flash.corrupt_after = faults
     except ModuleNotFoundError as error:
         raise OperatorError(
             f"a panel that takes updates needs the package {error.name}, which is not installed",

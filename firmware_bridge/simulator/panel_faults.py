@@ -6,6 +6,7 @@ Owns the words of panels; their grammar is `fault_words.py`'s, what they do is `
 import enum
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 from firmware_bridge.display.fields import U8_MAX
 from firmware_bridge.simulator.fault_words import (
@@ -18,6 +19,7 @@ from firmware_bridge.simulator.fault_words import (
 
 RATES = ("flip", "lose", "drop")
 NONE = Fraction(0)
+CHANGE_DIGITS = 9
 BABBLE_FOR_MS, FLOOD_FOR_MS = 10_000, 3_000
 
 
@@ -57,13 +59,23 @@ class Spell:
         return self.at_ms <= at_ms < self.at_ms + self.for_ms
 
 
+class FlashFaults(NamedTuple):
+    """At which change of the flash the power fails, and at which a bit of the second slot turns."""
+
+    brownout: int | None = None
+    corrupt: int | None = None
+
+
+NO_FLASH_FAULTS = FlashFaults()
+
+
 @dataclass(frozen=True, slots=True)
 class PanelFaults:
     """Everything that is to go wrong.
 
     Of bytes one in so many is changed (`flip`) or lost (`lose`), of writes lost whole (`drop`), in
     both directions. `version` is the protocol's it speaks alone; `has_banner` lets each start print
-    what bootloaders print.
+    what bootloaders print. `flash` is that of a panel which takes updates.
     """
 
     flip: Fraction = NONE
@@ -73,14 +85,15 @@ class PanelFaults:
     version: int = 1
     has_banner: bool = False
     seed: int = 0
+    flash: FlashFaults = NO_FLASH_FAULTS
 
 
 def read_panel_faults(text: str) -> PanelFaults:
     """Read a script from its text or the TOML file it names; OperatorError naming a wrong word."""
     rates: dict[str, Fraction] = {}
     spells = []
-    version, has_banner, seed = 1, False, 0
-    for written in split_words(text, (*RATES, *Trouble, "version", "banner")):
+    version, has_banner, seed, flash = 1, False, 0, FlashFaults()
+    for written in split_words(text, (*RATES, *Trouble, *FlashFaults._fields, "version", "banner")):
         match written.word:
             case "seed":
                 seed = read_seed(written)
@@ -90,13 +103,27 @@ def read_panel_faults(text: str) -> PanelFaults:
                 if written.value is not None or written.at is not None:
                     raise written.fault("banner")
                 has_banner = True
+            case word if word in FlashFaults._fields:
+                flash = flash._replace(**{word: _change(written)})
             case word if word in RATES:
                 rates[word] = read_rate(written)
             case _:
                 spells.append(_spell(written))
     return PanelFaults(
-        spells=tuple(spells), version=version, has_banner=has_banner, seed=seed, **rates
+        spells=tuple(spells),
+        version=version,
+        has_banner=has_banner,
+        seed=seed,
+        flash=flash,
+        **rates,
     )
+
+
+def _change(written: Written) -> int:
+    value = written.value or ""
+    if value.isdecimal() and written.at is None and len(value) <= CHANGE_DIGITS:
+        return int(value)
+    raise written.fault(f"{written.word}=200, the change of the flash at which it happens")
 
 
 def _version(written: Written) -> int:

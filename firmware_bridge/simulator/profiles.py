@@ -7,8 +7,12 @@ Britain (about 9 kWh a day without a car, a 3.6 kW roof, gas heating from Octobe
 import math
 import random
 from datetime import date
+from functools import lru_cache
 
 MINUTES = 1_440
+
+DAYS_KEPT = 64
+"""Of the sun, the one that takes milliseconds: a household is played again and again."""
 
 Profile = list[int]
 """One value for each minute of a day."""
@@ -66,8 +70,12 @@ def _add_washing(load: Profile, draw: random.Random) -> None:
     _add(load, start + 82, 10, 480)
 
 
+@lru_cache(maxsize=DAYS_KEPT)
 def solar_profile(seed: int, day: date) -> Profile:
-    """Return the roof's power in W for each minute of a UTC day, by season, hour and cloud."""
+    """Return the roof's power in W for each minute of a UTC day, by season, hour and cloud.
+
+    It is to be read alone: whoever asks for the day again gets the same list.
+    """
     draw = random.Random(f"{seed}/sun/{day.isoformat()}")  # noqa: S311 (a simulation, no secret)
     year_angle = 2 * math.pi * (day.timetuple().tm_yday - 81) / 365.25
     declination = math.radians(23.44) * math.sin(year_angle)

@@ -16,6 +16,9 @@ WRITE_BYTES = 256
 """What is programmed at once: a power cut leaves whole pages."""
 
 SLOT_SECTORS = 64
+CORRUPT_AT = 2_048
+"""Within the payload of all but the smallest images."""
+
 ERASED = 0xFF
 
 Judge = Callable[[FirmwareImage], None]
@@ -54,13 +57,17 @@ class Slot:
 
 @dataclass
 class Flash:
-    """All that stays when the power is away; slot 0 runs. `cut_after` counts changes till then."""
+    """All that stays when the power is away; slot 0 runs.
+
+    `cut_after` counts changes till then, `corrupt_after` those till a bit of slot 1 turns.
+    """
 
     slots: tuple[Slot, Slot]
     scratch: bytes = b""
     swap: Swap | None = None
     swap_steps: int = 0
     cut_after: int | None = None
+    corrupt_after: int | None = None
     changes: int = field(default=0)
 
     @classmethod
@@ -73,6 +80,11 @@ class Flash:
     def spend(self) -> None:
         """Count one change of the flash; BrownOutError where it is the last the power allows."""
         self.changes += 1
+        if self.corrupt_after is not None:
+            self.corrupt_after -= 1
+            if self.corrupt_after < 0:
+                self.corrupt_after = None
+                self.slots[1].content[CORRUPT_AT] ^= 1
         if self.cut_after is None:
             return
         self.cut_after -= 1

@@ -6,7 +6,7 @@ const NS = "http://www.w3.org/2000/svg";
 const HEIGHT = 220;
 const TOP = 14;
 const FOOT = 24;
-const GUTTER = 58;
+const TICK_PX = 7;
 const LABEL_PX = 46;
 
 function svg(name, attributes = {}, text = "") {
@@ -24,7 +24,7 @@ function niceAbove(value) {
 }
 
 /**
- * Draw `bars` of {label, value, below, quality, text}; `value` null is a hole.
+ * Draw `bars` of {label, value, below, quality, text}; `value` null is a hole, unless it is "ahead".
  * @param {string} name what is drawn, for those who do not see it
  * @param {(value: number) => string} write a value of the axis in words
  */
@@ -38,22 +38,24 @@ export function drawBars(name, bars, write) {
     const down = most > 0 ? niceAbove(most) : 0;
     const scale = (HEIGHT - TOP - FOOT) / (up + down);
     const zero = TOP + up * scale;
-    const step = (across - GUTTER) / Math.max(1, bars.length);
+    const parts = [up, up / 2];
+    const gutter = 4 + TICK_PX * Math.max(...parts.map((part) => write(part).length));
+    const step = (across - gutter) / Math.max(1, bars.length);
     const every = Math.ceil(LABEL_PX / step);
     const root = svg("svg", { viewBox: `0 0 ${across} ${HEIGHT}`, role: "img", "aria-label": name });
-    for (const part of [up, up / 2]) {
+    for (const part of parts) {
       const y = zero - part * scale;
-      root.append(svg("line", { x1: GUTTER, x2: across, y1: y, y2: y, class: "grid" }));
+      root.append(svg("line", { x1: gutter, x2: across, y1: y, y2: y, class: "grid" }));
       root.append(svg("text", { x: 0, y: y + 4, class: "tick" }, write(part)));
     }
     bars.forEach((bar, place) => {
-      const x = GUTTER + place * step;
+      const x = gutter + place * step;
       const inner = { x: x + step * 0.12, width: step * 0.76 };
       const group = svg("g", { class: `bar ${bar.quality ?? "measured"}` });
       group.append(svg("rect", { x, width: step, y: TOP, height: HEIGHT - TOP - FOOT, class: "room" }));
-      if (bar.value === null) {
+      if (bar.value === null && bar.quality !== "ahead") {
         group.append(svg("rect", { ...inner, y: zero - 8, height: 8, class: "hole" }));
-      } else {
+      } else if (bar.value !== null) {
         const height = Math.max(0, bar.value) * scale;
         group.append(svg("rect", { ...inner, y: zero - height, height, class: "ink" }));
       }
@@ -62,11 +64,12 @@ export function drawBars(name, bars, write) {
       group.addEventListener("pointerenter", tell);
       group.addEventListener("click", tell);
       root.append(group);
-      if (place % every === 0) {
+      // One that would not be whole is left out.
+      if (place % every === 0 && x + (step + LABEL_PX) / 2 <= across + LABEL_PX / 4) {
         root.append(svg("text", { x: x + step / 2, y: HEIGHT - 6, class: "tick", "text-anchor": "middle" }, bar.label));
       }
     });
-    root.append(svg("line", { x1: GUTTER, x2: across, y1: zero, y2: zero, class: "axis" }));
+    root.append(svg("line", { x1: gutter, x2: across, y1: zero, y2: zero, class: "axis" }));
     host.replaceChildren(root);
   };
   new ResizeObserver(draw).observe(host);

@@ -30,6 +30,11 @@ export function periodOf(kind, day) {
   return { kind, from: text(from), to: text(to) };
 }
 
+/** The period of another kind: of today where that is looked at already, else of its first day. */
+export function within(kind, { from, to }, today) {
+  return periodOf(kind, from <= today && today < to ? today : from);
+}
+
 /** The period before or after. */
 export function beside(period, step) {
   const day = date(step > 0 ? period.to : period.from);

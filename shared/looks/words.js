@@ -2,6 +2,7 @@
 
 const MWH_PER_KWH = 1_000_000;
 const MILLIONTHS = 1_000_000;
+const LITRES_PER_M3 = 1_000;
 
 const round = (value, digits) =>
   value.toLocaleString("en-GB", { minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -10,6 +11,12 @@ const round = (value, digits) =>
 export function energy(mwh) {
   if (mwh === null || mwh === undefined) return "–";
   return `${round(mwh / MWH_PER_KWH, mwh < 100 * MWH_PER_KWH ? 2 : 0)} kWh`;
+}
+
+/** A volume in m³; a dash where it is not known. */
+export function volume(litres) {
+  if (litres === null || litres === undefined) return "–";
+  return `${round(litres / LITRES_PER_M3, litres < 100 * LITRES_PER_M3 ? 2 : 0)} m³`;
 }
 
 /** Power in W, or in kW from one on. */

@@ -5,6 +5,7 @@ than the others'. Pure and exact.
 """
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -63,6 +64,18 @@ def held_still(tariff: Tariff, on: dt.date) -> Tariff | None:
         return tariff
     still = msgspec.structs.replace(version, starts_on=dt.date.min, ends_on=None)
     return msgspec.structs.replace(tariff, versions=[still])
+
+
+def of_one_currency(
+    candidates: Sequence[Candidate], currency: str = ""
+) -> tuple[str, list[Candidate]]:
+    """Leave out what is in another currency: amounts in two have no order.
+
+    Where none is named it is that of the most candidates; "" where there are none.
+    """
+    counts = Counter(one.tariff.currency for one in candidates)
+    chosen = currency or min(counts, key=lambda name: (-counts[name], name), default="")
+    return chosen, [one for one in candidates if one.tariff.currency == chosen]
 
 
 def rank(

@@ -21,7 +21,7 @@ from shared.units import MS_PER_MINUTE
 from tests.support.hubs import config_in, simulated, sound_rows
 from tests.support.mosquitto import Broker
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 async def status_line(port: int) -> bytes:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from agent.blocks import (
     AS_COMMITTED,
+    PLAIN_BYTES_MAX,
     BlockHead,
     block_checksum,
     make_block,
@@ -100,6 +101,32 @@ def test_a_head_that_does_not_fit_its_rows_is_damage() -> None:
         BlockHead(1, 1, 5, 4, 0),
     ):
         assert read_block(head, body, block_checksum(head, body)) is None
+
+
+def test_a_small_commit_is_not_deflated_before_it_is_sealed() -> None:
+    """It would take longer than all else; whoever inflates what was written sees no difference."""
+    small, large = rows_every(6), rows_every(120)
+
+    plain, deflated = pack_commit(small), pack_commit(large)
+
+    assert len(plain) > len(zlib.decompress(plain)) <= PLAIN_BYTES_MAX
+    assert len(deflated) < len(zlib.decompress(deflated)) / 2 > PLAIN_BYTES_MAX / 2
+    assert unpack_columns(plain).rows() == small
+    assert unpack_columns(deflated).rows() == large
+
+
+@pytest.mark.parametrize("count", [6, 120])
+def test_every_rotten_byte_of_a_commit_damages_it(count: int) -> None:
+    """Deflated or not: what is plain has deflate's own sum and the block's."""
+    head, body, checksum = make_commit_block(1, rows_every(count))
+
+    sound = [
+        read_block(head, body[:place] + bytes([body[place] ^ bit]) + body[place + 1 :], checksum)
+        for place in range(len(body))
+        for bit in (1, 128)
+    ]
+
+    assert not any(sound)
 
 
 def test_bytes_that_are_no_block_are_refused() -> None:

@@ -9,6 +9,7 @@ from agent.departures import (
     LeftTotals,
     as_words,
     read_departures,
+    read_departures_beside,
     read_totals,
     write_departures,
 )
@@ -91,3 +92,20 @@ def test_a_line_is_said_in_words() -> None:
         "(log abababab), in 2 frames"
     )
     assert as_words(live) == "2026-03-01 M1, live: 7,200 live samples"
+
+
+def test_the_latest_days_are_read_beside_the_hub_that_writes(tmp_path: Path) -> None:
+    """What was committed is seen; what is older than asked for, or not yet committed, is not."""
+    path = tmp_path / "hub.sqlite"
+    log, _ = log_with(path, 3)
+    departures = Departures()
+    for days in (0, 1, 2):
+        departures.note_live(START_MS + days * MS_PER_DAY, METER)
+    log.commit(Batch(departures=list(departures.take().items())))
+    departures.note_live(START_MS + 3 * MS_PER_DAY, METER)
+
+    lines = read_departures_beside(path, DAY + 1)
+
+    assert [line.samples for line in lines] == [1, 1]
+    assert {line.meter for line in lines} == {METER}
+    log.close()

@@ -230,7 +230,11 @@ def test_commits_happen_once_a_window(desk: Desk) -> None:
     async def run() -> None:
         task = asyncio.create_task(desk.intake.commit_every(lambda: 0))
         desk.take(1)
-        await asyncio.sleep(0.3)
+        async with asyncio.timeout(60):
+            while not desk.intake.counts.committed:  # noqa: ASYNC110 (bounded)
+                await asyncio.sleep(0.01)
+        # Some windows more, in which there is nothing to commit.
+        await asyncio.sleep(0.2)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 

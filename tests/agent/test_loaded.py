@@ -10,12 +10,26 @@ LARGE = (
 """Libraries, most of megabytes: each for one way to the cloud, one kind of meter, a display or one
 rare deed; and what libraries bring along that a hub has no use for."""
 
+UNUSED = (
+    *("importlib.metadata", "importlib.resources", "logging.handlers", "pickle", "zipfile"),
+    *("agent.firmware.panel", "agent.firmware.radio", "firmware_bridge.display"),
+)
+"""Half a megabyte each and more, of the standard library and our own: what a hub that stands there
+and reads its meter never asks for."""
+
 PROGRAM = """
 import sys
+from shared.cli import find_commands, load_command
+load_command(find_commands()["run"])
 import agent.app
+from agent.database import migrations
+from agent.home.page import STATIC
 from agent.home.server import page_server
+from shared.assets import load_assets
 from starlette.applications import Starlette
+assert migrations()
 page_server(Starlette()).config.load()
+assert load_assets(STATIC).pages
 print(*sorted(sys.modules))
 """
 
@@ -26,6 +40,8 @@ from uvicorn import Server, run
 assert uvicorn.Config is Config
 assert issubclass(PageServer, Server) and Server is uvicorn.Server
 assert callable(run) and callable(uvicorn.main) and uvicorn.__version__
+import logging.config
+logging.config.dictConfig({"version": 1})
 try:
     uvicorn.nothing
 except AttributeError as error:
@@ -39,6 +55,15 @@ assert uvicorn.Config is Config
 print(uvicorn.__version__)
 """
 
+SCREEN = """
+import sys
+import agent.screen.device
+import luma.lcd.device, luma.oled.device
+assert "cbor2._cbor2" not in sys.modules
+import cbor2
+assert cbor2.loads(cbor2.dumps({1: [2]})) == {1: [2]}
+"""
+
 
 def said_by(program: str) -> str:
     """Run a program of its own, and return what it prints."""
@@ -50,7 +75,7 @@ def said_by(program: str) -> str:
 
 def test_a_hub_loads_no_large_library_before_it_is_wanted() -> None:
     """On a board of 512 MB each would stay for as long as the hub runs."""
-    assert not set(LARGE) & set(said_by(PROGRAM).split())
+    assert not {*LARGE, *UNUSED} & set(said_by(PROGRAM).split())
 
 
 def test_uvicorn_is_whole_for_whoever_asks_for_it_afterwards() -> None:
@@ -61,3 +86,8 @@ def test_uvicorn_is_whole_for_whoever_asks_for_it_afterwards() -> None:
 def test_uvicorn_is_taken_as_it_is_where_somebody_has_loaded_it() -> None:
     """As in a test that runs hub and cloud in one process."""
     assert said_by(UVICORN_BEFORE).strip()
+
+
+def test_a_screen_brings_no_library_for_letters_it_does_not_draw() -> None:
+    """luma's own fonts are for other displays; who wants their library, a panel, has it whole."""
+    assert said_by(SCREEN) == ""

@@ -8,18 +8,22 @@ import pytest
 
 from agent.app import build_hub
 from agent.disk import DiskCounter
+from agent.home.homeassistant import HomeAssistant
 from agent.home.page import create_page
 from agent.home.panelview import PanelView
+from agent.household import home_assistant
 from agent.hub import Hub
 from agent.measures import render_metrics
-from agent.metrics import MEDIA_TYPE, METRICS, OF_THE_PANEL
+from agent.metrics import MEDIA_TYPE, METRICS, OF_OTHER_DISPLAYS, OF_THE_PANEL
 from agent.uplink.sender import SessionHooks, SessionRules
 from agent.uplink.session import Session
+from agent.wallscreen import wall_screen
 from firmware_bridge.links import LinkEvent, LinkEventKind
-from firmware_bridge.meters.codec import Refused
+from firmware_bridge.meters.codec import Refused, Telegram
 from shared.units import MS_PER_DAY
 from tests.support.clocks import StillClock
 from tests.support.fakes import FakeUplink
+from tests.support.home_inputs import NOW_MS
 from tests.support.home_page import Home
 from tests.support.hubs import config_in, hub_in, take, telegram
 from tests.support.webserver import WebServer
@@ -129,7 +133,8 @@ def test_with_a_cloud_every_metric_has_a_number(
 
     values = values_of(render_metrics(hub))
 
-    expected = {metric.name for metric in METRICS if metric not in OF_THE_PANEL}
+    absent = {*OF_THE_PANEL, *OF_OTHER_DISPLAYS}
+    expected = {metric.name for metric in METRICS if metric not in absent}
     assert {name.partition("{")[0] for name in values} == expected
     assert values["hearthlink_backlog_rows"] == 1
     assert values["hearthlink_uplink_connected"] == 0
@@ -138,7 +143,7 @@ def test_with_a_cloud_every_metric_has_a_number(
 
 def ask(port: int, host: str) -> tuple[int, str, bytes]:
     """Ask for /metrics under a name."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", "/metrics", headers={"Host": host})
     answer = connection.getresponse()
     told = (answer.status, answer.getheader("content-type") or "", answer.read())
@@ -202,3 +207,62 @@ def test_the_panel_is_counted(tmp_path: Path) -> None:
     assert values['hearthlink_panel_log_lines_total{level="error"}'] == 3
     assert values["hearthlink_panel_uptime_seconds"] == 77
     assert "hearthlink_panel_ram_free_bytes" not in values
+
+
+def test_messages_are_counted_and_never_quoted(tmp_path: Path) -> None:
+    """How many came, wait and were read; no word of them is a label."""
+    hub = hub_in(tmp_path)
+    now_ms = hub.machine.monotonic_ms()
+    told = Telegram((), ("Power off on 3 May",))
+    for _ in range(2):  # without a checksum, words must come twice
+        hub.messages.hear(told, "p1", now_ms=now_ms, utc_ms=NOW_MS)
+    before = values_of(render_metrics(hub))
+
+    hub.messages.answer(1, NOW_MS)
+    hub.messages.answer(1, NOW_MS)
+
+    text = render_metrics(hub)
+    after = values_of(text)
+    assert before["hearthlink_messages_total"] == after["hearthlink_messages_total"] == 1
+    assert before["hearthlink_messages_waiting"] == 1
+    assert after["hearthlink_messages_waiting"] == 0
+    assert after["hearthlink_messages_acknowledged_total"] == 1
+    assert after["hearthlink_messages_dropped_total"] == 0
+    assert b"Power off" not in text
+    hub.log.close()
+
+
+def test_home_assistants_broker_is_counted_where_there_is_one(tmp_path: Path) -> None:
+    """Connected or not, starts heard of, presses taken and refused."""
+    hub = hub_in(tmp_path, homeassistant_host="broker.invalid")
+    assert not [name for name in values_of(render_metrics(hub)) if "homeassistant" in name]
+
+    async def make() -> HomeAssistant:
+        return home_assistant(hub)
+
+    home = asyncio.run(make())
+    home._hear_birth(b"online")
+    home._hear_birth(b"offline")
+    home._hear_press(b"no id")
+
+    values = values_of(render_metrics(hub))
+
+    assert values["hearthlink_homeassistant_connected"] == 0
+    assert values["hearthlink_homeassistant_births_total"] == 1
+    assert values["hearthlink_homeassistant_presses_total"] == 0
+    assert values["hearthlink_homeassistant_presses_refused_total"] == 1
+    hub.log.close()
+
+
+def test_the_screen_is_counted(tmp_path: Path) -> None:
+    """What was drawn and what failed, by no label: there is one screen."""
+    hub = hub_in(tmp_path, screen_driver="ssd1306")
+    assert not [name for name in values_of(render_metrics(hub)) if "screen" in name]
+    task = wall_screen(hub)
+    task.drawn, task.failures = 12, 3
+
+    values = values_of(render_metrics(hub))
+
+    assert values["hearthlink_screen_pictures_total"] == 12
+    assert values["hearthlink_screen_failures_total"] == 3
+    hub.log.close()

@@ -19,7 +19,7 @@ from agent.uplink.port import Channel, Disconnected, Event, Uplink
 from tests.support.fake_fleet import CLAIM, THING, EnrollingCloud
 from tests.support.fakes import FakeUplink
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 class Home:

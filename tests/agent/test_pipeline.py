@@ -207,6 +207,65 @@ def test_a_link_that_cannot_be_read_is_not_late(
     hub.log.close()
 
 
+class Stick:
+    """A radio that says nothing of use, and is open or not."""
+
+    is_finite = False
+    longest_pause_s = 0.0
+
+    def __init__(self) -> None:
+        self.is_open = True
+
+    async def read(self) -> bytes:
+        """Say something now and then."""
+        await asyncio.sleep(0.01)
+        return b"\x00"
+
+    async def close(self) -> None:
+        """Let go."""
+        self.is_open = False
+
+
+@pytest.mark.parametrize("radio_port", ["/dev/ttyUSB9", "/dev/ttyUSB8"])
+def test_a_meters_stick_is_let_go_of_for_its_firmware_and_another_is_not(
+    radio_port: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it takes firmware the meter is not late: that may take minutes. Then it is read on."""
+    sticks: list[Stick] = []
+
+    async def open_stick(*_args: object) -> Stick:
+        sticks.append(Stick())
+        return sticks[-1]
+
+    monkeypatch.setattr(pipeline_module, "open_link", open_stick)
+    link = "mbus:/dev/ttyUSB9"
+    hub = build_hub(config_in(tmp_path, meter_link=link, update_radio_port=radio_port))
+    is_meters = radio_port == "/dev/ttyUSB9"
+
+    async def wait_for(held: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not held():  # noqa: ASYNC110 (bounded)
+                await asyncio.sleep(0.005)
+
+    async def scenario() -> None:
+        task = asyncio.create_task(run_pipeline(hub))
+        await wait_for(lambda: bool(sticks))
+        async with hub.radio.borrow():
+            assert sticks[0].is_open is not is_meters
+            if is_meters:
+                part = f"meter {link}"
+                await wait_for(lambda: not hub.liveness.knows(part))
+        if is_meters:
+            await wait_for(lambda: len(sticks) > 1)
+        assert sticks[-1].is_open
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    asyncio.run(scenario())
+    hub.log.close()
+
+
 def test_a_hub_with_one_link_ends_where_that_cannot_be_read(tmp_path: Path) -> None:
     """Whoever starts it is told at once."""
     hub = build_hub(config_in(tmp_path, meter_link=f"replay:{tmp_path}/gone"))

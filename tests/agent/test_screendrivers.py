@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from agent.config import read_config
-from agent.screendrivers import Framebuffer, I2c, Spi, read_interface
+from agent.screendrivers import Framebuffer, I2c, Spi, is_between, read_interface
 from agent.wallscreen import screen_settings
 from shared.errors import ConfigError
 
@@ -51,6 +51,39 @@ def test_what_is_no_interface_is_refused(driver: str, text: str) -> None:
     with pytest.raises(ValueError, match="such as"):
         read_interface(driver, text)
     assert len(faults_of(driver=driver, interface=text)) == 1
+
+
+@pytest.mark.parametrize(
+    ("clock", "is_dark"),
+    [("21:59", False), ("22:00", True), ("23:59", True), ("00:00", True), ("06:29", True),
+     ("06:30", False)],
+)  # fmt: skip
+def test_a_night_goes_over_midnight(clock: str, *, is_dark: bool) -> None:
+    """From its first minute to before its last."""
+    assert is_between(clock, ("22:00", "06:30")) is is_dark
+    assert is_between(clock, ("06:30", "22:00")) is not is_dark
+
+
+@pytest.mark.parametrize("span", ["22-6", "24:00-06:00", "22:00-06:60", "22:00-22:00", "always"])
+def test_what_is_no_span_of_the_day_is_refused(span: str) -> None:
+    """With how it is written."""
+    (fault,) = faults_of(driver="ssd1306", dim=span)
+
+    assert "22:00-06:30" in fault
+
+
+def test_a_span_of_the_day_reaches_the_screen() -> None:
+    """None where the setting is empty."""
+    for written, dim in (("22:00-06:30", ("22:00", "06:30")), ("", None)):
+        config = read_config({**LINK, "screen": {"driver": "ssd1306", "dim": written}}, {}, "test")
+        assert screen_settings(config).dim == dim
+
+
+def test_paper_is_not_drawn_more_than_once_a_minute() -> None:
+    """It wears; and a colour takes it half a minute."""
+    (fault,) = faults_of(driver="inky", every_s=59)
+
+    assert "60 or more" in fault
 
 
 def test_settings_that_contradict_are_named_together() -> None:

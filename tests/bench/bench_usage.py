@@ -29,7 +29,7 @@ from agent.demo.ports import free_port
 from cloud.accounts.keys import make_key
 from cloud.bootstrap import open_database
 from cloud.config import load
-from cloud.db import Database, upsert
+from cloud.db import Database
 from cloud.households.repository import Household, lock_hub, put_household, write_hub
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
@@ -41,6 +41,7 @@ from cloud.readings.store import Change, RunKey
 from cloud.roles import Permission
 from cloud.scope import Scope
 from cloud.tables import meters
+from cloud.writes import upsert
 from shared.calendar import Resolution
 from shared.clock import SystemClock
 from shared.frames import encode_frame, frame_of

@@ -25,7 +25,7 @@ from tests.support.cloud import LOG_ID, METER, START_MS, TOKEN, database_in, pay
 
 ROOT = Path(__file__).parents[2]
 RUN = "import sys; from cloud.cli import run; sys.exit(run(sys.argv[1:]))"
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 @pytest.fixture(name="config")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.climbs import closings_of
+from cloud.climbs import closings_of, steps_of
 from cloud.packing import NO_SLOTS, pack_slots
 from shared.meterdays import EDGE_TOLERANCE_MS, Edges, SlotEdges
 from shared.units import SLOT_MS
@@ -49,6 +49,54 @@ def test_closings_are_those_that_were_packed(seed: int, unit: int, slots: set[in
     found = closings_of(_packed(edges), asked)
 
     assert found == [edges[slot].closing for slot in asked]
+
+
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from([1, 1_000]),
+    st.integers(FIRST, FIRST + CUTS[-1] - 1),
+    st.integers(1, CUTS[-1]),
+)
+def test_steps_are_the_differences_of_closings(
+    seed: int, unit: int, first: int, count: int
+) -> None:
+    """Of slots that follow one another, wherever stretches are cut; both ways lack the same."""
+    packed = _packed(_climb(seed, unit))
+
+    closings = closings_of(packed, range(first, first + count + 1))
+    steps = steps_of(packed, first + 1, first + count)
+
+    assert steps == (closings and [later - earlier for earlier, later in pairwise(closings)])
+
+
+@pytest.mark.parametrize("harm", [96, 150, 190])
+@pytest.mark.parametrize("lacks", [True, False])
+def test_steps_are_not_told_where_anything_is_to_be_judged(harm: int, *, lacks: bool) -> None:
+    """A slot that lacks, and a fall: within what is asked, before it or behind it."""
+    edges = _climb(3)
+    slot = FIRST + harm
+    if lacks:
+        del edges[slot]
+    else:
+        edges[slot] = edges[slot]._replace(opening=edges[slot - 1].closing - 1)
+
+    assert steps_of(_packed(edges), FIRST + 140, FIRST + 160) is None
+    assert closings_of(_packed(edges), range(FIRST + 139, FIRST + 161)) is None
+
+
+def test_a_register_that_stands_takes_no_steps() -> None:
+    """Its columns are single numbers; what it rose by before a stretch counts to the first."""
+    edges = {
+        slot: Edges(slot * SLOT_MS, 7, (slot + 1) * SLOT_MS, 7) for slot in range(FIRST, FIRST + 96)
+    }
+    later = {
+        slot: Edges(slot * SLOT_MS, 9, (slot + 1) * SLOT_MS, 9)
+        for slot in range(FIRST + 96, FIRST + 192)
+    }
+
+    steps = steps_of([pack_slots(edges), pack_slots(later)], FIRST + 1, FIRST + 191)
+
+    assert steps == [0] * 95 + [2] + [0] * 95
 
 
 @given(st.integers(0, 2**63 - 1), st.lists(st.integers(0, 2**56), min_size=1, max_size=96))

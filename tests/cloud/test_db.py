@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from cloud.aging import ALL_REVISIONS, take_back
-from cloud.db import Database, migrations, upsert
+from cloud.db import Database, migrations
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
 from cloud.ingest.repository import read_log, store_id
@@ -22,6 +22,7 @@ from cloud.ingest.service import IngestService
 from cloud.migrations import schemas
 from cloud.scope import Scope
 from cloud.tables import households, metadata
+from cloud.writes import upsert
 from shared.clock import DrivenClock
 from shared.errors import OperatorError
 from shared.units import MS_PER_MINUTE

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.packing import NO_SLOTS, pack_slots, unpack_slots
+from cloud.packing import NO_SLOTS, code_column, decode_column, pack_slots, unpack_slots
 from shared.meterdays import Edges, SlotEdges
 from shared.units import INT64_MAX, SLOT_MS, SLOTS_PER_UTC_DAY
 
@@ -51,3 +51,22 @@ def test_half_hour_takes_what_differs_in_it(unit_mwh: int, bytes_most: float) ->
     packed = pack_slots(day)
 
     assert len(packed) / SLOTS_PER_UTC_DAY <= bytes_most
+
+
+@pytest.mark.parametrize("scale", [1, 1_000])
+@pytest.mark.parametrize("least", [0, -70])
+def test_a_part_of_a_column_is_read_as_of_the_whole(scale: int, least: int) -> None:
+    """From any place to any other, wherever a number's half bytes begin; there may be none."""
+    rng = random.Random(5)
+    for bits in (3, 9, 20, 40):
+        values = [least + scale * rng.randrange(1 << bits) for _ in range(11)]
+        coded = code_column(values)
+
+        for start in range(11):
+            for stop in range(start, 12):
+                assert list(decode_column(coded, 11, start, stop)) == values[start:stop]
+
+
+def test_a_part_of_a_column_of_one_value_is_so_many_of_it() -> None:
+    """However few are asked for."""
+    assert [list(decode_column(7, 5, 2, stop)) for stop in (2, 3, 5)] == [[], [7], [7, 7, 7]]

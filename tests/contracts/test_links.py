@@ -20,7 +20,7 @@ from tests.support.optical import ANSWERS, BLOCK, IDENTIFICATION, FakeLine, Fast
 
 CONTENT = bytes(range(256)) * 200
 PIECE_BYTES = 1_000
-LIMIT_S = 20
+LIMIT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)

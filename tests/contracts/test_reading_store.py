@@ -123,6 +123,69 @@ def test_days_are_replaced_and_removed(store: ReadingStore) -> None:
     assert store.days(HOME, METER, KEY, DAY, DAY + 1) == {DAY: _edges(FIRST_SLOT + 3, 7)}
 
 
+def _next(slot: int, value: int) -> dict[int, Edges]:
+    return _edges(slot, value) | _edges(slot + 1, value + 10)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_what_goes_on_at_a_runs_end_is_there_or_is_left(
+    store: ReadingStore, *, is_known: bool
+) -> None:
+    """A store may leave it to `apply`, having done nothing; else all of it is known since."""
+    known = _next(FIRST_SLOT, 10) if is_known else {}
+    store.apply(HOME, METER, Change({KEY: 0}, {(KEY, DAY): known}))
+
+    reached = store.extend(HOME, METER, KEY, 1_000, _next(FIRST_SLOT + 1, 20))
+
+    found = store.days(HOME, METER, KEY, DAY, DAY)
+    if reached is None:
+        assert (store.runs(HOME, METER), found) == ({KEY: 0}, {DAY: known} if known else {})
+    else:
+        assert reached == [(FIRST_SLOT + 1, FIRST_SLOT + 2)]
+        assert store.runs(HOME, METER) == {KEY: 1_000}
+        assert found == {DAY: known | _next(FIRST_SLOT + 1, 20)}
+
+
+@pytest.mark.parametrize("slot", [FIRST_SLOT, FIRST_SLOT + 7 * 48])
+def test_what_does_not_go_on_at_a_runs_end_is_left(store: ReadingStore, slot: int) -> None:
+    """A half hour before the newest, and one of days that are not begun yet."""
+    store.apply(HOME, METER, Change({KEY: 0}, {(KEY, DAY): _next(FIRST_SLOT, 10)}))
+
+    reached = store.extend(HOME, METER, KEY, 0, _edges(slot, 0))
+
+    assert reached is None
+    assert store.days(HOME, METER, KEY, DAY, DAY) == {DAY: _next(FIRST_SLOT, 10)}
+
+
+def test_what_was_extended_is_laid_down_with_newer_days(store: ReadingStore) -> None:
+    """And goes on being known: half hour by half hour, then the days after."""
+    known = _next(FIRST_SLOT, 10)
+    store.apply(HOME, METER, Change({KEY: 0}, {(KEY, DAY): known}))
+    for slot in range(FIRST_SLOT + 2, FIRST_SLOT + 12):
+        more = _edges(slot, 10 * (slot - FIRST_SLOT + 1))
+        known |= more
+        if store.extend(HOME, METER, KEY, 0, more) is None:
+            store.apply(HOME, METER, Change({}, {(KEY, DAY): known}))
+
+    _put(store, HOME, DAY + 9)
+
+    assert store.days(HOME, METER, KEY, DAY, DAY)[DAY] == known
+
+
+def test_nobody_elses_run_is_extended(store: ReadingStore) -> None:
+    """One that another household has of a meter of the same name, or that is not there at all."""
+    store.apply(HOME, METER, Change({KEY: 0}, {(KEY, DAY): _next(FIRST_SLOT, 10)}))
+
+    reached = [
+        store.extend(OTHER, METER, KEY, 0, _next(FIRST_SLOT + 1, 20)),
+        store.extend(HOME, "M-other", KEY, 0, _next(FIRST_SLOT + 1, 20)),
+        store.extend(HOME, METER, RunKey("export_mwh", ""), 0, _next(FIRST_SLOT + 1, 20)),
+    ]
+
+    assert reached == [None, None, None]
+    assert store.days(HOME, METER, KEY, DAY, DAY) == {DAY: _next(FIRST_SLOT, 10)}
+
+
 def test_modulus_once_known_stays(store: ReadingStore) -> None:
     """A late frame from before a wrap does not take the run's modulus away."""
     _put(store, HOME, DAY, modulus=10**9)

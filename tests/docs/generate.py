@@ -17,14 +17,13 @@ from unittest import mock
 
 from agent.metrics import METRICS
 from cloud.problems import KINDS, URN
-from shared import topics
+from shared import cli, topics
 from shared.readings import REGISTERS
 from tests.docs.openapi import openapi_page
 from tests.docs.panel_vectors import vectors_page
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
-GROUP = "hearthlink.commands"
 SETTINGS_MODULES = {"The hub": "agent.config", "The cloud": "cloud.settings"}
 PACKAGES = ("agent", "cloud", "firmware_bridge", "shared")
 WITHIN = {"simulate": ("firmware_bridge.simulator.panel_cli",)}
@@ -216,9 +215,8 @@ def argument_rows(parser: argparse.ArgumentParser) -> list[tuple[str, str, str]]
 
 
 def commands() -> dict[str, str]:
-    """Read the commands and their entry points out of pyproject.toml."""
-    found: dict[str, str] = read_project()["entry-points"][GROUP]
-    return dict(sorted(found.items()))
+    """Read the commands and where their functions are."""
+    return dict(sorted(cli.find_commands().items()))
 
 
 def read_project() -> dict[str, Any]:
@@ -230,9 +228,8 @@ def read_project() -> dict[str, Any]:
 
 def parsers() -> Iterator[argparse.ArgumentParser]:
     """Ask each command for its argument parser, in order of name."""
-    for name, entry_point in commands().items():
-        module, _, function = entry_point.partition(":")
-        yield parser_of(getattr(importlib.import_module(module), function), name)
+    for name, place in commands().items():
+        yield parser_of(cli.load_command(place), name)
         for within in WITHIN.get(name, ()):
             yield importlib.import_module(within).build_parser()
 
@@ -242,7 +239,7 @@ def with_actions(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParse
     return [parser, *_actions_of(parser)]
 
 
-def parser_of(run: Callable[[list[str]], int], name: str) -> argparse.ArgumentParser:
+def parser_of(run: cli.Command, name: str) -> argparse.ArgumentParser:
     """Start a command and stop it where it would read its arguments."""
 
     def stop(parser: argparse.ArgumentParser, *_arguments: object, **_named: object) -> None:

@@ -53,7 +53,7 @@ def test_the_reference_is_what_the_code_says(name: str) -> None:
 
 
 def test_every_command_is_documented(reference: str) -> None:
-    """Each entry point has a section."""
+    """Each one that a package lists has a section."""
     for name in generate.commands():
         assert f"\n## hearthlink {name}\n" in reference
 

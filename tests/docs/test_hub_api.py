@@ -38,7 +38,7 @@ def test_each_path_that_is_written_is_served(client: TestClient, path: str) -> N
 
 def test_the_pages_name_paths() -> None:
     """So that the test above asks for something."""
-    assert len(PATHS) == 6
+    assert len(PATHS) == 7
     assert len(ASKED) == 3
 
 

@@ -61,5 +61,5 @@ def test_it_speaks_of_all_there_is() -> None:
         assert f"{level}" in PAGE
     for width, height in (LEAST_PX, MOST_PX):
         assert f"{width} × {height}" in PAGE
-    assert "screen" in read_project()["optional-dependencies"]
-    assert (len(PREVIEWS), len(TABLES)) == (3, 3)
+    assert {"screen", "epaper"} <= set(read_project()["optional-dependencies"])
+    assert (len(PREVIEWS), len(TABLES)) == (3, 5)

@@ -20,7 +20,6 @@ from agent.update import cli, starter
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "how-to" / "update.md"
 START_S = 60.0
-ENTRY_POINTS = "[hearthlink.commands]\nrun = agent.cli:run\n"
 
 
 def packages(folder: Path, version: str) -> None:
@@ -29,10 +28,7 @@ def packages(folder: Path, version: str) -> None:
         shutil.copytree(
             ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__")
         )
-    info = folder / f"hearthlink-{version}.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: hearthlink\nVersion: {version}\n")
-    (info / "entry_points.txt").write_text(ENTRY_POINTS)
+    (folder / "shared" / "version.py").write_text(f'VERSION = "{version}"\n')
 
 
 def commands(version: str) -> list[list[str]]:

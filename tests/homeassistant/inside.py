@@ -1,15 +1,17 @@
 """Runs inside the real Home Assistant's own environment: starts it, and prints what it has.
 
-Prints one JSON document a question: the entities with their states, then what the Energy dashboard
-finds wrong with them. Reads nothing of this project.
+Prints one JSON document a question: the entities with their states, what the Energy dashboard finds
+wrong with them, what its statistics add up to, and what its log complains of. Reads nothing of this
+project.
 """
 
 import asyncio
 import functools
+import itertools
 import json
 import sys
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ entity_registry = import_module("homeassistant.helpers.entity_registry")
 VERSION = import_module("homeassistant.const").__version__
 
 
-SECONDS_MAX = 60.0
+PERIODS = itertools.count()
 ENTRY = {
     "entry_id": "hearthlink0000000000000000000000",
     "version": 1,
@@ -85,42 +87,72 @@ def entities(hass: Any) -> dict[str, Any]:
 async def energy(hass: Any, wanted: dict[str, str]) -> list[Any]:
     """Put entities into the Energy dashboard; return what it finds wrong with each source."""
     manager = await energy_data.async_get_manager(hass)
-    grid = {
-        "type": "grid",
-        "flow_from": [
-            {
-                "stat_energy_from": wanted["import"],
-                "stat_cost": None,
-                "entity_energy_price": wanted["price"],
-                "number_energy_price": None,
-            }
-        ],
-        "flow_to": [{"stat_energy_to": wanted["export"]}],
-        "cost_adjustment_day": 0,
+    by_price = {
+        "stat_energy_from": wanted["import"],
+        "stat_cost": None,
+        "entity_energy_price": wanted["price"],
+        "number_energy_price": None,
     }
-    gas = {"type": "gas", "stat_energy_from": wanted["gas"]}
-    await manager.async_update({"energy_sources": [grid, gas]})
-    await compile_statistics(hass, {*wanted.values()} - {wanted["price"]})
+    by_sum = {**by_price, "stat_cost": wanted["cost"], "entity_energy_price": None}
+    exported = [{"stat_energy_to": wanted["export"]}]
+    grid = {"type": "grid", "flow_to": exported, "cost_adjustment_day": 0}
+    sources = [{**grid, "flow_from": [by_price]}, {**grid, "flow_from": [by_sum]}]
+    gas = {"type": "gas", "stat_energy_from": wanted["gas"], "stat_cost": wanted["gas_cost"]}
+    await manager.async_update({"energy_sources": [*sources, gas]})
+    await compile_statistics(hass)
     found = await energy_validate.async_validate(hass)
     return list(found.as_dict()["energy_sources"])
 
 
-async def compile_statistics(hass: Any, wanted: set[str]) -> None:
-    """Have the statistics compiled that come of themselves every five minutes."""
-    instance = recorder.get_instance(hass)
-    instance.queue_task(
-        tasks.StatisticsTask(statistics.get_start_time() + timedelta(minutes=5), False)
+async def sums(hass: Any, wanted: list[str]) -> dict[str, float]:
+    """Add up what the statistics make of counters."""
+    await compile_statistics(hass)
+    read = functools.partial(
+        statistics.statistics_during_period,
+        hass,
+        datetime.now(UTC) - timedelta(hours=1),
+        None,
+        {*wanted},
+        "5minute",
+        None,
+        {"sum"},
     )
-    read = functools.partial(statistics.get_metadata, hass, statistic_ids=wanted)
-    async with asyncio.timeout(SECONDS_MAX):
-        while wanted - set(await instance.async_add_executor_job(read)):  # noqa: ASYNC110 (no event)
-            await asyncio.sleep(0.2)
+    found = await recorder.get_instance(hass).async_add_executor_job(read)
+    return {entity: rows[-1]["sum"] for entity, rows in found.items()}
+
+
+def complaints(folder: Path) -> list[str]:
+    """List what the log complains of that has to do with MQTT, entities or statistics."""
+    lines = (folder / "home.log").read_text(encoding="utf-8").splitlines()
+    loud = (line for line in lines if " WARNING " in line or " ERROR " in line)
+    return [line for line in loud if any(word in line for word in ("mqtt", "sensor", "hearthlink"))]
+
+
+async def compile_statistics(hass: Any) -> None:
+    """Have the statistics compiled that come of themselves every five minutes.
+
+    A period is compiled once: each time that this is asked it is the turn of the next two, which
+    find what there is at their beginning.
+    """
+    instance = recorder.get_instance(hass)
+    await instance.async_block_till_done()
+    for ahead in (next(PERIODS), next(PERIODS)):
+        start = statistics.get_start_time() + timedelta(minutes=5 * ahead)
+        instance.queue_task(tasks.StatisticsTask(start, False))
+    await instance.async_block_till_done()
 
 
 async def answer(hass: Any, question: dict[str, Any]) -> Any:
     """Answer one line of the test's."""
     if question["ask"] == "energy":
         return await energy(hass, question["entities"])
+    if question["ask"] == "sums":
+        return {"sums": await sums(hass, question["entities"])}
+    if question["ask"] == "complaints":
+        return {"complaints": complaints(Path(hass.config.config_dir))}
+    if question["ask"] == "press":
+        wanted = {"entity_id": question["entity"]}
+        await hass.services.async_call("button", "press", wanted, blocking=True)
     return {"at": time.time(), "version": VERSION, "entities": entities(hass)}
 
 

@@ -15,6 +15,7 @@ from shared.protocol import (
     MAX_HELLO_BYTES,
     MAX_LOGS_PER_HELLO,
     MAX_MESSAGE_BYTES,
+    MAX_PROOFS_PER_HELLO,
     MAX_RANGES_PER_RECEIPT,
     Hello,
     Live,
@@ -175,3 +176,33 @@ def test_a_frame_is_backlog_once_it_is_older_than_the_limit() -> None:
     assert not is_backlog(1_000, 1_000 + BACKLOG_AGE_MS)
     assert is_backlog(1_000, 1_001 + BACKLOG_AGE_MS)
     assert not is_backlog(9_000, 1_000)
+
+
+def test_a_hello_proves_so_many_rows_and_no_more() -> None:
+    """Each costs the cloud a frame to read; over all logs of the hello."""
+    proofs = [(seq, "0" * 16, "1" * 16) for seq in range(MAX_PROOFS_PER_HELLO)]
+    within = Hello("0.1.0", 1, [LogState(LOG_ID, "meter-1", 1, 900, proofs)])
+    beyond = Hello("0.1.0", 1, [*within.logs, LogState(LOG_ID, "meter-1", 1, 900, proofs[:1])])
+
+    assert decode_hello(encode_message(within)) == within
+    with pytest.raises(BadInputError, match="proofs"):
+        decode_hello(encode_message(beyond))
+
+
+def test_what_proves_nothing_has_no_word_of_it() -> None:
+    """Hubs and clouds of before say and hear the same as ever."""
+    assert b"proofs" not in encode_message(HELLO)
+    assert b"proved" not in encode_message(RECEIPT)
+
+
+def test_the_largest_hello_with_proofs_is_within_its_limit() -> None:
+    """64 logs with the longest meter ids, and as many proofs of the largest sequences."""
+    proof = (MAX_SEQ, "0" * 16, "1" * 16)
+    meter = "\x01" * MAX_METER_ID_CHARS
+    logs = [
+        LogState(LOG_ID, meter, MAX_SEQ, MAX_SEQ, [proof] if n < MAX_PROOFS_PER_HELLO else [])
+        for n in range(MAX_LOGS_PER_HELLO)
+    ]
+    hello = Hello("0" * 64, 1, logs, "h" * 64, "s" * 32, INT64_MAX, "ten", INT64_MAX, "r" * 32)
+
+    assert decode_hello(encode_message(hello)) == hello

@@ -106,6 +106,7 @@ def test_the_limits_stand_on_the_pages() -> None:
     assert f"at most {protocol.MAX_MESSAGE_BYTES} bytes" in PROTOCOL
     assert f"a hello of at most {protocol.MAX_HELLO_BYTES} bytes" in PROTOCOL
     assert f"At most {protocol.MAX_LOGS_PER_HELLO} logs" in PROTOCOL
+    assert f"At most {protocol.MAX_PROOFS_PER_HELLO} proofs" in PROTOCOL
     assert f"at most {protocol.MAX_RANGES_PER_RECEIPT} ranges" in PROTOCOL
     assert f"more than {protocol.BACKLOG_AGE_MS // MS_PER_MINUTE} minutes old" in PROTOCOL
     assert f"at most {tariffs.MAX_TARIFF_BYTES} bytes" in TARIFF

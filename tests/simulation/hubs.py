@@ -218,9 +218,7 @@ def _build(
     )
     _watch_limit(hub.sharing, witness)
     hub.machine = clock  # type: ignore[assignment]  # the machine is simulated too
-    # Which release this is stands in the installation's metadata, slow to read.
-    with patch.object(app, "version", lambda _name: "simulated"):
-        session = hub.session = app._session(hub, uplink)
+    session = hub.session = app._session(hub, uplink)
     session._jitter = session._sender._jitter = draw
     hub.ask_system_clock()
     hub.restore()

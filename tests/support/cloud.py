@@ -143,6 +143,10 @@ class MemoryReadingStore:
             if household_id in scope.household_ids and of_meter == meter
         }
 
+    def extend(self, scope: Scope, meter: str, key: RunKey, modulus: int, edges: SlotEdges) -> None:
+        """Leave it to `days` and `apply`."""
+        del scope, meter, key, modulus, edges
+
     def days(
         self,
         scope: Scope,

@@ -35,7 +35,7 @@ from tests.support.enrolling import (
 from tests.support.mosquitto import Broker
 from tests.support.peers import Peer, connected
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 ADDRESS = "192.0.2.1"
 
 

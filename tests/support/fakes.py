@@ -149,6 +149,7 @@ class FakeCloud:
         rejected: list[tuple[int, int, str]] | None = None,
         revision: int | None = None,
         consent: ConsentLimit | None = None,
+        proved: int = 0,
     ) -> bytes:
         """Write the next receipt for a log: what is stored of it, unless a test says otherwise."""
         self.revision += 1
@@ -165,6 +166,7 @@ class FakeCloud:
                 cloud_time_ms=self.time_ms,
                 answers=self.hello_id,
                 consent=consent or self.limit,
+                proved=proved,
             )
         )
 

@@ -97,7 +97,7 @@ async def joined(uplink: FakeUplink, *attach: Callable[[Junction], None]) -> Jun
     return junction
 
 
-async def until(is_so: Callable[[], bool], patience_s: float = 5.0) -> None:
+async def until(is_so: Callable[[], bool], patience_s: float = 60.0) -> None:
     """Wait until something is so; raises TimeoutError."""
     async with asyncio.timeout(patience_s):
         while not is_so():  # noqa: ASYNC110 (no event)

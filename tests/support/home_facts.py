@@ -20,7 +20,9 @@ def home_facts(inputs: HomeInputs | None = None, **changes: Any) -> Facts:
         counters={METER: [IMPORT], GAS_METER: [GAS]},
         present=frozenset({METER, GAS_METER}),
         currency=one.tariff.currency if one.tariff else "",
+        gas_currency=one.gas_tariff.currency if one.gas_tariff else "",
         has_gas=True,
+        has_cloud=one.hub.cloud_configured,
         version="1.0",
     )
     return facts._replace(**changes)

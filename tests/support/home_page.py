@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from starlette.applications import Starlette
 
+from agent.departures import DepartureLine
 from agent.home.firstpin import FirstPinDoor
 from agent.home.inputs import HomeInputs
 from agent.home.joining import JoinState
@@ -36,6 +37,8 @@ class Home:
         self.asked: list[tuple[Interval, Medium, frozenset[str] | None]] = []
         self.acknowledged: list[int] = []
         self.budgets: list[int | None] = []
+        self.departed: list[DepartureLine] = []
+        self.asked_since: list[int] = []
         self.reads = 0
         self.up_ms = 0
 
@@ -80,6 +83,11 @@ class Home:
             }
         )
 
+    def read_departures(self, since_utc_day: int) -> list[DepartureLine]:
+        """Give what left, whenever that was, and note since when it was asked for."""
+        self.asked_since.append(since_utc_day)
+        return self.departed
+
     def acknowledge(self, message_id: int) -> bool:
         """Take the acknowledgement of any message but the ninth."""
         if message_id == 9:
@@ -98,6 +106,7 @@ class Home:
             first_pin=FirstPinDoor(pin_file, lambda: self.up_ms, 0) if pin_file else None,
             joining=JoinDoor(lambda: self.joining, self.offer),
             household=HouseholdDoor(self.acknowledge, self.budgets.append),
+            read_departures=self.read_departures,
         )
 
     def serve(self, port: int | None = None) -> WebServer:

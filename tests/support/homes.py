@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ import msgspec
 from agent.demo import play
 from agent.demo.check import Summary, check_demo
 from agent.demo.ports import free_port
+from agent.demo.sources import Source, home_of
 from agent.demo.stage import SIMULATED_ZONE, Stage
+from firmware_bridge.simulator.oracle import read_lines
 from tests.support.stores import url_for
 
 
@@ -53,30 +55,86 @@ class SharedCloud(Stage):
 
         Each visit is of another household, whose meters nobody else has.
         """
-        self._visits += 1
-        ports = {"api_port": self.chosen.api_port, "broker_port": self.chosen.broker_port}
-        chosen = _chosen(folder, protocol=home, seed=self._visits, **ports, **options)
         started = time.monotonic()
-        with _Guest(self, chosen) as guest:
-            play._play_history(guest)
-            play._await_stored(guest)
+        with self._guest(folder, {home: home_of(home)}, **options) as guest:
+            _play(guest)
             while time.monotonic() - started < seconds or _count(guest) < rows:
-                guest.hear_out()
-                time.sleep(play.POLL_S)
-                guest.check_running()
-                assert time.monotonic() - started < play.STALL_S, f"{home} has too few rows"
+                _go_on(guest, started, f"{home} has too few rows")
             guest.end_readings()
             return check_demo(guest)
 
+    def visit_all(self, least: Mapping[str, int], folder: Path) -> tuple[Summary, dict[str, int]]:
+        """Run homes behind one hub, until each has so many samples to be logged by what it shows.
+
+        Returns the summary of them all, and how many samples each had to log.
+        """
+        started = time.monotonic()
+        with self._guest(folder, {home: home_of(home) for home in least}) as guest:
+            _play(guest)
+            for home, rows in least.items():
+                while guest.to_log(home) < rows:
+                    _go_on(guest, started, f"{home} has too few samples")
+            guest.end_readings()
+            return check_demo(guest), {home: guest.to_log(home) for home in least}
+
+    def _guest(
+        self, folder: Path, homes: Mapping[str, Mapping[str, Source]], **options: object
+    ) -> "_Guest":
+        first = self._visits + 1
+        self._visits += len(homes)
+        ports = {"api_port": self.chosen.api_port, "broker_port": self.chosen.broker_port}
+        chosen = _chosen(folder, protocol=next(iter(homes)), seed=first, **ports, **options)
+        return _Guest(self, chosen, homes)
+
+
+def _play(guest: "_Guest") -> None:
+    play._play_history(guest)
+    play._await_stored(guest)
+
+
+def _go_on(guest: "_Guest", started: float, what: str) -> None:
+    guest.hear_out()
+    time.sleep(play.POLL_S)
+    guest.check_running()
+    assert time.monotonic() - started < play.STALL_S, what
+
 
 class _Guest(Stage):
-    """A home in front of a cloud that is another's."""
+    """A hub in front of a cloud that is another's; each of its homes is of a seed of its own."""
 
-    def __init__(self, host: SharedCloud, chosen: argparse.Namespace) -> None:
+    def __init__(
+        self,
+        host: SharedCloud,
+        chosen: argparse.Namespace,
+        homes: Mapping[str, Mapping[str, Source]],
+    ) -> None:
         super().__init__(chosen)
         self._host = host
         self.thing = f"hub-{chosen.seed}"
         self.token = host.token
+        self._names = {
+            home: {one: _name(home, one, homes) for one in homes[home]} for home in homes
+        }
+        self.sources = {
+            self._names[home][one]: source
+            for home, sources in homes.items()
+            for one, source in sources.items()
+        }
+        self._seeds = {
+            name: seed
+            for seed, names in enumerate(self._names.values(), chosen.seed)
+            for name in names.values()
+        }
+
+    def to_log(self, home: str) -> int:
+        """Count the samples that a home's sources say must be logged."""
+        paths = [self.state / f"{name}.oracle.jsonl" for name in self._names[home].values()]
+        shown = [path.read_bytes() for path in paths if path.exists()]
+        return sum(line.must_log for content in shown for line in read_lines(content))
+
+    def _start_source(self, name: str, source: Source) -> dict[str, Any]:
+        self.chosen.seed = self._seeds[name]
+        return super()._start_source(name, source)
 
     def _check_ports(self) -> None:
         """The cloud's are taken, by the cloud."""
@@ -109,6 +167,11 @@ class _Own:
     def wait(self) -> int:
         """Wait for its end and tell its status."""
         return int(self._process.wait())
+
+
+def _name(home: str, source: str, homes: Mapping[str, object]) -> str:
+    """Name a source by itself in a home that is alone, as the demo does."""
+    return source if len(homes) == 1 else f"{home}-{source}"
 
 
 def _count(guest: Stage) -> int:

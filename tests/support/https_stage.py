@@ -31,7 +31,7 @@ from tests.support.cloud import config_in
 from tests.support.stages import THING
 
 ASK_S = 0.5
-START_S_MAX = 10.0
+START_S_MAX = 60.0
 PATHS = {
     Channel.FRAMES: hubrequests.FRAMES_PATH,
     Channel.HELLO: hubrequests.HELLO_PATH,

@@ -17,7 +17,7 @@ from cloud.fleet.broker import ACCESS_LIST_NAME, write_broker_config
 from shared.clock import SystemClock
 from shared.topics import SERVICE_PREFIX
 
-START_S_MAX = 10.0
+START_S_MAX = 60.0
 STOP_S_MAX = 5.0
 POLL_S = 0.02
 SEARCH_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"

@@ -11,7 +11,7 @@ from agent.demo.reference import build_reference
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "firmware_bridge" / "reference"
-FUZZ = ROOT / "tests" / "firmware_bridge" / "reference" / "fuzz.c"
+TESTS = ROOT / "tests" / "firmware_bridge" / "reference"
 FLAGS = (
     *("-std=c99", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"),
     *("-fsanitize=address,undefined", "-fno-sanitize-recover=all", f"-I{REFERENCE}"),
@@ -34,7 +34,13 @@ def build_panel(folder: Path) -> Path:
 
 def build_fuzz(folder: Path) -> Path:
     """Build the mutation loop into a folder and return its path."""
-    return _build(folder / "fuzz", [REFERENCE / "panel.c", FUZZ])
+    return _build(folder / "fuzz", [REFERENCE / "panel.c", TESTS / "fuzz.c"])
+
+
+def build_drive(folder: Path) -> Path:
+    """Build the panel whose clock and line are the test's into a folder and return its path."""
+    sources = [REFERENCE / "panel.c", REFERENCE / "panel_codec.c", TESTS / "drive.c"]
+    return _build(folder / "drive", sources)
 
 
 def _build(target: Path, sources: list[Path]) -> Path:

@@ -15,7 +15,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from cloud.fleet.authority import Credentials
 from tests.support.mosquitto import Broker
 
-WAIT_S = 5.0
+WAIT_S = 60.0
 SESSION_EXPIRY_S = 60
 SUCCESS = 0x00
 CLOSED = -1

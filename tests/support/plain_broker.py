@@ -15,7 +15,7 @@ from agent.demo.ports import free_port
 
 HOST = "127.0.0.1"
 SEARCH_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
-START_S_MAX = 10.0
+START_S_MAX = 60.0
 STOP_S_MAX = 5.0
 POLL_S = 0.02
 

@@ -23,7 +23,7 @@ from cloud.db import Database
 OWNER = "hearthlink"
 """Owns the databases and may make roles, and no more: what the self-hosting page has people do."""
 
-START_S_MAX = 30.0
+START_S_MAX = 60.0
 NOT_DURABLE = {
     "fsync": "off",
     "synchronous_commit": "off",

@@ -44,7 +44,7 @@ class Relay:
             except OSError:
                 return
             try:
-                far = socket.create_connection(("127.0.0.1", self._target_port), timeout=5)
+                far = socket.create_connection(("127.0.0.1", self._target_port), timeout=60)
             except OSError:
                 near.close()
                 continue

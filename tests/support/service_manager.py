@@ -37,7 +37,7 @@ class FakeManager:
                 self.heard += fresh
                 return fresh
 
-    def wait_for(self, line: str, patience_s: float = 20.0) -> None:
+    def wait_for(self, line: str, patience_s: float = 60.0) -> None:
         """Wait until an assignment that begins so has come, from another process or thread."""
         deadline_s = time.monotonic() + patience_s
         while not any(one.startswith(line) for one in self.heard):

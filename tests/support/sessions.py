@@ -47,7 +47,7 @@ class Scene:
     ) -> None:
         self.log, self.meter_log = log_with(path / "hub.sqlite", rows)
         # As if a process before this one had written them: the cloud may know of them already.
-        self.log.opened_next[self.meter_log.log] = self.meter_log.next_seq
+        self.log.starts.settle(self.meter_log.log, self.meter_log.next_seq)
         self.uplink = FakeUplink()
         self.cloud = FakeCloud(window_frames=100)
         self.time = FakeTime(utc_ms=START_MS)

@@ -18,7 +18,7 @@ from tests.support.mosquitto import EVERYTHING, Broker
 from tests.support.relay import Relay
 
 THING = "hub-contract"
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 
 
 class Stage(Protocol):

@@ -16,7 +16,7 @@ from tests.support.killer import Killer, KillToll
 from tests.support.update_cuts import NEW, OLD, OLDER, Update
 
 MODULES = 60
-STARTS_S_MAX = 30.0
+STARTS_S_MAX = 60.0
 
 PROGRAM = """import importlib, pathlib
 def main():

@@ -262,7 +262,7 @@ class Way:
             headers={"Authorization": f"Bearer {TOKEN}"},
         )
         context = ssl.create_default_context(cafile=self.broker.ca) if self._is_https else None
-        with urllib.request.urlopen(request, timeout=10, context=context) as answer:
+        with urllib.request.urlopen(request, timeout=60, context=context) as answer:
             return json.load(answer)
 
     def stored_samples(self) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 from agent.demo.ports import free_port
 
-START_S_MAX = 10.0
+START_S_MAX = 60.0
 STOP_S_MAX = 10.0
 POLL_S = 0.01
 

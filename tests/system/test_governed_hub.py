@@ -39,7 +39,7 @@ def send(way: Way, method: str, path: str, body: dict[str, Any]) -> None:
         {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"},
         method=method,
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.status < 300
 
 

@@ -147,6 +147,7 @@ def test_settings_are_asked_for_applied_and_seen_as_applied(
         wanted = {"state": {"desired": {"frame_interval_s": 30}}}
         behind.carry(shadows.answer(THING, update, json.dumps(wanted).encode(), START_MS))
         await until(lambda: control.kept.holds.frame_interval_s == 30)
+        await until(lambda: control.kept.before is None)
         await asyncio.sleep(0.2)
         said = len(behind.published)
         await asyncio.sleep(0.1)

@@ -20,7 +20,7 @@ from tests.support.way import TOKEN, Way
 HUB = "live-hub"
 METER = "LIVE-METER-1"
 BEAT_S = 0.2
-WAIT_S = 30.0
+WAIT_S = 60.0
 QUIET_S = 2.0
 """Ten telegrams: a hub that sent without being asked would be heard."""
 

@@ -3,6 +3,7 @@
 It answers whoever reaches the page, as the page does: what it says is on the display anyway.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from agent.departures import DepartureLine
 from agent.home.events import EventStream, ViewFeed
 from agent.home.guard import problem
 from agent.home.inputs import HomeInputs
@@ -30,8 +32,12 @@ from shared.errors import BadInputError
 from shared.instants import format_utc
 from shared.readings import Medium
 from shared.tariffs import Tariff
+from shared.units import MS_PER_DAY
 
 NO_STORE = {"Cache-Control": "no-store"}
+DEPARTURE_DAYS = 31
+"""What left longer ago is in `hearthlink log sent`."""
+
 MAX_WAITING = 8
 """Questions about the past that wait for their turn; each takes a second of a year."""
 
@@ -49,12 +55,22 @@ class ReadPast(Protocol):
         """Read `span`: the home's totals, or `meters` alone."""
 
 
+ReadDepartures = Callable[[int], Sequence[DepartureLine]]
+"""Reads what left the home since a UTC day, by its number; called in a thread."""
+
+
 class LocalApi:
     """The endpoints under `/v1`, over one feed of what is shown."""
 
-    def __init__(self, read_inputs: Callable[[], HomeInputs], read_past: ReadPast) -> None:
+    def __init__(
+        self,
+        read_inputs: Callable[[], HomeInputs],
+        read_past: ReadPast,
+        read_departures: ReadDepartures = lambda _day: (),
+    ) -> None:
         self._read_inputs = read_inputs
         self._read_past = read_past
+        self._read_departures = read_departures
         self._waiting = 0
         self.feed = ViewFeed(lambda: msgspec.json.encode(build_shown(read_inputs())), "shown")
 
@@ -67,6 +83,7 @@ class LocalApi:
             Route("/v1/usage", self.show_usage),
             Route("/v1/costs", self.show_costs),
             Route("/v1/exports/usage", self.export_usage),
+            Route("/v1/departures", self.list_departures),
         ]
 
     async def show_now(self, _request: Request) -> Response:
@@ -116,6 +133,24 @@ class LocalApi:
         """Serve usage as a file."""
         return await self._answer(request, MAX_INTERVALS, self._export)
 
+    async def list_departures(self, _request: Request) -> Response:
+        """Serve what left the home in the last month, by day, meter and granularity."""
+        if self._waiting >= MAX_WAITING:
+            return self._busy()
+        today = self._read_inputs().now_ms // MS_PER_DAY
+        self._waiting += 1
+        try:
+            since_utc_day = today - DEPARTURE_DAYS + 1
+            lines = await asyncio.to_thread(self._read_departures, since_utc_day)
+        finally:
+            self._waiting -= 1
+        return _json({"days": DEPARTURE_DAYS, "departures": lines})
+
+    def _busy(self) -> Response:
+        detail = f"{self._waiting} questions about the past are waiting."
+        headers = {"Retry-After": "5"}
+        return problem(503, "Busy", detail, "Ask again in a moment.", headers)
+
     async def _answer(
         self,
         request: Request,
@@ -127,13 +162,7 @@ class LocalApi:
             meters = request.query_params.getlist("meter")
             asked = read_question(request.query_params, meters, inputs.zone, intervals_max)
             if self._waiting >= MAX_WAITING:
-                return problem(
-                    503,
-                    "Busy",
-                    f"{self._waiting} questions about the past are waiting.",
-                    "Ask again in a moment.",
-                    {"Retry-After": "5"},
-                )
+                return self._busy()
             self._waiting += 1
             try:
                 return await serve(request, asked, inputs)

@@ -3,6 +3,7 @@
 import { drawBars } from "./bars.js";
 import { chooser, el, speak } from "./dom.js";
 import { beside, label, periodOf, PERIODS, title, today } from "./periods.js";
+import { offerRange } from "./range.js";
 import { energy, money } from "./words.js";
 
 const QUANTITY = { electricity: "import_mwh", gas: "gas_mwh" };
@@ -81,14 +82,27 @@ function showBars(intervals, resolution) {
   at("bars").replaceChildren(drawBars("Usage by interval", bars, energy));
 }
 
-async function showSpent(number) {
+// As on the first page: what the days before the first known one cost by standing charge alone is left out.
+function sinceFirst(intervals, used, resolution) {
+  if (resolution === "half-hour") return intervals; // the day's standing charge is in its first half hour
+  const first = used.findIndex((one) => one.status !== "missing");
+  return first < 0 ? [] : intervals.filter((one) => one.start >= used[first].start);
+}
+
+async function showSpent(number, used) {
   try {
-    const { intervals, currency, tariff } = await ask("/v1/costs", question(state.period, PERIODS[state.period.kind].resolution));
+    const { resolution } = PERIODS[state.period.kind];
+    const answer = await ask("/v1/costs", question(state.period, resolution));
     if (number !== asked) return;
+    const { currency, tariff } = answer;
+    const intervals = sinceFirst(answer.intervals, used, resolution);
     const unpriced = sum(intervals, "unpriced_slots");
+    const isLate = intervals.length && intervals[0].start !== answer.intervals[0].start;
     at("spent").textContent = money(sum(intervals, "total_millionths"), currency);
     at("spent-note").textContent = [
-      `${tariff}, with standing charge and VAT`, unpriced ? `${unpriced} half hours have no price` : "",
+      `${tariff}, with standing charge and VAT`,
+      isLate ? `since ${label(intervals[0].start, resolution, state.zone)}` : "",
+      unpriced ? `${unpriced} half hours have no price` : "",
     ].filter(Boolean).join(" · ");
   } catch (error) {
     if (number !== asked) return;
@@ -124,7 +138,7 @@ async function show() {
     ];
     if (number !== asked) return;
     showUsed(intervals, before);
-    await showSpent(number);
+    await showSpent(number, intervals);
     speak(`${title(state.period)}: ${at("used").textContent}`);
   } catch (error) {
     if (number !== asked) return;
@@ -136,7 +150,9 @@ async function show() {
 const view = await ask("/view.json", {}).catch(() => ({ zone: "UTC", now_ms: Date.now() }));
 state.zone = view.zone;
 state.now = new Date(view.now_ms);
-state.period = periodOf("day", today(state.zone, state.now));
+const todayIs = today(state.zone, state.now);
+state.period = periodOf("day", todayIs);
 show();
+offerRange({ from: periodOf("month", todayIs).from, to: todayIs }, () => state.medium);
 const release = new URL(import.meta.url).pathname.split("/")[2];
 navigator.serviceWorker?.register(`/worker.js?build=${release}`).catch(() => {});

@@ -2,6 +2,7 @@
 // It computes nothing that the hub has computed already; figures arrive as text.
 
 import { describe, drawChart, fillRows, svg } from "./chart.js";
+import { showDeparted } from "./departed.js";
 import { follow } from "./stream.js";
 
 const SPEAK_EVERY_MS = 30_000; // a screen reader must not be spoken to every second
@@ -189,6 +190,16 @@ function showHalves(halves) {
   at("legend-export").hidden = !halves.some((half) => half.export_mwh);
 }
 
+function showMeters(meters) {
+  at("meters-card").hidden = !meters.length;
+  replaceIfChanged("meters", JSON.stringify(meters), () => meters.map((one) => {
+    const heard = build("span", one.is_silent ? "silent" : "", one.is_silent ? `silent, ${one.age_text}` : one.age_text);
+    const figures = one.figures.flatMap(({ name, text }) => [build("dt", "", name), build("dd", "", text)]);
+    return build("li", "", build("strong", "", one.meter), build("small", "", `${one.text} · `, heard),
+      build("dl", "lines", ...figures));
+  }));
+}
+
 function showHub(view) {
   replaceIfChanged("health", JSON.stringify(view.health), () => view.health.map((line) => {
     const mark = svg("svg", { viewBox: "0 0 20 20", "aria-hidden": "true" });
@@ -252,6 +263,7 @@ function show(view) {
   showUsage(view.usage, view.solar);
   showGas(view.gas);
   showHalves(view.half_hours);
+  showMeters(view.meters);
   showHub(view);
   showSharing(view);
   showJoining(view);
@@ -333,6 +345,10 @@ onSubmit("budget-form", () =>
 onSubmit("claim-form", () =>
   send("/claim", { pin: taken("claim-pin"), claim: taken("claim") }, "told", "Taken. The hub joins now."));
 onSubmit("pin-form", () => send("/pin", { pin: taken("first-pin") }, "told", "The PIN is set."));
+at("sharing").addEventListener("toggle", () => {
+  const choices = shown ? shown.granularity_choices : [];
+  if (at("sharing").open) showDeparted(Object.fromEntries(choices.map(({ value, text }) => [value, text.split(":")[0]])));
+});
 addEventListener("resize", () => shown && showHalves(shown.half_hours));
 setInterval(tickLost, 1_000);
 // On a wall, seen from across the room: what is now and what it costs, and nothing to press.

@@ -4,8 +4,8 @@ const BUILD = new URL(location.href).searchParams.get("build");
 const SHELF = `hearthlink-${BUILD}`;
 const PAGES = ["/", "/history"];
 const FILES = [
-  "bars.js", "chart.js", "dom.js", "history.js", "home.css", "home.js", "icon.svg", "looks.css", "periods.js",
-  "stream.js", "words.js",
+  "bars.js", "chart.js", "departed.js", "dom.js", "history.js", "home.css", "home.js", "icon.svg", "kiosk.css", "looks.css",
+  "periods.js", "range.js", "stream.js", "words.js",
 ];
 
 addEventListener("install", (event) => {

@@ -5,7 +5,9 @@ let household = null;
 /** What the API answered where it refused; `code` and `status` tell which. */
 export class Refused extends Error {
   constructor(status, problem) {
-    super([problem.detail ?? problem.title, problem.hint].filter(Boolean).join(": "));
+    // A hint that names an address of the API is for who writes apps.
+    const hint = problem.hint?.includes("/v1") ? null : problem.hint;
+    super([problem.detail ?? problem.title, hint].filter(Boolean).join(": "));
     this.status = status;
     this.code = problem.code ?? "";
   }
@@ -50,10 +52,11 @@ export async function askIfAny(path, options) {
   }
 }
 
-/** Follow a meter's live samples until `stop` is called. */
-export function follow(meter, onSample, onLost) {
+/** Follow a meter's live samples until what is returned is called; `onEnd` where it was refused. */
+export function follow(meter, onSample, onEnd) {
   const source = new EventSource(address(`/meters/${encodeURIComponent(meter)}/live`));
   source.addEventListener("live", (event) => onSample(JSON.parse(event.data)));
-  source.onerror = onLost;
+  // One that broke off comes back by itself.
+  source.onerror = () => source.readyState === EventSource.CLOSED && onEnd();
   return () => source.close();
 }

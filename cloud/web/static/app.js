@@ -5,7 +5,8 @@ import { chooser, el } from "./dom.js";
 import { showCost } from "./cost.js";
 import { showHome } from "./home.js";
 import { showNow } from "./now.js";
-import { showSignIn } from "./signin.js";
+import { ownCards } from "./people.js";
+import { invitation, showSignIn } from "./signin.js";
 import { showTariffs } from "./tariffs.js";
 import { showUsage } from "./usage.js";
 
@@ -17,11 +18,14 @@ const TABS = {
   home: ["Home", showHome],
 };
 
+const OLD_MS = 60_000;
+
 const view = document.getElementById("view");
 const tabs = document.getElementById("tabs");
 const choices = document.getElementById("choices");
 let leave = () => {};
 let turn = 0;
+let shownMs = 0;
 
 /** Show what the address names; whoever is not signed in is asked to first. */
 async function show() {
@@ -31,11 +35,15 @@ async function show() {
   view.setAttribute("aria-busy", "true");
   try {
     const me = await ask("/me");
+    shownMs = Date.now();
     const home = chooseHome(me);
-    const name = Object.hasOwn(TABS, location.hash.slice(1)) ? location.hash.slice(1) : "now";
-    frame(name, me, home);
+    const open = tabsOf(home);
+    const named = invitation() ? "home" : location.hash.slice(1);
+    const name = open.includes(named) ? named : open[0];
+    frame(name, open, me, home);
     if (!home) {
-      view.replaceChildren(el("p", { class: "note" }, "You have no home here yet: ask its owner to invite you."));
+      const cards = await ownCards(me, show);
+      if (ours === turn) view.replaceChildren(el("p", { class: "note wide" }, "You have no home here yet: ask its owner to invite you."), ...cards);
       return;
     }
     const page = await TABS[name][1]({ me, home, show });
@@ -66,11 +74,15 @@ function chooseHome(me) {
   return home;
 }
 
-function frame(name, me, home) {
+/** Who may read nothing, an installer, sees the home and its hubs alone. */
+function tabsOf(home) {
+  return home?.permissions.includes("household:read") ? Object.keys(TABS) : ["home"];
+}
+
+function frame(name, open, me, home) {
   tabs.hidden = false;
   tabs.replaceChildren(
-    ...Object.entries(TABS).map(([key, [text]]) =>
-      el("a", { href: `#${key}`, "aria-current": key === name ? "page" : null }, text)),
+    ...open.map((key) => el("a", { href: `#${key}`, "aria-current": key === name ? "page" : null }, TABS[key][0])),
   );
   const homes = me.households.map((one) => [one.household, one.name]);
   const choose = (id) => {
@@ -94,6 +106,10 @@ addEventListener("online", () => {
   show();
 });
 addEventListener("offline", tellNetwork);
+// An app on a phone lies in the background for days: what it then shows is of now.
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && shownMs && Date.now() - shownMs > OLD_MS) show();
+});
 tellNetwork();
 show();
 const build = new URL(import.meta.url).pathname.split("/")[3];

@@ -1,6 +1,7 @@
 // The home itself: meters, hubs and what they may send; files; then its people.
 
 import { ask, address } from "./api.js";
+import { listMeters, nameOf } from "./chosen.js";
 import { card, chooser, el, speak } from "./dom.js";
 import { peopleCards } from "./people.js";
 import { periodOf, today } from "./periods.js";
@@ -11,21 +12,24 @@ const ORDER = Object.keys(DETAIL);
 /** Show what belongs to the home. */
 export async function showHome(app) {
   const { me, home, show } = app;
-  const [{ meters }, { gateways }] = await Promise.all([ask("/meters"), ask("/gateways")]);
+  const mayRead = home.permissions.includes("household:read");
+  const [meters, { gateways }] = await Promise.all([mayRead ? listMeters() : [], ask("/gateways")]);
   const mayChange = home.permissions.includes("household:write");
   return {
-    cards: [meterCard(meters, home), hubCard(gateways, home, mayChange, show), fileCard(meters, home),
-      ...(await peopleCards(me, home, show))],
+    cards: [mayRead && meterCard(meters, home), hubCard(gateways, home, mayChange, show), fileCard(meters, home),
+      ...(await peopleCards(me, home, show))].filter(Boolean),
   };
 }
 
 function meterCard(meters, home) {
+  if (!meters.length) return card("Meters", el("p", { class: "note" }, "No meter has sent anything yet."));
   return card("Meters", el("ul", { class: "rows" }, ...meters.map((one) =>
     el("li", {}, el("span", {}, `${one.medium} ${one.meter}`),
       el("small", {}, `since ${instant(one.first_taken_at, home.zone, { dateStyle: "medium" })}, last heard ${instant(one.last_taken_at, home.zone)}`)))));
 }
 
 function hubCard(gateways, home, mayChange, show) {
+  if (!gateways.length) return card("Hubs, and what leaves this home", el("p", { class: "note" }, "No hub has been heard of yet."));
   return card("Hubs, and what leaves this home", el("ul", { class: "rows" }, ...gateways.map((hub) => {
     const detail = hub.consent_limit ?? hub.consent;
     const missing = hub.logs.reduce((all, log) => all + log.missing_count, 0);
@@ -46,11 +50,23 @@ function consent(thing, detail, show) {
   });
 }
 
+const FORMATS = [["csv", "CSV, for a spreadsheet"], ["json", "JSON"], ["espi", "Green Button"]];
+
+/** Offer each year of each meter as a file. */
 function fileCard(meters, home) {
-  const { from, to } = periodOf("year", today(home.zone));
-  const links = meters.flatMap((one) => ["csv", "json"].map((format) => {
-    const file = address("/exports/usage", { meter: one.meter, from, to, format });
-    return el("li", {}, el("a", { href: file, download: true }, `${one.medium} ${one.meter.slice(-6)}, ${from.slice(0, 4)}, ${format.toUpperCase()}`));
-  }));
-  return card("Your data as files", el("ul", { class: "rows" }, ...links));
+  if (!meters.length) return null;
+  const chosen = { meter: meters[0].meter, from: periodOf("year", today(home.zone)).from, format: "csv" };
+  const link = el("a", { download: true }, "Download");
+  const choose = (name) => (value) => {
+    chosen[name] = value;
+    const { to } = periodOf("year", chosen.from);
+    link.href = address("/exports/usage", { meter: chosen.meter, from: chosen.from, to, format: chosen.format });
+  };
+  choose("format")("csv");
+  const began = Math.min(...meters.map((one) => Number(today(home.zone, new Date(one.first_taken_at)).slice(0, 4))));
+  const years = Array.from({ length: Number(chosen.from.slice(0, 4)) - began + 1 }, (_, ago) => String(began + ago)).reverse();
+  return card("Your data as files", el("div", { class: "choices" },
+    chooser("Meter of the file", meters.map((one) => [one.meter, nameOf(one, meters)]), chosen.meter, choose("meter")),
+    chooser("Year of the file", years.map((one) => [`${one}-01-01`, one]), chosen.from, choose("from")),
+    chooser("Format of the file", FORMATS, chosen.format, choose("format")), link));
 }

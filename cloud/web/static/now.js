@@ -1,52 +1,65 @@
 // Power now, live, with what today has used and cost so far.
 
 import { ask, askIfAny, follow } from "./api.js";
+import { listMeters, nameOf } from "./chosen.js";
 import { card, el } from "./dom.js";
 import { periodOf, today } from "./periods.js";
-import { energy, instant, money, power } from "./words.js";
+import { energy, instant, money, power, volume } from "./words.js";
 
 const STALE_MS = 60_000;
+const AGAIN_MS = 30_000;
+const pathOf = (meter) => `/meters/${encodeURIComponent(meter.meter)}`;
 
-/** Show the first electricity meter live; `leave` ends its stream. */
-export async function showNow({ home }) {
-  const { meters } = await ask("/meters");
-  const meter = meters.find((one) => one.medium === "electricity");
-  if (!meter) {
-    return { cards: [card("Power now", el("p", {}, "No electricity meter has sent anything yet."))] };
-  }
+/** Show the first electricity meter live, and today by every meter; `leave` ends the stream. */
+export async function showNow({ home, show }) {
+  const meters = await listMeters();
+  if (!meters.length) return { cards: [card("Power now", el("p", {}, "No meter has sent anything yet."))] };
   const { from, to } = periodOf("day", today(home.zone));
-  const path = `/meters/${encodeURIComponent(meter.meter)}`;
-  const query = { from, to };
+  const days = await Promise.all(meters.map((meter) => dayCards(meter, meters, { from, to })));
+  const [first] = meters;
+  const live = first.medium === "electricity" ? liveCard(first, home, show) : null;
+  return { cards: [...(live ? [live.made] : []), ...days.flat()], leave: live?.leave };
+}
+
+/** What today used, and what it cost where there is a tariff. */
+async function dayCards(meter, meters, query) {
   const [usage, cost] = await Promise.all([
-    ask(`${path}/usage`, { query: { ...query, resolution: "day" } }),
-    askIfAny(`${path}/cost`, { query }),
+    ask(`${pathOf(meter)}/usage`, { query: { ...query, resolution: "day" } }),
+    askIfAny(`${pathOf(meter)}/cost`, { query }),
   ]);
+  const [day = {}] = usage.intervals;
+  const name = nameOf(meter, meters);
+  const used = meter.medium === "water" ? volume(day.water_l) : energy(meter.medium === "gas" ? day.gas_mwh : day.import_mwh);
+  const beside = [day.gas_l ? volume(day.gas_l) : "", day.export_mwh ? `${energy(day.export_mwh)} exported` : ""];
+  return [
+    card(`${name} today`, el("p", { class: "figure" }, used), el("p", { class: "note" }, beside.filter(Boolean).join(", "))),
+    cost ? card(`${name} cost today`, el("p", { class: "figure" }, money(cost.total_millionths, cost.currency)),
+      el("p", { class: "note" }, cost.unpriced_slots ? `${cost.unpriced_slots} half hours have no price yet.` : cost.tariff)) : null,
+  ].filter(Boolean);
+}
+
+function liveCard(meter, home, show) {
   const figure = el("p", { class: "figure live" }, "–");
   const note = el("p", { class: "note" }, `Last heard ${instant(meter.last_taken_at, home.zone)}.`);
   let heardMs = 0;
+  let again = 0;
   const stop = follow(meter.meter, (sample) => {
     const { power_import_w: used = 0, power_export_w: exported = 0 } = sample.registers;
-    figure.textContent = power(used - exported);
+    figure.textContent = power(Math.abs(used - exported));
     heardMs = Date.now();
     note.textContent = used >= exported ? "from the grid, live" : "to the grid, live";
-  }, () => {});
+  }, () => {
+    note.textContent = "The live view has ended; it is asked for again.";
+    again = setTimeout(show, AGAIN_MS);
+  });
   const watch = setInterval(() => {
     if (heardMs && Date.now() - heardMs > STALE_MS) note.textContent = "The hub has gone quiet.";
   }, STALE_MS / 4);
-  const [day] = usage.intervals;
-  const costCard = cost
-    ? card("Cost today", el("p", { class: "figure" }, money(cost.total_millionths, cost.currency)),
-      el("p", { class: "note" }, cost.unpriced_slots ? `${cost.unpriced_slots} half hours have no price yet.` : cost.tariff))
-    : card("Cost today", el("p", { class: "note" }, "No tariff is set."));
   return {
-    cards: [
-      card("Power now", figure, note),
-      card("Electricity today", el("p", { class: "figure" }, energy(day?.import_mwh)),
-        el("p", { class: "note" }, day?.export_mwh ? `${energy(day.export_mwh)} exported` : "")),
-      costCard,
-    ],
+    made: card("Power now", figure, note),
     leave: () => {
       clearInterval(watch);
+      clearTimeout(again);
       stop();
     },
   };

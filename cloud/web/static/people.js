@@ -1,25 +1,51 @@
-// Members, invitations, keys and the signed-in person's own account.
+// Who shares the home: members, invitations that wait, and keys of other apps.
 
+import { accountCard } from "./account.js";
 import { ask, askIfAny } from "./api.js";
 import { card, chooser, el, field, form } from "./dom.js";
+import { provable } from "./proof.js";
+import { invitation } from "./signin.js";
 import { instant } from "./words.js";
 
-const ROLES = [["viewer", "may look"], ["member", "may change"], ["owner", "may do everything"]];
+const ROLES = [
+  ["viewer", "may look"],
+  ["member", "may change"],
+  ["owner", "may do everything"],
+  ["installer", "may see how the hub does, and no reading"],
+];
 const KEY_SCOPE = "household:read";
 
 /** List the cards about people, as far as the caller may see them. */
 export async function peopleCards(me, home, show) {
   const place = `/households/${encodeURIComponent(home.household)}`;
-  const [members, keys, waiting] = await Promise.all([
-    askIfAny(`${place}/members`), askIfAny("/api-keys"), askIfAny("/me/invitations"),
+  const isOwner = home.permissions.includes("household:manage");
+  const [members, keys, open] = await Promise.all([
+    askIfAny(`${place}/members`), isOwner ? askIfAny("/api-keys") : null,
+    isOwner ? askIfAny(`${place}/invitations`) : null,
   ]);
-  const isOwner = home.role === "owner";
+  return [
+    members && memberCard({ members: members.members, open: open?.invitations ?? [], me, home, place, isOwner, show }),
+    keys && keyCard(keys.keys, home, show),
+    ...(await ownCards(me, show)),
+  ].filter(Boolean);
+}
+
+/** List the cards of a person by themselves, who may have no home yet. */
+export async function ownCards(me, show) {
+  const waiting = await askIfAny("/me/invitations");
   return [
     waiting?.invitations.length && waitingCard(waiting.invitations, show),
-    members && memberCard(members.members, place, isOwner),
-    keys && isOwner && keyCard(keys.keys, home, show),
+    joinCard(show),
     me.kind === "session" && accountCard(me, show),
   ].filter(Boolean);
+}
+
+function joinCard(show) {
+  return card("Invited to another home?", form("Join a home", "Join", async ({ code }) => {
+    await ask("/invitations/acceptance", { method: "POST", body: { code } });
+    location.hash = "home";
+    await show();
+  }, field("Code of the invitation", "code", { autocomplete: "off", value: invitation() })));
 }
 
 function waitingCard(invitations, show) {
@@ -33,21 +59,49 @@ function waitingCard(invitations, show) {
   return card("Homes that wait for you", el("ul", { class: "rows" }, ...rows));
 }
 
-function memberCard(members, place, isOwner) {
-  const rows = members.map((one) => el("li", {}, el("span", {}, one.name || one.email || "someone"), el("span", {}, one.role)));
-  return card("Who shares this home", el("ul", { class: "rows" }, ...rows), isOwner ? invitation(place) : null);
+function memberCard(about) {
+  const { members, open, isOwner, place, home, show } = about;
+  const rows = members.map((one) => memberRow(one, about));
+  const waiting = open.map((one) => el("li", {}, el("span", {}, `Somebody invited, as ${one.role}`),
+    el("button", { class: "quiet", onclick: async () => {
+      await ask(`${place}/invitations/${one.invitation}`, { method: "DELETE" });
+      await show();
+    } }, "Withdraw"),
+    el("small", {}, `until ${instant(one.expires_at, home.zone)}`)));
+  return card("Who shares this home", el("ul", { class: "rows" }, ...rows, ...waiting), isOwner ? inviteForm(place) : null);
 }
 
-function invitation(place) {
+function memberRow(one, { me, place, isOwner, members, show }) {
+  const name = one.name || one.email || "someone";
+  const row = el("li", {}, el("span", {}, name), el("span", {}, one.role));
+  if (one.user === me.user && members.length > 1) {
+    row.append(part(`Leave as ${name}`, "Leave this home", () => ask(`${place}/departure`, { method: "POST" }), show));
+  } else if (one.user !== me.user && isOwner) {
+    const path = `${place}/members/${encodeURIComponent(one.user)}`;
+    row.append(part(`Remove ${name}`, "Remove", () => ask(path, { method: "DELETE" }), show));
+  }
+  return row;
+}
+
+/** Make the form that ends a membership, once its person is sure. */
+function part(title, button, end, show) {
+  let isSure = false;
+  return provable(title, button, async () => {
+    isSure ||= confirm(`${title}? This holds at once.`);
+    if (!isSure) return "Not done.";
+    await end();
+    await show();
+  });
+}
+
+function inviteForm(place) {
   let role = "viewer";
   const told = el("p", { class: "code" });
-  const made = form("Invite", "Invite somebody", async () => {
-    await prove();
+  const made = provable("Invite", "Invite somebody", async () => {
     const answer = await ask(`${place}/invitations`, { method: "POST", body: { role } });
     told.textContent = answer.link ?? answer.code;
-    return "Give this to them; it works once.";
-  }, chooser("They", ROLES, role, (chosen) => (role = chosen)), proof());
-  const prove = prover(made);
+    return "Give this to them; it works once, within a week.";
+  }, chooser("They", ROLES, role, (chosen) => (role = chosen)));
   return el("div", {}, made, told);
 }
 
@@ -60,60 +114,10 @@ function keyCard(keys, home, show) {
       } }, "Revoke"),
       el("small", {}, `last used ${instant(one.last_used_at, home.zone)}`)));
   const told = el("p", { class: "code" });
-  const made = form("New key", "Make a key", async ({ name }) => {
-    await prove();
+  const made = provable("New key", "Make a key", async ({ name }) => {
     const answer = await ask("/api-keys", { method: "POST", body: { name, scopes: [KEY_SCOPE] } });
     told.textContent = answer.key;
     return "Copy it now: it is shown once. It may read, nothing else.";
-  }, field("What will use it", "name"), proof());
-  const prove = prover(made);
+  }, field("What will use it", "name"));
   return card("Keys for other apps", el("ul", { class: "rows" }, ...rows), made, told);
-}
-
-function accountCard(me, show) {
-  const away = async (path) => {
-    await ask(path, { method: "DELETE" });
-    location.hash = "";
-    await show();
-  };
-  return card(me.email ?? "You",
-    el("p", {}, el("button", { onclick: () => away("/sessions/current") }, "Sign out"),
-      el("button", { class: "quiet", onclick: () => away("/sessions") }, "Sign out everywhere")),
-    el("details", {}, el("summary", {}, me.has_second_factor ? "Second factor is on" : "Add a second factor"),
-      me.has_second_factor ? el("p", { class: "note" }, `${me.recovery_codes_left} recovery codes are left.`) : secondFactor()));
-}
-
-function secondFactor() {
-  const shown = el("div");
-  const begin = form("Second factor", "Begin", async () => {
-    await prove();
-    const made = await ask("/me/second-factor", { method: "POST" });
-    const confirmed = form("Confirm", "Confirm", async ({ code }) => {
-      const { recovery_codes: codes } = await ask("/me/second-factor/confirmation", { method: "POST", body: { code } });
-      shown.replaceChildren(el("p", {}, "On. Keep these codes on paper; each works once:"), el("p", { class: "code" }, codes.join(" ")));
-    }, field("Six digits of the app", "code", { inputmode: "numeric", autocomplete: "one-time-code" }));
-    const picture = `data:image/svg+xml,${encodeURIComponent(made.qr_svg)}`;
-    shown.replaceChildren(el("img", { class: "qr", src: picture, alt: "QR code for your app" }),
-      el("p", { class: "code" }, made.secret), confirmed);
-  }, proof());
-  const prove = prover(begin);
-  return el("div", {}, begin, shown);
-}
-
-function proof() {
-  return el("div", { class: "proof", hidden: true },
-    field("Your password again", "proof", { type: "password", required: false, autocomplete: "current-password" }),
-    field("Code of your app, if you have one", "proof_code", { required: false, autocomplete: "one-time-code" }));
-}
-
-/** Make what proves again who sits here, once the form's fields for it are filled. */
-function prover(made) {
-  const box = made.querySelector(".proof");
-  const [password, code] = box.querySelectorAll("input");
-  made.addEventListener("submit", () => box.hidden && (box.hidden = false), { capture: true });
-  return async () => {
-    if (!password.value) throw new Error("Show your password again first.");
-    await ask("/sessions/current/proof", { method: "POST", body: { password: password.value, code: code.value } });
-    password.value = code.value = "";
-  };
 }

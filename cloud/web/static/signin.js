@@ -49,6 +49,7 @@ export function showSignIn(onDone) {
   ];
 }
 
-function invitation() {
+/** Read the code of an invitation's link; "" where the address has none. */
+export function invitation() {
   return new URLSearchParams(location.hash.slice(1)).get("invitation") ?? "";
 }

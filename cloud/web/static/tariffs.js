@@ -1,36 +1,50 @@
 // This home's own half hours under every tariff of the catalogue.
 
-import { ask, askIfAny } from "./api.js";
+import { askIfAny } from "./api.js";
+import { showChosen } from "./chosen.js";
 import { card, el } from "./dom.js";
 import { energy, money } from "./words.js";
 
+const SLOT_MS = 1_800_000;
+const SLOTS_PER_DAY = 48;
+const DAY_MS = SLOT_MS * SLOTS_PER_DAY;
+const YEAR_DAYS = 360;
+const NOTHING = "There is nothing to compare yet: it takes some days of half hours, and a catalogue of tariffs.";
+
 /** Show the comparison of the last year. */
-export async function showTariffs() {
-  const { meters } = await ask("/meters");
-  const meter = meters.find((one) => one.medium === "electricity") ?? meters[0];
-  const path = meter && `/meters/${encodeURIComponent(meter.meter)}/comparison`;
-  const report = meter && (await askIfAny(path));
-  if (!report || !report.options.length) {
-    return { cards: [card("Tariffs", el("p", {}, "There is nothing to compare yet: it takes some days of half hours, and a catalogue of tariffs."))] };
-  }
-  const currency = report.currency ?? "GBP";
-  const rows = report.options.map((one) =>
-    el("li", {},
-      el("span", { class: one.rank === 1 ? "best" : "" }, `${one.rank ?? "–"}. ${one.name}${one.is_current ? " (yours)" : ""}`),
-      el("strong", {}, money(one.total_millionths, currency)),
-      el("small", {}, [
-        one.supplier,
-        one.is_cap ? "the price cap: nobody can switch to it" : "",
-        one.saving_millionths > 0 ? `saves ${money(one.saving_millionths, currency)}` : "",
-        one.unpriced_slots ? `${one.unpriced_slots} half hours without a price` : "",
-      ].filter(Boolean).join(" · "))));
-  const list = card("The last year under other tariffs",
-    el("p", { class: "note" }, `${report.compared} compared with your own half hours.`), el("ul", { class: "rows" }, ...rows));
+export const showTariffs = (app) => showChosen("Tariffs", app, async (meter) => {
+  const report = await askIfAny(`/meters/${encodeURIComponent(meter.meter)}/comparison`);
+  if (!report || !report.options.length) return [card("Tariffs", el("p", {}, NOTHING))];
+  const days = Math.round((new Date(report.end) - new Date(report.start)) / DAY_MS);
+  const list = card(days < YEAR_DAYS ? `Your last ${days} days under other tariffs` : "The last year under other tariffs",
+    el("p", { class: "note" }, `${report.compared} compared with your own half hours${known(report)}.`),
+    el("ul", { class: "rows" }, ...report.options.map((one) => optionRow(one, report.currency))));
   list.classList.add("wide");
-  const shift = report.load_shift;
-  const load = shift && card("If you moved some use",
-    el("p", {}, shift.is_enough
-      ? `Moving ${energy(shift.energy_mwh)} within its own days would make ${shift.code} the cheapest.`
-      : `Even moving ${energy(shift.energy_mwh)} would leave ${shift.code} behind.`));
-  return { cards: [list, load].filter(Boolean) };
+  return [list, report.load_shift && shiftCard(report)];
+}, { hasPeriod: false });
+
+/** Say how much of the year there is, where some of it is not known. */
+function known({ start, end, missing_slots: missing }) {
+  const slots = (new Date(end) - new Date(start)) / SLOT_MS;
+  return missing ? `, of which ${Math.round((slots - missing) / SLOTS_PER_DAY)} days are known` : "";
+}
+
+function optionRow(one, currency) {
+  const saving = one.saving_millionths;
+  return el("li", {},
+    el("span", { class: one.rank === 1 ? "best" : "" }, `${one.rank ?? "–"}. ${one.name}${one.is_current ? " (yours)" : ""}`),
+    el("strong", {}, money(one.total_millionths, currency)),
+    el("small", {}, [
+      one.supplier,
+      one.is_cap ? "the price cap: nobody can switch to it" : "",
+      saving > 0 ? `saves ${money(saving, currency)}` : saving < 0 ? `${money(-saving, currency)} more` : "",
+      one.unpriced_slots ? `${one.unpriced_slots} half hours without a price` : "",
+    ].filter(Boolean).join(" · ")));
+}
+
+function shiftCard({ options, load_shift: shift }) {
+  const name = (code) => options.find((one) => one.code === code)?.name ?? code;
+  return card("If you moved some use", el("p", {}, shift.is_enough
+    ? `Moving ${energy(shift.energy_mwh)} within its own days would make ${name(shift.code)} cost no more than ${name(shift.over)}.`
+    : `Even moving ${energy(shift.energy_mwh)} would leave ${name(shift.code)} behind ${name(shift.over)}.`));
 }

@@ -2,73 +2,65 @@
 
 import { ask, address } from "./api.js";
 import { drawBars } from "./bars.js";
-import { card, chooser, el } from "./dom.js";
-import { beside, label, periodOf, PERIODS, title, today } from "./periods.js";
-import { energy } from "./words.js";
+import { showChosen } from "./chosen.js";
+import { card, el } from "./dom.js";
+import { label, PERIODS } from "./periods.js";
+import { energy, volume } from "./words.js";
 
-const QUANTITY = { electricity: "import_mwh", gas: "gas_mwh" };
-const kept = { period: null, meter: null };
-
-/** Make the row that goes from period to period; `redraw` is called after each choice. */
-export function steps(home, redraw) {
-  kept.period ??= periodOf("day", today(home.zone));
-  const go = (period) => {
-    kept.period = period;
-    redraw();
-  };
-  const kinds = Object.entries(PERIODS).map(([kind, { title: text }]) => [kind, text]);
-  return el("div", { class: "period wide" },
-    chooser("Period", kinds, kept.period.kind, (kind) => go(periodOf(kind, kept.period.from))),
-    el("button", { class: "quiet", "aria-label": "Earlier", onclick: () => go(beside(kept.period, -1)) }, "‹"),
-    el("strong", {}, title(kept.period)),
-    el("button", { class: "quiet", "aria-label": "Later", onclick: () => go(beside(kept.period, 1)) }, "›"));
-}
-
-/** Make the choice of a meter, and tell which is chosen. */
-export function meterChoice(meters, redraw) {
-  const meter = meters.find((one) => one.meter === kept.meter) ?? meters[0];
-  const names = meters.map((one) => [one.meter, `${one.medium} ${one.meter.slice(-6)}`]);
-  const choose = (id) => {
-    kept.meter = id;
-    redraw();
-  };
-  return { meter, choice: meters.length > 1 ? chooser("Meter", names, meter.meter, choose) : null };
-}
-
-/** The period that is shown, common to usage and cost. */
-export const shown = () => kept.period;
+const SHOWN = {
+  electricity: ["import_mwh", energy],
+  gas: ["gas_mwh", energy],
+  water: ["water_l", volume],
+};
+const NOUNS = { "half-hour": ["half hour", "half hours"], day: ["day", "days"], month: ["month", "months"] };
 
 /** Show the usage of a period. */
-export async function showUsage({ home, show }) {
-  const row = steps(home, show);
-  const { meters } = await ask("/meters");
-  if (!meters.length) return { cards: [card("Usage", el("p", {}, "No meter has sent anything yet."))] };
-  const { meter, choice } = meterChoice(meters, show);
-  const { kind, from, to } = shown();
+export const showUsage = (app) => showChosen("Usage", app, async (meter, { kind, from, to }, name) => {
   const { resolution } = PERIODS[kind];
   const path = `/meters/${encodeURIComponent(meter.meter)}/usage`;
-  const report = await ask(path, { query: { from, to, resolution } });
-  const quantity = QUANTITY[meter.medium];
-  const sum = (name) => report.intervals.reduce((all, one) => all + (one[name] ?? 0), 0);
-  const bars = report.intervals.map((one) => ({
-    label: label(one.start, resolution, home.zone),
-    value: one[quantity] ?? null,
-    below: one.export_mwh ?? 0,
-    quality: one.status,
-    text: one[quantity] == null ? one.status
-      : `${energy(one[quantity])}${one.export_mwh ? `, ${energy(one.export_mwh)} exported` : ""}, ${one.status}`,
-  }));
-  const missing = report.intervals.filter((one) => one.status === "missing" && new Date(one.start) < new Date()).length;
-  const used = card(`${meter.medium[0].toUpperCase()}${meter.medium.slice(1)} used`,
-    el("p", { class: "figure" }, energy(sum(quantity))),
-    el("p", { class: "note" }, [
-      sum("export_mwh") ? `${energy(sum("export_mwh"))} exported.` : "",
-      missing ? `${missing} ${missing === 1 ? "interval is" : "intervals are"} missing.` : "Nothing is missing.",
-    ].join(" ")),
-    drawBars("Usage", bars, energy));
+  const { intervals } = await ask(path, { query: { from, to, resolution } });
+  const [quantity, write] = SHOWN[meter.medium] ?? SHOWN.electricity;
+  const used = card(`${name} used`,
+    el("p", { class: "figure" }, write(sum(intervals, quantity))),
+    el("p", { class: "note" }, notesOf(intervals, meter, resolution)),
+    drawBars("Usage", intervals.map((one) => barOf(one, quantity, write, resolution, app.home.zone)), write));
   used.classList.add("wide");
   const file = address("/exports/usage", { meter: meter.meter, from, to, format: "csv" });
+  return [used, el("p", { class: "note wide" }, el("a", { href: file, download: true }, "Download as CSV"))];
+});
+
+function barOf(one, quantity, write, resolution, zone) {
+  const isAhead = new Date(one.start) > new Date();
+  const value = one[quantity] ?? null;
+  const said = [value === null ? null : write(value), one.gas_l == null ? null : volume(one.gas_l),
+    one.export_mwh ? `${energy(one.export_mwh)} exported` : null, isAhead ? "not yet" : one.status];
   return {
-    cards: [row, choice, used, el("p", { class: "note wide" }, el("a", { href: file, download: true }, "Download as CSV"))].filter(Boolean),
+    label: label(one.start, resolution, zone),
+    value,
+    below: one.export_mwh ?? 0,
+    quality: isAhead ? "ahead" : one.status,
+    text: said.filter(Boolean).join(", "),
   };
+}
+
+function sum(intervals, quantity) {
+  const known = intervals.map((one) => one[quantity]).filter((one) => one !== null && one !== undefined);
+  return known.length ? known.reduce((all, one) => all + one, 0) : null;
+}
+
+/** Say what else there was, and how well it is known since the meter began and until now. */
+function notesOf(intervals, meter, resolution) {
+  const began = new Date(meter.first_taken_at);
+  const now = new Date();
+  const heard = intervals.filter((one) => new Date(one.end) > began && new Date(one.start) < now);
+  const count = (status) => heard.filter((one) => one.status === status && new Date(one.end) <= now).length;
+  const some = (number, words) => `${number} ${NOUNS[resolution][number === 1 ? 0 : 1]} ${words}`;
+  const [gas, exported, missing, estimated] =
+    [sum(intervals, "gas_l"), sum(intervals, "export_mwh"), count("missing"), count("estimated")];
+  return [
+    gas ? `${volume(gas)}.` : "",
+    exported ? `${energy(exported)} exported.` : "",
+    missing ? `${some(missing, "without a reading")}.` : heard.length ? "Nothing is missing." : "No reading of then.",
+    estimated ? `${some(estimated, "estimated or not whole")}.` : "",
+  ].filter(Boolean).join(" ");
 }

@@ -3,8 +3,9 @@
 const BUILD = new URL(location.href).searchParams.get("build");
 const SHELF = `hearthlink-${BUILD}`;
 const FILES = [
-  "api.js", "app.css", "app.js", "bars.js", "cost.js", "dom.js", "home.js", "icon.svg", "looks.css",
-  "now.js", "people.js", "periods.js", "signin.js", "tariffs.js", "usage.js", "words.js",
+  "account.js", "api.js", "app.css", "app.js", "bars.js", "chosen.js", "cost.js", "dom.js", "home.js",
+  "icon.svg", "looks.css", "now.js", "people.js", "periods.js", "proof.js", "signin.js", "tariffs.js",
+  "usage.js", "words.js",
 ];
 
 addEventListener("install", (event) => {

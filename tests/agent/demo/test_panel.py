@@ -22,7 +22,7 @@ from shared.errors import OperatorError
 from tests.support.panel_build import plain_reference
 from tests.support.pictures import read_picture
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 @pytest.fixture(name="shown")
@@ -54,7 +54,7 @@ def show(path: str, display: Display, session: int) -> None:
 
 def fetch(url: str) -> bytes:
     """Read an address of the demo."""
-    with urllib.request.urlopen(url, timeout=5) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         read: bytes = answer.read()
         return read
 

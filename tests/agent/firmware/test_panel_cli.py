@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent import panel_command as cli
+from agent.firmware.inspection import FILE_BYTES_MAX
 from firmware_bridge.simulator.cli import run as simulate
 from firmware_bridge.simulator.smp_flash import Flash
 from shared.cli import EXIT_FAILED, EXIT_OK
@@ -51,6 +52,18 @@ def update(files: Path, port: str, *more: str) -> int:
     return cli.run(["update", str(files / "panel.bin"), "--port", port, "--keys", keys, *more])
 
 
+def hub_file(files: Path, port: str) -> str:
+    """Write a hub's configuration with this panel in it."""
+    path = files / "hub.toml"
+    path.write_text(
+        f'[hub]\nstate_dir = "{files}"\n'
+        '[meter]\nlink = "/dev/ttyMETER"\n'
+        f'[panel]\nport = "{port}"\nbaud = 57600\n'
+        f'[update]\npanel_keys_file = "{files / "maker.pem"}"\n'
+    )
+    return str(path)
+
+
 def ota_image(tags: list[tuple[int, bytes]], *, with_hardware: bool = False) -> bytes:
     """Write a ZigBee OTA image by hand (ZCL specification, 11.4.2)."""
     body = b"".join(struct.pack("<HL", number, len(value)) + value for number, value in tags)
@@ -72,6 +85,67 @@ def ota_image(tags: list[tuple[int, bytes]], *, with_hardware: bool = False) -> 
     return header + extra + body
 
 
+def test_the_hubs_own_panel_needs_no_more_than_its_configuration(
+    board: Board, port: str, files: Path
+) -> None:
+    """Port, speed and keys are in it already."""
+    image = str(files / "panel.bin")
+
+    assert cli.run(["update", image, "--config", hub_file(files, port)]) == EXIT_OK
+
+    assert board.started == ["1.0.0", "1.1.0"]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ((), ("/dev/ttyHUB", 57_600)),
+        (("--baud", "9600"), ("/dev/ttyHUB", 9_600)),
+        (("--port", "/dev/ttyOTHER"), ("/dev/ttyOTHER", 115_200)),
+        (("--port", "/dev/ttyOTHER", "--baud", "9600"), ("/dev/ttyOTHER", 9_600)),
+    ],
+)
+def test_what_is_given_wins_over_the_configuration(
+    files: Path,
+    words: tuple[str, ...],
+    line: tuple[str, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The hub's speed is that of the hub's port: another port has the usual one."""
+    opened: list[tuple[str, int]] = []
+
+    def refuse(path: str, *, baud: int) -> None:
+        opened.append((path, baud))
+        raise LinkError("not there")
+
+    monkeypatch.setattr("agent.firmware.serial_line.open_serial", refuse)
+    config = ["--config", hub_file(files, "/dev/ttyHUB")]
+
+    with pytest.raises(LinkError):
+        cli.run(["update", str(files / "panel.bin"), *config, *words])
+
+    assert opened == [line]
+
+
+def test_a_file_that_no_device_has_room_for_is_not_looked_into(files: Path) -> None:
+    """Its size is told, before any library has it."""
+    with (files / "huge.bin").open("wb") as huge:
+        huge.truncate(FILE_BYTES_MAX + 1)
+
+    with pytest.raises(BadInputError, match=f"a file of {FILE_BYTES_MAX + 1} bytes"):
+        cli.run(["inspect", str(files / "huge.bin")])
+
+
+def test_no_port_at_all_is_told(files: Path) -> None:
+    """Neither given nor in the configuration."""
+    keys = ["--keys", str(files / "maker.pem")]
+
+    with pytest.raises(OperatorError) as caught:
+        cli.run(["update", str(files / "panel.bin"), *keys])
+
+    assert "panel.port" in caught.value.hint
+
+
 def test_a_panel_is_updated_and_the_journal_is_gone(
     board: Board, port: str, files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -84,10 +158,17 @@ def test_a_panel_is_updated_and_the_journal_is_gone(
     assert {one.name for one in files.iterdir()} == {"panel.bin", "maker.pem"}
 
 
+@pytest.mark.parametrize(
+    ("faults", "starts"),
+    [((), 2), (("--faults", "brownout=80"), 3), (("--faults", "corrupt=90"), 3)],
+)
 def test_a_simulated_panel_takes_updates_from_the_image_that_it_runs(
-    files: Path, capsys: pytest.CaptureFixture[str]
+    files: Path, capsys: pytest.CaptureFixture[str], faults: tuple[str, ...], starts: int
 ) -> None:
-    """`hearthlink simulate panel --image` starts by a bootloader, and starts what it is given."""
+    """`hearthlink simulate panel --image` starts by a bootloader, and starts what it is given.
+
+    Where its power fails in the upload, or a bit of the slot turns after it, all is sent once more.
+    """
     (files / "old.bin").write_bytes(MAKER.make(OLD))
     ended: list[int] = []
 
@@ -100,11 +181,14 @@ def test_a_simulated_panel_takes_updates_from_the_image_that_it_runs(
     hub = threading.Thread(target=bring_in)
     hub.start()
     image, keys = str(files / "old.bin"), str(files / "maker.pem")
-    simulate(["panel", f"--link=pty:{files / 'panel'}", "--image", image, "--keys", keys])
+    words = [f"--link=pty:{files / 'panel'}", "--image", image, "--keys", keys]
+    simulate(["panel", *words, *faults])
     hub.join()
 
     assert ended == [EXIT_OK]
-    assert "the panel runs version 1.1.0" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "the panel runs version 1.1.0" in said
+    assert f"starts {starts}," in said
 
 
 def test_a_simulated_panel_needs_the_keys_beside_its_image(files: Path) -> None:
@@ -113,6 +197,15 @@ def test_a_simulated_panel_needs_the_keys_beside_its_image(files: Path) -> None:
         simulate(["panel", "--image", str(files / "panel.bin")])
     with pytest.raises(OperatorError, match="cannot be read"):
         simulate(["panel", "--image", str(files / "none"), "--keys", str(files / "maker.pem")])
+
+
+@pytest.mark.parametrize("word", ["brownout=40", "corrupt=60"])
+def test_flash_that_fails_is_that_of_an_image(word: str) -> None:
+    """A panel that takes no updates has none."""
+    with pytest.raises(OperatorError, match="flash") as refused:
+        simulate(["panel", "--faults", word])
+
+    assert "--image" in refused.value.hint
 
 
 def test_what_came_of_it_is_told_as_json(
@@ -140,9 +233,10 @@ def test_an_image_of_nobody_is_refused_before_the_port_is_opened(
     board: Board, port: str, files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Unsigned, altered, or a stranger's."""
+    *kept, last = MAKER.make(NEW)
     for content in (
         MAKER.make(NEW, is_signed=False),
-        MAKER.make(NEW)[:-1] + b"\x00",
+        bytes([*kept, last ^ 1]),
         FirmwareMaker().make(NEW),
         b"no firmware",
     ):

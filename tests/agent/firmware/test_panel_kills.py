@@ -18,7 +18,7 @@ from tests.support.panel_updates import NEW, OLD
 
 MAKER = FirmwareMaker()
 PAYLOAD_BYTES = 30_000
-GIVEN_UP_S = 20.0
+GIVEN_UP_S = 60.0
 
 
 @pytest.mark.parametrize("requests", [3, 20, 34])

@@ -1,8 +1,9 @@
 """Firmware for a radio module: the adapter, its refusals, and the extra that is not there."""
 
 import asyncio
+import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def test_firmware_is_sent_through_the_bootloader_and_started(tmp_path: Path) -> 
         asked.append((device, content))
         return Radio(flasher, "parsed")
 
-    installer = RadioInstaller("/dev/ttyUSB7", opener)
+    installer = RadioInstaller("/dev/ttyUSB7", opener=opener)
     said = asyncio.run(
         installer.install(gbl(tmp_path / "f"), ARTEFACT, lambda *now: told.append(now))
     )
@@ -69,6 +70,26 @@ def test_firmware_is_sent_through_the_bootloader_and_started(tmp_path: Path) -> 
     assert asked == [("/dev/ttyUSB7", GBL_START + b"firmware")]
     assert flasher.done == ["bootloader", ("parsed", True)]
     assert told == [("uploading", 50), ("uploading", 100)]
+
+
+def test_the_radio_is_flashed_while_it_is_borrowed(tmp_path: Path) -> None:
+    """And given back, also where the library fails: a meter is read through it."""
+    turns: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def borrow() -> AsyncIterator[None]:
+        turns.append("borrowed")
+        yield
+        turns.append("given back")
+
+    class Flasher(FakeFlasher):
+        async def enter_bootloader(self) -> None:
+            turns.append("flashed")
+
+    installer = RadioInstaller("/dev/x", borrow, lambda *_: Radio(Flasher(), "parsed"))
+    asyncio.run(installer.install(gbl(tmp_path / "f"), ARTEFACT, lambda *_: None))
+
+    assert turns == ["borrowed", "flashed", "given back"]
 
 
 @pytest.mark.parametrize("content", [b"", b"\x1e\xf1\xee\x0b", GBL_START + bytes(GBL_BYTES_MAX)])
@@ -80,7 +101,7 @@ def test_another_kind_of_file_never_reaches_the_radio(tmp_path: Path, content: b
 
     with pytest.raises(BadInputError, match="Gecko"):
         asyncio.run(
-            RadioInstaller("/dev/x", opener).install(
+            RadioInstaller("/dev/x", opener=opener).install(
                 gbl(tmp_path / "f", content), ARTEFACT, lambda *_: None
             )
         )
@@ -90,7 +111,9 @@ def test_another_kind_of_file_never_reaches_the_radio(tmp_path: Path, content: b
 def test_a_radio_that_takes_nothing_is_told_in_words(tmp_path: Path, fault: Exception) -> None:
     """Whatever the library raises; the bootloader waits, and it can be done again."""
     flasher = FakeFlasher(fault)
-    installer = RadioInstaller("/dev/x", lambda *_: Radio(flasher, "parsed", (OddFaultError,)))
+    installer = RadioInstaller(
+        "/dev/x", opener=lambda *_: Radio(flasher, "parsed", (OddFaultError,))
+    )
 
     with pytest.raises(OperatorError, match="/dev/x took no firmware") as caught:
         asyncio.run(installer.install(gbl(tmp_path / "f"), ARTEFACT, lambda *_: None))

@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agent.firmware.panel import JOURNAL, PanelInstaller, Tell
+from agent.firmware.installer import Tell
+from agent.firmware.panel import JOURNAL, PanelInstaller
 from agent.firmware.work import FirmwareWork, UpdateByTarget
 from agent.jobs.journal import Job, Journal
 from agent.jobs.messages import Outcome
@@ -148,7 +149,7 @@ def test_a_killed_hub_goes_on_with_the_job(hub: Hub, writes: int) -> None:
     async def scenario(artefact: Artefact) -> Outcome:
         doing = asyncio.ensure_future(hub.work(writes)(hub.course(artefact)))
         cut = asyncio.ensure_future(hub.cut.wait())
-        await asyncio.wait({doing, cut}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({doing, cut}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
         for task in (doing, cut):
             task.cancel()
         await asyncio.gather(doing, cut, return_exceptions=True)

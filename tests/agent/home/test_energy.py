@@ -130,6 +130,9 @@ def test_nothing_measured_today_is_not_zero() -> None:
     [
         (880, 1_000, "12 % less than yesterday by 9"),
         (1_500, 1_000, "50 % more than yesterday by 9"),
+        (2_990, 1_000, "199 % more than yesterday by 9"),
+        (3_000, 1_000, "3 times as much as yesterday by 9"),
+        (27_220_000, 1_000, "27,220 times as much as yesterday by 9"),
         (1_020, 1_000, "About the same as yesterday by 9"),
         (5, 0, "No figure for yesterday by 9 to compare with"),
     ],

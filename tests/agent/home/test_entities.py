@@ -45,7 +45,10 @@ def test_a_new_run_of_a_register_is_a_new_entity() -> None:
 
     new = entity(again, "import_mwh-ab-3a-7").config
 
-    assert new["unique_id"] != entity(home_facts(), "import_mwh").config["unique_id"]
+    before = entity(home_facts(), "import_mwh").config
+    assert new["unique_id"] != before["unique_id"]
+    # Statistics are kept by the entity's id, which is made of its name.
+    assert new["name"] != before["name"]
     assert said(again, new["state_topic"]) == {"import_mwh-ab-3a-7": 5.0}
 
 
@@ -112,7 +115,32 @@ def test_every_entity_says_who_it_is_and_when_it_is_there() -> None:
 
     identities = {one.config["unique_id"] for one in entities}
     assert len(identities) == len(entities)
-    assert {one.config["availability_topic"] for one in entities} == {NAMING.status}
+    for one in entities:
+        # Home Assistant takes one topic or a list, and refuses both together.
+        topics = [at["topic"] for at in one.config.get("availability", [])]
+        alone = [one.config["availability_topic"]] if not topics else []
+        assert ([*alone, *topics][0], "availability_topic" in one.config) == (
+            NAMING.status,
+            not topics,
+        )
+
+
+def test_runs_of_one_log_have_names_of_their_own() -> None:
+    """They differ in the sequence alone; a run of a name without one is named all the same."""
+    runs = ["a" * 32 + ":7", "a" * 32 + ":19", "r2"]
+
+    names = {
+        announce(home_facts(counters={METER: [Counter("import_mwh", run, 5)]}), NAMING)
+        .entities[-1]
+        .config["name"]
+        for run in runs
+    }
+
+    assert names == {
+        "Electricity import run aaaaaa 7",
+        "Electricity import run aaaaaa 19",
+        "Electricity import run r2",
+    }
 
 
 def test_meters_without_end_are_not_announced() -> None:

@@ -4,10 +4,12 @@ import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
+from agent.home.inputs import HomeInputs, Message, PrepaymentState
 from shared.meterdays import SlotUsage
 from tests.support.chromium import accessibility_violations, open_chromium
 from tests.support.home_inputs import NOW_MS, day_slots, home_inputs
@@ -16,6 +18,8 @@ from tests.support.pictures import read_picture
 from tests.support.webserver import WebServer
 
 pytestmark = pytest.mark.slow
+
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 CONTROLLED = """() => new Promise((done) => {
   const worker = navigator.serviceWorker;
@@ -114,6 +118,18 @@ def test_longer_periods_are_shown(
     expect(page.locator("#bars .bar")).to_have_count(bars)
 
 
+def test_days_before_the_hub_cost_nothing_here(context: BrowserContext, server: WebServer) -> None:
+    """Five weeks are known: of the year, the months before have no standing charge to show."""
+    page = open_history(context, server)
+    page.get_by_label("Period", exact=True).select_option("year")
+
+    expect(page.locator("#spent-note")).to_contain_text("since Oct")
+
+    page.get_by_label("Earlier").click()
+    expect(page.locator("#period strong")).to_have_text("2025")
+    expect(page.locator("#spent")).to_have_text("–")
+
+
 def test_one_goes_back_and_forth_in_time(context: BrowserContext, server: WebServer) -> None:
     """By the buttons beside the period; gas by its own choice."""
     page = open_history(context, server)
@@ -152,38 +168,91 @@ def test_the_half_hours_are_downloaded(
         assert len(list(csv.DictReader(file))) == 48
 
 
+def test_any_range_is_downloaded_or_refused_in_words(
+    context: BrowserContext, server: WebServer, tmp_path: Path
+) -> None:
+    """From the first to the last day, both included, in the medium that is shown."""
+    page = open_history(context, server)
+    page.get_by_label("From").fill("2026-11-10")
+    page.get_by_label("to and including").fill("2026-11-14")
+    page.get_by_label("by", exact=True).select_option("day")
+
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download").click()
+    waiting.value.save_as(tmp_path / "days.csv")
+
+    assert waiting.value.suggested_filename == "hearthlink-electricity-2026-11-10_2026-11-15.csv"
+    with (tmp_path / "days.csv").open(newline="") as file:
+        days = [line["local_start"][:10] for line in csv.DictReader(file)]
+    assert (days[0], days[-1], len(days)) == ("2026-11-10", "2026-11-14", 5)
+    page.get_by_label("From").fill("2026-11-15")
+    page.get_by_role("button", name="Download").click()
+    expect(page.locator("#range-note")).to_contain_text("is not after from")
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (1_280, "dark")])
 def test_axe_finds_nothing_and_nothing_is_too_wide(
-    context: BrowserContext, server: WebServer, width: int, scheme: str
+    context: BrowserContext, server: WebServer, width: int, scheme: Literal["light", "dark"]
 ) -> None:
-    """From a phone to a desk, with the table open."""
+    """From a phone by day to a desk by night, with every fold open."""
     page = open_history(context, server)
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
-    page.locator("summary").click()
+    for summary in page.locator("summary").all():
+        summary.click()
 
     assert accessibility_violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
+WALL = [(800, 480), (1_280, 800), (1_920, 1_080), (800, 1_280)]
+
+PRESSABLE = """() => [...document.querySelectorAll("a, button, input, summary")]
+  .filter((one) => one.checkVisibility() && !one.classList.contains("skip")).length"""
+
+CUT_OFF = """() => [...document.querySelectorAll("main > .card, .messages, .alerts")]
+  .filter((one) => one.checkVisibility() &&
+    (one.scrollHeight > one.clientHeight + 4 || one.scrollWidth > one.clientWidth + 4 ||
+     one.getBoundingClientRect().bottom > innerHeight))
+  .map((one) => `${one.className} at ${innerWidth} x ${innerHeight}: ${one.scrollWidth} of
+   ${one.clientWidth} wide, ${one.scrollHeight} of ${one.clientHeight} high`)"""
+
+
+def crowded_home() -> HomeInputs:
+    """A home that has everything that a tablet on the wall shows."""
+    return home_inputs(
+        is_clock_trusted=False,
+        export_slots={slot: SlotUsage(400_000, False) for slot in list(day_slots(NOW_MS))[-30:]},
+        messages=[Message(1, "Planned work. " * 60, NOW_MS), Message(2, "read", NOW_MS, NOW_MS)],
+        budget_millionths=60_000_000,
+        prepayment=PrepaymentState(NOW_MS, "GBP", 4_210_000, 10_000_000, 25_000_000),
+    )
+
+
 def test_a_wall_tablet_shows_what_is_now_and_what_it_costs(
-    context: BrowserContext, server: WebServer
+    context: BrowserContext, home: Home, server: WebServer
 ) -> None:
-    """Large, and with nothing to press."""
+    """Large, on one screen of any size, nothing cut off, and with nothing to press."""
     page = context.new_page()
-    page.set_viewport_size({"width": 1_280, "height": 800})
     page.goto(f"{server.url}/?kiosk")
-    expect(page.locator("#number")).to_have_text("1.44")
+    for inputs in (home.inputs, crowded_home()):
+        home.inputs = inputs
+        expect(page.locator("#message-list p")).to_have_count(len(inputs.messages))
+        expect(page.locator("#number")).to_have_text("1.44")
+        for width, height in WALL:
+            page.set_viewport_size({"width": width, "height": height})
+            number = page.locator("#number").bounding_box()
 
-    height = page.locator("#number").bounding_box()
-
-    assert height is not None
-    assert height["height"] >= 90
-    expect(page.locator("#cost")).to_be_visible()
-    expect(page.locator(".hub")).to_be_hidden()
-    expect(page.get_by_role("link", name="History")).to_be_hidden()
-    assert accessibility_violations(page) == []
+            assert number is not None
+            assert number["height"] >= min(width, height) / 10
+            assert page.evaluate(CUT_OFF) == []
+            assert page.evaluate(PRESSABLE) == 0
+    for part in ("#cost", "#gas", "#message-list", "#credit-lines"):
+        expect(page.locator(part)).to_be_visible()
     assert not read_picture(page.screenshot()).is_blank
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        assert accessibility_violations(page) == []
 
 
 def test_the_display_opens_while_the_hub_is_away(context: BrowserContext, home: Home) -> None:
@@ -192,8 +261,16 @@ def test_the_display_opens_while_the_hub_is_away(context: BrowserContext, home: 
         page = context.new_page()
         page.goto(server.url)
         assert page.evaluate(CONTROLLED)
+        asked = context.new_cdp_session(page).send("Page.getInstallabilityErrors")
+        # A test's window is a private one, in which nothing is installed; all else would do.
+        assert [one["errorId"] for one in asked["installabilityErrors"]] == ["in-incognito"]
 
     page.reload()
 
     expect(page.locator("#offline")).to_be_visible()
     expect(page.locator("#number")).to_have_text("–")
+    page.goto(f"{server.url}/?kiosk")
+    expect(page.locator("#offline")).to_be_visible()
+    page.goto(f"{server.url}/history")
+    expect(page.locator("#used-note")).to_have_text("The hub did not answer. Try again.")
+    expect(page.locator("#period strong")).to_be_visible()

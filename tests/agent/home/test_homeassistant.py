@@ -18,8 +18,9 @@ from agent.home.broker import BrokerPlace
 from agent.home.discovery import Naming, Style
 from agent.home.entities import Facts
 from agent.home.homeassistant import HomeAssistant
+from agent.home.inputs import Message
 from tests.support.home_facts import IMPORT, home_facts
-from tests.support.home_inputs import METER
+from tests.support.home_inputs import METER, NOW_MS, home_inputs
 from tests.support.plain_broker import HOST, PlainBroker
 
 NAMING = Naming("hub-1")
@@ -78,11 +79,16 @@ async def until(is_so: Callable[[], bool]) -> None:
 
 @contextlib.asynccontextmanager
 async def telling(
-    port: int, read: Callable[[], Facts], style: Style = "device"
+    port: int,
+    read: Callable[[], Facts],
+    style: Style = "device",
+    acknowledge: Callable[[int], bool] = lambda _message: False,
 ) -> AsyncIterator[HomeAssistant]:
     """A hub that tells what `read` says, until the end of the block."""
     place = BrokerPlace(HOST, port, "hearthlink-home-test")
-    home = HomeAssistant(place, NAMING, style, read, draw=lambda least, _most: least)
+    home = HomeAssistant(
+        place, NAMING, style, read, draw=lambda least, _most: least, acknowledge=acknowledge
+    )
     task = asyncio.create_task(home.run())
     try:
         yield home
@@ -141,6 +147,55 @@ async def test_everything_is_said_again_at_home_assistants_birth(broker: PlainBr
 
 
 @in_a_loop
+async def test_a_birth_before_the_first_turn_is_not_lost(
+    broker: PlainBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Home Assistant that starts with the hub has everything without waiting for a change."""
+    monkeypatch.setattr(homeassistant, "TURN_S", 600.0)
+    monkeypatch.setattr(homeassistant, "SETTLE_S", 0.5)
+    listener = Listener(broker.port)
+
+    async with telling(broker.port, home_facts) as home:
+        await until(home.broker.is_connected.is_set)
+        while not home.births:
+            broker.publish((NAMING.birth, b"online"))
+            await asyncio.sleep(POLL_S)
+        assert listener.count(NAMING.now) == 0
+        await until(lambda: listener.count(NAMING.config("device", "home")) == 2)
+
+    listener.close()
+
+
+@in_a_loop
+async def test_a_press_reads_the_message_that_it_names(broker: PlainBroker) -> None:
+    """At once, and once; what names no message that waits, or was retained, changes nothing."""
+    messages = {7: Message(7, "Power off on 3 May", NOW_MS)}
+    broker.publish((NAMING.acknowledge, b"7"), retain=True)
+    listener = Listener(broker.port)
+    read: list[int] = []
+
+    def facts() -> Facts:
+        return home_facts(home_inputs(messages=list(messages.values())))
+
+    def acknowledge(message: int) -> bool:
+        read.append(message)
+        return messages.pop(message, None) is not None
+
+    async with telling(broker.port, facts, acknowledge=acknowledge) as home:
+        await until(lambda: b'"messages_open":1' in (listener.last(NAMING.messages) or b""))
+        assert read == []
+        for payload in (b"8", b"", b"7 ", b"-7", b"9" * 5_000, b"\xff"):
+            broker.publish((NAMING.acknowledge, payload))
+        broker.publish((NAMING.acknowledge, b"7"))
+        broker.publish((NAMING.acknowledge, b"7"))
+        await until(lambda: b'"messages_open":0' in (listener.last(NAMING.messages) or b""))
+        await until(lambda: home.presses_refused == 7)
+
+    assert (read, home.presses) == ([7], 1)
+    listener.close()
+
+
+@in_a_loop
 async def test_what_the_hub_before_had_announced_and_is_no_more_is_taken_back(
     broker: PlainBroker,
 ) -> None:
@@ -169,6 +224,26 @@ async def test_a_broker_that_is_killed_ends_and_loses_nothing_else(broker: Plain
         await until(lambda: listener.last(NAMING.config("device", "home")) is not None)
 
     assert home.failures == 0
+    listener.close()
+
+
+@in_a_loop
+async def test_a_broker_that_comes_back_is_told_without_waiting_for_a_turn(
+    broker: PlainBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Home Assistant, which may start with it, would show the home as unavailable meanwhile."""
+    monkeypatch.setattr(homeassistant, "TURN_S", 600.0)
+    monkeypatch.setattr(homeassistant, "FOLLOW_S", 600.0)
+
+    async with telling(broker.port, home_facts) as home:
+        await until(lambda: bool(home._said))
+        broker.kill()
+        await until(lambda: not home.broker.is_connected.is_set())
+        broker.start()
+        listener = Listener(broker.port)
+        await until(lambda: listener.last(NAMING.now) is not None)
+
+    assert listener.last(NAMING.config("device", "home"))
     listener.close()
 
 

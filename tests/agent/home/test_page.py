@@ -11,8 +11,10 @@ from starlette.testclient import TestClient
 from agent.home.changes import MAX_BODY_BYTES, MAX_PIN_CHARS, TOKEN_HEADER
 from agent.home.guard import SECURITY_HEADERS, host_name
 from agent.home.joining import JoinState
+from agent.home.page import STATIC
 from agent.home.pinfile import PinFile
 from agent.home.pins import FREE_TRIES
+from shared.assets import load_assets
 from tests.support.home_page import PIN, Home
 
 CLAIM = "hearthlink:cloud.example.org/7K2Q9-M4XAB-0CDEF-GHJKM"
@@ -278,3 +280,14 @@ def test_a_hub_that_has_joined_takes_no_claim_at_its_page(home: Home) -> None:
     assert "hall-hub" in answer.json()["detail"]
     assert "hearthlink provision" in answer.json()["hint"]
     assert home.claims == []
+
+
+def test_the_worker_keeps_every_file_of_the_pages() -> None:
+    """One that is missing there leaves an installed page blank while the hub is away."""
+    assets = load_assets(STATIC)
+    script = assets.files["worker.js"].content.decode()
+
+    kept = set(re.findall(r'"([\w.]+\.(?:js|css|svg))"', script))
+
+    served = {name for name in assets.files if name.endswith((".js", ".css", ".svg"))}
+    assert kept == served - {"worker.js"}

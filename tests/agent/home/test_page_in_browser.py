@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
-from agent.home.inputs import HomeInputs, Message
+from agent.departures import DepartureLine
+from agent.home.inputs import HomeInputs, Message, PrepaymentState
 from shared.meterdays import SlotUsage
 from tests.support.chromium import accessibility_violations, open_chromium
 from tests.support.home_inputs import (
@@ -23,6 +24,7 @@ from tests.support.webserver import WebServer
 
 pytestmark = pytest.mark.slow
 
+ELECTRICITY = electricity_meter()
 RECONNECT_MS_MAX = 20_000
 SIZES = [(320, 240), (320, 480), (375, 740), (800, 480), (1_280, 800)]
 
@@ -100,6 +102,7 @@ def troubled_home() -> HomeInputs:
         tariff=None,
         messages=[Message(1, "x" * 900, NOW_MS), Message(2, "انقطاع التيار", NOW_MS, NOW_MS)],
         budget_millionths=60_000_000,
+        prepayment=PrepaymentState(NOW_MS - 100_000_000, "GBP", -1_250_000, 8_750_000),
         hub=hub_state(
             cloud_connected=False,
             backlog_samples=1_204,
@@ -177,6 +180,24 @@ def test_no_screen_scrolls_sideways(
     assert not picture.is_blank
 
 
+def test_on_a_desk_the_cards_stand_beside_each_other_whatever_there_is_to_say(
+    visit: Visit, home: Home, server: WebServer
+) -> None:
+    """A notice above, gas and credit within: the first row is the first row."""
+    said: dict[str, Any] = {"messages": [Message(1, "Power off", NOW_MS)]}
+    for changes in ({}, {**said, "is_clock_trusted": False}, {**said, "meters": [ELECTRICITY]}):
+        home.inputs = home_inputs(**changes)
+        page = visit.open(server.url, viewport={"width": 1_280, "height": 800})
+
+        boxes = [
+            page.locator(f"main > .{name}").bounding_box() for name in ("now", "money", "today")
+        ]
+        tops = [box["y"] for box in boxes if box is not None]
+
+        assert len(tops) == 3
+        assert max(tops) - min(tops) < 1
+
+
 def test_reading_and_light_fit_a_display_of_320_by_240(visit: Visit, server: WebServer) -> None:
     """The kitchen sees power, light and cost an hour without touching the display."""
     page = visit.open(server.url, viewport={"width": 320, "height": 240})
@@ -195,10 +216,12 @@ def test_axe_finds_nothing(
 ) -> None:
     """No accessibility rule of axe-core is broken, with every fold of the page open."""
     home.inputs = troubled_home() if troubled else home.inputs
+    home.departed = [DepartureLine("2026-11-20", "E1", "ab", "half-hourly", 1, 90, 1, 2, 8_544)]
     viewport = {"width": width, "height": 800}
     page = visit.open(server.url, color_scheme=scheme, viewport=viewport)
     for summary in page.locator("summary").all():
         summary.click()
+    expect(page.locator("#departed tbody tr")).to_have_count(1)
 
     assert accessibility_violations(page) == []
 
@@ -286,6 +309,25 @@ def test_a_message_is_acknowledged_and_a_budget_set(
     assert (home.acknowledged, home.budgets) == ([4], [45_500_000])
 
 
+def test_meters_are_listed_and_what_has_left_is_shown_when_asked_for(
+    visit: Visit, home: Home, server: WebServer
+) -> None:
+    """Counters as they are printed on the meter; nothing is asked of the disk until then."""
+    home.departed = [DepartureLine("2026-11-20", "E1", "ab", "half-hourly", 1, 90, 1, 2, 8_544)]
+    page = visit.open(server.url)
+
+    expect(page.locator("#meters li")).to_have_count(2)
+    expect(page.locator("#meters")).to_contain_text("4,812.345 m³")
+    assert home.asked_since == []
+    page.click("#sharing summary")
+    expect(page.locator("#departed tbody tr")).to_have_text("2026-11-20E1Half-hourly totals28,544")
+    home.departed = []
+    page.click("#sharing summary")
+    page.click("#sharing summary")
+    expect(page.locator("#departed-note")).to_have_text("Nothing has left this home.")
+    expect(page.locator("#departed")).to_be_hidden()
+
+
 def test_trouble_is_said_in_words(visit: Visit, home: Home, server: WebServer) -> None:
     """Stale, unpriced, waiting, refused and set aside are words on the page, not colours."""
     home.inputs = troubled_home()
@@ -299,6 +341,8 @@ def test_trouble_is_said_in_words(visit: Visit, home: Home, server: WebServer) -
         "#notices": "does not know the time",
         "#health": "1,204 samples over 3 h 20 min",
         "#quarantine": "3 times: bad checksum",
+        "#credit-lines": "Stale",
+        "#meters": "silent, heard 3 min ago",
     }.items():
         expect(page.locator(part)).to_contain_text(words)
     expect(page.locator(".bar.missing")).to_have_count(4)

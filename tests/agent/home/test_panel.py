@@ -159,10 +159,11 @@ def test_a_message_stands_until_a_button_answers_it() -> None:
         port.speak()
         await asyncio.sleep(1)
         assert wall.messages.open() == []
+        assert port.news_of(Text)[2:] == [Text(message_id=told.message_id, text="")]
 
         port.panel = PanelEnd(dataclasses.replace(HELLO, boot_id=3))
         await asyncio.sleep(5)
-        assert len(port.news_of(Text)) == 2
+        assert len(port.news_of(Text)) == 3
         assert wall.feed.view().presses == 1
 
     play(run())

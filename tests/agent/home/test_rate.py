@@ -10,6 +10,7 @@ def test_the_next_cheap_half_hour_of_a_night_tariff_is_named() -> None:
 
     assert rate is not None
     assert rate.price_millionths_per_kwh == 276_045
+    assert rate.is_varying
     assert rate.next_cheap_at_ms == at_ms("2026-11-21T00:30:00+00:00")
     assert rate.next_cheap_millionths_per_kwh == 92_400
     assert rate.next_cheap_text == "Cheapest from Sat 21 Nov 00:30: 9.2p a kWh"
@@ -30,6 +31,7 @@ def test_a_flat_tariff_has_no_cheap_half_hour() -> None:
 
     assert rate is not None
     assert (rate.next_cheap_at_ms, rate.next_cheap_text) == (None, "")
+    assert not rate.is_varying
 
 
 def test_a_price_that_is_not_known_is_none() -> None:

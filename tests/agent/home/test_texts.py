@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.home.texts import ELLIPSIS, clean_text, cut_text, cut_to_chars, split_graphemes
+from agent.home.texts import (
+    ELLIPSIS,
+    clean_text,
+    cut_at_space,
+    cut_text,
+    cut_to_chars,
+    split_graphemes,
+)
 
 FAMILY = "👩\u200d👩\u200d👧"
 WAVE = "👋🏽"
@@ -107,3 +114,14 @@ def test_a_cleaned_text_is_one_line_and_stays_so(text: str) -> None:
     assert not {unicodedata.category(one) for one in cleaned} & {"Cc", "Cs", "Co", "Zl", "Zp"}
     assert "".join(split_graphemes(cleaned)) == cleaned
     cleaned.encode()
+
+
+def test_a_figure_is_not_cut_in_two() -> None:
+    """£100.13 must not come out as £10."""
+    assert cut_at_space("Budget £100.13 of £135.00", lambda one: len(one) <= 13) == "Budget…"
+    assert cut_at_space("Budget £100.13", lambda one: len(one) <= 14) == "Budget £100.13"
+
+
+def test_a_single_long_word_is_cut_within() -> None:
+    """There is no other way."""
+    assert cut_at_space("stroomonderbreking", lambda one: len(one) <= 7) == "stroom…"

@@ -2,7 +2,9 @@
 
 import atexit
 from collections.abc import Iterator
-from typing import Any
+from itertools import pairwise
+from pathlib import Path
+from typing import IO, Any
 from unittest import mock
 
 import luma.core.error  # type: ignore[import-untyped]
@@ -13,7 +15,7 @@ from luma.lcd.device import backlit_device  # type: ignore[import-untyped]
 from luma.oled.device import ssd1306  # type: ignore[import-untyped]
 from PIL import Image
 
-from agent.screen.device import LumaScreen, open_screen
+from agent.screen.device import WANDER_S, LumaScreen, open_screen
 from agent.screendrivers import DRIVERS, Framebuffer, I2c, ScreenSettings, Spi, read_interface
 from shared.errors import OperatorError
 
@@ -92,18 +94,71 @@ def corner(size: tuple[int, int]) -> Image.Image:
 
 def test_an_oled_gets_the_pictures_bits(bus: Bus) -> None:
     """A byte has eight pixels of a column, the uppermost in its lowest bit."""
-    screen = open_screen(settings_of())
+    screen = LumaScreen(ssd1306(bus), 0, lambda: 0.0, is_oled=True)
     bus.written.clear()
 
-    screen.show(corner(screen.size))
+    picture = Image.new("1", screen.size)
+    picture.putpixel((1, 1), 255)
+    screen.show(picture)
 
-    assert (screen.size, screen.depth) == ((128, 64), "1")
-    assert bus.written == [1] + [0] * 1_023
+    assert (screen.size, screen.depth) == ((126, 62), "1")
+    assert bus.written == [0, 2] + [0] * 1_022
+
+
+def test_an_oleds_picture_wanders() -> None:
+    """Pixel by pixel, slowly, through nine places and back: no edge is burnt in."""
+    now_s, panel = [0.0], dummy(width=40, height=20, mode="1")
+    screen = LumaScreen(panel, 0, lambda: now_s[0], is_oled=True)
+    picture, places = Image.new("1", screen.size), []
+    picture.putpixel((1, 1), 255)
+    for turn in range(17):
+        now_s[0] = turn * WANDER_S + 1
+        screen.show(picture)
+        places.append(panel.image.getbbox()[:2])
+
+    assert screen.size == (38, 18)
+    assert len(set(places)) == 9
+    steps = [abs(a[0] - b[0]) + abs(a[1] - b[1]) for a, b in pairwise(places)]
+    assert set(steps) == {1}
+    assert places[16] == places[0]
+
+
+def test_which_screens_are_oleds_their_drivers_tell(bus: Bus) -> None:
+    """Two pixels less each way for those alone."""
+    pins = Pins()
+    with mock.patch.object(backlit_device, "__rpi_gpio__", return_value=pins):
+        assert open_screen(settings_of("ili9341")).size == (320, 240)
+    assert open_screen(settings_of("ssd1306", rotate=90)).size == (62, 126)
+
+
+def test_what_lies_around_a_picture_that_wanders_has_its_ground() -> None:
+    """A coloured OLED has no black edge around a dark blue picture."""
+    panel = dummy(width=10, height=10)
+    screen = LumaScreen(panel, 0, lambda: 0.0, is_oled=True)
+
+    screen.show(Image.new("RGB", screen.size, (14, 20, 23)))
+
+    assert panel.image.getcolors() == [(100, (14, 20, 23))]
+
+
+def test_an_oled_is_dark_at_night_and_others_stay_as_they_are(bus: Bus) -> None:
+    """By its contrast; a framebuffer has none."""
+    oled, lcd = ssd1306(bus), dummy(width=8, height=8)
+    with mock.patch.object(oled, "contrast") as contrast:
+        screen = LumaScreen(oled, 0, is_oled=True)
+        screen.dim(is_dim=True)
+        screen.dim(is_dim=False)
+        bus.is_gone = True
+    LumaScreen(lcd, 0).dim(is_dim=True)
+
+    assert contrast.call_args_list == [mock.call(1), mock.call(255)]
+    with pytest.raises(OSError, match="0x3C"):
+        screen.dim(is_dim=True)
 
 
 def test_a_screen_upside_down_is_turned(bus: Bus) -> None:
     """The pixel that is up and left for who looks is the last of the screen's."""
-    screen = open_screen(settings_of(rotate=180))
+    screen = LumaScreen(ssd1306(bus), 180)
     bus.written.clear()
 
     screen.show(corner(screen.size))
@@ -219,6 +274,34 @@ def test_a_package_that_is_missing_is_named() -> None:
         open_screen(settings_of("ili9341"))
 
     assert "[agent,screen]" in refused.value.hint
+
+
+@pytest.mark.parametrize("size", [(122, 250), (125, 61), (800, 480)])
+def test_a_framebuffer_of_any_size_is_written_where_it_changes(
+    size: tuple[int, int], tmp_path: Path
+) -> None:
+    """The first picture is written whole; of the next no more than what is another."""
+    opened, told = open, {"virtual_size": f"{size[0]},{size[1]}\n", "bits_per_pixel": "32\n"}
+    for name, text in told.items():
+        (tmp_path / name).write_text(text)
+    kept = tmp_path / "fb0"
+
+    def open_here(path: str, mode: str = "r") -> IO[Any]:
+        return opened(kept if path == "/dev/fb0" else tmp_path / Path(path).name, mode)
+
+    with mock.patch("luma.core.device.open", open_here, create=True):
+        screen = open_screen(settings_of("framebuffer", interface=Framebuffer("/dev/fb0")))
+    picture = Image.new("RGB", size, (255, 255, 255))
+    screen.show(picture)
+    assert kept.read_bytes() == b"\xff" * 4 * size[0] * size[1]
+    with kept.open("r+b") as spoilt:
+        spoilt.write(bytes(4))
+    picture.putpixel((size[0] - 1, size[1] - 1), (0, 0, 0))
+    screen.show(picture)
+    screen._device._linux_framebuffer__file_handle.close()  # type: ignore[attr-defined]
+
+    whites = b"\xff" * 4 * (size[0] * size[1] - 2)
+    assert kept.read_bytes() == bytes(4) + whites + b"\x00\x00\x00\xff"
 
 
 def test_a_framebuffer_of_another_depth_is_the_operators() -> None:

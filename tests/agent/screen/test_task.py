@@ -12,7 +12,7 @@ from PIL import Image
 
 from agent.screen.face import Face
 from agent.screen.palette import Depth
-from agent.screen.task import LOOK_AGAIN_S, RETRY_S, ScreenTask
+from agent.screen.task import CLOSE_S_MAX, LOOK_AGAIN_S, RETRY_S, ScreenTask
 from shared.errors import OperatorError
 from tests.simulation.loop import VirtualLoop
 from tests.support.screen_pictures import face_of
@@ -33,6 +33,8 @@ class Wall:
         self.fault: Exception | None = None
         self.power = "1.44"
         self.mark: Hashable = 0
+        self.clock = "18:32"
+        self.dimmed: list[bool] = []
 
     def open(self) -> "Wall":
         """Open it, unless it is unplugged."""
@@ -47,6 +49,10 @@ class Wall:
             raise self.fault
         self.pictures.append(picture)
 
+    def dim(self, *, is_dim: bool) -> None:
+        """Note how dark it is to be."""
+        self.dimmed.append(is_dim)
+
     def close(self) -> None:
         """Switch it off; an unplugged one cannot be."""
         self.closed += 1
@@ -58,7 +64,7 @@ class Wall:
         self.reads += 1
         if self.is_spoilt:
             raise ZeroDivisionError
-        return EVENING._replace(number=self.power)
+        return EVENING._replace(number=self.power, clock=self.clock)
 
     def say(self, power: str) -> None:
         """Hear the meter say another power."""
@@ -79,19 +85,44 @@ class Inline(Executor):
         return future
 
 
-def run(wall: Wall, script: Callable[[], Any], every_s: float = 1.0) -> ScreenTask:
+class StuckLoop(VirtualLoop):
+    """A loop in whose threads closing a screen never ends; all else is done as ever."""
+
+    def run_in_executor(  # type: ignore[override]  # as in VirtualLoop
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> Any:
+        """Do it, or leave it undone for good."""
+        if getattr(func, "__name__", "") == "_close":
+            return self.create_future()
+        return super().run_in_executor(executor, func, *args)
+
+
+def run(
+    wall: Wall,
+    script: Callable[[], Any],
+    every_s: float = 1.0,
+    dim: tuple[str, str] | None = None,
+    loop: VirtualLoop | None = None,
+) -> ScreenTask:
     """Run the task beside a script, in virtual time."""
     task = ScreenTask(
-        wall.open, wall.read, lambda: wall.mark, Inline(), every_s=every_s, theme="dark"
+        wall.open,
+        wall.read,
+        lambda: wall.mark,
+        Inline(),
+        every_s=every_s,
+        theme="dark",
+        dim=dim,
     )
 
     async def both() -> None:
         running = asyncio.create_task(task.run())
         await script()
         running.cancel()
-        await asyncio.wait([running])
+        await asyncio.wait([running], timeout=CLOSE_S_MAX + 1)
+        assert running.done()
 
-    loop = VirtualLoop(Random(1))
+    loop = loop or VirtualLoop(Random(1))
     loop.run_until_complete(both())
     loop.close()
     return task
@@ -162,6 +193,26 @@ def test_a_screen_that_comes_back_is_drawn_anew() -> None:
     assert len(wall.pictures) == 2
 
 
+def test_a_drivers_own_fault_ends_nothing_but_the_picture(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """An assertion in a library is no reason to lose a reading: it is opened anew later."""
+    wall = Wall()
+
+    async def break_down() -> None:
+        await asyncio.sleep(5)
+        wall.fault = AssertionError("Total segment width does not cover full image width")
+        wall.say("9")
+        await asyncio.sleep(5)
+        wall.fault = None
+        await asyncio.sleep(RETRY_S)
+
+    task = run(wall, break_down)
+
+    assert (task.failures, task.drawn, wall.opened) == (1, 2, 2)
+    assert "segment width" in caplog.text
+
+
 def test_a_screen_that_stays_away_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
     """Not each minute of a year."""
     wall = Wall()
@@ -195,6 +246,38 @@ def test_a_fault_in_the_figures_leaves_the_screen_as_it_is(
 
     assert (task.failures, task.drawn) == (1, 2)
     assert "could not be told" in caplog.text
+
+
+def test_a_screen_is_dark_for_the_night() -> None:
+    """By the clock that it shows; it is told once, and again when it was opened anew."""
+    wall = Wall()
+
+    async def live() -> None:
+        for clock in ("21:59", "22:00 BST", "23:10", "06:29", "06:30"):
+            wall.clock = clock
+            await asyncio.sleep(LOOK_AGAIN_S + 2)
+        wall.clock = "22:30"
+        await asyncio.sleep(LOOK_AGAIN_S + 2)
+        wall.fault = OSError("gone")
+        wall.say("9")
+        await asyncio.sleep(RETRY_S)
+        wall.fault = None
+        await asyncio.sleep(2 * RETRY_S)
+
+    run(wall, live, dim=("22:00", "06:30"))
+
+    assert wall.dimmed[:3] == [True, False, True]
+    assert wall.dimmed[3:] == [True]
+
+
+def test_a_hub_that_stops_does_not_wait_for_paper() -> None:
+    """Coloured paper takes half a minute, and the last readings are committed after the screen."""
+    wall = Wall()
+
+    task = run(wall, lambda: asyncio.sleep(5), loop=StuckLoop(Random(1)))
+
+    assert task.drawn == 1
+    assert wall.closed == 0
 
 
 def test_a_hub_that_stops_switches_its_screen_off() -> None:

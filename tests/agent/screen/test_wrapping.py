@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.screen.wrapping import cut_at_space, is_whole, wrap_text
+from agent.screen.wrapping import is_whole, wrap_text
 
 
 def wrap(text: str, chars: int, lines: int) -> list[str]:
@@ -39,17 +39,6 @@ def test_a_word_longer_than_a_line_goes_on_in_the_next() -> None:
 def test_an_accent_does_not_begin_a_line() -> None:
     """It belongs to the letter before it."""
     assert wrap("ae\u0301e\u0301e\u0301", 4, 3) == ["ae\u0301", "e\u0301e\u0301"]
-
-
-def test_a_figure_is_not_cut_in_two() -> None:
-    """£100.13 must not come out as £10."""
-    assert cut_at_space("Budget £100.13 of £135.00", lambda one: len(one) <= 13) == "Budget…"
-    assert cut_at_space("Budget £100.13", lambda one: len(one) <= 14) == "Budget £100.13"
-
-
-def test_a_single_long_word_is_cut_within() -> None:
-    """There is no other way."""
-    assert cut_at_space("stroomonderbreking", lambda one: len(one) <= 7) == "stroom…"
 
 
 @pytest.mark.parametrize("width", [0, 1])

@@ -227,6 +227,6 @@ def test_the_programs_own_version_is_three_numbers(
     monkeypatch: pytest.MonkeyPatch, said: str, meant: str
 ) -> None:
     """What follows them (a development's mark) does not count."""
-    monkeypatch.setattr("agent.versions.version", lambda _: said)
+    monkeypatch.setattr("agent.versions.VERSION", said)
 
     assert own_version() == meant

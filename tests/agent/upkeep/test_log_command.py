@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent.blocks import BLOCK_ROWS
@@ -16,6 +17,7 @@ from agent.log import Log
 from agent.pieces import Piece
 from agent.records import Batch, Departed, DepartureKey
 from agent.upkeep import cli
+from agent.upkeep.export import CSV_HEAD
 from agent.upkeep.opening import RENEWED_FACT, RESTORED, open_log
 from agent.upkeep.sealing import seal
 from shared.consent import Granularity
@@ -160,6 +162,80 @@ def test_export_writes_one_meter_as_json_lines(capsys: pytest.CaptureFixture[str
     assert lines[0]["registers"] == {"import_mwh": 1_001_000}
     assert lines[0]["taken_at_ms"] == START_MS + 10_000
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.usefixtures("state")
+@pytest.mark.parametrize(
+    ("range_", "first", "last"),
+    [
+        (("--from", "2026-03-01T00:01:00Z", "--to", "2026-03-01T00:02:00Z"), 6, 11),
+        (("--from", "2026-03-01T01:00:30+01:00"), 3, ROWS),
+        (("--to", "2026-03-01T00:00:30Z"), 1, 2),
+        (("--from", "2026-03-01", "--to", "2026-03-02"), 1, ROWS),
+    ],
+)
+def test_export_writes_a_range(
+    capsys: pytest.CaptureFixture[str], range_: tuple[str, ...], first: int, last: int
+) -> None:
+    """`[from, to)`, by instants of any offset or by days of the home."""
+    assert run("export", "--format", "jsonl", *range_) == 0
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["seq"] for line in lines] == list(range(first, last + 1))
+
+
+@pytest.mark.usefixtures("state")
+def test_a_range_that_holds_nothing_has_a_head_and_no_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A day of before, or after."""
+    run("export", "--to", "2026-03-01")
+
+    assert capsys.readouterr().out == ",".join(CSV_HEAD) + "\n"
+
+
+@pytest.mark.usefixtures("state")
+@pytest.mark.parametrize(
+    ("range_", "named"),
+    [
+        (("--from", "yesterday"), "--from = 'yesterday' is no time"),
+        (("--to", "2026-03-01T00:00:00"), "has no offset"),
+        (("--to", "1926-03-01"), "not in this century"),
+        (("--from", "2026-03-02", "--to", "2026-03-02"), "is not after"),
+    ],
+)
+def test_a_range_that_is_none_is_refused(
+    tmp_path: Path, range_: tuple[str, ...], named: str
+) -> None:
+    """Before a file is made, with what was written and how to write it."""
+    target = tmp_path / "out.csv"
+
+    with pytest.raises(OperatorError, match=named) as caught:
+        run("export", "--output", str(target), *range_)
+
+    assert caught.value.hint
+    assert not target.exists()
+
+
+@pytest.mark.usefixtures("state")
+def test_samples_whose_time_nobody_knows_are_in_no_range(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a range they are written, with no time."""
+    log = open_log(state / "hub.sqlite")
+    untimed = [
+        msgspec.structs.replace(row, boot=BOOT + 1) for row in rows_every(1, first_seq=ROWS + 1)
+    ]
+    append(log, log.meters[METER], untimed)
+    log.close()
+
+    run("export", "--format", "jsonl")
+    everything = capsys.readouterr().out.splitlines()
+    run("export", "--format", "jsonl", "--from", "2000-01-01")
+    timed = capsys.readouterr().out.splitlines()
+
+    assert (len(everything), len(timed)) == (ROWS + 1, ROWS)
+    assert json.loads(everything[-1])["taken_at_ms"] is None
 
 
 @pytest.mark.usefixtures("state")

@@ -20,7 +20,7 @@ from shared.readings import Medium
 from tests.support.https_stage import HttpsStage
 from tests.support.stages import THING
 
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 HELLO = encode_message(Hello("1.0", 1, []))
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from agent.uplink.port import Connected, Disconnected, Event
 from tests.support.mosquitto import Broker
 
 THING = "hub-1"
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 @pytest.mark.slow

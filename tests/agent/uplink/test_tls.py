@@ -27,7 +27,7 @@ from shared.units import MS_PER_DAY, MS_PER_SECOND
 AHEAD_MS = 20_000 * MS_PER_DAY
 """As far as 1970 is from today."""
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 CONNACK = bytes.fromhex("2003000000")
 SUBACK = bytes.fromhex("90060001 00 010101")
 """To a client's first subscription, which is of three topics."""

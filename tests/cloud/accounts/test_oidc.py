@@ -311,7 +311,7 @@ def test_cognito_user_has_part_by_an_invitation(
 
 
 def _fetch_from_moto(url: str) -> bytes:
-    return requests.get(url, timeout=5).content
+    return requests.get(url, timeout=60).content
 
 
 def _claims(token: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from cloud.accounts import users
 from cloud.accounts.passwords import Hasher
@@ -11,6 +12,7 @@ from cloud.accounts.sessions import IDLE_MS, LIFE_MS, SESSIONS_MAX
 from cloud.accounts.totp import STEP_MS, code_at
 from cloud.auth import PROOF_HOLDS_MS
 from cloud.backup import renew
+from cloud.peopletables import sessions
 from cloud.roles import Role
 from shared.units import MS_PER_HOUR, MS_PER_MINUTE
 from tests.support.people import PASSWORD, People
@@ -65,13 +67,17 @@ def test_session_ends_idle_and_after_half_a_day(people: People) -> None:
     """Used every so often it goes on, and not past twelve hours."""
     idle, used = people.signed_in("ada"), people.signed_in("ada")
 
+    asked = []
     for _ in range(LIFE_MS // (IDLE_MS - MS_PER_MINUTE)):
         people.wait(IDLE_MS - MS_PER_MINUTE)
-        assert used.get("/v1/me").status_code == 200
+        asked.append(used.get("/v1/me").status_code)
+        if len(asked) == 2:
+            after_two = idle.get("/v1/me").status_code
     people.wait(IDLE_MS - MS_PER_MINUTE)
 
+    assert set(asked) == {200}
+    assert after_two == 401
     assert used.get("/v1/me").status_code == 401
-    assert idle.get("/v1/me").status_code == 401
 
 
 def test_sessions_are_listed_and_ended(people: People) -> None:
@@ -217,6 +223,18 @@ def test_proof_is_asked_for_again_after_five_minutes(people: People) -> None:
     assert (late.status_code, late.json()["code"]) == (403, "proof-needed")
     assert (wrong.status_code, proved.status_code) == (401, 204)
     assert client.put("/v1/me/password", json=body).status_code == 204
+
+
+def test_proof_of_a_time_to_come_proves_nothing(people: People) -> None:
+    """A provider's clock, or ours, that was ahead leaves no door open for as long."""
+    client = people.signed_in("ada")
+    ahead_ms = people.clock.utc_ms() + MS_PER_MINUTE
+    with people.database.writing() as connection:
+        connection.execute(update(sessions).values(proved_at_ms=ahead_ms))
+
+    refused = client.put("/v1/me/password", json={"password": NEW_PASSWORD})
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "proof-needed")
 
 
 def test_changed_password_ends_the_other_sessions(people: People) -> None:

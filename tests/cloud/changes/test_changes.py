@@ -14,13 +14,16 @@ from fastapi.testclient import TestClient
 
 from cloud.app import create_app
 from cloud.changes.cursor import read_cursor, write_cursor
+from cloud.changes.endpoints import MAX_WAIT_S
 from cloud.changes.kinds import MAX_DAYS, NO_DAY, Change, ChangeKind, date_of, usage_changes
 from cloud.changes.repository import (
     KEPT_MS,
     list_changes,
     note_changes,
+    note_of_many,
     prune_changes,
     read_counter,
+    read_revisions,
 )
 from cloud.errors import ProblemError
 from cloud.ingest.hubbatch import Rules
@@ -28,6 +31,7 @@ from cloud.ingest.intake import Message
 from cloud.ingest.merge import reach
 from cloud.ingest.repository import renew_store
 from cloud.ingest.service import IngestService
+from cloud.scope import Scope
 from shared.calendar import slot_of_sample
 from shared.clock import DrivenClock
 from shared.errors import BadInputError
@@ -39,6 +43,7 @@ from tests.support.cloud import (
     METER,
     START_MS,
     config_in,
+    database_in,
     payload_of,
     samples_of,
 )
@@ -256,19 +261,19 @@ def test_a_cursor_of_another_household_is_none_here() -> None:
 
 
 def test_who_waits_is_answered_when_something_changes(api: Api) -> None:
-    """Soon after, and long before the time is over."""
+    """And before the time is over."""
     api.send(1, 3)
     cursor = api.get()["next"]
     sender = threading.Timer(0.3, api.send, (4, 3))
     began_s = time.monotonic()
     sender.start()
 
-    page = api.get(after=cursor, wait_s=20)
+    page = api.get(after=cursor, wait_s=MAX_WAIT_S)
     took_s = time.monotonic() - began_s
     sender.join()
 
     assert [one["kind"] for one in page["changes"]] == ["usage"]
-    assert took_s < 10
+    assert took_s < MAX_WAIT_S
     assert api.app.state.change_watch.waiting_count == 0
 
 
@@ -322,6 +327,30 @@ def test_a_thing_is_kept_once_with_its_newest_revision(api: Api) -> None:
     assert [(one.kind, one.revision) for one in listed] == [
         (ChangeKind.COST, 5),
         (ChangeKind.USAGE, 6),
+    ]
+
+
+@pytest.mark.usefixtures("either_store")
+def test_changes_of_several_households_are_each_numbered_on(tmp_path: Path) -> None:
+    """By one statement for those that are new and those that are not; who has none is not."""
+    database = database_in(tmp_path, NOW_MS)
+    days = [Change(ChangeKind.USAGE, METER, day) for day in (1, 2, 2)]
+    with database.writing() as connection:
+        note_changes(connection, "b", days, NOW_MS)
+
+    with database.writing() as connection:
+        note_of_many(connection, {"c": days, "b": days[:1], "a": days, "d": []}, NOW_MS)
+        note_of_many(connection, {"d": []}, NOW_MS)
+
+    with database.reading() as connection:
+        households = Scope(frozenset("abcd"))
+        assert read_revisions(connection, households) == {"a": 2, "b": 3, "c": 2}
+        found = {one: list_changes(connection, Scope.of(one), 0, 9) for one in "abc"}
+    database.close()
+    assert [[(one.local_day, one.revision) for one in found[name]] for name in "abc"] == [
+        [(1, 1), (2, 2)],
+        [(2, 2), (1, 3)],
+        [(1, 1), (2, 2)],
     ]
 
 

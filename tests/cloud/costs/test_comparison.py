@@ -87,6 +87,37 @@ def test_tariff_with_unpriced_half_hours_is_not_ranked(stage: CostStage) -> None
     assert now["options"][0]["code"] == "late"
 
 
+def test_tariffs_in_another_currency_are_left_out(stage: CostStage) -> None:
+    """19 cents are not less than 20 pence; without an agreement most offers say which it is."""
+    euro = flat_offer("euro", 190_000)
+    euro["tariff"]["currency"] = "EUR"
+    import_all(stage, euro, flat_offer("a", 200_000), flat_offer("b", 210_000), current="euro")
+
+    of_euro = stage.meter("comparison", start="2026-03-01", to="2026-03-11")
+    over = [{"starts_on": "2026-01-01", "ends_on": "2026-03-05", "tariff_code": "euro"}]
+    stage.put(f"meters/{METER}/agreements", over)
+    of_none = stage.meter("comparison", start="2026-03-01", to="2026-03-11")
+
+    assert (of_euro["currency"], [one["code"] for one in of_euro["options"]]) == ("EUR", ["euro"])
+    assert (of_none["currency"], [one["code"] for one in of_none["options"]]) == ("GBP", ["a", "b"])
+
+
+def test_what_was_paid_in_another_currency_is_no_saving(stage: CostStage) -> None:
+    """Whoever changed the currency with the tariff has nothing to count the saving from."""
+    euro = flat_offer("euro", 190_000)
+    euro["tariff"]["currency"] = "EUR"
+    import_all(stage, euro, flat_offer("a", 200_000), current="euro")
+    switched = [
+        {"starts_on": "2026-01-01", "ends_on": "2026-03-09", "tariff_code": "euro"},
+        {"starts_on": "2026-03-09", "tariff_code": "a"},
+    ]
+    stage.put(f"meters/{METER}/agreements", switched)
+
+    found = stage.meter("comparison", start="2026-03-01", to="2026-03-08", prices="then")
+
+    assert [(one["code"], one["saving_millionths"]) for one in found["options"]] == [("a", None)]
+
+
 def test_offers_of_other_regions_and_past_ones_are_left_out(stage: CostStage) -> None:
     """The cap is shown, and is nothing to switch to."""
     cap = {
@@ -176,11 +207,26 @@ def test_household_without_an_agreement_today_has_nothing_to_save_from(stage: Co
     assert found["current"] is None
 
 
-def test_comparison_looks_back_a_year_by_itself(stage: CostStage) -> None:
+def test_comparison_looks_back_as_far_as_a_year_is_known(stage: CostStage) -> None:
+    """Days before the first reading have a standing charge and no use: they would rank nothing."""
+    offer = flat_offer("a", 200_000)
+    offer["tariff"]["versions"][0]["standing_millionths_per_day"] = 1_000_000
+    import_all(stage, offer, current="a")
+
+    found = stage.meter("comparison")
+
+    assert (found["start"], found["end"]) == ("2026-03-01T00:00:00Z", "2026-03-11T00:00:00Z")
+    assert found["missing_slots"] == 0
+    assert (
+        found["options"][0]["total_millionths"] == (10 * 48 * 200_000 + 10 * 1_000_000) * 105 / 100
+    )
+
+
+def test_what_is_asked_for_is_compared_though_little_is_known_of_it(stage: CostStage) -> None:
     """Half hours from before the meter was there are missing, and said to be."""
     import_all(stage, flat_offer("a", 200_000), current="a")
 
-    found = stage.meter("comparison")
+    found = stage.meter("comparison", start="2025-03-11")
 
     assert (found["start"], found["end"]) == ("2025-03-11T00:00:00Z", "2026-03-11T00:00:00Z")
     # The first reading closes the half hour before it: nothing was used in that one.

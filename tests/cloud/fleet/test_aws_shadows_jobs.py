@@ -20,7 +20,7 @@ from cloud.shadows.requests import ShadowDesk
 from shared.units import MS_PER_DAY
 from tests.support.device_cloud import DeviceCloud, until
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 THING = "hub-sdk"
 SHADOW = "config"
 

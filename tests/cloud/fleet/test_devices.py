@@ -18,6 +18,7 @@ from cloud.fleet.certificates import Span, make_leaf, new_key, pem, read_certifi
 from cloud.fleet.devices import DeviceService, subscriptions
 from cloud.fleet.dispatch import Answers
 from cloud.fleet.lanes import MAX_OF_ONE
+from cloud.fleet.leases import MAX_AHEAD_MS
 from cloud.fleet.records import Status
 from cloud.fleet.revocation import shut_out
 from cloud.fleettables import leases
@@ -45,7 +46,8 @@ ROOT = Path(__file__).parents[3]
 RUN = "import sys; from cloud.cli import run; sys.exit(run(sys.argv[1:]))"
 NOT_AUTHORIZED = 0x87
 REFUSAL = "hub-|claim-|SSL|reset"
-REVOCATION_S_MAX = 5.0
+REVOCATION_S_MAX = 30.0
+"""Generous for a busy machine; what it takes is printed, a second or two."""
 
 pytestmark = pytest.mark.slow
 
@@ -378,8 +380,12 @@ def test_one_hubs_flood_leaves_the_others_their_turn(tmp_path: Path) -> None:
     cloud.close()
 
 
-def test_two_processes_answer_once_and_one_takes_over(tmp_path: Path) -> None:
-    """The second stands by; when the first ends it answers at once."""
+def test_two_processes_answer_once_and_one_takes_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second stands by; when the first ends it answers, without waiting the lease out."""
+    for module in ("devices", "leases"):
+        monkeypatch.setattr(f"cloud.fleet.{module}.LEASE_MS", MAX_AHEAD_MS)
     cloud = DeviceCloud(tmp_path)
     cloud.broker.start()
     calls: list[str] = []
@@ -402,7 +408,7 @@ def test_two_processes_answer_once_and_one_takes_over(tmp_path: Path) -> None:
                 answered = peer.received()
                 until(lambda: second.counts["standing-by"] == 1)
                 first.stop()
-                until(lambda: second.is_leading, 3.0)
+                until(lambda: second.is_leading)
                 peer.publish(asked, b"")
                 again = peer.received()
         assert answered == again == (topics.accepted(asked), b"{}")

@@ -44,5 +44,5 @@ def test_counters_are_served_on_loopback_and_nothing_else_is() -> None:
 
 
 def _read(port: int, path: str) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
         return str(answer.read().decode())

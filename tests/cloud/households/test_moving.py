@@ -122,6 +122,43 @@ def test_handover_is_dated_to_the_day_they_moved(tmp_path: Path) -> None:
     assert {one["kind"] for one in seen} == {"usage", "meter"}
 
 
+def test_corrections_of_the_next_familys_days_are_not_told(tmp_path: Path) -> None:
+    """Though they came while the hub was still the last one's."""
+    people = People(tmp_path)
+    people.add("ada", Role.OWNER)
+    service = IngestService(people.database, people.clock, Rules())
+    people.wait(MS_PER_DAY)
+    now_ms = people.clock.utc_ms()
+    for place, log_id in enumerate((LOG_ID, SECOND_LOG)):
+        samples = samples_of(1, HOUR_ROWS, start_ms=START_MS + place * 2 * MS_PER_HOUR)
+        sent = [frame_at(samples, log_id=log_id, revision=revision) for revision in (0, 1)]
+        service.ingest([Message("hub-1", encode_frame(one), now_ms) for one in sent])
+    wanted = {"household": "Next", "at": format_utc(START_MS + 2 * MS_PER_HOUR)}
+    period = {"from": "2026-03-01", "to": "2026-03-03"}
+
+    before = people.operator.get(f"/v1/meters/{METER}/corrections", params=period).json()
+    people.operator.post("/v1/fleet/hubs/hub-1/handover", json=wanted)
+    after = people.operator.get(f"/v1/meters/{METER}/corrections", params=period).json()
+
+    assert [len(one["corrections"]) for one in (before, after)] == [2, 1]
+    assert after["corrections"][0]["log_id"] == LOG_ID.hex()
+
+
+def test_next_family_is_not_bound_by_the_last_ones_consent(tmp_path: Path) -> None:
+    """What may leave the home is each household's own to say."""
+    people = People(tmp_path)
+    _send(people, IngestService(people.database, people.clock, Rules()), START_MS)
+    limited = people.operator.put(
+        "/v1/gateways/hub-1/consent", json={"granularity": "daily"}
+    ).json()
+
+    handed = people.operator.post("/v1/fleet/hubs/hub-1/handover", json={"household": "Next"})
+    token = people.bearer(handed.json()["token"])
+
+    assert limited["limit"] == "daily"
+    assert token.get("/v1/gateways/hub-1/consent").json()["limit"] is None
+
+
 def test_handover_is_dated_neither_ahead_nor_before_they_came(tmp_path: Path) -> None:
     """Each is refused with the field; nothing changes hands."""
     people = People(tmp_path)

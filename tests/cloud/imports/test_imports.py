@@ -9,9 +9,12 @@ import pytest
 
 from cloud.households.tenancies import hand_over
 from cloud.imports import endpoints
+from cloud.ingest.hubbatch import Rules
+from cloud.ingest.intake import Message
+from cloud.ingest.service import IngestService
 from shared.instants import format_utc
 from shared.units import SLOT_MS
-from tests.support.cloud import HEADERS, METER, START_MS
+from tests.support.cloud import HEADERS, METER, START_MS, payload_of, samples_of
 from tests.support.cost_stage import CostStage
 from tests.support.usage_stage import UsageStage
 
@@ -249,8 +252,11 @@ def test_what_is_too_large_or_too_much_is_refused(
 def test_another_household_neither_sees_nor_undoes(stage: UsageStage) -> None:
     """Imports stay with the household that made them, also when its hub is handed over."""
     made = stage.bring(octopus("0.5"))
+    now_ms = stage.clock.utc_ms()
     with stage.database.writing() as connection:
-        _, handed = hand_over(connection, "hub-1", "Next", "Europe/London", stage.clock.utc_ms())
+        _, handed = hand_over(connection, "hub-1", "Next", "Europe/London", now_ms)
+    sent = payload_of(samples_of(1, 2, start_ms=now_ms), log_id=b"next".ljust(16, b"-"))
+    IngestService(stage.database, stage.clock, Rules()).ingest([Message("hub-1", sent, now_ms)])
 
     def ask(method: str, path: str) -> Any:
         headers = {"Authorization": f"Bearer {handed.token}"}
@@ -258,10 +264,34 @@ def test_another_household_neither_sees_nor_undoes(stage: UsageStage) -> None:
 
     assert ask("GET", "imports").json() == {"imports": []}
     assert ask("DELETE", f"imports/{made['import_id']}").status_code == 404
-    assert (
-        ask("GET", f"exports/usage?meter={METER}&from=2026-03-01&to=2026-03-02").status_code == 404
-    )
+    exported = ask("GET", f"exports/usage?meter={METER}&from=2026-02-28&to=2026-03-02").text
+    assert "0.5" not in exported
     assert [one["import_id"] for one in stage.get("imports")["imports"]] == [made["import_id"]]
+
+
+def test_imported_history_ends_where_the_household_left(stage: UsageStage) -> None:
+    """What was imported before that was said is told no further than they lived there."""
+    stage.bring(octopus(*["0.5"] * 8))
+    left_ms = START_MS - 2 * SLOT_MS
+
+    with stage.database.writing() as connection:
+        hand_over(connection, "hub-1", "Next", "UTC", stage.clock.utc_ms(), at_ms=left_ms)
+
+    assert amounts(stage) == [500_000] * 2 + [None] * 6
+
+
+def test_history_of_another_familys_time_is_no_history(stage: UsageStage) -> None:
+    """Rows of after the household left are faults by line, before they would ever be shown."""
+    left_ms = START_MS + 2 * SLOT_MS
+    with stage.database.writing() as connection:
+        hand_over(connection, "hub-1", "Next", "UTC", stage.clock.utc_ms(), at_ms=left_ms)
+
+    refused = stage.bring(octopus(*["0.5"] * 8), 422)
+    report = stage.bring(octopus(*["0.5"] * 8), accept_partial="true")
+
+    assert len(refused["faults"]) == 2
+    assert all("not this household's then" in one for one in refused["faults"])
+    assert (report["rejected_rows"], report["slots"]) == (2, 6)
 
 
 def test_files_wait_for_their_turn(stage: UsageStage, monkeypatch: pytest.MonkeyPatch) -> None:

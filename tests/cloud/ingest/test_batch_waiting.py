@@ -16,7 +16,7 @@ from tests.support.stores import kept_on
 
 NOW_MS = START_MS + MS_PER_DAY
 THINGS = ("hub-1", "hub-2", "hub-3")
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 def _messages(first: int) -> list[Message]:

@@ -32,6 +32,21 @@ def test_what_a_hello_lists_is_missing_until_stored() -> None:
     assert find_missing(missing, [(1, 20, 0)], held, 200) == []
 
 
+def test_a_log_that_is_stored_whole_misses_nothing() -> None:
+    """What is held before or after it is missing all the same, and so is what was before."""
+    stored = [(5, 15, 0)]
+
+    assert find_missing([], stored, NOBODY, 100) == []
+    assert find_missing([], stored, Held(5, 15), 100) == []
+    assert find_missing([], stored, Held(16, 15), 100) == []
+    assert find_missing([], stored, Held(4, 15), 100) == [Missing(4, 4, 100)]
+    assert find_missing([], stored, Held(5, 16), 100) == [Missing(16, 16, 100)]
+    assert find_missing([Missing(1, 2, 50)], stored, NOBODY, 100) == [
+        Missing(1, 2, 50),
+        Missing(3, 4, 100),
+    ]
+
+
 def test_head_that_never_came_is_a_hole() -> None:
     """What the hub holds before the first that is stored is asked for like any other hole."""
     held = Held(1, 20)

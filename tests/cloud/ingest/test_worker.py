@@ -40,7 +40,7 @@ from tests.support.cloud import (
 from tests.support.mosquitto import Broker
 
 pytestmark = pytest.mark.slow
-WAIT_S = 10.0
+WAIT_S = 60.0
 THING = "hub-1"
 TARIFF = {
     "name": "Flat",

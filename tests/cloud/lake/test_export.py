@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +20,15 @@ from shared.errors import OperatorError
 from shared.frames import Gap, GapKind, encode_frame, frame_of
 from shared.readings import StampedSample
 from shared.units import MS_PER_DAY, MS_PER_HOUR
-from tests.support.cloud import LOG_ID, METER, frame_at, payload_of, samples_of
+from tests.support.cloud import (
+    LOG_ID,
+    METER,
+    START_MS,
+    config_in,
+    frame_at,
+    payload_of,
+    samples_of,
+)
 from tests.support.ingest import Cloud
 from tests.support.lake import INTERVAL_H, LakeStage
 
@@ -168,7 +177,7 @@ def test_window_is_exported_a_little_at_a_time(
 
 
 def test_next_window_waits_for_its_time(stage: LakeStage) -> None:
-    """So that a day's samples are one object; a clock that was ahead does not put it off."""
+    """So that a day's samples are few objects; a clock that was ahead does not put it off."""
     stage.send(payload_of(samples_of(1, 10)))
     stage.export(now=False)
     stage.send(payload_of(samples_of(11, 10)))
@@ -181,6 +190,48 @@ def test_next_window_waits_for_its_time(stage: LakeStage) -> None:
     stage.send(payload_of(samples_of(21, 10)))
 
     assert (early.frames, due.frames, stage.export(now=False).frames) == (0, 1, 1)
+
+
+def test_late_frames_make_one_object_more_of_each_day(stage: LakeStage) -> None:
+    """However many they are: the window bounds how small pieces get, and nothing is merged."""
+    half_hours = 3 * 48
+    stage.send(payload_of(samples_of(1, half_hours, every_ms=MS_PER_HOUR // 2)))
+    stage.export()
+    before = _objects_by_day(stage)
+
+    late = [
+        samples_of(first, 2, start_ms=START_MS + 300_000, every_ms=MS_PER_HOUR // 2)
+        for first in range(1, half_hours - 2, 6)
+    ]
+    for one in late:
+        stage.send(payload_of(one, log_id=b"late".ljust(16, b"-")))
+    stage.export()
+
+    assert len(late) > 20
+    assert {day: count + 1 for day, count in before.items()} == _objects_by_day(stage)
+
+
+def test_another_lake_begun_from_the_store_has_one_object_a_day(stage: LakeStage) -> None:
+    """That is how somebody comes to fewer files: readers go over when it is whole."""
+    for first in range(0, 96, 24):
+        stage.send(payload_of(samples_of(first, 24, every_ms=MS_PER_HOUR // 2)))
+        stage.export()
+    seen = stage.ask(SEEN)
+    pieces = _objects_by_day(stage)
+
+    stage.folder = stage.folder.parent / "another"
+    stage.config = config_in(stage.folder.parent, lake_url=stage.folder)
+    stage.export(stage.lake(anew=True))
+
+    assert max(pieces.values()) > 1
+    assert set(_objects_by_day(stage).values()) == {1}
+    assert stage.ask(SEEN) == seen
+
+
+def _objects_by_day(stage: LakeStage) -> Counter[str]:
+    """Count the objects with samples of each day."""
+    names = [name for name in stage.files() if layout.holds_samples(name)]
+    return Counter(name.rpartition("/")[0] for name in names)
 
 
 def test_two_exporters_at_once_are_one(stage: LakeStage) -> None:

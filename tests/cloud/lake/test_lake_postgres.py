@@ -16,7 +16,7 @@ from tests.support.cloud import START_MS, payload_of, samples_of
 from tests.support.lake import LakeStage
 from tests.support.stores import kept_on
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 @pytest.fixture(name="stage")

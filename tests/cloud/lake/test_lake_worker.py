@@ -22,7 +22,7 @@ from tests.support.lake import LakeStage
 from tests.support.plain_broker import HOST, PlainBroker
 
 pytestmark = pytest.mark.slow
-WAIT_S = 10.0
+WAIT_S = 60.0
 THING = "hub-1"
 
 

@@ -1,7 +1,7 @@
 """What hubs are asked while somebody looks: asked once, renewed, and ended when nobody does."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,9 @@ import pytest
 
 from cloud.live.demands import DEMAND_S, RENEW_S, RETRY_S, Demands
 from cloud.live.feed import GRACE_S, LiveFeed
-from cloud.live.repository import HubState, hubs_of, put_demand
+from cloud.live.repository import HubState, hubs_of, put_demand, shown_hubs
 from cloud.registry.selfhosted import SelfHostedRegistry
+from cloud.scope import Scope
 from cloud.shadows.repository import read_shadow
 from shared import topics
 from shared.consent import Granularity
@@ -181,3 +182,28 @@ def test_how_a_hub_stands_is_told(cloud: Cloud) -> None:
     states.append(state())
 
     assert states == [HubState.ASKED, HubState.OFFLINE, HubState.CONSENT, HubState.REVOKED]
+
+
+@pytest.mark.parametrize("forbid", [lambda cloud: cloud.limit(Granularity.DAILY), Cloud.revoke])
+def test_samples_that_come_all_the_same_are_shown_to_nobody(
+    cloud: Cloud, forbid: Callable[[Cloud], None]
+) -> None:
+    """Of a hub that is limited to less or shut out, and of one nobody knows."""
+
+    def shown() -> dict[str, str]:
+        with cloud.database.reading() as connection:
+            return shown_hubs(connection, [THING, "stranger"])
+
+    before = shown()
+    forbid(cloud)
+
+    assert before == {THING: "home"}
+    assert shown() == {}
+
+
+def test_another_household_asks_no_hub_of_this_one(cloud: Cloud) -> None:
+    """Though it names the meter."""
+    with cloud.database.reading() as connection:
+        found = hubs_of(connection, Scope.of("other"), METER)
+
+    assert found == []

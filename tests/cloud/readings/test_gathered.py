@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import event
 
 from cloud.db import Database
+from cloud.ingest.merger import digest_of
 from cloud.readings.gathered import GatheredReadingStore
 from cloud.readings.repository import SqlReadingStore
-from cloud.readings.store import Change, RunKey
+from cloud.readings.store import Change, RunKey, StoredFrame
 from cloud.scope import Scope
 from shared.meterdays import Edges, SlotEdges
 from shared.units import SLOT_MS
@@ -77,6 +78,54 @@ def test_a_meter_that_was_changed_twice_has_both(database: Database) -> None:
         kept = SqlReadingStore(connection)
         assert sorted(kept.days(HOME, "M1", IMPORT, DAY, DAY + 9)) == [DAY, DAY + 1, DAY + 6]
         assert sorted(kept.days(HOME, "M1", EXPORT, DAY, DAY + 9)) == [DAY + 1]
+
+
+def _frame(log_id: str, first: int, last: int) -> StoredFrame:
+    digest = digest_of(f"{log_id} {first}".encode())
+    return StoredFrame("hub-1", log_id, "M1", 0, first, last, None, None, 0, digest, b"frame")
+
+
+def _spans(found: list[StoredFrame]) -> list[tuple[int, int]]:
+    return sorted((one.first_seq, one.last_seq) for one in found)
+
+
+def test_what_lies_under_frames_of_many_logs_is_asked_once(database: Database) -> None:
+    """Each log's own, of each household its own; what was not read ahead is asked for."""
+    logs = ["a" * 32, "b" * 32]
+    with database.writing() as connection:
+        for scope in (HOME, OTHER):
+            SqlReadingStore(connection).add_frames(
+                scope, [_frame(one, first, first + 9) for one in logs for first in (1, 11, 21)]
+            )
+    said: list[str] = []
+
+    with database.writing() as connection:
+        event.listen(connection, "before_cursor_execute", lambda *one: said.append(one[2]))
+        store = GatheredReadingStore(connection)
+        store.read_frames_ahead({("home", logs[0]): [(5, 12), (9, 10)], ("home", logs[1]): []})
+        found = [store.frames_of_log(HOME, logs[0], [span]) for span in [(9, 10), (11, 12)]]
+        before = sum(one.startswith("SELECT") for one in said)
+        asked = store.frames_of_log(HOME, logs[0], [(9, 21)])
+        others = store.frames_of_log(HOME, logs[1], [(1, 1)])
+
+    assert [_spans(one) for one in found] == [[(1, 10)], [(11, 20)]]
+    assert (before, sum(one.startswith("SELECT") for one in said)) == (1, 3)
+    assert (_spans(asked), _spans(others)) == ([(1, 10), (11, 20), (21, 30)], [(1, 10)])
+
+
+def test_frames_kept_back_are_seen_after_reading_ahead(database: Database) -> None:
+    """What was read ahead holds until frames of the log are written, not longer."""
+    log_id = "a" * 32
+    with database.writing() as connection:
+        SqlReadingStore(connection).add_frames(HOME, [_frame(log_id, 1, 10)])
+
+    with database.writing() as connection:
+        store = GatheredReadingStore(connection)
+        store.read_frames_ahead({("home", log_id): [(1, 20)]})
+        store.add_frames(HOME, [_frame(log_id, 11, 20)])
+
+        assert _spans(store.frames_of_log(HOME, log_id, [(1, 20)])) == [(1, 10), (11, 20)]
+        assert _spans(store.frames_of_log(HOME, log_id, [(1, 20)])) == [(1, 10), (11, 20)]
 
 
 def test_a_meter_without_runs_is_read_ahead_as_one(database: Database) -> None:

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,8 +14,8 @@ from cloud.readings.energies import entries_of
 from cloud.readings.measured import (
     may_be_measured,
     measured_amounts,
-    measured_entries,
     stretches_for,
+    write_entries,
 )
 from cloud.readings.packed import Packed
 from cloud.readings.runs import clip
@@ -70,7 +71,13 @@ def _short(runs: Runs, intervals: Sequence[Interval]) -> list[dict[str, Any]] | 
     wanted = stretches_for("home", "M1", span_ms)
     packed = _pack(runs, wanted.first_day, wanted.last_day)
     amounts = measured_amounts(packed, Medium.ELECTRICITY, bounds_ms)
-    return None if amounts is None else measured_entries(amounts, bounds_ms)
+    if amounts is None:
+        return None
+    written = write_entries(amounts, bounds_ms)
+    entries: list[dict[str, Any]] = msgspec.json.decode(written)
+    # As the other way is written, byte by byte.
+    assert msgspec.json.encode(entries) == bytes(written)
+    return entries
 
 
 def _long(runs: Runs, intervals: Sequence[Interval]) -> list[dict[str, Any]]:

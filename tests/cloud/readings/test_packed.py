@@ -110,6 +110,9 @@ def test_a_question_without_a_household_finds_only_whom_it_is_put_for(database: 
     with database.reading(Scope(frozenset(HOMES))) as connection:
         seen = database.ask_each(connection, careless, [(one, {}) for one in scopes])
         since = connection.execute(careless).scalars().all()
+        (alone,) = database.ask_each(connection, careless, [(scopes[0], {})])
+        then = database.ask(connection, careless, {})
 
     assert [[tuple(row) for row in rows] for rows in seen] == [[("home",)], [("other",)]]
     assert since == ["other"]
+    assert [tuple(row) for row in [*alone, *then]] == [("home",), ("home",)]

@@ -104,9 +104,8 @@ def test_what_changes_the_answer_changes_its_tag(
 
 
 def test_next_tenants_readings_are_no_part_of_an_answer(stage: UsageStage) -> None:
-    """What was read since the handover is not told, and nor is what was imported for then."""
+    """What was read since the handover is not told."""
     stage.read_half_hours(200)
-    stage.bring(OCTOPUS, format="octopus-csv")
     _hand_over(stage)
 
     intervals = stage.usage(DAY["from"], DAY["to"])

@@ -38,7 +38,7 @@ from tests.support.cloud import (
     samples_of,
 )
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 PATH = f"/v1/meters/{METER}/live"
 
 

@@ -79,7 +79,7 @@ def test_connection_of_a_slow_body_is_closed() -> None:
     """A real server answers who dawdles, and lets go."""
     with (
         WebServer(app_behind(lambda app: Guard(app, PATIENCE_S))) as server,
-        socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection,
+        socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection,
     ):
         connection.sendall(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx")
         said = b"".join(iter(lambda: connection.recv(4_096), b""))

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from cloud.errors import ProblemError
+from cloud.households.tenancies import _mint_token
 from cloud.tables import idempotency_keys
 from cloud.transfer import memory
 from shared.units import MS_PER_DAY
@@ -185,6 +186,33 @@ def test_key_that_will_not_do_is_refused(stage: ApiStage, key: str) -> None:
 
     assert answer.status_code == 422
     assert "Idempotency-Key" in answer.json()["faults"][0]
+
+
+def test_key_is_of_one_path_whatever_the_body(stage: ApiStage) -> None:
+    """Two requests without a body are not the same for that."""
+    done = stage.client.post("/v1/dead-letters/replay", headers=KEY)
+
+    elsewhere = stage.client.post("/v1/dead-letters/1/replay", headers=KEY)
+    asked_otherwise = stage.client.post("/v1/dead-letters/replay?household=home", headers=KEY)
+
+    assert done.status_code == 200
+    assert [one.json()["code"] for one in (elsewhere, asked_otherwise)] == [
+        "idempotency-key-reused"
+    ] * 2
+
+
+def test_same_key_of_two_callers_is_two_requests(stage: ApiStage) -> None:
+    """Each is carried out, and neither is answered what the other was."""
+    with stage.app.state.parts.database.writing() as connection:
+        token = _mint_token(connection, "home", 0)
+    first = stage.client.post("/v1/dead-letters/replay", headers=KEY)
+
+    other = stage.client.post(
+        "/v1/dead-letters/replay", headers={**KEY, "Authorization": f"Bearer {token}"}
+    )
+
+    assert (first.status_code, other.status_code) == (200, 200)
+    assert "idempotency-replayed" not in other.headers
 
 
 def test_same_key_of_two_credentials_is_two_secrets() -> None:

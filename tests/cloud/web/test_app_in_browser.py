@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import update
 
-from cloud.accounts import cli
+from cloud.accounts import cli, users
+from cloud.auth import PROOF_HOLDS_MS
+from cloud.households.members import add_member
 from cloud.households.repository import DEFAULT_HOUSEHOLD
+from cloud.peopletables import members
+from cloud.roles import Role
 from shared.protocol import Live
 from shared.readings import Medium
 from shared.units import MS_PER_DAY
@@ -126,6 +131,13 @@ def test_a_household_goes_through_its_app(
             expect(page.locator(".bar.measured")).to_have_count(46)
         assert accessibility_violations(page) == [], tab
         assert page.evaluate("document.documentElement.scrollWidth") <= 375, tab
+        if tab == "Cost":
+            page.get_by_role("button", name="Earlier").click()
+            expect(page.locator("main:not([aria-busy]) .card .figure").first).to_have_text("£13.13")
+            page.get_by_label("Period").select_option("month")
+            expect(page.get_by_text("By the end of it")).to_be_visible()
+            # 574 kWh and 12 days, and the standing charge of no day to come.
+            expect(page.locator(".card .figure").first).to_have_text("£156.98")
 
     # 46 half hours of a kWh at 25p, 50p standing charge and 5 % VAT.
     assert "46.00 kWh" in seen["Now"]
@@ -134,7 +146,37 @@ def test_a_household_goes_through_its_app(
     assert "£12.60" in seen["Cost"]
     assert METER in seen["Home"]
     assert "hub-1" in seen["Home"]
+    page.get_by_label("Format of the file").select_option("espi")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    assert "IntervalReading" in download.value.path().read_text()
     assert faults == []
+    context.close()
+
+
+def test_an_owner_ends_a_membership_once_proved(
+    browser: Browser, server: WebServer, stage: CostStage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The password is asked for when the API wants it, and what was asked is then done."""
+    context = browser.new_context()
+    page = context.new_page()
+    sign_in(page, server.url, set_up_code(stage, capsys))
+    with stage.database.writing() as connection:
+        lodger = users.add_user(connection, "ben@example.org", "Ben", "", NOW_MS)
+        assert lodger is not None
+        add_member(connection, DEFAULT_HOUSEHOLD, lodger.user_id, Role.MEMBER, NOW_MS)
+    stage.clock.advance_to(NOW_MS + PROOF_HOLDS_MS + 1)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("link", name="Home", exact=True).click()
+    form = page.get_by_role("form", name="Remove Ben")
+
+    form.get_by_role("button").click()
+    expect(form.get_by_role("status")).to_contain_text("Your password again")
+    form.get_by_label("Your password again").fill(PASSWORD)
+    form.get_by_role("button").click()
+
+    expect(form).to_have_count(0)
+    assert [one["name"] for one in stage.get("households/home/members")["members"]] == [EMAIL]
     context.close()
 
 
@@ -162,11 +204,15 @@ def test_the_app_opens_without_a_network_and_keeps_nothing_of_the_home(
 def test_signing_out_shows_nothing_more(
     browser: Browser, server: WebServer, stage: CostStage, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Afterwards the app asks who is there, and the API does not know the cookie."""
+    """Be it of somebody without a home, who may use an invitation's link; then nobody is known."""
     context = browser.new_context()
     page = context.new_page()
     sign_in(page, server.url, set_up_code(stage, capsys))
-    page.get_by_role("link", name="Home", exact=True).click()
+    with stage.database.writing() as connection:
+        connection.execute(update(members).values(ended_at_ms=NOW_MS))
+    page.goto(f"{server.url}/app/#invitation=7K2Q-9M4X-AB0C-DEFG")
+    expect(page.get_by_text("You have no home here yet")).to_be_visible()
+    expect(page.get_by_label("Code of the invitation")).to_have_value("7K2Q-9M4X-AB0C-DEFG")
 
     page.get_by_role("button", name="Sign out", exact=True).click()
 

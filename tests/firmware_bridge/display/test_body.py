@@ -97,6 +97,7 @@ def test_the_fullest_message_fits_a_frame(kind: int) -> None:
         (0x05, "a100f5", Fault.FIELD),
         (0x05, "a1006130", Fault.FIELD),
         (0x05, "a1181864" + "41" * 4, Fault.FIELD),
+        (0x05, "a1181864" + "c3a9" * 2, Fault.FIELD),
         (0x05, "a1181861ff", Fault.BODY),
         (0x08, "a2000101 00", Fault.MISSING),
     ],

@@ -13,10 +13,10 @@ from firmware_bridge.display.hub_end import (
     HubEnd,
     Joined,
     OtherVersion,
-    PanelLost,
     Said,
 )
 from firmware_bridge.display.messages import (
+    Ack,
     Button,
     Display,
     Log,
@@ -28,7 +28,7 @@ from firmware_bridge.display.messages import (
     Welcome,
 )
 from firmware_bridge.display.panel_end import NO_NEWS_MS, PRESSES_MAX, PanelEnd
-from firmware_bridge.display.wire import OUTGOING_BYTES_MAX, Wire
+from firmware_bridge.display.wire import OUTGOING_BYTES_MAX, Arrived, Wire
 from tests.support.panel_line import HELLO, PanelLine, corrupted, events_of
 
 
@@ -111,30 +111,6 @@ def test_the_latest_is_shown_with_every_fifth_frame_lost(line: PanelLine) -> Non
     assert oldest_ms <= 2_000
 
 
-def test_a_silent_panel_is_lost_and_found(line: PanelLine) -> None:
-    """After three resends it is said to be lost; HELLO begins anew and nothing is lost."""
-    line.hub.tell(Text(message_id=1, text="before"), line.now_ms)
-    line.spoil = lambda _: b""
-    line.hub.tell(Text(message_id=2, text="during"), line.now_ms)
-    line.run(2_000)
-    assert events_of(PanelLost, line.events) == [PanelLost()]
-    assert line.hub.panel is None
-
-    line.spoil = bytes
-    line.run(1_000)
-
-    assert [getattr(one, "message_id", 0) for one in line.news_of(Text)] == [1, 2]
-
-
-def test_silence_is_asked_about(line: PanelLine) -> None:
-    """A panel that was unplugged is noticed though nothing is sent to it."""
-    line.spoil = lambda _: b""
-
-    line.run(6_000)
-
-    assert events_of(PanelLost, line.events) == [PanelLost()]
-
-
 def test_a_hub_started_anew_is_not_taken_for_the_old_one(line: PanelLine) -> None:
     """It counts from the start, and its first frame is no repetition."""
     line.hub.tell(Text(message_id=1, text="old"), line.now_ms)
@@ -159,6 +135,51 @@ def test_a_panel_that_started_anew_counts_anew(line: PanelLine) -> None:
 
     assert len(events_of(Said, line.events)) == 2
     assert len(events_of(Joined, line.events)) == 2
+
+
+def test_a_panel_of_more_versions_is_welcomed_to_the_hubs() -> None:
+    """The highest that both speak."""
+    line = PanelLine(hello=dataclasses.replace(HELLO, version_max=3))
+
+    line.run(100)
+
+    (welcome,) = line.news_of(Welcome)
+    assert isinstance(welcome, Welcome)
+    assert welcome.version == 1
+
+
+def test_what_a_panel_says_before_it_is_met_is_not_acknowledged() -> None:
+    """It may be meant for the hub before this one: nothing of it would be known here."""
+    hub, panel = HubEnd(session=1), Wire()
+    panel.send(Button(event_id=1, button=1, press=0), 1)
+    panel.send(Ping(), 2)
+    panel.send(Status(uptime_s=1))
+
+    assert hub.receive(panel.take_outgoing(), 0) == []
+    assert hub.take_outgoing() == b""
+
+
+def test_the_panel_may_ask_whether_the_hub_is_there(line: PanelLine) -> None:
+    """PING is either side's."""
+    line.panel.wire.send(Ping(), 9)
+    line.hub.receive(line.panel.take_outgoing(), line.now_ms)
+
+    answer = Wire().receive(line.hub.take_outgoing())
+    assert answer == [Arrived(0, Ack(acknowledged_sequence=9, acknowledged_type=Ping.TYPE))]
+
+
+def test_what_was_begun_on_another_line_is_forgotten() -> None:
+    """Half a frame must not spoil the first one of the new line, nor an old one go out on it."""
+    wire = Wire()
+    wire.send(Ping())
+    wire.receive(b"\x00\x05\x01")
+
+    wire.forget()
+
+    assert wire.take_outgoing() == b""
+    heard = wire.receive(seal_frame(Ping.TYPE, 3, b"\xa0")[1:] + seal_frame(0x0B, 4, b"\xa0"))
+    assert heard[-1] == Arrived(4, Ping())
+    assert wire.refused.total() == 0
 
 
 @pytest.mark.parametrize("versions", [(2, 3), (9, 9)])

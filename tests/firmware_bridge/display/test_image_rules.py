@@ -35,10 +35,15 @@ def panel(**changes: object) -> Hello:
     return Hello(**{**said, **changes})  # type: ignore[arg-type]
 
 
+def p256_maker() -> FirmwareMaker:
+    """Make a maker whose key is of the other kind."""
+    return FirmwareMaker(ec.generate_private_key(ec.SECP256R1()))
+
+
 @pytest.mark.parametrize("kind", ["ed25519", "p256"])
 def test_the_signature_of_a_known_key_is_taken(kind: str) -> None:
     """Both kinds that small bootloaders check."""
-    maker = MAKER if kind == "ed25519" else FirmwareMaker(ec.generate_private_key(ec.SECP256R1()))
+    maker = MAKER if kind == "ed25519" else p256_maker()
 
     check_signature(read_image(maker.make()), parse_keys(maker.public_pem()))
 
@@ -55,13 +60,15 @@ def test_a_strangers_image_is_refused() -> None:
         check_signature(read_image(STRANGER.make()), KEYS)
 
 
-def test_a_strangers_signature_under_a_known_keys_name_is_refused() -> None:
+@pytest.mark.parametrize("kind", ["ed25519", "p256"])
+def test_a_strangers_signature_under_a_known_keys_name_is_refused(kind: str) -> None:
     """The key's hash in the image is its claim, the signature is the proof."""
-    STRANGER_AS_MAKER = FirmwareMaker(STRANGER.key)  # noqa: N806 (a person)
-    STRANGER_AS_MAKER.key_hash = MAKER.key_hash  # type: ignore[method-assign]
+    maker, stranger = (MAKER, STRANGER) if kind == "ed25519" else (p256_maker(), p256_maker())
+    as_maker = FirmwareMaker(stranger.key)
+    as_maker.key_hash = maker.key_hash  # type: ignore[method-assign]
 
     with pytest.raises(BadInputError, match="not that of the key"):
-        check_signature(read_image(STRANGER_AS_MAKER.make()), KEYS)
+        check_signature(read_image(as_maker.make()), parse_keys(maker.public_pem()))
 
 
 def test_a_signature_moved_from_another_image_is_refused() -> None:
@@ -124,6 +131,14 @@ def test_images_that_cannot_be_checked_or_started_are_refused(flags: int, word: 
     """Whoever signed them."""
     with pytest.raises(BadInputError, match=word):
         check_whole(read_image(MAKER.make(flags=flags)))
+
+
+def test_an_image_for_no_board_is_refused() -> None:
+    """It would fit any, and show it on pins that another board has elsewhere."""
+    with pytest.raises(BadInputError, match="which board") as caught:
+        check_whole(read_image(MAKER.make(board=None)))
+
+    assert "--custom-tlv" in caught.value.hint
 
 
 def test_a_newer_image_for_the_same_board_is_taken() -> None:

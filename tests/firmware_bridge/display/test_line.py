@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from firmware_bridge.display.hub_end import HubEnd, HubEvent, Joined
+from firmware_bridge.display.hub_end import HubEnd, HubEvent, Joined, PanelLost
 from firmware_bridge.display.line import BURST_BYTES, HEARD_BYTES_PER_S, HubLine
 from firmware_bridge.display.loan import LOAN_BYTES_MAX, WRITE_S_MAX, Loan
 from firmware_bridge.display.messages import Display, Text, Time
@@ -14,6 +14,9 @@ from firmware_bridge.display.wire import OUTGOING_BYTES_MAX
 from shared.errors import LinkError
 from tests.support.panel_line import HELLO
 from tests.support.panel_port import FakePort, loop_ms, play
+
+ASKED_ONCE_BYTES = 200
+"""HELLO asked for now and then, a welcome, a snapshot: and not what a minute's asking comes to."""
 
 
 class Stage:
@@ -100,6 +103,7 @@ def test_a_panel_that_takes_no_bytes_holds_nobody_up() -> None:
     async def run() -> None:
         port = FakePort()
         port.room_bytes = 0
+        port.is_mute = True
         stage = Stage(port)
         for power_w in range(10_000):
             stage.line.show(Display(power_w=power_w))
@@ -108,8 +112,10 @@ def test_a_panel_that_takes_no_bytes_holds_nobody_up() -> None:
         assert port.written == b""
         assert len(stage.line._unsent) <= OUTGOING_BYTES_MAX
         port.room_bytes = None
+        port.is_mute = False
         await asyncio.sleep(1)
         assert port.news_of(Display) == [Display(power_w=9_999)]
+        assert len(port.written) < ASKED_ONCE_BYTES
 
     play(run())
 
@@ -221,20 +227,28 @@ def test_a_lent_line_is_the_borrowers_alone() -> None:
         async with stage.line.lend() as loan:
             before = len(port.written)
             stage.line.show(Display(power_w=10))
-            await asyncio.sleep(10)
+            for _ in range(10):
+                await asyncio.sleep(1)
+                port.arrive(b"babble\n")
             assert len(port.written) == before
+            assert not [event for event in stage.events if isinstance(event, PanelLost)]
+            await asyncio.sleep(1)
+            while loan._received:
+                assert set((await loan.read()).split()) == {b"babble"}
             await loan.write(b"\x06\x09question\n")
             port.arrive(b"\x06\x09answer\n")
             assert await loan.read() == b"\x06\x09answer\n"
             assert port.written[before:] == b"\x06\x09question\n"
             assert stage.line.is_lent
         assert stage.line.end.panel is None
+        assert stage.line.state.times_lent == 1
         port.is_deaf = False
         async with asyncio.timeout(1):
             assert await stage.line.wait_joined() == HELLO
+        stage.line.show(Display(power_w=11))
         await asyncio.sleep(0.2)
 
-        assert port.news_of(Display) == [Display(power_w=10)]
+        assert port.news_of(Display) == [Display(power_w=11)]
         with pytest.raises(LinkError, match="given back"):
             await loan.read()
 

@@ -154,6 +154,45 @@ def test_a_panel_that_starts_slowly_is_asked_to_restart_once(
     assert bench.board.started == ["1.0.0", "1.1.0"]
 
 
+def test_a_restart_whose_answer_is_lost_is_asked_for_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No answer is no reason to ask again: the second one would come in the trial and end it."""
+    monkeypatch.setattr("tests.support.panel_board.RESTART_MS", 4_000)
+    bench = Bench.made(MAKER)
+    until(bench, "restarting")
+    bench.board.loss = 1.0
+    take, requests = bench.update.take_outgoing, 0
+
+    def counted() -> bytes:
+        nonlocal requests
+        taken = take()
+        requests += taken.count(b"\x06\x09")
+        return taken
+
+    bench.update.take_outgoing = counted  # type: ignore[method-assign]
+    while bench.board.starts < 2:
+        bench.turn()
+    bench.board.loss = 0.0
+
+    assert requests == 1
+    bench.run()
+    assert bench.board.started == ["1.0.0", "1.1.0"]
+
+
+def test_a_panel_that_keeps_nothing_is_given_up() -> None:
+    """It takes each piece and has no image after it: after five times that is told in words."""
+    bench = Bench.made(MAKER)
+    while bench.turn():
+        slot = bench.board.flash.slots[1].content
+        if bench.update.sent_bytes == bench.update.total_bytes:
+            slot[:] = b"\xff" * len(slot)
+
+    assert bench.update.ended is not None
+    assert bench.update.ended.reason == "the panel does not get beyond: send the image"
+    assert bench.board.started == ["1.0.0"]
+
+
 def test_a_restart_leaves_the_hub_whenever_the_clock_ticks() -> None:
     """Between asking and writing time may pass; the request waits for no answer, and is sent."""
     bench = Bench.made(MAKER)

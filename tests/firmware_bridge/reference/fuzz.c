@@ -1,6 +1,7 @@
 /* Throws mutated frames and streams at the C reference; built with sanitizers.
  *
- * With libFuzzer: clang -DPANEL_LIBFUZZER -fsanitize=fuzzer,address,undefined. Without it, main()
+ * With libFuzzer (`make fuzz`) an input's first byte says what the others are: bit 0 a frame without
+ * its CRC, else a stream as it came; bit 1 whether the panel was welcomed before. Without it, main()
  * mutates the frames that stdin gives as hex, from the seed and as often as the words say.
  */
 #include "panel_codec.c"
@@ -39,8 +40,28 @@ static void check_round(const uint8_t *bytes, size_t size)
     free(copy);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+static size_t seal(uint8_t *frame, size_t length, uint8_t out[PANEL_WIRE_MAX])
+{
+    const uint16_t crc = panel_crc(frame, length);
+    frame[length] = (uint8_t)(crc >> 8);
+    frame[length + 1] = (uint8_t)crc;
+    return lay_cobs(out, frame, length + CRC);
+}
+
+static void welcome(struct panel *panel)
+{
+    struct panel_message message = {.type = PANEL_WELCOME};
+    uint8_t wire[PANEL_WIRE_MAX];
+    panel_set_number(&message, 0, PANEL_VERSION);
+    panel_set_number(&message, 1, panel->boot_id);
+    panel_set_number(&message, 3, 1);
+    const size_t length = panel_encode(&message, wire);
+    for (size_t i = 0; i < length; i++)
+        panel_receive(panel, wire[i], 0);
+}
+
+/* Lets a panel hear a stream, press now and then, and let time pass. */
+static void feed(const uint8_t *bytes, size_t size, bool is_welcome)
 {
     static struct panel_message hello = {.type = PANEL_HELLO};
     struct panel panel;
@@ -50,6 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     panel_set_number(&hello, 1, 1);
     panel_set_number(&hello, 4, 0xDEADBEEF);
     panel_start(&panel, &port, &hello, 0);
+    if (is_welcome)
+        welcome(&panel);
     if (size <= PANEL_COBS_MAX)
         check_round(bytes, size);
     for (size_t i = 0; i < size; i++) {
@@ -58,10 +81,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
             panel_press(&panel, bytes[i], false, NULL, (uint32_t)i);
         panel_advance(&panel, (uint32_t)i * 50);
     }
-    return 0;
 }
 
-#ifndef PANEL_LIBFUZZER
+#ifdef PANEL_LIBFUZZER
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    uint8_t out[PANEL_WIRE_MAX], *const frame = out + 3;
+    if (size < 1)
+        return 0;
+    const bool is_frame = bytes[0] & 1, is_welcome = bytes[0] & 2;
+    if (!is_frame) {
+        feed(bytes + 1, size - 1, is_welcome);
+    } else if (size - 1 <= PANEL_FRAME_MAX - CRC) {
+        memcpy(frame, bytes + 1, size - 1);
+        const size_t length = seal(frame, size - 1, out);
+        check_round(out + 1, length - 2);
+        feed(out, length, is_welcome);
+    }
+    return 0;
+}
+#else
 #define SEEDS 64
 
 static uint32_t state;
@@ -96,10 +136,7 @@ static size_t reseal(const uint8_t *wire, size_t size, uint8_t out[PANEL_WIRE_MA
     size_t length = panel_uncobs(frame, size - 2) - CRC;
     if (draw(4) > 0)
         length = mutate(frame, length, PANEL_FRAME_MAX - CRC);
-    const uint16_t crc = panel_crc(frame, length);
-    frame[length] = (uint8_t)(crc >> 8);
-    frame[length + 1] = (uint8_t)crc;
-    return lay_cobs(out, frame, length + CRC);
+    return seal(frame, length, out);
 }
 
 int main(int count, char **words)
@@ -129,7 +166,7 @@ int main(int count, char **words)
         check_round(stream + 1, size > PANEL_COBS_MAX ? PANEL_COBS_MAX : size - 2);
         if (draw(2))
             size = mutate(stream, size, sizeof stream);
-        LLVMFuzzerTestOneInput(stream, size);
+        feed(stream, size, draw(2));
     }
     printf("%lu rounds\n", rounds);
     return 0;

@@ -21,7 +21,7 @@ from shared.clock import DrivenClock, SystemClock
 from shared.errors import OperatorError
 from shared.readings import Medium, Sample
 
-PATIENCE_S = 30
+PATIENCE_S = 60.0
 START_MS = 1_790_000_000_000
 QUESTIONS = {
     "iec62056": ("optical:{path}?every_s=5", 1),

@@ -23,7 +23,7 @@ from firmware_bridge.simulator.sinks import PtySink, Sink, Stopping, TcpSink
 from tests.support.faulty import decoded_keys, emissions, shown_keys
 
 SILENCE_S = 0.25
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 class MemorySink:

@@ -17,7 +17,7 @@ from firmware_bridge.simulator.cli import run
 from shared.errors import OperatorError
 from tests.support.pictures import read_picture
 
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 
 
 def speak(path: Path, done: threading.Event, power_w: int) -> None:

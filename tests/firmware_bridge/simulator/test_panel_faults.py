@@ -7,6 +7,7 @@ import pytest
 
 from firmware_bridge.simulator.panel_faults import (
     BABBLE_FOR_MS,
+    FlashFaults,
     PanelFaults,
     Spell,
     Trouble,
@@ -19,7 +20,7 @@ def test_every_word_is_read() -> None:
     """Rates, times, lengths, the version and the banner."""
     text = (
         "flip=1/2000,lose=1/3000,drop=1/50,stall=3s@10s,reset@5s,loop=200ms@1m+10s,babble@2s,"
-        "flood@5s+4s,version=2,banner,seed=9"
+        "flood@5s+4s,version=2,banner,seed=9,brownout=40,corrupt=60"
     )
 
     assert read_panel_faults(text) == PanelFaults(
@@ -36,6 +37,7 @@ def test_every_word_is_read() -> None:
         version=2,
         has_banner=True,
         seed=9,
+        flash=FlashFaults(40, 60),
     )
 
 
@@ -54,7 +56,7 @@ def test_a_file_says_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("swap@1h", "use one of: babble, banner, drop"),
+        ("swap@1h", "use one of: babble, banner, brownout, corrupt, drop"),
         ("flip=2/1", "one in so many"),
         ("stall@3s", "stall=3s@10s"),
         ("stall=3s@1s+1s", "stall=3s@10s"),
@@ -64,6 +66,9 @@ def test_a_file_says_the_same(tmp_path: Path) -> None:
         ("version=0", "version=2"),
         ("version=999", "version=2"),
         ("banner=1", "banner"),
+        ("brownout", "brownout=200"),
+        ("corrupt=60@5s", "corrupt=200"),
+        ("brownout=1h", "brownout=200"),
         ("babble@x", "babble@5s+10s"),
     ],
 )

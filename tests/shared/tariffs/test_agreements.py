@@ -22,7 +22,15 @@ from shared.tariffs.agreements import (
 from shared.tariffs.bill import Cost, price
 from shared.tariffs.checks import decode_tariff, encode_tariff
 from shared.tariffs.halfhours import HalfHours
-from shared.tariffs.model import Flat, HalfHourly, SlotEnergy, Tariff, TariffVersion
+from shared.tariffs.model import (
+    Flat,
+    HalfHourly,
+    SlotEnergy,
+    Tariff,
+    TariffVersion,
+    Tier,
+    Tiers,
+)
 from shared.units import SLOT_MS
 from tests.support.household_years import made_up_tariff
 
@@ -140,6 +148,22 @@ def test_clipped_tariff_has_the_versions_of_those_days() -> None:
         ("v3", dt.date(2026, 3, 1), dt.date(2026, 4, 1)),
         ("v4", dt.date(2026, 4, 1), dt.date(2026, 4, 15)),
     ]
+
+
+def test_tiers_begin_with_their_agreement() -> None:
+    """What was used under the one before, within the month, fills none of theirs."""
+    tiers = Tiers("month", [Tier("first", 100_000, 1_000_000), Tier("rest", 200_000, None)])
+    blocks = Tariff("Blocks", "GBP", [TariffVersion("v", dt.date(2020, 1, 1), 0, 0, tiers)])
+    switch = DAYS[3]
+    agreed = [
+        Agreed(Agreement(DAYS[0], "flat", switch), flat(300_000)),
+        Agreed(Agreement(switch, "blocks"), blocks),
+    ]
+
+    cost = bill(agreed, ENERGY, SLOTS[0], day_start_ms(DAYS[5], LONDON) // SLOT_MS)
+
+    by_name = {line.name: line.energy_mwh for line in cost.lines if line.tariff_code == "blocks"}
+    assert by_name["first"] == 1_000_000
 
 
 def test_import_and_export_may_hold_at_once() -> None:

@@ -197,6 +197,18 @@ def test_the_first_band_that_holds_decides() -> None:
     assert names == ["base", "a", "a", "b", "base"]
 
 
+def test_a_season_may_go_over_the_end_of_a_year() -> None:
+    """Winter's band holds on both sides of New Year, from its first day to before its last."""
+    winter = Band("winter", 0, 24 * 60, 400_000, from_date="12-01", to_date="02-01")
+    asked = tariff(version(prices=TimeOfUse("summer", 100_000, [winter])))
+    days = ("2026-11-30", "2026-12-01", "2026-12-31", "2027-01-01", "2027-01-31", "2027-02-01")
+
+    found = [rate_at(asked, at(f"{day}T12:00"), LONDON) for day in days]
+
+    names = [one.name for one in found if one is not None]
+    assert names == ["summer", "winter", "winter", "winter", "winter", "summer"]
+
+
 def test_a_band_may_hold_all_day() -> None:
     """From 0 to 1440 is the whole day."""
     asked = tariff(version(prices=TimeOfUse("base", 1, [Band("all", 0, 1_440, 2)])))
@@ -253,6 +265,18 @@ def test_what_has_no_price_is_counted_and_never_charged_as_nothing() -> None:
     assert [line.days for line in cost.lines if line.kind == "standing"] == [1]
     assert rate_at(asked, at("2026-06-01T12:00"), LONDON) is None
     assert version_on(asked, dt.date(2026, 6, 1)) is None
+
+
+def test_half_hours_without_a_published_price_are_counted_wherever_they_lie() -> None:
+    """Before the first price, after the last and in a hole: with their energy, and none at 0."""
+    starts_at = dt.datetime(2026, 6, 1, 1, tzinfo=LONDON)
+    prices = HalfHourly(starts_at, [100_000, None, None, 200_000])
+
+    cost = cost_of(tariff(version(prices=prices)), "2026-06-01T00:00", "2026-06-01T04:00", KWH)
+
+    energy = [line for line in cost.lines if line.kind == "energy"]
+    assert (cost.unpriced_slots, cost.unpriced_mwh) == (6, 6 * KWH)
+    assert [(one.energy_mwh, one.amount_millionths) for one in energy] == [(2 * KWH, 300_000)]
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,19 @@ import datetime as dt
 import random
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from shared.calendar import day_start_ms
 from shared.tariffs.bill import price_half_hours
-from shared.tariffs.comparison import Candidate, Ranked, held_still, load_shift, rank
+from shared.tariffs.comparison import (
+    Candidate,
+    Ranked,
+    held_still,
+    load_shift,
+    of_one_currency,
+    rank,
+)
 from shared.tariffs.halfhours import HalfHours
 from shared.tariffs.model import (
     Band,
@@ -140,6 +148,18 @@ def test_equal_tariffs_share_a_rank_and_unpriced_ones_have_none() -> None:
         ("d", 3),
         ("late", None),
     ]
+
+
+def test_one_currency_is_compared_at_a_time() -> None:
+    """The one that is named, else that of the most, else the first by name."""
+    pounds = tariff(Flat(200_000))
+    euros = msgspec.structs.replace(pounds, currency="EUR")
+    some = [Candidate("a", euros), Candidate("b", pounds), Candidate("c", pounds)]
+
+    assert of_one_currency(some) == ("GBP", some[1:])
+    assert of_one_currency(some, "EUR") == ("EUR", some[:1])
+    assert of_one_currency(some[:2]) == ("EUR", some[:1])
+    assert of_one_currency([]) == ("", [])
 
 
 def test_tariff_held_still_has_one_version_for_ever() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import csv
 import datetime as dt
 import io
+import sqlite3
 from typing import Any
 from unittest import mock
 
@@ -11,10 +12,12 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
+from agent.departures import DepartureLine
 from agent.home.events import MAX_VIEWERS
 from agent.home.local.endpoints import MAX_WAITING, LocalApi
 from shared.readings import Medium
-from tests.support.home_inputs import home_inputs
+from shared.units import MS_PER_DAY
+from tests.support.home_inputs import NOW_MS, home_inputs
 from tests.support.home_page import Home
 
 TODAY = {"from": "2026-11-20", "to": "2026-11-21"}
@@ -117,6 +120,34 @@ def test_an_export_as_json_is_the_same_as_usage(client: TestClient) -> None:
     assert answer.headers["content-disposition"].endswith('.json"')
 
 
+def test_what_has_left_is_listed_for_the_last_month(client: TestClient, home: Home) -> None:
+    """By day, meter and granularity, as `hearthlink log sent` says it."""
+    home.departed = [DepartureLine("2026-11-20", "E1", "ab", "half-hourly", 1, 90, 1, 2, 88)]
+
+    answer = get(client, "/v1/departures")
+
+    assert answer["days"] == 31
+    assert answer["departures"] == [
+        {
+            "day": "2026-11-20", "meter": "E1", "log_id": "ab", "granularity": "half-hourly",
+            "first_seq": 1, "last_seq": 90, "frames": 1, "samples": 2, "withheld": 88,
+        }
+    ]  # fmt: skip
+    assert home.asked_since == [NOW_MS // MS_PER_DAY - 30]
+
+
+def test_too_many_who_ask_what_has_left_are_told_to_come_back(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They wait in the same line as questions about usage."""
+    api: LocalApi = client.app.state.local  # type: ignore[attr-defined]
+    monkeypatch.setattr(api, "_waiting", MAX_WAITING)
+
+    answer = client.get("/v1/departures")
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
 @pytest.mark.parametrize("path", ["/v1/usage", "/v1/costs", "/v1/exports/usage"])
 def test_a_bad_question_is_refused_with_the_fix(client: TestClient, path: str) -> None:
     """As problem+json, whatever is asked."""
@@ -127,13 +158,66 @@ def test_a_bad_question_is_refused_with_the_fix(client: TestClient, path: str) -
     assert "half-hour" in answer.json()["hint"]
 
 
-@pytest.mark.parametrize("path", ["/v1/now", "/v1/meters", "/v1/usage", "/v1/exports/usage"])
+@pytest.mark.parametrize(
+    "path", ["/v1/now", "/v1/meters", "/v1/usage", "/v1/exports/usage", "/v1/departures"]
+)
 def test_it_is_read_only_and_behind_the_host_check(client: TestClient, path: str) -> None:
     """Nothing is written by it, and no page of the wide web reads it."""
     written = client.post(path)
     foreign = client.get(path, headers={"Host": "evil.example"})
 
     assert (written.status_code, foreign.status_code) == (405, 421)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "said"),
+    [
+        ("GET", "/v1/nothing", 404, "There is no '/v1/nothing' here."),
+        ("GET", "/v2/now", 404, "There is no '/v2/now' here."),
+        ("GET", "/v1/" + "x" * 4_000, 404, "x" * 70),
+        ("DELETE", "/v1/now", 405, "'/v1/now' takes no DELETE."),
+        ("POST", "/v1/exports/usage", 405, "takes no POST"),
+        ("OPTIONS", "/v1/events", 405, "takes no OPTIONS"),
+    ],
+)
+def test_what_is_not_there_is_refused_like_the_rest(
+    client: TestClient, method: str, path: str, status: int, said: str
+) -> None:
+    """As problem+json, with the page's own headers, and no more of the question than a line."""
+    answer = client.request(method, path)
+
+    assert (answer.status_code, answer.json()["status"]) == (status, status)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert said in answer.json()["detail"]
+    assert len(answer.content) < 400
+
+
+@pytest.mark.parametrize("path", ["/v1/usage", "/v1/costs", "/v1/exports/usage", "/v1/departures"])
+def test_a_log_that_cannot_be_read_is_said_to_be(home: Home, path: str) -> None:
+    """With where to look; the next question is answered again."""
+
+    async def fail(*_: object) -> bytes:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    def fail_too(_since: int) -> list[DepartureLine]:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    with (
+        mock.patch.object(home, "recall", fail),
+        mock.patch.object(home, "read_departures", fail_too),
+    ):
+        client = TestClient(home.page(), base_url="http://localhost:8080")
+        answers = [client.get(path, params=TODAY) for _ in range(MAX_WAITING + 2)]
+
+    assert {answer.status_code for answer in answers} == {503}
+    assert answers[-1].json()["title"] == "Not readable"
+    assert "doctor" in answers[-1].json()["hint"]
+
+
+def test_a_refused_method_names_those_that_are_taken(client: TestClient) -> None:
+    """As HTTP asks for (RFC 9110, 15.5.6)."""
+    assert "GET" in client.post("/v1/now").headers["allow"]
 
 
 def test_events_carry_what_now_says(home: Home) -> None:

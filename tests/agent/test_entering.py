@@ -1,0 +1,80 @@
+"""A package that is entered: its modules can be imported, and it is run when it is asked."""
+
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from agent.entering import enter
+
+NAME = "a_package_to_be_entered"
+
+
+@pytest.fixture(autouse=True)
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A package that says when it is run, with a module that asks it for a name when called."""
+    folder = tmp_path / NAME
+    folder.mkdir()
+    (folder / "__init__.py").write_text("import sys\nsys.stderr.write('it runs. ')\nSIZE = 7\n")
+    (folder / "part.py").write_text(f"import {NAME}\n\n\ndef size():\n    return {NAME}.SIZE\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    for name in [name for name in sys.modules if name.partition(".")[0] == NAME]:
+        del sys.modules[name]
+
+
+def test_its_modules_are_imported_without_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the package itself would bring along is left out."""
+    enter(NAME)
+
+    import_module(f"{NAME}.part")
+
+    assert capsys.readouterr().err == ""
+
+
+def test_it_is_run_once_it_is_asked_for_a_name(capsys: pytest.CaptureFixture[str]) -> None:
+    """By whoever asks, and once."""
+    enter(NAME)
+    part = import_module(f"{NAME}.part")
+
+    assert (part.size(), part.size()) == (7, 7)
+    assert capsys.readouterr().err == "it runs. "
+
+
+def test_a_module_of_a_package_can_be_entered_too() -> None:
+    """It is found where an import of it is looked for: in its package."""
+    part = enter(f"{NAME}.part")
+
+    package = import_module(NAME)
+    assert package.part is part
+    assert "size" not in vars(part)
+    assert package.part.size() == 7
+
+
+def test_it_lacks_what_it_always_lacked() -> None:
+    """After it was run, a name that it has not got is an error as ever."""
+    package = enter(NAME)
+
+    for _ in range(2):
+        with pytest.raises(AttributeError, match="nothing"):
+            _ = package.nothing
+
+
+def test_one_that_is_loaded_is_taken_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody has had a use for it before."""
+    loaded = import_module(NAME)
+    capsys.readouterr()
+
+    assert enter(NAME) is loaded
+    assert enter(NAME).SIZE == 7
+    assert capsys.readouterr().err == ""
+
+
+def test_one_that_is_not_installed_is_told_by_its_name() -> None:
+    """As an import would."""
+    with pytest.raises(ModuleNotFoundError) as caught:
+        enter("no_such_package")
+
+    assert caught.value.name == "no_such_package"
