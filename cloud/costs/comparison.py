@@ -72,8 +72,7 @@ def compare(
     those of their own times. A tariff without a price for some half hours is
     not ranked. `load_shift` says what would have to move for the second to be the first.
     """
-    if region and region not in REGIONS:
-        raise BadInputError(f"region = {region!r}", hint=f"use one of {', '.join(REGIONS)}")
+    _check_region(region)
     zone = household_zone(parts.database, scope, parts.zone)
     today = local_date(parts.clock.utc_ms(), zone)
     start_ms, end_ms = _period(zone, today, start, to)
@@ -83,11 +82,7 @@ def compare(
         if not start:
             slots = _since_known(supply, flow, slots, zone)
         offers = _offers(connection, supply, flow, slots)
-    chosen = {
-        one.code: one
-        for one in offers
-        if is_for(one, region, payment) and (is_offered(one, today) or one.is_cap)
-    }
+    chosen = _chosen(offers, region, payment, today)
     current = _current(supply, flow, today)
     candidates = _candidates(chosen, current, today if prices == "now" else None)
     currency, candidates = of_one_currency(candidates, current.tariff.currency if current else "")
@@ -112,6 +107,22 @@ def compare(
             "load_shift": _shift(supply, flow, ranked, chosen, slots),
         }
     )
+
+
+def _check_region(region: str) -> None:
+    if region and region not in REGIONS:
+        raise BadInputError(f"region = {region!r}", hint=f"use one of {', '.join(REGIONS)}")
+
+
+def _chosen(
+    offers: Sequence[Offer], region: str, payment: Payment, today: dt.date
+) -> dict[str, Offer]:
+    """Keep what this household could have: on offer today, or the cap that all are held against."""
+    return {
+        one.code: one
+        for one in offers
+        if is_for(one, region, payment) and (is_offered(one, today) or one.is_cap)
+    }
 
 
 def _period(zone: ZoneInfo, today: dt.date, start: str, to: str) -> tuple[int, int]:
