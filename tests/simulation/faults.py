@@ -1,6 +1,7 @@
 """What each kind of fault does to a world; amounts as `schedule.KINDS` has them."""
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -23,7 +24,7 @@ async def _kill_hub(world: World, down_s: float) -> None:
 async def _reboot_hub(world: World, down_s: float) -> None:
     await world.kill_hub()
     await asyncio.sleep(down_s)
-    if world.life is None:
+    if world.is_off:
         world.reboot()
     await world.start_hub()
 
@@ -38,7 +39,7 @@ async def _long_off(world: World, days: float) -> None:
     """Off for weeks: nothing runs meanwhile, so the time is simply later."""
     await world.kill_hub()
     await asyncio.sleep(60)
-    if world.life is None:
+    if world.is_off:
         world.loop.jump(days * S_PER_DAY)
         await asyncio.sleep(1)
         world.reboot()
@@ -55,7 +56,7 @@ async def _put_back(world: World, down_s: float) -> None:
     """Let another card be in the hub: an image of an earlier day, or the database of one."""
     await world.kill_hub()
     await asyncio.sleep(down_s)
-    if world.life is None:
+    if world.is_off:
         world.files.card.put_back(is_whole=world.draw(f"card {down_s}").random() < 0.5)
         world.witness.note_put_back()
         world.reboot()
@@ -66,7 +67,7 @@ async def _upgrade_hub(world: World, down_s: float) -> None:
     """Restart across two schemas: what the first release would have written, read by this one."""
     await world.stop_hub()
     await asyncio.sleep(down_s)
-    if world.life is None:
+    if world.is_off:
         age(world.files.card.database)
     await world.start_hub()
 
@@ -74,7 +75,7 @@ async def _upgrade_hub(world: World, down_s: float) -> None:
 async def _roll_back_hub(world: World, down_s: float) -> None:
     """Start this release on what a later one has written: it goes on only where that allows it."""
     await world.stop_hub()
-    if world.life is None:
+    if world.is_off:
         come_from_later(world.files.card.database, LATER_SCHEMA)
         if world.would_start():
             world.witness.complain("the hub started on a later schema")
@@ -119,12 +120,12 @@ def _bit_flip(world: World, rows: float) -> None:
     """Flip a bit of some rows, behind the hub's back."""
     draw = world.draw("bit flip")
     # Through the hub's own connection where it runs: its file is for it alone.
-    path = world.files.card.database
-    own = sqlite3.connect(path, isolation_level=None) if world.life is None else None
-    disk = own or world.life.log._db  # type: ignore[union-attr]  # one of the two is there
-    world.witness.damaged |= flip_bits(disk, draw, round(rows))
-    if own is not None:
-        own.close()
+    if world.life is not None:
+        world.witness.damaged |= flip_bits(world.life.log._db, draw, round(rows))
+    elif world.is_off:
+        path = world.files.card.database
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as own:
+            world.witness.damaged |= flip_bits(own, draw, round(rows))
 
 
 def _link_down(world: World, for_s: float) -> None:

@@ -152,7 +152,12 @@ class HubLife:
         if self.task is not None:
             self.task.cancel()
             await asyncio.gather(self.task, return_exceptions=True)
-        await app._close(self.hub)
+        try:
+            await app._close(self.hub)
+        except sqlite3.Error:
+            # What is left open would hold the file of the next run too.
+            self.log.break_off()
+            raise
         self.uplink.kill()
 
 

@@ -6,7 +6,7 @@ After the last fault everything is mended, and the run goes on until nothing is 
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any
 
@@ -69,6 +69,7 @@ class World:
         self.has_been_full = False
         self.is_over = False
         self._is_closed = False
+        self._is_ending = False
         self.restores = 0
         self.copies_back = 0
         self.has_stepped = 115_000 < abs(plan.meter.clock_off_ms or 0) < 125_000
@@ -125,17 +126,26 @@ class World:
 
     async def kill_hub(self) -> None:
         """Take the hub's process away."""
-        async with self._switching:
-            if self.life is not None:
-                life, self.life = self.life, None
-                await life.kill(self._own)
+        await self._end_hub(lambda life: life.kill(self._own))
 
     async def stop_hub(self) -> None:
         """Let the hub's process end in its own order."""
+        await self._end_hub(HubLife.stop)
+
+    async def _end_hub(self, end: Callable[[HubLife], Awaitable[None]]) -> None:
         async with self._switching:
             life, self.life = self.life, None
             if life is not None:
-                await life.stop()
+                self._is_ending = True
+                try:
+                    await end(life)
+                finally:
+                    self._is_ending = False
+
+    @property
+    def is_off(self) -> bool:
+        """Tell whether no process has the card: one that ends writes until it has ended."""
+        return self.life is None and not self._is_ending
 
     def would_start(self) -> bool:
         """Tell whether the hub can start on its card as it is."""
