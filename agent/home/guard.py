@@ -5,6 +5,7 @@ Host is not one of ours is refused before anything is read.
 """
 
 import logging
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -36,11 +37,27 @@ SECURITY_HEADERS = {
 }
 
 
+def headers_for(framed_by: Sequence[str]) -> Mapping[str, str]:
+    """Give every answer's headers where pages of these origins may show ours in a frame.
+
+    X-Frame-Options cannot name an origin, and would refuse those too.
+    """
+    if not framed_by:
+        return SECURITY_HEADERS
+    policy = SECURITY_HEADERS["Content-Security-Policy"]
+    rest = {name: one for name, one in SECURITY_HEADERS.items() if name != "X-Frame-Options"}
+    named = policy.removesuffix("'none'") + " ".join(framed_by)
+    return {**rest, "Content-Security-Policy": named}
+
+
 class Guard:
     """ASGI middleware: refuses foreign Hosts and Origins, and adds the security headers."""
 
-    def __init__(self, app: ASGIApp, allowed_hosts: frozenset[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, allowed_hosts: frozenset[str], framed_by: Sequence[str] = ()
+    ) -> None:
         self._app = app
+        self._headers = headers_for(framed_by)
         self._hosts = LOOPBACK_NAMES | {host.lower().strip("[]") for host in allowed_hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,7 +68,7 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(SECURITY_HEADERS)
+                MutableHeaders(scope=message).update(self._headers)
             await send(message)
 
         refusal = self._refusal(Headers(scope=scope), scope["method"])

@@ -46,6 +46,22 @@ def test_every_answer_carries_the_security_headers(client: TestClient, path: str
     assert "set-cookie" not in answer.headers
 
 
+@pytest.mark.parametrize("path", ["/", "/history", "/view.json", "/nowhere"])
+def test_only_named_origins_may_frame_the_page(home: Home, path: str) -> None:
+    """A dashboard that the household names; every other header stays as it was."""
+    dashboard = ["http://homeassistant.local:8123", "https://wall.home"]
+
+    answer = client_of(home.page(framed_by=dashboard)).get(path)
+
+    policy = answer.headers["content-security-policy"]
+    strict = SECURITY_HEADERS["Content-Security-Policy"]
+    assert policy == strict.removesuffix("'none'") + " ".join(dashboard)
+    assert policy.split("; ")[-1] == f"frame-ancestors {' '.join(dashboard)}"
+    assert "x-frame-options" not in answer.headers
+    for name in SECURITY_HEADERS.keys() - {"Content-Security-Policy", "X-Frame-Options"}:
+        assert answer.headers[name] == SECURITY_HEADERS[name]
+
+
 def test_policy_allows_nothing_inline_and_no_other_origin(client: TestClient) -> None:
     """The page's own HTML keeps to its policy: no inline script or style, no foreign address."""
     text = client.get("/").text
