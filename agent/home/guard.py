@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-import msgspec
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from agent.home.problems import NO_SUCH_PATH, problem
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -108,19 +109,6 @@ def host_name(host: str) -> str | None:
     return parts.hostname
 
 
-def problem(
-    status: int, title: str, detail: str, hint: str, headers: dict[str, str] | None = None
-) -> Response:
-    """Answer with an error as problem+json (RFC 9457), `hint` naming the fix."""
-    body = {"title": title, "status": status, "detail": detail, "hint": hint}
-    return Response(
-        msgspec.json.encode(body),
-        status_code=status,
-        media_type="application/problem+json",
-        headers={"Cache-Control": "no-store", **(headers or {})},
-    )
-
-
 async def refuse(request: Request, error: Exception) -> Response:
     """Answer what no route takes, and what a damaged or busy log keeps from an answer.
 
@@ -133,10 +121,12 @@ async def refuse(request: Request, error: Exception) -> Response:
     path = request.url.path[:MAX_SHOWN_CHARS]
     if error.status_code == HTTPStatus.NOT_FOUND:
         detail, hint = f"There is no {path!r} here.", "GET /v1/now says what the display shows."
+        code = NO_SUCH_PATH
     else:
         detail, hint = f"{path!r} takes no {request.method[:MAX_SHOWN_CHARS]}.", ""
-    headers = dict(error.headers or {})
-    return problem(error.status_code, HTTPStatus(error.status_code).phrase, detail, hint, headers)
+        code = ""
+    phrase, headers = HTTPStatus(error.status_code).phrase, dict(error.headers or {})
+    return problem(error.status_code, phrase, detail, hint, headers, code=code)
 
 
 def _is_same_origin(origins: list[str], host: str) -> bool:

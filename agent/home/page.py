@@ -20,11 +20,12 @@ from starlette.routing import Route
 from agent.home.changes import Changes, ClaimOffer, FirstPin, GranularityChange
 from agent.home.events import EventStream, ViewFeed
 from agent.home.firstpin import FirstPinDoor
-from agent.home.guard import Guard, problem, refuse
+from agent.home.guard import Guard, refuse
 from agent.home.inputs import HomeInputs
 from agent.home.joining import JoinState, view_joining
 from agent.home.local.endpoints import LocalApi, ReadDepartures, ReadPast
 from agent.home.posts import HouseholdDoor, HouseholdPosts
+from agent.home.problems import problem
 from agent.home.view import build_view
 from agent.liveness import Parts
 from agent.metrics import MEDIA_TYPE
