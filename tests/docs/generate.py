@@ -1,8 +1,8 @@
 """Write docs/reference/ from the code: `python -m tests.docs.generate`, or `make reference`.
 
-Owns the pages topics, registers, commands, settings, metrics and problems, openapi.json and
-panel-vectors.json; the other pages of that folder are written by hand. It runs no command: each one
-is stopped as soon as it asks for its arguments.
+Owns the pages topics, registers, commands, settings, metrics and problems, and writes those of
+home_assistant.py, openapi.py and panel_vectors.py too; the other pages of that folder are written
+by hand. It runs no command: each one is stopped as soon as it asks for its arguments.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from agent.metrics import METRICS
 from cloud.problems import KINDS, URN
 from shared import cli, topics
 from shared.readings import REGISTERS
+from tests.docs.home_assistant import home_assistant_page
 from tests.docs.openapi import openapi_page
 from tests.docs.panel_vectors import vectors_page
 
@@ -54,6 +55,7 @@ def render_pages() -> dict[str, str]:
     """Render every generated page, by file name."""
     return {
         "commands.md": commands_page(),
+        "home-assistant.md": home_assistant_page(MADE_BY),
         "metrics.md": metrics_page(),
         "openapi.json": openapi_page(),
         "panel-vectors.json": vectors_page(),
