@@ -33,7 +33,7 @@ from shared.assets import ASSET_MAX_AGE_S, Asset, load_assets
 from shared.errors import HearthlinkError
 
 STATIC = Path(__file__).parent / "static"
-STANDING = ("/app.webmanifest", "/icon.svg", "/worker.js")
+STANDING = ("/app.webmanifest", "/icon.svg", "/icon-192.png", "/icon-512.png", "/worker.js")
 
 NO_STORE = {"Cache-Control": "no-store"}
 

@@ -16,6 +16,7 @@ from agent.home.pinfile import PinFile
 from agent.home.pins import FREE_TRIES
 from shared.assets import load_assets
 from tests.support.home_page import PIN, Home
+from tests.support.pictures import read_picture
 
 CLAIM = "hearthlink:cloud.example.org/7K2Q9-M4XAB-0CDEF-GHJKM"
 
@@ -111,7 +112,7 @@ def test_page_links_assets_by_their_content(client: TestClient) -> None:
 
     answers = {path: client.get(path) for path in paths}
 
-    assert {path.rsplit(".", 1)[1] for path in paths} == {"css", "js", "svg"}
+    assert {path.rsplit(".", 1)[1] for path in paths} == {"css", "js", "svg", "png"}
     assert {answer.status_code for answer in answers.values()} == {200}
     assert all("immutable" in answer.headers["cache-control"] for answer in answers.values())
     assert client.get("/static/0123456789ab/home.css").status_code == 404
@@ -296,6 +297,34 @@ def test_a_hub_that_has_joined_takes_no_claim_at_its_page(home: Home) -> None:
     assert "hall-hub" in answer.json()["detail"]
     assert "hearthlink provision" in answer.json()["hint"]
     assert home.claims == []
+
+
+def test_icons_of_the_manifest_have_addresses_that_stay(client: TestClient) -> None:
+    """By the sizes that it names them with; a phone's home screen has one of its own."""
+    icons = client.get("/app.webmanifest").json()["icons"]
+
+    for icon in icons:
+        answer = client.get(icon["src"])
+        assert (answer.status_code, answer.headers["content-type"]) == (200, icon["type"])
+        if icon["type"] == "image/png":
+            width, height = read_picture(answer.content).size
+            assert icon["sizes"] == f"{width}x{height}"
+    assert {(one["sizes"], one["purpose"]) for one in icons} >= {
+        ("192x192", "any"),
+        ("512x512", "any"),
+        ("512x512", "maskable"),
+    }
+
+
+@pytest.mark.parametrize("path", ["/", "/history"])
+def test_pages_name_an_icon_for_a_home_screen(client: TestClient, path: str) -> None:
+    """180 pixels a side, which takes no SVG and nothing transparent."""
+    (link,) = re.findall(r'<link rel="apple-touch-icon" href="([^"]+)"', client.get(path).text)
+
+    answer = client.get(link)
+
+    assert answer.headers["content-type"] == "image/png"
+    assert read_picture(answer.content).size == (180, 180)
 
 
 def test_the_worker_keeps_every_file_of_the_pages() -> None:
