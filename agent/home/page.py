@@ -28,9 +28,9 @@ from agent.home.posts import HouseholdDoor, HouseholdPosts
 from agent.home.problems import problem
 from agent.home.view import build_view
 from agent.liveness import Parts
-from agent.metrics import MEDIA_TYPE
 from shared.assets import ASSET_MAX_AGE_S, Asset, load_assets
 from shared.errors import HearthlinkError
+from shared.exposition import MEDIA_TYPE
 
 STATIC = Path(__file__).parent / "static"
 STANDING = ("/app.webmanifest", "/icon.svg", "/icon-192.png", "/icon-512.png", "/worker.js")
