@@ -41,7 +41,7 @@ def test_worker_keeps_exactly_what_there_is(client: TestClient) -> None:
     # Icons are kept by whoever installs the app.
     beside = {name for name in assets().files if name.endswith((".webmanifest", ".png"))}
 
-    assert sorted(named) == sorted(assets().files.keys() - beside - {"worker.js"})
+    assert sorted(named) == sorted(assets().files.keys() - beside - {"worker.js", "shelf.js"})
 
 
 def test_scripts_import_only_what_there_is(client: TestClient) -> None:
