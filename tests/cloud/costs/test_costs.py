@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from cloud.households.repository import Household, put_household
 from cloud.scope import Scope
 from cloud.tariffs.hubtariffs import hub_tariffs
-from shared.instants import parse_instant
 from shared.units import MS_PER_DAY
 from tests.support.cloud import METER, START_MS
 from tests.support.cost_stage import KWH, CostStage, flat_offer, rates_page, version
@@ -18,7 +16,6 @@ from tests.support.cost_stage import KWH, CostStage, flat_offer, rates_page, ver
 pytestmark = pytest.mark.usefixtures("either_store")
 
 DAY = {"start": "2026-03-01", "to": "2026-03-02"}
-UTC = ZoneInfo("UTC")
 AGILE = "E-1R-AGILE-24-10-01-C"
 
 
@@ -198,38 +195,6 @@ def test_months_of_a_year_through_both_clock_changes(stage: CostStage) -> None:
 
     days = [one["total_millionths"] // 1_000_000 for one in found["intervals"]]
     assert days == [31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 31, 28]
-
-
-@pytest.mark.parametrize(
-    ("now", "spent", "standing_days"),
-    [
-        ("2026-03-31T22:30:00Z", "2026-04-01", [31, 0, 0]),
-        ("2026-03-31T23:00:00Z", "2026-04-02", [31, 1, 0]),
-    ],
-)
-def test_standing_charges_of_days_to_come_are_not_spent(
-    tmp_path: Path, now: str, spent: str, standing_days: list[int]
-) -> None:
-    """Today's is, by the household's clock; the months sum to the bill until tomorrow."""
-    stage = CostStage(tmp_path, parse_instant(now, "now", UTC))
-    with stage.client:
-        stage.read_meter([KWH] * 96)
-        offer = flat_offer("flat", 250_000)
-        offer["tariff"]["versions"][0] |= {"standing_millionths_per_day": 600_000}
-        stage.import_file({"kind": "catalogue", "tariffs": [offer]})
-        stage.put(
-            f"meters/{METER}/agreements", [{"starts_on": "2026-01-01", "tariff_code": "flat"}]
-        )
-
-        found = stage.meter("costs", start="2026-03-01", to="2026-06-01", resolution="month")
-        so_far = stage.meter("cost", start="2026-03-01", to=spent)
-
-    nets = [one["net_millionths"] for one in found["intervals"]]
-    energy = 96 * 250_000
-    assert nets == [
-        days * 600_000 + (energy if place == 0 else 0) for place, days in enumerate(standing_days)
-    ]
-    assert sum(one["total_millionths"] for one in found["intervals"]) == so_far["total_millionths"]
 
 
 def test_agreements_with_faults_are_named_and_nothing_is_kept(stage: CostStage) -> None:
