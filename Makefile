@@ -92,9 +92,10 @@ format: $(VENV)/.dev-ready ## format and mend what ruff can mend
 reference: $(VENV)/.dev-ready ## write docs/reference/ from the code
 	$(BIN)/python -m tests.docs.generate
 
-screenshot: $(VENV)/.dev-ready ## take the README's pictures of a running demo and a panel; ARGS=http://127.0.0.1:8080
+screenshot: $(VENV)/.dev-ready ## take the README's pictures of a running demo (ARGS=http://127.0.0.1:8080) and a panel, and draw the icons
 	$(BIN)/python -m tests.docs.screenshot $(ARGS)
 	$(BIN)/python -m tests.docs.panel_picture
+	$(BIN)/python -m tests.docs.icons
 
 lock: $(VENV)/.dev-ready ## choose new versions for requirements/*.lock
 	PYTHON=$(BIN)/python packaging/lock.sh

@@ -257,6 +257,7 @@ async def serve(config: Config) -> bool:
     page = create_page(
         lambda: read_home_inputs(hub),
         allowed_hosts=page_hosts(config),
+        framed_by=config.page_framed_by,
         pin=config.page_pin,
         set_granularity=hub.set_granularity,
         read_past=Recall(config.database_path, hub.history).read,

@@ -97,6 +97,7 @@ class Config:
     page_host: str
     page_port: int
     page_allowed_hosts: frozenset[str]
+    page_framed_by: tuple[str, ...]
     page_metrics: bool
     page_mdns: bool
     page_pin: str

@@ -246,6 +246,10 @@ class History:
         runs = runs_of_quantity(self._days, self._counted(medium, meters), quantity, self._modulus)
         return sum_runs(usage_of_run(run.edges, run.modulus) for run in runs)
 
+    def meters(self) -> frozenset[str]:
+        """Name every meter that the log has anything of, however long ago."""
+        return frozenset(self._meters.values())
+
     def held(self, medium: Medium, meters: frozenset[str] | None) -> HeldDays:
         """Give the days in memory: of the home's totals, or of `meters` alone."""
         counted = self._counted(medium, meters)

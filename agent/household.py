@@ -10,9 +10,9 @@ from agent.home.entities import Facts
 from agent.home.homeassistant import HomeAssistant
 from agent.home.shown import build_shown
 from agent.hub import Hub
-from agent.metrics import Measured
 from agent.status import read_counters, read_home_inputs
 from agent.uplink.tls import server_context
+from shared.exposition import Measured
 from shared.units import MS_PER_DAY
 from shared.version import VERSION
 

@@ -25,7 +25,6 @@ from agent.livedemand import DemandWatch
 from agent.liveness import Liveness
 from agent.log import Log
 from agent.meters import MeterConfig
-from agent.metrics import Measured
 from agent.pace import Pace
 from agent.pieces import Piece
 from agent.records import Batch, MeterLog
@@ -48,6 +47,7 @@ from firmware_bridge.meters.codec import Refused, Telegram
 from shared.clock import Clock, DrivenClock, SystemClock
 from shared.consent import Granularity
 from shared.errors import HearthlinkError
+from shared.exposition import Measured
 from shared.protocol import Live, encode_message
 from shared.ranges import Range
 

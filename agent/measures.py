@@ -7,8 +7,8 @@ from agent import metrics
 from agent.home.messages import Messages
 from agent.home.panelview import PanelView
 from agent.hub import Hub
-from agent.metrics import Measured
 from agent.wear import bytes_a_day, days_left
+from shared.exposition import Measured, render
 from shared.ranges import count
 from shared.units import MS_PER_DAY, MS_PER_SECOND
 from shared.version import VERSION
@@ -19,7 +19,8 @@ SECONDS_PER_DAY = MS_PER_DAY // MS_PER_SECOND
 def render_metrics(hub: Hub) -> bytes:
     """Write down every number of one instant."""
     panel = hub.read_panel()
-    return metrics.render(
+    return render(
+        metrics.METRICS,
         [
             *_of_the_process(hub),
             *_of_the_cloud(hub),
@@ -27,7 +28,7 @@ def render_metrics(hub: Hub) -> bytes:
             *_of_the_messages(hub.messages),
             *(_of_the_panel(panel) if panel is not None else ()),
             *(one for read in hub.read_displays for one in read()),
-        ]
+        ],
     )
 
 

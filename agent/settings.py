@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from agent.origins import read_origins
 from agent.roles import Role
 from agent.uplink.kinds import UplinkKind
 from firmware_bridge.links.addresses import check_address
@@ -307,6 +308,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("page.host", "127.0.0.1", "address the display page listens on", text),
     Setting("page.port", 8080, "port of the display page", whole(0, MAX_PORT)),
     Setting("page.allowed_hosts", [], "further host names the page answers to", hosts),
+    Setting(
+        "page.framed_by",
+        [],
+        "origins whose pages may show this one in a frame, such as "
+        "http://homeassistant.local:8123; empty: none",
+        read_origins,
+    ),
     Setting("page.metrics", False, "serve /metrics, for Prometheus", yes_or_no),
     Setting(
         "page.mdns",

@@ -36,6 +36,7 @@ def read_home_inputs(hub: Hub) -> HomeInputs:
         ),
         messages=hub.messages.all(),
         budget_millionths=hub.budget.millionths,
+        logged_meters=hub.history.meters(),
     )
 
 

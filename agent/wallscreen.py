@@ -8,13 +8,13 @@ from agent import metrics
 from agent.config import Config
 from agent.home.shown import build_shown
 from agent.hub import Hub
-from agent.metrics import Measured
 from agent.screen.device import open_screen
 from agent.screen.face import Face, build_face
 from agent.screen.task import ScreenTask
 from agent.screendrivers import ScreenSettings, read_interface
 from agent.screensettings import read_span
 from agent.status import read_home_inputs
+from shared.exposition import Measured
 
 
 def wall_screen(hub: Hub) -> ScreenTask:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 TARIFFS: dict[str, dict[str, Any]] = {
     "electricity": {
@@ -50,18 +50,20 @@ CLAIM_NAME = "hearthlink-claim.txt"
 """Where the demo's hub finds its claim, as another does on its boot partition."""
 
 
+class Displays(NamedTuple):
+    """Where the hub's page and panel are, and which page may show its own; "" for none."""
+
+    page_port: int
+    panel_port: str = ""
+    framed_by: str = ""
+
+
 def write_hub_files(
-    state: Path,
-    claim: str,
-    meters: list[dict[str, Any]],
-    zone: str,
-    page_port: int,
-    panel_port: str = "",
+    state: Path, claim: str, meters: list[dict[str, Any]], zone: str, displays: Displays
 ) -> Path:
     """Write the hub's files into the demo's folder; return the configuration's path.
 
-    `claim` is what it joins the demo's cloud by; `meters` are its `[[meter]]` tables, `panel_port`
-    where its panel is, "" for none.
+    `claim` is what it joins the demo's cloud by; `meters` are its `[[meter]]` tables.
     """
     (state / CLAIM_NAME).write_text(f"{claim}\n")
     for medium, tariff in TARIFFS.items():
@@ -79,8 +81,11 @@ def write_hub_files(
             "start_delay_s": 0,
         },
         "provision": {"claim_file": str(state / CLAIM_NAME)},
-        "page": {"port": page_port},
-        "panel": {"port": panel_port},
+        "page": {
+            "port": displays.page_port,
+            "framed_by": [displays.framed_by] if displays.framed_by else [],
+        },
+        "panel": {"port": displays.panel_port},
         "consent": {"granularity": "live"},
         "tariff": {
             "electricity_file": str(state / "electricity-tariff.json"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from shared.errors import OperatorError
 
 FOLDER = Path(__file__).parents[2] / "firmware_bridge" / "reference"
-SOURCES = ("panel.c", "panel_codec.c", "picture.c", "host.c")
+SOURCES = ("panel.c", "panel_codec.c", "texts.c", "picture.c", "host.c")
 BUILD_S_MAX = 120.0
 """It takes a second on a laptop, and some on a Pi of the first kind."""
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from agent.demo.files import write_hub_files
+from agent.demo.files import Displays, write_hub_files
 from agent.demo.glow_broker import glow_topics, write_glow_broker_config
 from agent.demo.panel import DemoPanel
 from agent.demo.ports import free_port
@@ -59,7 +59,7 @@ class Stage:
         self.sources = {} if chosen.replay else home_of(chosen.protocol)
         self.services_port = free_port()
         self.hub_database = self.state / "hub" / "hub.sqlite"
-        self.panel = DemoPanel(self.state, is_wanted=has_panel)
+        self.panel = DemoPanel(self.state, self.page_url, is_wanted=has_panel)
         self._processes = Processes(self.state)
 
     def __enter__(self) -> Self:
@@ -135,9 +135,9 @@ class Stage:
             capture = f"replay:{self.chosen.replay.absolute()}"
             meters = [{"protocol": self.chosen.protocol, "link": capture}]
         claim = self._read_claim(claiming)
-        page_port = self.chosen.page_port
         self.panel.prepare()
-        config = write_hub_files(self.state, claim, meters, self.zone, page_port, self.panel.port)
+        displays = Displays(self.chosen.page_port, self.panel.port, self.panel.url)
+        config = write_hub_files(self.state, claim, meters, self.zone, displays)
         self._processes.start("hub", hearthlink("run", "--config", str(config)))
         self._await_url("hub", f"{self.page_url}/healthz")
         if self.panel.port:

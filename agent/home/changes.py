@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agent.home.firstpin import HINT, FirstPinDoor
-from agent.home.guard import problem
 from agent.home.pins import PinGate
+from agent.home.problems import problem
 from shared.errors import OperatorError
 
 MAX_BODY_BYTES = 1_024

@@ -5,15 +5,17 @@ Host is not one of ours is refused before anything is read.
 """
 
 import logging
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-import msgspec
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from agent.home.problems import NO_SUCH_PATH, problem
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -36,11 +38,27 @@ SECURITY_HEADERS = {
 }
 
 
+def headers_for(framed_by: Sequence[str]) -> Mapping[str, str]:
+    """Give every answer's headers where pages of these origins may show ours in a frame.
+
+    X-Frame-Options cannot name an origin, and would refuse those too.
+    """
+    if not framed_by:
+        return SECURITY_HEADERS
+    policy = SECURITY_HEADERS["Content-Security-Policy"]
+    rest = {name: one for name, one in SECURITY_HEADERS.items() if name != "X-Frame-Options"}
+    named = policy.removesuffix("'none'") + " ".join(framed_by)
+    return {**rest, "Content-Security-Policy": named}
+
+
 class Guard:
     """ASGI middleware: refuses foreign Hosts and Origins, and adds the security headers."""
 
-    def __init__(self, app: ASGIApp, allowed_hosts: frozenset[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, allowed_hosts: frozenset[str], framed_by: Sequence[str] = ()
+    ) -> None:
         self._app = app
+        self._headers = headers_for(framed_by)
         self._hosts = LOOPBACK_NAMES | {host.lower().strip("[]") for host in allowed_hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,7 +69,7 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(SECURITY_HEADERS)
+                MutableHeaders(scope=message).update(self._headers)
             await send(message)
 
         refusal = self._refusal(Headers(scope=scope), scope["method"])
@@ -91,19 +109,6 @@ def host_name(host: str) -> str | None:
     return parts.hostname
 
 
-def problem(
-    status: int, title: str, detail: str, hint: str, headers: dict[str, str] | None = None
-) -> Response:
-    """Answer with an error as problem+json (RFC 9457), `hint` naming the fix."""
-    body = {"title": title, "status": status, "detail": detail, "hint": hint}
-    return Response(
-        msgspec.json.encode(body),
-        status_code=status,
-        media_type="application/problem+json",
-        headers={"Cache-Control": "no-store", **(headers or {})},
-    )
-
-
 async def refuse(request: Request, error: Exception) -> Response:
     """Answer what no route takes, and what a damaged or busy log keeps from an answer.
 
@@ -116,10 +121,12 @@ async def refuse(request: Request, error: Exception) -> Response:
     path = request.url.path[:MAX_SHOWN_CHARS]
     if error.status_code == HTTPStatus.NOT_FOUND:
         detail, hint = f"There is no {path!r} here.", "GET /v1/now says what the display shows."
+        code = NO_SUCH_PATH
     else:
         detail, hint = f"{path!r} takes no {request.method[:MAX_SHOWN_CHARS]}.", ""
-    headers = dict(error.headers or {})
-    return problem(error.status_code, HTTPStatus(error.status_code).phrase, detail, hint, headers)
+        code = ""
+    phrase, headers = HTTPStatus(error.status_code).phrase, dict(error.headers or {})
+    return problem(error.status_code, phrase, detail, hint, headers, code=code)
 
 
 def _is_same_origin(origins: list[str], host: str) -> bool:

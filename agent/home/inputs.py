@@ -113,7 +113,8 @@ class HomeInputs:
     The slots are home totals by slot number over about the last 35 days: electricity bought and
     exported in mWh, what meters of role generation made in mWh, gas in litres. `is_clock_trusted`
     says whether `now_ms` may be believed. `budget_millionths` is the household's for a month, None
-    where it has set none; `prepayment` None where no meter tells its credit.
+    where it has set none; `prepayment` None where no meter tells its credit. `logged_meters` are
+    all that the log has anything of, heard since the start or not.
     """
 
     now_ms: int
@@ -131,3 +132,4 @@ class HomeInputs:
     messages: Sequence[Message] = ()
     budget_millionths: int | None = None
     prepayment: PrepaymentState | None = None
+    logged_meters: frozenset[str] = frozenset()

@@ -36,19 +36,14 @@ def measured(key: str, name: str, unit: str, topic: str, device_class: str | Non
 
 def day_sum(key: str, name: str, device_class: str, unit: str, naming: Naming) -> Entity:
     """Describe a sum since midnight: `total`, for money allows no other and estimates may fall."""
-    return plain(
-        key,
-        name,
-        naming.totals,
-        device_class=device_class,
-        unit_of_measurement=unit,
-        state_class="total",
-        last_reset_value_template=f"{{{{ value_json.{key}_since or '' }}}}",
-        suggested_display_precision=2,
-    )
+    since = f"{{{{ value_json.{key}_since or '' }}}}"
+    total = {"state_class": "total", "last_reset_value_template": since}
+    return amount(key, name, device_class, unit, naming, **total)
 
 
-def amount(key: str, name: str, device_class: str, unit: str, naming: Naming) -> Entity:
+def amount(
+    key: str, name: str, device_class: str, unit: str, naming: Naming, **more: Any
+) -> Entity:
     """Describe an amount that is no register and no sum of a day: it has no statistics."""
     return plain(
         key,
@@ -57,6 +52,7 @@ def amount(key: str, name: str, device_class: str, unit: str, naming: Naming) ->
         device_class=device_class,
         unit_of_measurement=unit,
         suggested_display_precision=2,
+        **more,
     )
 
 

@@ -5,7 +5,7 @@ the PIN (changes.py). It sets no cookie and asks nothing of any other machine.
 """
 
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,19 +20,20 @@ from starlette.routing import Route
 from agent.home.changes import Changes, ClaimOffer, FirstPin, GranularityChange
 from agent.home.events import EventStream, ViewFeed
 from agent.home.firstpin import FirstPinDoor
-from agent.home.guard import Guard, problem, refuse
+from agent.home.guard import Guard, refuse
 from agent.home.inputs import HomeInputs
 from agent.home.joining import JoinState, view_joining
 from agent.home.local.endpoints import LocalApi, ReadDepartures, ReadPast
 from agent.home.posts import HouseholdDoor, HouseholdPosts
+from agent.home.problems import problem
 from agent.home.view import build_view
 from agent.liveness import Parts
-from agent.metrics import MEDIA_TYPE
 from shared.assets import ASSET_MAX_AGE_S, Asset, load_assets
 from shared.errors import HearthlinkError
+from shared.exposition import MEDIA_TYPE
 
 STATIC = Path(__file__).parent / "static"
-STANDING = ("/app.webmanifest", "/icon.svg", "/worker.js")
+STANDING = ("/app.webmanifest", "/icon.svg", "/icon-192.png", "/icon-512.png", "/worker.js")
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -186,6 +187,7 @@ def create_page(
     read_inputs: Callable[[], HomeInputs],
     *,
     allowed_hosts: frozenset[str],
+    framed_by: Sequence[str] = (),
     pin: str,
     set_granularity: Callable[[str], None],
     read_past: ReadPast,
@@ -200,6 +202,7 @@ def create_page(
 
     `read_inputs` is called in the event loop at most once a second, and only while someone watches;
     `allowed_hosts` are the names, without port, that the hub answers to beside the loopback's;
+    `framed_by` the origins whose pages may show this one in a frame;
     `pin` "" makes the page read only until one is set by way of `first_pin`; `set_granularity`
     raises HearthlinkError for what it refuses; `read_past` reads what `/v1` and the history show;
     `read_parts` says how the hub's other parts are; without `render_metrics` there is no
@@ -225,7 +228,7 @@ def create_page(
         ]
         + ([Route("/metrics", _metrics_of(render_metrics))] if render_metrics else [])
         + (_household_routes(page, changes, household) if household else []),
-        middleware=[Middleware(Guard, allowed_hosts=allowed_hosts)],
+        middleware=[Middleware(Guard, allowed_hosts=allowed_hosts, framed_by=framed_by)],
         exception_handlers={HTTPException: refuse, sqlite3.Error: refuse},
     )
     app.state.feed, app.state.local = page.feed, local

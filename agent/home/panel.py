@@ -112,7 +112,7 @@ class PanelFeed:
         self._soon.clear()
         if self.line.end.panel is None or self.line.is_lent:
             return
-        self._wall.bring_up_to_date(self._messages.open(), self.line.tell)
+        self._tell_messages()
         now_ms = self._now_ms()
         if not self._is_due(now_ms):
             return
@@ -120,6 +120,17 @@ class PanelFeed:
         self._tell_time(facts, now_ms)
         self.line.show(snapshot_of(facts.shown, facts.zone))
         self._shown_at_ms = now_ms
+
+    def _tell_messages(self) -> None:
+        """Bring the texts up to date, or count those that this panel keeps from the household."""
+        wanted = self._messages.open()
+        if self.line.end.shows_texts:
+            self.record.texts_unshown = 0
+            self._wall.bring_up_to_date(wanted, self.line.tell)
+        else:
+            self.record.texts_unshown = len(wanted)
+            # Whatever another panel was told, this one's successor knows nothing of.
+            self._wall = WallTexts()
 
     def _is_due(self, now_ms: int) -> bool:
         shown_at_ms = self._shown_at_ms

@@ -22,6 +22,8 @@ class PanelRecord:
         self.times_lost = 0
         self.presses = 0
         self.failures = 0
+        self.texts_unshown = 0
+        """Messages that wait and that the panel there cannot show."""
         self.log_lines: Counter[str] = Counter()
         self.last_log: Log | None = None
         self.hello: Hello | None = None
@@ -83,6 +85,7 @@ class PanelRecord:
             presses_dropped=end.buttons_dropped,
             log_lines=dict(self.log_lines),
             failures=self.failures,
+            texts_unshown=self.texts_unshown if found == "connected" else 0,
             uptime_s=status.uptime_s if status else None,
             crc_errors=status.crc_errors if status else None,
             ram_free_bytes=status.ram_free_bytes if status else None,

@@ -11,6 +11,7 @@ RESTARTS_NOTICED = 4
 
 State = Literal["connected", "silent", "refused", "unplugged", "lent"]
 
+UNSHOWN_HINT = "Read what waits at the page; this panel's firmware shows no texts"
 PRESSES_HINT = "A button of the panel sticks; presses are taken ten a second at most"
 
 
@@ -19,8 +20,9 @@ class PanelView(msgspec.Struct, frozen=True):
 
     `state` is "connected", "silent" (the port is open and nobody answers), "refused" (it speaks
     another version), "unplugged" (no port) or "lent" (it is being updated). `reason` and `hint` say
-    why it is not connected. `heard_age_ms` is how long ago any byte came; `uptime_s`, `crc_errors`
-    and `ram_free_bytes` are what the panel told last, None where it never did.
+    why it is not connected. `texts_unshown` are messages that wait and that it cannot show.
+    `heard_age_ms` is how long ago any byte came; `uptime_s`, `crc_errors` and `ram_free_bytes` are
+    what the panel told last, None where it never did.
     """
 
     state: State
@@ -41,6 +43,7 @@ class PanelView(msgspec.Struct, frozen=True):
     presses_dropped: int = 0
     log_lines: dict[str, int] = {}
     failures: int = 0
+    texts_unshown: int = 0
     uptime_s: int | None = None
     crc_errors: int | None = None
     ram_free_bytes: int | None = None
@@ -76,6 +79,9 @@ def find_fault(panel: PanelView) -> tuple[str, str]:
         return f"{panel.presses_dropped:,} button presses ignored", PRESSES_HINT
     if panel.times_held_back:
         return "sends more than a line carries", "Its firmware is at fault; the hub holds it back"
+    if panel.texts_unshown:
+        count = format_count(panel.texts_unshown, "message")
+        return f"cannot show {count} to the household", UNSHOWN_HINT
     return "", ""
 
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from agent.home.budget import parse_budget
 from agent.home.changes import Acknowledgement, BudgetChange, Changes
-from agent.home.guard import problem
+from agent.home.problems import problem
 from shared.errors import HearthlinkError
 
 

@@ -12,7 +12,7 @@ from cloud.costs.supply import Supply, bill, read_supply
 from cloud.errors import RESPONSES
 from cloud.households.zones import household_zone
 from cloud.parts import Shared
-from shared.calendar import Interval, Resolution, intervals_between
+from shared.calendar import Interval, Resolution, day_of, intervals_between, local_date
 from shared.errors import BadInputError
 from shared.instants import format_utc
 from shared.readings import Medium
@@ -70,7 +70,8 @@ def costs(
 ) -> Response:
     """Price each whole interval that overlaps `[from, to)`, each as a bill of its own.
 
-    A standing charge is in the interval in which its local day begins. Tiers of a tariff by month
+    A standing charge is in the interval in which its local day begins, today's too, those of days
+    to come in none: what has not begun is not spent. Tiers of a tariff by month
     are filled by what was used before in that month.
     """
     zone = household_zone(parts.database, scope, parts.zone)
@@ -81,7 +82,8 @@ def costs(
         raise BadInputError(f"more than {MAX_SERIES_DAYS} days", hint="ask for a shorter period")
     with parts.database.reading(scope) as connection:
         supply = read_supply(connection, scope, meter, span, zone)
-    entries = [_interval(supply, one) for one in intervals]
+    tomorrow = day_of(local_date(parts.clock.utc_ms(), zone), zone).end_ms // SLOT_MS
+    entries = [_interval(supply, one, tomorrow) for one in intervals]
     return reply(
         {
             "meter": meter,
@@ -103,9 +105,9 @@ def on_half_hours(start_ms: int, end_ms: int) -> tuple[int, int]:
     return start_ms, end_ms
 
 
-def _interval(supply: Supply, interval: Interval) -> dict[str, Any]:
+def _interval(supply: Supply, interval: Interval, tomorrow: int) -> dict[str, Any]:
     slots = interval.start_ms // SLOT_MS, interval.end_ms // SLOT_MS
-    priced = bill(supply, slots)
+    priced = bill(supply, slots, standing_until=tomorrow)
     return {
         "start": format_utc(interval.start_ms),
         "end": format_utc(interval.end_ms),

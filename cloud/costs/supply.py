@@ -129,19 +129,29 @@ def read_supply(
     return Supply(meter, medium, zone, first_ms, end_ms, by_flow, agreed, held)
 
 
-def bill(supply: Supply, slots: tuple[int, int]) -> Cost:
-    """Price the slots `[start, end)` under the agreements that hold, exports taken off."""
-    return bill_with(supply, slots, lambda flow: lambda tariff: supply.half_hours(flow, tariff))
+def bill(supply: Supply, slots: tuple[int, int], standing_until: int | None = None) -> Cost:
+    """Price the slots `[start, end)` under the agreements that hold, exports taken off.
+
+    Days that begin at the slot `standing_until` or later have no standing charge.
+    """
+
+    def half_hours_of(flow: Flow) -> Callable[[Tariff], HalfHours]:
+        return lambda tariff: supply.half_hours(flow, tariff)
+
+    return bill_with(supply, slots, half_hours_of, standing_until)
 
 
 def bill_with(
     supply: Supply,
     slots: tuple[int, int],
     half_hours_of: Callable[[Flow], Callable[[Tariff], HalfHours]],
+    standing_until: int | None = None,
 ) -> Cost:
-    """Price slots with other energy than what is known, as a preview does."""
+    """Price slots with other energy than what is known, as a preview does; else as `bill`."""
     costs = [
-        price_agreements(supply.of_flow(flow), half_hours_of(flow), part)
+        price_agreements(
+            supply.of_flow(flow), half_hours_of(flow), part, standing_until=standing_until
+        )
         for flow in supply.flows()
         for part in supply.held_of(slots)
     ]

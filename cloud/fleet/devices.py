@@ -25,7 +25,7 @@ from cloud.fleet.dispatch import Answers, Dispatcher, Handler
 from cloud.fleet.enrolment import Enrolment
 from cloud.fleet.lanes import Lanes
 from cloud.fleet.leases import LEASE_MS, give_up_lease, take_lease
-from cloud.fleet.metrics import copy_of, render
+from cloud.fleet.metrics import copy_of, measure
 from cloud.fleet.revocation import Publisher
 from cloud.fleet.sessions import cut_session
 from cloud.households.revocations import all_revoked
@@ -88,7 +88,7 @@ class DeviceService:
 
     def metrics(self) -> bytes:
         """Write the counters in Prometheus's text format; any thread may call this."""
-        return render(
+        return measure(
             copy_of(self.counts),
             copy_of(self._dispatcher.counts),
             is_leading=self.is_leading,

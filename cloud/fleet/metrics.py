@@ -9,41 +9,40 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from shared.exposition import MEDIA_TYPE, Measured, counter, gauge, render
+
 HOST = "127.0.0.1"
 PATH = "/metrics"
-MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 REQUEST_S_MAX = 10
 
-EVENTS = "hearthlink_devices_events_total"
-ANSWERS = "hearthlink_devices_answers_total"
-LEADING = "hearthlink_devices_leading"
-QUEUED = "hearthlink_devices_queued"
+EVENTS = counter(
+    "devices_events", "What the device service did, and what it passed over, by event.", "event"
+)
+ANSWERS = counter(
+    "devices_answers",
+    "What provisioning was answered, by the answer or the code of the refusal.",
+    "answer",
+)
+LEADING = gauge("devices_leading", "1 while this process is the one that answers.")
+QUEUED = gauge("devices_queued", "Requests that wait to be answered.")
 
-HELP = {
-    EVENTS: "What the device service did, and what it passed over, by event.",
-    ANSWERS: "What provisioning was answered, by the answer or the code of the refusal.",
-    LEADING: "1 while this process is the one that answers.",
-    QUEUED: "Requests that wait to be answered.",
-}
-"""Every metric and its meaning; docs/reference/metrics.md lists them."""
+METRICS = (EVENTS, ANSWERS, LEADING, QUEUED)
+"""Every metric, in the order it is written; the reference is made from this."""
 
 
-def render(
+def measure(
     events: Mapping[str, int], answers: Mapping[str, int], *, is_leading: bool, queued: int
 ) -> bytes:
-    """Write the counters down, each metric's together below its meaning and kind."""
-    lines = [
-        *_head(EVENTS, "counter"),
-        *(f'{EVENTS}{{event="{_name(one)}"}} {count}' for one, count in sorted(events.items())),
-        *_head(ANSWERS, "counter"),
-        *(f'{ANSWERS}{{answer="{_name(one)}"}} {count}' for one, count in sorted(answers.items())),
-        *_head(LEADING, "gauge"),
-        f"{LEADING} {int(is_leading)}",
-        *_head(QUEUED, "gauge"),
-        f"{QUEUED} {queued}",
-        "",
-    ]
-    return "\n".join(lines).encode()
+    """Write the counters down."""
+    return render(
+        METRICS,
+        [
+            *(Measured(EVENTS, count, (name,)) for name, count in sorted(events.items())),
+            *(Measured(ANSWERS, count, (name,)) for name, count in sorted(answers.items())),
+            Measured(LEADING, is_leading),
+            Measured(QUEUED, queued),
+        ],
+    )
 
 
 @contextmanager
@@ -85,11 +84,3 @@ def serving(port: int, read: Callable[[], bytes]) -> Iterator[int]:
 def copy_of(counts: "Counter[str]") -> dict[str, int]:
     """Copy counters that another thread may add to meanwhile."""
     return {name: counts[name] for name in list(counts)}
-
-
-def _head(name: str, kind: str) -> list[str]:
-    return [f"# HELP {name} {HELP[name]}", f"# TYPE {name} {kind}"]
-
-
-def _name(text: str) -> str:
-    return "".join(char if char.isalnum() or char in "-_" else "_" for char in text)

@@ -7,7 +7,7 @@ from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
 from cloud.auth import ANYONE
@@ -66,9 +66,11 @@ def show_manifest() -> Response:
 
 
 @router.get("/app/icon.svg")
-def show_icon() -> Response:
-    """Serve the icon at an address that stays: the manifest names it."""
-    return _answer(assets().files["icon.svg"], PAGE_HEADERS)
+@router.get("/app/icon-192.png")
+@router.get("/app/icon-512.png")
+def show_icon(request: Request) -> Response:
+    """Serve an icon at an address that stays: the manifest names it."""
+    return _answer(assets().files[request.url.path.rpartition("/")[2]], PAGE_HEADERS)
 
 
 @router.get(PLACE + "{build}/{name}")

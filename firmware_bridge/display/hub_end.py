@@ -117,9 +117,15 @@ class HubEnd:
         """Tell whether all that was to be sent has been acknowledged."""
         return self._sender.underway is None and self._next() is None
 
+    @property
+    def shows_texts(self) -> bool:
+        """Whether texts may be told: to the panel that is there, or to one that will be."""
+        return self.panel is None or self.panel.shows_texts
+
     def show(self, display: Display, now_ms: int) -> None:
         """Show this as soon as the panel can take it; it replaces what still waits."""
-        self._display = display
+        if self.panel is None or self.panel.shows_figures:
+            self._display = display
         self._send_next(now_ms)
 
     def set_time(self, time: Time, now_ms: int) -> None:
@@ -128,8 +134,11 @@ class HubEnd:
         self._send_next(now_ms)
 
     def tell(self, text: Text, now_ms: int) -> bool:
-        """Send a message to the household; False where TEXTS_MAX of them wait already."""
-        if len(self._texts) >= TEXTS_MAX:
+        """Send a message to the household; False where TEXTS_MAX of them wait already.
+
+        False too where the panel that is there shows none.
+        """
+        if len(self._texts) >= TEXTS_MAX or not self.shows_texts:
             return False
         self._texts.append(text)
         self._send_next(now_ms)
@@ -232,8 +241,19 @@ class HubEnd:
         )
         if isinstance(self._sender.underway, Display | Time):
             self._sender.abandon_older(now_ms - PARKED_MS_MAX)
+        self._leave_out(hello)
         self._sender.resume(now_ms)
         return [] if is_known else [Joined(hello)]
+
+    def _leave_out(self, hello: Hello) -> None:
+        """Leave what this panel cannot show, and another before it could: its feeder tells anew."""
+        if not hello.shows_texts:
+            self._texts.clear()
+        if not hello.shows_figures:
+            self._display = None
+        is_shown = {Text: hello.shows_texts, Display: hello.shows_figures}
+        if not is_shown.get(type(self._sender.underway), True):
+            self._sender.abandon()
 
     def _refuse(self, panel_min: int, panel_max: int, now_ms: int) -> list[HubEvent]:
         """Say which versions are spoken here, and leave the panel alone for a while."""

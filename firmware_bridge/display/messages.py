@@ -64,6 +64,22 @@ class Hello:
     height_px: Annotated[int | None, Whole(8, 0, 0xFFFF)] = None
     slots: Annotated[int | None, Whole(9, 0, U8_MAX)] = None
 
+    @property
+    def shows_figures(self) -> bool:
+        """Whether a DISPLAY is any use to it: for a screen, or for lights."""
+        return bool(self._abilities & (Capability.DISPLAY | Capability.LEDS))
+
+    @property
+    def shows_texts(self) -> bool:
+        """Whether the household can read a message on it."""
+        return bool(self._abilities & Capability.TEXT)
+
+    @property
+    def _abilities(self) -> Capability:
+        """What it has; one that says nothing of it is a display and no more."""
+        said = self.capabilities
+        return Capability.DISPLAY if said is None else Capability(said)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Welcome:

@@ -89,9 +89,13 @@ class StopAndWait:
         return Turn.RESENT
 
     def abandon_older(self, than_ms: int) -> None:
-        """Leave what was under way and was sent last before this; the next has another sequence."""
+        """Leave what was under way and was sent last before this."""
         if self._sent_at_ms < than_ms:
-            self.underway = None
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Leave what is under way; the next has another sequence."""
+        self.underway = None
 
     def resume(self, now_ms: int) -> None:
         """Send what is under way again, as if for the first time; under its own sequence."""

@@ -13,6 +13,7 @@
 
 #include "panel.h"
 #include "picture.h"
+#include "texts.h"
 
 #define STEP_MS 20
 #define STATUS_MS 60000
@@ -23,6 +24,7 @@ struct host {
     const char *png;
     bool is_blank;
     struct picture picture;
+    struct texts texts;
 };
 
 static uint32_t monotonic_ms(void)
@@ -65,12 +67,17 @@ static void print_message(const struct panel_message *message, FILE *out)
     fflush(out);
 }
 
+static void show(const struct host *host)
+{
+    if (host->png != NULL && !picture_write_png(&host->picture, host->png))
+        exit(1);
+}
+
 static void draw(struct host *host, const struct panel_message *display)
 {
     host->is_blank = display == NULL;
     picture_draw(&host->picture, display);
-    if (host->png != NULL && !picture_write_png(&host->picture, host->png))
-        exit(1);
+    show(host);
 }
 
 static void take(void *context, const struct panel_message *message)
@@ -79,6 +86,12 @@ static void take(void *context, const struct panel_message *message)
     print_message(message, stderr);
     if (message->type == PANEL_DISPLAY)
         draw(host, message);
+    if (texts_take(&host->texts, message)) {
+        const struct text *text = texts_shown(&host->texts);
+        picture_tell(&host->picture, text != NULL ? text->bytes : NULL,
+                     text != NULL ? text->length : 0);
+        show(host);
+    }
 }
 
 static int open_terminal(const char *path)

@@ -12,6 +12,9 @@
 #define WIDTH (PICTURE_COLUMNS * CELL_W + 2 * MARGIN)
 #define HEIGHT (PICTURE_LINES * CELL_H + 2 * MARGIN)
 #define ROW (1 + WIDTH)
+#define SPELT_MAX 256 /* 160 bytes of UTF-8 are fewer signs: two bytes become three at most */
+
+static const char known_signs[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ.-:,!?'/()+% ";
 
 static void put(struct picture *picture, int line, const char *format, ...)
 {
@@ -59,7 +62,7 @@ void picture_draw(struct picture *picture, const struct panel_message *display)
     static const char *const lights[] = {"LOW", "MEDIUM", "HIGH"};
     static const char *const links[] = {"OK", "METER SILENT", "OFFLINE"};
     char text[24];
-    memset(picture, 0, sizeof *picture);
+    memset(picture->line, 0, sizeof picture->line);
     if (display == NULL) {
         put(picture, 0, "NO DATA");
         return;
@@ -82,24 +85,98 @@ void picture_draw(struct picture *picture, const struct panel_message *display)
         put(picture, 9, "METER %s", links[display->value[PANEL_LINK].number]);
 }
 
+/* How a panel without the sign writes it; the ellipsis ends what the hub had to cut. */
+struct spelling {
+    const char *sign, *letters;
+};
+
+static const struct spelling spellings[] = {{"\xC2\xA3", "GBP"},
+                                            {"\xE2\x82\xAC", "EUR"},
+                                            {"\xE2\x80\xA6", "..."},
+                                            {"\xE2\x80\x99", "'"}};
+
+/* Writes the sign at `at` as one to three of the panel's own; returns how many bytes it took. */
+static size_t spell(const char *at, size_t left, char letters[4])
+{
+    for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++) {
+        const size_t length = strlen(spellings[i].sign);
+        if (length <= left && memcmp(at, spellings[i].sign, length) == 0) {
+            strcpy(letters, spellings[i].letters);
+            return length;
+        }
+    }
+    const char sign = *at >= 'a' && *at <= 'z' ? (char)(*at - 'a' + 'A') : *at;
+    letters[0] = sign != '\0' && strchr(known_signs, sign) != NULL ? sign : '?';
+    letters[1] = '\0';
+    size_t taken = 1;
+    while (taken < left && ((unsigned char)at[taken] & 0xC0) == 0x80)
+        taken++; /* the rest of a character that takes several bytes */
+    return taken;
+}
+
+/* Says how much of `at` goes into a line: up to a space, or all of it that fits of a long word. */
+static size_t fitting(const char *at)
+{
+    size_t length = strlen(at);
+    if (length <= PICTURE_COLUMNS)
+        return length;
+    for (length = PICTURE_COLUMNS; length > 0 && at[length] != ' '; length--)
+        continue;
+    return length > 0 ? length : PICTURE_COLUMNS;
+}
+
+void picture_tell(struct picture *picture, const char *text, size_t length)
+{
+    char written[SPELT_MAX + 4] = "";
+    size_t count = 0;
+    picture->is_told = text != NULL;
+    for (size_t at = 0; picture->is_told && at < length && count < SPELT_MAX;) {
+        at += spell(text + at, length - at, written + count);
+        count += strlen(written + count);
+    }
+    const char *at = written;
+    for (int line = 0; line < PICTURE_TOLD_LINES; line++) {
+        char *told = picture->told[line];
+        const size_t fits = fitting(at);
+        memcpy(told, at, fits);
+        told[fits] = '\0';
+        for (at += fits; *at == ' ';)
+            at++;
+    }
+    if (*at != '\0') {
+        char *last = picture->told[PICTURE_TOLD_LINES - 1];
+        const size_t end = strlen(last);
+        strcpy(last + (end < PICTURE_COLUMNS - 3 ? end : PICTURE_COLUMNS - 3), "...");
+    }
+}
+
+/* The line as it is seen: of the message where one stands there. */
+static const char *line_of(const struct picture *picture, int line)
+{
+    const int place = line - PICTURE_TOLD_FIRST;
+    if (picture->is_told && place >= 0 && place < PICTURE_TOLD_LINES)
+        return picture->told[place];
+    return picture->line[line];
+}
+
 void picture_print(const struct picture *picture, FILE *out)
 {
     for (int line = 0; line < PICTURE_LINES; line++)
-        fprintf(out, "| %-*s |\n", PICTURE_COLUMNS, picture->line[line]);
+        fprintf(out, "| %-*s |\n", PICTURE_COLUMNS, line_of(picture, line));
     fflush(out);
 }
 
 /* Five rows of three dots, the top row in the highest bits, for what a panel writes. */
 static unsigned glyph(char sign)
 {
-    static const char signs[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ.-:";
     static const unsigned short dots[] = {
         0x7B6F, 0x2C97, 0x73E7, 0x73CF, 0x5BC9, 0x79CF, 0x79EF, 0x7252, 0x7BEF, 0x7BCF,
         0x2BED, 0x6BAE, 0x3923, 0x6B6E, 0x79A7, 0x79A4, 0x396B, 0x5BED, 0x7497, 0x126A,
         0x5BAD, 0x4927, 0x5FED, 0x6B6D, 0x2B6A, 0x6BA4, 0x2B73, 0x6BAD, 0x388E, 0x7492,
-        0x5B6F, 0x5B6A, 0x5BFD, 0x5AAD, 0x5A92, 0x72A7, 0x0002, 0x01C0, 0x0410};
-    const char *found = sign ? strchr(signs, sign) : NULL;
-    return found ? dots[found - signs] : 0;
+        0x5B6F, 0x5B6A, 0x5BFD, 0x5AAD, 0x5A92, 0x72A7, 0x0002, 0x01C0, 0x0410,
+        0x0014, 0x2482, 0x6282, 0x2400, 0x12A4, 0x1491, 0x4494, 0x05D0, 0x52A5, 0x0000};
+    const char *found = sign ? strchr(known_signs, sign) : NULL;
+    return found ? dots[found - known_signs] : 0;
 }
 
 static bool is_lit(const struct picture *picture, int x, int y)
@@ -107,7 +184,7 @@ static bool is_lit(const struct picture *picture, int x, int y)
     const int left = x - MARGIN, top = y - MARGIN;
     if (left < 0 || top < 0 || left >= PICTURE_COLUMNS * CELL_W || top >= PICTURE_LINES * CELL_H)
         return false;
-    const char *line = picture->line[top / CELL_H];
+    const char *line = line_of(picture, top / CELL_H);
     const int column = left / CELL_W, dot_x = left % CELL_W / SCALE, dot_y = top % CELL_H / SCALE;
     if ((size_t)column >= strlen(line) || dot_x > 2 || dot_y > 4)
         return false;

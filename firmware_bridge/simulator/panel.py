@@ -20,6 +20,7 @@ from firmware_bridge.display.messages import (
 )
 from firmware_bridge.display.panel_end import PanelEnd
 from firmware_bridge.simulator.panel_faults import PanelFaults, Spell, Trouble
+from firmware_bridge.simulator.panel_texts import StandingTexts
 
 WIDTH_PX, HEIGHT_PX = 432, 256
 FRAME_BYTES_MAX = 256
@@ -79,6 +80,7 @@ class SimulatedPanel:
         answer_after_ms: int | None = None,
     ) -> None:
         self.shown: Display | None = None
+        self.texts = StandingTexts()
         self.told: list[Told] = []
         """What is new since the caller took it away."""
         self.starts = 0
@@ -139,7 +141,7 @@ class SimulatedPanel:
         """Start anew: nothing is remembered but the counts of the whole simulation."""
         self.boot = self._start_boot()
         self.starts += 1
-        self.shown = None
+        self.shown, self.texts = None, StandingTexts()
         self._answers.clear()
         self._started_ms, self._cause = now_ms, cause
         self._status_at_ms = now_ms + FIRST_STATUS_MS
@@ -182,6 +184,7 @@ class SimulatedPanel:
 
     def _take(self, message: PanelMessage, now_ms: int) -> None:
         self.told.append(Told(now_ms, message))
+        self.texts.take(message)
         if isinstance(message, Display):
             self.shown = message
         after_ms = self._answer_after_ms

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from firmware_bridge.display.messages import FIELDS, Display, PanelMessage
+from firmware_bridge.display.messages import FIELDS, Display, PanelMessage, Text
 from firmware_bridge.simulator.panel import Boot, SimulatedPanel
 from firmware_bridge.simulator.panel_faults import (
     NO_FLASH_FAULTS,
@@ -187,8 +187,8 @@ def play_panel(
                 starts = panel.starts
                 screen.say("start", {"starts": starts})
             for told in panel.told:
-                screen.take(told.message)
-            screen.look(is_blank=panel.shown is None or panel.end.has_no_news(now_ms))
+                screen.tell(told.message)
+            screen.look(None if panel.end.has_no_news(now_ms) else panel.shown, panel.texts.shown)
         panel.told.clear()
 
 
@@ -198,31 +198,29 @@ class _Screen:
     def __init__(self, picture: Path | None, say: Callable[[str, dict[str, object]], None]) -> None:
         self.say = say
         self._picture = picture
-        self._is_blank = True
-        self._draw(draw_lines(None))
+        self._lines = draw_lines(None)
+        self._draw()
 
-    def take(self, message: PanelMessage) -> None:
-        """Tell a message, and draw it where it is a display."""
+    def tell(self, message: PanelMessage) -> None:
+        """Tell of a message."""
         names = (field.name for field in FIELDS[message.TYPE])
         fields = {name: value for name in names if (value := getattr(message, name)) is not None}
         self.say(type(message).__name__.lower(), fields)
-        if isinstance(message, Display):
-            self._is_blank = False
-            self._draw(draw_lines(message))
 
-    def look(self, *, is_blank: bool) -> None:
-        """Draw "no data" once what was shown is too old, or gone with a start."""
-        if is_blank and not self._is_blank:
-            self._is_blank = True
-            self._draw(draw_lines(None))
+    def look(self, display: Display | None, text: Text | None) -> None:
+        """Draw the latest figures and message; None for what is gone, or too old to be shown."""
+        lines = draw_lines(display, text)
+        if lines != self._lines:
+            self._lines = lines
+            self._draw()
 
-    def _draw(self, lines: list[str]) -> None:
+    def _draw(self) -> None:
         """Write the picture whole: who looks at it sees no half of one."""
         if self._picture is None:
             return
         part = self._picture.with_name(f"{self._picture.name}.part")
         try:
-            part.write_bytes(draw_png(lines))
+            part.write_bytes(draw_png(self._lines))
             part.replace(self._picture)
         except OSError as error:
             raise OperatorError(

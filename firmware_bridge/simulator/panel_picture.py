@@ -6,9 +6,13 @@ same pixels.
 
 import zlib
 
-from firmware_bridge.display.messages import Display
+from firmware_bridge.display.messages import Display, Text
+from firmware_bridge.simulator.panel_texts import lay_out
 
 COLUMNS, LINES = 26, 10
+TOLD_FIRST, TOLD_LINES = 2, 7
+"""Where a message stands, in place of the table."""
+
 SCALE, MARGIN = 4, 8
 CELL_W, CELL_H = 4 * SCALE, 6 * SCALE
 WIDTH, HEIGHT = COLUMNS * CELL_W + 2 * MARGIN, LINES * CELL_H + 2 * MARGIN
@@ -20,20 +24,30 @@ LINKS = ("OK", "METER SILENT", "OFFLINE")
 PNG = b"\x89PNG\r\n\x1a\n"
 GREY_8 = bytes((8, 0, 0, 0, 0))
 
-SIGNS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ.-:"
+SIGNS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ.-:,!?'/()+% "
 DOTS = (
     *(0x7B6F, 0x2C97, 0x73E7, 0x73CF, 0x5BC9, 0x79CF, 0x79EF, 0x7252, 0x7BEF, 0x7BCF),
     *(0x2BED, 0x6BAE, 0x3923, 0x6B6E, 0x79A7, 0x79A4, 0x396B, 0x5BED, 0x7497, 0x126A),
     *(0x5BAD, 0x4927, 0x5FED, 0x6B6D, 0x2B6A, 0x6BA4, 0x2B73, 0x6BAD, 0x388E, 0x7492),
     *(0x5B6F, 0x5B6A, 0x5BFD, 0x5AAD, 0x5A92, 0x72A7, 0x0002, 0x01C0, 0x0410),
+    *(0x0014, 0x2482, 0x6282, 0x2400, 0x12A4, 0x1491, 0x4494, 0x05D0, 0x52A5, 0x0000),
 )
 """Five rows of three dots for each of SIGNS, the top row in the highest bits."""
 
 GLYPHS = dict(zip(SIGNS, DOTS, strict=True))
 
 
-def draw_lines(display: Display | None) -> list[str]:
-    """Lay out what a display says; "NO DATA" where nothing, or nothing any more, is known."""
+def draw_lines(display: Display | None, text: Text | None = None) -> list[str]:
+    """Lay out what a display says, and over its table a message where one stands."""
+    lines = _figures(display)
+    if text is not None:
+        told = lay_out(text.text, SIGNS, COLUMNS, TOLD_LINES)
+        lines[TOLD_FIRST : TOLD_FIRST + TOLD_LINES] = told
+    return lines
+
+
+def _figures(display: Display | None) -> list[str]:
+    """Lay out the figures; "NO DATA" where nothing, or nothing any more, is known."""
     if display is None:
         return ["NO DATA", *[""] * (LINES - 1)]
     light = "" if display.light is None else LIGHTS[display.light]

@@ -90,11 +90,13 @@ def price_agreements(
     half_hours_under: Callable[[Tariff], HalfHours],
     slots: tuple[int, int],
     currency: str = "",
+    standing_until: int | None = None,
 ) -> Cost:
     """Price the slots `[start, end)` by the agreements that hold, which do not overlap.
 
     `half_hours_under` gives the energy as a tariff counts it: gas has the calorific value of each.
     Raises BadInputError where they are in different currencies; `currency` stands where none holds.
+    Days that begin at the slot `standing_until` or later have no standing charge.
     """
     lines: list[Line] = []
     unpriced_slots = unpriced_mwh = 0
@@ -109,7 +111,8 @@ def price_agreements(
         count, energy_mwh = _known(half_hours, place, low)
         code = agreement.tariff_code
         clipped = clip(tariff, agreement.starts_on, agreement.ends_on)
-        cost = price_half_hours(clipped, half_hours, (low, high), code=code)
+        standing = low, high if standing_until is None else max(low, min(high, standing_until))
+        cost = price_half_hours(clipped, half_hours, (low, high), standing, code)
         lines += cost.lines
         unpriced_slots += count + cost.unpriced_slots
         unpriced_mwh += energy_mwh + cost.unpriced_mwh

@@ -105,6 +105,47 @@ def test_hosts_are_a_list_of_names(value: object) -> None:
     assert "allowed_hosts" in faults_of({**LINK, "page": {"allowed_hosts": value}})[0]
 
 
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "homeassistant.local",
+        "http://a/b",
+        "https://*",
+        "http://a b",
+        "http://a; x",
+        "http://a:0",
+        "http://a:99999",
+        "http://user@a",
+        "null",
+        "javascript:x",
+        "http://a\r\nX: y",
+        "'self'",
+    ],
+)
+def test_what_is_no_origin_may_frame_nothing(origin: str) -> None:
+    """It would go into a header of every answer; one wrong one refuses the whole setting."""
+    written = {**LINK, "page": {"framed_by": ["http://good.home", origin]}}
+
+    assert "page.framed_by" in faults_of(written)[0]
+    assert "is no origin" in faults_of(written)[0]
+
+
+@pytest.mark.parametrize("value", [5, [1], {"a": 1}, None, [f"http://a{n}" for n in range(9)]])
+def test_origins_are_a_short_list_of_texts(value: object) -> None:
+    """Anything else is a fault, not a crash."""
+    assert "framed_by" in faults_of({**LINK, "page": {"framed_by": value}})[0]
+
+
+def test_origins_come_from_the_environment_too() -> None:
+    """Parted by commas, in lower case, in their order; without any, none."""
+    given = "http://HomeAssistant.local:8123, https://[fd00::1]:8443"
+
+    config = read_config(LINK, {"HEARTHLINK_PAGE_FRAMED_BY": given}, "test")
+
+    assert config.page_framed_by == ("http://homeassistant.local:8123", "https://[fd00::1]:8443")
+    assert read_config(LINK, {}, "test").page_framed_by == ()
+
+
 def test_what_contradicts_itself_is_named() -> None:
     """An uplink needs its certificates, a PIN its length, and a hub its meter."""
     faults = faults_of({"uplink": {"host": "broker"}, "page": {"pin": "123"}})

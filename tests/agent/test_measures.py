@@ -14,12 +14,13 @@ from agent.home.panelview import PanelView
 from agent.household import home_assistant
 from agent.hub import Hub
 from agent.measures import render_metrics
-from agent.metrics import MEDIA_TYPE, METRICS, OF_OTHER_DISPLAYS, OF_THE_PANEL
+from agent.metrics import METRICS, OF_OTHER_DISPLAYS, OF_THE_PANEL
 from agent.uplink.sender import SessionHooks, SessionRules
 from agent.uplink.session import Session
 from agent.wallscreen import wall_screen
 from firmware_bridge.links import LinkEvent, LinkEventKind
 from firmware_bridge.meters.codec import Refused, Telegram
+from shared.exposition import MEDIA_TYPE
 from shared.units import MS_PER_DAY
 from tests.support.clocks import StillClock
 from tests.support.fakes import FakeUplink

@@ -133,6 +133,18 @@ def test_another_medium_and_an_unknown_meter_have_nothing(past: Past) -> None:
     assert of_another["import_mwh"] == KnownSlots({}, {})
 
 
+def test_meters_are_known_from_their_logs(past: Past) -> None:
+    """A hub started anew knows them before it has heard any."""
+    silent = past.log.meter_log("silent", Medium.GAS)
+    append(past.log, silent, [row_at(1, 1, {"gas_l": 5})])
+    history = History(past.log, ClockLedger([]))
+
+    history.load(START_MS + LATER_MS)
+
+    assert past.history.meters() == {METER}
+    assert history.meters() == {METER, "silent"}
+
+
 def test_a_meter_left_out_of_the_totals_is_recalled_by_name(past: Past) -> None:
     """A plug in the home is already counted by the supply's meter."""
     past.history.leave_out(frozenset({METER}))

@@ -1,8 +1,8 @@
 """Write docs/reference/ from the code: `python -m tests.docs.generate`, or `make reference`.
 
-Owns the pages topics, registers, commands, settings, metrics and problems, openapi.json and
-panel-vectors.json; the other pages of that folder are written by hand. It runs no command: each one
-is stopped as soon as it asks for its arguments.
+Owns the pages topics, registers, commands, settings, metrics and problems, and writes those of
+home_assistant.py, openapi.py and panel_vectors.py too; the other pages of that folder are written
+by hand. It runs no command: each one is stopped as soon as it asks for its arguments.
 """
 
 import argparse
@@ -16,9 +16,12 @@ from typing import Any
 from unittest import mock
 
 from agent.metrics import METRICS
+from cloud.fleet.metrics import METRICS as DEVICE_METRICS
 from cloud.problems import KINDS, URN
 from shared import cli, topics
+from shared.exposition import Metric
 from shared.readings import REGISTERS
+from tests.docs.home_assistant import home_assistant_page
 from tests.docs.openapi import openapi_page
 from tests.docs.panel_vectors import vectors_page
 
@@ -54,6 +57,7 @@ def render_pages() -> dict[str, str]:
     """Render every generated page, by file name."""
     return {
         "commands.md": commands_page(),
+        "home-assistant.md": home_assistant_page(MADE_BY),
         "metrics.md": metrics_page(),
         "openapi.json": openapi_page(),
         "panel-vectors.json": vectors_page(),
@@ -106,7 +110,8 @@ def registers_page() -> str:
 
 
 def metrics_page() -> str:
-    """Render a row for each metric, in the order of `/metrics`."""
+    """Render a row for each metric, in the order of each `/metrics`."""
+    columns = ("metric", "kind", "labels", "meaning")
     lines = _head(
         "Metrics",
         "`http://HUB:8080/metrics` in Prometheus's text format, where `page.metrics` is true "
@@ -116,12 +121,17 @@ def metrics_page() -> str:
         "`hearthlink_disk_written_bytes_total`, which is noted once an hour. A metric without a "
         "value is absent: the cloud's where none is set up, the disk's where there is none to "
         "count.",
-        ("metric", "kind", "labels", "meaning"),
+        columns,
     )
-    for metric in METRICS:
-        labels = ", ".join(f"`{label}`" for label in metric.labels) or "–"
-        lines.append(f"| `{metric.name}` | {metric.kind} | {labels} | {_cell(metric.help)} |")
+    lines += map(_metric_row, METRICS)
+    lines += ["", "## The cloud's device service", "", "Where `devices_metrics_port` names a port."]
+    lines += ["", *_table_head(columns), *map(_metric_row, DEVICE_METRICS)]
     return _page(lines)
+
+
+def _metric_row(metric: Metric) -> str:
+    labels = ", ".join(f"`{label}`" for label in metric.labels) or "–"
+    return f"| `{metric.name}` | {metric.kind} | {labels} | {_cell(metric.help)} |"
 
 
 def settings_page() -> str:
@@ -323,8 +333,11 @@ def _cell(text: str) -> str:
 
 
 def _head(title: str, introduction: str, columns: tuple[str, ...]) -> list[str]:
-    header = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    return [f"# {title}", "", MADE_BY, "", introduction, "", *header]
+    return [f"# {title}", "", MADE_BY, "", introduction, "", *_table_head(columns)]
+
+
+def _table_head(columns: tuple[str, ...]) -> list[str]:
+    return ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
 
 
 def _page(lines: list[str]) -> str:

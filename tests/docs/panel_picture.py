@@ -4,9 +4,11 @@ Owns docs/images/panel.png and nothing else. The C reference draws it, shown the
 display's own tests have, through the hub's own way from figures to a snapshot.
 """
 
+import dataclasses
 import subprocess
 import tempfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from agent.demo.reference import build_reference, find_compiler
@@ -14,15 +16,20 @@ from agent.home.shown import build_shown
 from agent.home.snapshot import snapshot_of
 from firmware_bridge.display.body import decode_message, encode_body
 from firmware_bridge.display.framing import open_frame, seal_frame
-from firmware_bridge.display.messages import Display, Hello, Welcome
+from firmware_bridge.display.messages import Display, Hello, Text, Welcome
 from firmware_bridge.simulator.panel_picture import PNG, draw_lines, draw_png
 from tests.support.home_inputs import LONDON, home_inputs
 
 PICTURE = Path(__file__).parents[2] / "docs" / "images" / "panel.png"
 
 
-def draw(program: Path, display: Display, picture: Path) -> None:
-    """Have the reference draw a snapshot, as a hub on its standard input shows it one."""
+def draw(
+    program: Path, display: Display, picture: Path, told: Sequence[Text | Welcome] = ()
+) -> None:
+    """Have the reference draw a snapshot, as a hub on its standard input shows it one.
+
+    `told` comes after it; a Welcome there is made one of the panel's boot.
+    """
     with subprocess.Popen(
         [program, "run", "--png", picture],
         stdin=subprocess.PIPE,
@@ -36,8 +43,13 @@ def draw(program: Path, display: Display, picture: Path) -> None:
         welcome = Welcome(version=1, boot_id=hello.boot_id, session=1)
         running.stdin.write(seal_frame(Welcome.TYPE, 0, encode_body(welcome)))
         running.stdin.write(seal_frame(Display.TYPE, 1, encode_body(display)))
+        for sequence, one in enumerate(told, 2):
+            if isinstance(one, Welcome):
+                one = dataclasses.replace(one, boot_id=hello.boot_id)  # noqa: PLW2901
+            running.stdin.write(seal_frame(one.TYPE, sequence, encode_body(one)))
         running.stdin.close()
         running.stdout.read()
+    assert running.returncode == 0, "the reference ended with a fault"
 
 
 def _first_frame(descriptor: int) -> bytes:

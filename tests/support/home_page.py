@@ -1,6 +1,6 @@
 """A hub behind the display page, for tests: its inputs may change while the page is open."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from starlette.applications import Starlette
 
@@ -95,11 +95,14 @@ class Home:
         self.acknowledged.append(message_id)
         return True
 
-    def page(self, pin: str = PIN, pin_file: PinFile | None = None) -> Starlette:
+    def page(
+        self, pin: str = PIN, pin_file: PinFile | None = None, framed_by: Sequence[str] = ()
+    ) -> Starlette:
         """Make the page of this home, which answers to "hub.home" too."""
         return create_page(
             self.read,
             allowed_hosts=frozenset({"hub.home"}),
+            framed_by=framed_by,
             pin=pin,
             set_granularity=self.choose,
             read_past=self.recall,

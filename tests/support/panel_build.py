@@ -28,7 +28,7 @@ def plain_reference() -> Path:
 
 def build_panel(folder: Path) -> Path:
     """Build the host program into a folder and return its path."""
-    names = ("panel.c", "panel_codec.c", "picture.c", "host.c")
+    names = ("panel.c", "panel_codec.c", "texts.c", "picture.c", "host.c")
     return _build(folder / "panel", [REFERENCE / name for name in names])
 
 

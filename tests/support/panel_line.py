@@ -5,11 +5,18 @@ from collections.abc import Callable, Iterable
 
 from firmware_bridge.display.framing import SmpLine
 from firmware_bridge.display.hub_end import HubEnd, HubEvent
-from firmware_bridge.display.messages import Hello, PanelMessage
+from firmware_bridge.display.messages import Capability, Hello, PanelMessage
 from firmware_bridge.display.panel_end import PanelEnd
 
 STEP_MS = 10
-HELLO = Hello(version_min=1, version_max=1, boot_id=0x0BAD_CAFE, board="pty", firmware="1.2.3")
+HELLO = Hello(
+    version_min=1,
+    version_max=1,
+    boot_id=0x0BAD_CAFE,
+    board="pty",
+    firmware="1.2.3",
+    capabilities=int(Capability.DISPLAY | Capability.BUTTONS | Capability.TEXT),
+)
 
 
 def corrupted(raw: bytes, rate: float, chance: random.Random) -> bytes:

@@ -81,6 +81,11 @@ def test_demo_shows_accounts_for_and_stops_everything(tmp_path: Path) -> None:
     assert panel is not None, told
     with urllib.request.urlopen(f"{panel[1]}/panel.png", timeout=60) as answer:
         assert answer.read(4) == b"\x89PNG"
+    display = page.removesuffix("/view.json")
+    with urllib.request.urlopen(panel[1], timeout=60) as answer:
+        assert f'<iframe src="{display}"' in answer.read().decode()
+    with urllib.request.urlopen(display, timeout=60) as answer:
+        assert answer.headers["Content-Security-Policy"].endswith(f"frame-ancestors {panel[1]}")
     app = re.search(r"app +(http://[^/]+)/app/ +\(e-mail: (\S+), password: (\S+)\)", told)
     assert app is not None, told
     asked = urllib.request.Request(

@@ -14,7 +14,6 @@ from starlette.routing import Route
 
 from agent.departures import DepartureLine
 from agent.home.events import EventStream, ViewFeed
-from agent.home.guard import problem
 from agent.home.inputs import HomeInputs
 from agent.home.local.questions import (
     MAX_INTERVALS,
@@ -26,6 +25,7 @@ from agent.home.local.questions import (
 )
 from agent.home.local.served import Past, Used, entry_of, spent_in, used_in
 from agent.home.local.table import write_csv
+from agent.home.problems import problem
 from agent.home.shown import build_shown
 from shared.calendar import Interval
 from shared.errors import BadInputError
@@ -161,6 +161,8 @@ class LocalApi:
         try:
             meters = request.query_params.getlist("meter")
             asked = read_question(request.query_params, meters, inputs.zone, intervals_max)
+            if unknown := unknown_meters(asked, inputs):
+                return _unknown(unknown)
             if self._waiting >= MAX_WAITING:
                 return self._busy()
             self._waiting += 1
@@ -221,6 +223,17 @@ class LocalApi:
             f'attachment; filename="hearthlink-{asked.medium.value}-{days}.{written.value}"'
         )
         return answer
+
+
+def unknown_meters(asked: Question, inputs: HomeInputs) -> list[str]:
+    """List the meters asked for that this hub has neither heard nor in its log."""
+    heard = {one.meter for one in inputs.meters}
+    return sorted((asked.meters or frozenset()) - inputs.logged_meters - heard)
+
+
+def _unknown(meters: Sequence[str]) -> Response:
+    detail = f"This hub knows no meter {', '.join(map(repr, meters))}."
+    return problem(404, "No such meter", detail, "GET /v1/meters lists those heard lately.")
 
 
 def _used(past: Past, asked: Question, inputs: HomeInputs) -> Iterable[Used]:

@@ -16,7 +16,7 @@ export const showCost = (app) => showChosen("Cost", app, async (meter, { kind, f
   if (from > day) return [card("Cost", el("p", {}, "This has not begun."))];
   const isOver = to <= day;
   const query = { from, to };
-  // What was spent has no standing charge of days to come.
+  // What was spent has no standing charge of days to come; nor has it in the intervals.
   const spent = { from, to: isOver ? to : periodOf("day", day).to };
   const report = await askIfAny(`${path}/cost`, { query: spent });
   if (!report) return [card("Cost", el("p", {}, "No tariff is agreed for this meter, so nothing can be priced."))];

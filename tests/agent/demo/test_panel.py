@@ -1,8 +1,10 @@
 """The demo's panel: built here, on a terminal that a hub opens, its picture on a page."""
 
 import os
+import re
 import select
 import time
+import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -10,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.config import Config, read_config
 from agent.demo import panel as panel_module
-from agent.demo.files import write_hub_files
+from agent.demo.files import Displays, write_hub_files
 from agent.demo.panel import DemoPanel, find_obstacle
 from agent.demo.processes import Processes
 from agent.demo.reference import build_reference
@@ -23,11 +26,13 @@ from tests.support.panel_build import plain_reference
 from tests.support.pictures import read_picture
 
 LIMIT_S = 60.0
+METERS = [{"link": "/dev/ttyUSB0"}]
+DISPLAY = "http://127.0.0.1:8080"
 
 
 @pytest.fixture(name="shown")
 def _shown(tmp_path: Path) -> Iterator[DemoPanel]:
-    panel = DemoPanel(tmp_path)
+    panel = DemoPanel(tmp_path, DISPLAY)
     panel.prepare()
     processes = Processes(tmp_path)
     processes.start("panel", panel.command(lambda *_: plain_reference()), line=panel.line)
@@ -73,6 +78,29 @@ def test_what_a_hub_shows_is_on_the_page(shown: DemoPanel) -> None:
     assert shown.url in shown.sentence()
     with pytest.raises(urllib.error.HTTPError):
         fetch(f"{shown.url}/hub.toml")
+
+
+def test_the_hubs_page_is_beside_the_picture(shown: DemoPanel) -> None:
+    """In a frame of one small page, which asks for nothing but its own files and that one."""
+    with urllib.request.urlopen(shown.url, timeout=60) as answer:
+        page, policy = answer.read().decode(), answer.headers["Content-Security-Policy"]
+
+    assert f'<iframe src="{DISPLAY}"' in page
+    assert page.index("<iframe") < page.index('<img src="panel.png"')
+    assert policy.startswith("default-src 'none'")
+    assert policy.endswith(f"frame-src {DISPLAY}")
+    for path in re.findall(r'(?:src|href)="([^:"]+)"', page):
+        assert fetch(f"{shown.url}/{path}")
+
+
+def test_the_picture_is_loaded_anew_by_itself(shown: DemoPanel) -> None:
+    """Under another address each time, lest a browser keep it; the page beside it stays."""
+    script = fetch(f"{shown.url}/panel.js").decode()
+
+    asked = script.replace("${Date.now()}", "1").split("`")[1]
+
+    assert fetch(f"{shown.url}/{asked}").startswith(b"\x89PNG")
+    assert "location" not in script
 
 
 def changed(shown: DemoPanel, before: bytes) -> bytes:
@@ -126,12 +154,18 @@ def test_a_build_that_fails_says_why(tmp_path: Path) -> None:
 
 
 def test_the_hub_is_told_where_its_panel_is(tmp_path: Path) -> None:
-    """Or that there is none."""
-    with_panel = write_hub_files(tmp_path, "claim", [], "UTC", 1, "/demo/panel").read_text()
-    without = write_hub_files(tmp_path, "claim", [], "UTC", 1).read_text()
+    """And whose page may show its own; or that there is none."""
+    shown = Displays(1, "/demo/panel", "http://127.0.0.1:9")
+    with_panel = read_config_of(write_hub_files(tmp_path, "claim", METERS, "UTC", shown))
+    without = read_config_of(write_hub_files(tmp_path, "claim", METERS, "UTC", Displays(1)))
 
-    assert '[panel]\nport = "/demo/panel"' in with_panel
-    assert '[panel]\nport = ""' in without
+    assert (with_panel.panel_port, with_panel.page_framed_by) == ("/demo/panel", (shown.framed_by,))
+    assert (without.panel_port, without.page_framed_by) == ("", ())
+
+
+def read_config_of(path: Path) -> Config:
+    """Read a hub's file as the hub does, whatever the environment says."""
+    return read_config(tomllib.loads(path.read_text()), {}, str(path))
 
 
 def test_a_process_reads_and_writes_its_line(tmp_path: Path) -> None:

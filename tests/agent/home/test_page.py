@@ -16,6 +16,7 @@ from agent.home.pinfile import PinFile
 from agent.home.pins import FREE_TRIES
 from shared.assets import load_assets
 from tests.support.home_page import PIN, Home
+from tests.support.pictures import read_picture
 
 CLAIM = "hearthlink:cloud.example.org/7K2Q9-M4XAB-0CDEF-GHJKM"
 
@@ -44,6 +45,22 @@ def test_every_answer_carries_the_security_headers(client: TestClient, path: str
 
     assert {name: answer.headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
     assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/", "/history", "/view.json", "/nowhere"])
+def test_only_named_origins_may_frame_the_page(home: Home, path: str) -> None:
+    """A dashboard that the household names; every other header stays as it was."""
+    dashboard = ["http://homeassistant.local:8123", "https://wall.home"]
+
+    answer = client_of(home.page(framed_by=dashboard)).get(path)
+
+    policy = answer.headers["content-security-policy"]
+    strict = SECURITY_HEADERS["Content-Security-Policy"]
+    assert policy == strict.removesuffix("'none'") + " ".join(dashboard)
+    assert policy.split("; ")[-1] == f"frame-ancestors {' '.join(dashboard)}"
+    assert "x-frame-options" not in answer.headers
+    for name in SECURITY_HEADERS.keys() - {"Content-Security-Policy", "X-Frame-Options"}:
+        assert answer.headers[name] == SECURITY_HEADERS[name]
 
 
 def test_policy_allows_nothing_inline_and_no_other_origin(client: TestClient) -> None:
@@ -95,7 +112,7 @@ def test_page_links_assets_by_their_content(client: TestClient) -> None:
 
     answers = {path: client.get(path) for path in paths}
 
-    assert {path.rsplit(".", 1)[1] for path in paths} == {"css", "js", "svg"}
+    assert {path.rsplit(".", 1)[1] for path in paths} == {"css", "js", "svg", "png"}
     assert {answer.status_code for answer in answers.values()} == {200}
     assert all("immutable" in answer.headers["cache-control"] for answer in answers.values())
     assert client.get("/static/0123456789ab/home.css").status_code == 404
@@ -282,6 +299,34 @@ def test_a_hub_that_has_joined_takes_no_claim_at_its_page(home: Home) -> None:
     assert home.claims == []
 
 
+def test_icons_of_the_manifest_have_addresses_that_stay(client: TestClient) -> None:
+    """By the sizes that it names them with; a phone's home screen has one of its own."""
+    icons = client.get("/app.webmanifest").json()["icons"]
+
+    for icon in icons:
+        answer = client.get(icon["src"])
+        assert (answer.status_code, answer.headers["content-type"]) == (200, icon["type"])
+        if icon["type"] == "image/png":
+            width, height = read_picture(answer.content).size
+            assert icon["sizes"] == f"{width}x{height}"
+    assert {(one["sizes"], one["purpose"]) for one in icons} >= {
+        ("192x192", "any"),
+        ("512x512", "any"),
+        ("512x512", "maskable"),
+    }
+
+
+@pytest.mark.parametrize("path", ["/", "/history"])
+def test_pages_name_an_icon_for_a_home_screen(client: TestClient, path: str) -> None:
+    """180 pixels a side, which takes no SVG and nothing transparent."""
+    (link,) = re.findall(r'<link rel="apple-touch-icon" href="([^"]+)"', client.get(path).text)
+
+    answer = client.get(link)
+
+    assert answer.headers["content-type"] == "image/png"
+    assert read_picture(answer.content).size == (180, 180)
+
+
 def test_the_worker_keeps_every_file_of_the_pages() -> None:
     """One that is missing there leaves an installed page blank while the hub is away."""
     assets = load_assets(STATIC)
@@ -290,4 +335,5 @@ def test_the_worker_keeps_every_file_of_the_pages() -> None:
     kept = set(re.findall(r'"([\w.]+\.(?:js|css|svg))"', script))
 
     served = {name for name in assets.files if name.endswith((".js", ".css", ".svg"))}
-    assert kept == served - {"worker.js"}
+    # The worker has its own script from its own shelf.
+    assert kept == served - {"worker.js", "shelf.js"}

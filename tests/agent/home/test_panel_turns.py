@@ -15,7 +15,15 @@ from firmware_bridge.display.framing import SmpLine
 from firmware_bridge.display.hub_end import HubEnd
 from firmware_bridge.display.line import HubLine
 from firmware_bridge.display.loan import Loan, PanelPort
-from firmware_bridge.display.messages import Display, Log, PanelMessage, Status, Text, Time
+from firmware_bridge.display.messages import (
+    Capability,
+    Display,
+    Log,
+    PanelMessage,
+    Status,
+    Text,
+    Time,
+)
 from firmware_bridge.display.panel_end import PanelEnd
 from shared.errors import LinkError
 from tests.support.panel_line import HELLO
@@ -57,9 +65,16 @@ class Desk:
         self._carry()
         return [one for one in self.news if kind is None or isinstance(one, kind)]
 
-    def start_panel(self, boot_id: int) -> None:
-        """Start the panel anew."""
-        self.panel = PanelEnd(dataclasses.replace(HELLO, boot_id=boot_id))
+    def news_of(self, kind: type[PanelMessage]) -> list[PanelMessage | SmpLine]:
+        """List what the panel was told of one kind when both sides spoke last."""
+        return [one for one in self.news if isinstance(one, kind)]
+
+    def start_panel(self, boot_id: int, can: Capability | None = None) -> None:
+        """Start the panel anew, or another that can do this."""
+        hello = dataclasses.replace(HELLO, boot_id=boot_id)
+        if can is not None:
+            hello = dataclasses.replace(hello, capabilities=int(can))
+        self.panel = PanelEnd(hello)
         self.panel.advance(self.now_ms)
 
     def _carry(self) -> None:
@@ -121,6 +136,51 @@ def test_a_message_answered_at_the_panel_is_taken_back_too() -> None:
 
     assert desk.talk(Text) == [Text(message_id=4, text="")]
     assert desk.open == []
+
+
+def test_a_message_that_a_panel_cannot_show_is_counted_and_not_sent() -> None:
+    """The hub says that it waits, for as long as it does."""
+    desk = Desk()
+    desk.start_panel(2, Capability.DISPLAY | Capability.BUTTONS)
+    desk.open = [Message(4, "x", 0), Message(5, "y", 0)]
+
+    assert desk.talk(Text) == []
+    assert desk.news_of(Display)
+    assert desk.feed.view().texts_unshown == 2
+
+    desk.open = []
+    desk.talk()
+    assert desk.feed.view().texts_unshown == 0
+
+
+def test_a_panel_that_can_show_messages_is_told_what_another_could_not() -> None:
+    """All of them, those too that a third was being told when it went."""
+    desk = Desk()
+    desk.open = [Message(4, "x", 0)]
+    desk.talk()
+    desk.start_panel(2, Capability.DISPLAY)
+    desk.open.append(Message(5, "y", 0))
+    desk.talk()
+    assert desk.feed.view().texts_unshown == 2
+
+    desk.start_panel(3, Capability.TEXT)
+
+    assert [getattr(one, "message_id", 0) for one in desk.talk(Text)] == [4, 5]
+    assert desk.news_of(Display) == []
+    assert desk.feed.view().texts_unshown == 0
+
+
+def test_a_panel_that_is_gone_keeps_no_message_from_anybody() -> None:
+    """What is wrong with it then is that it is not there."""
+    desk = Desk()
+    desk.start_panel(2, Capability.DISPLAY)
+    desk.open = [Message(4, "x", 0)]
+    desk.talk()
+
+    desk.feed.line.end.begin_anew(desk.now_ms)
+
+    assert desk.feed.view().state != "connected"
+    assert desk.feed.view().texts_unshown == 0
 
 
 def test_a_panel_whose_line_was_lent_is_told_its_messages_again() -> None:

@@ -65,6 +65,8 @@ def test_an_update_is_no_fault() -> None:
         ({"starts_last_hour": RESTARTS_NOTICED}, "started 4 times within an hour"),
         ({"presses_dropped": 7}, "7 button presses ignored"),
         ({"times_held_back": 1}, "sends more than a line carries"),
+        ({"texts_unshown": 1}, "cannot show 1 message to the household"),
+        ({"texts_unshown": 2}, "cannot show 2 messages to the household"),
     ],
 )
 def test_a_panel_that_misbehaves_is_noticed(wrong: dict[str, int], words: str) -> None:

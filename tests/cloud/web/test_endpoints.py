@@ -10,6 +10,7 @@ from cloud.app import create_app
 from cloud.web.endpoints import PLACE, assets
 from shared.clock import DrivenClock
 from tests.support.cloud import START_MS, config_in
+from tests.support.pictures import read_picture
 
 
 @pytest.fixture
@@ -37,14 +38,16 @@ def test_worker_keeps_exactly_what_there_is(client: TestClient) -> None:
     worker = client.get("/app/worker.js").text
     named = re.findall(r'"([a-z]+\.(?:js|css|svg))"', worker)
 
-    beside = {"worker.js", "app.webmanifest"}
+    # Icons are kept by whoever installs the app.
+    beside = {name for name in assets().files if name.endswith((".webmanifest", ".png"))}
 
-    assert sorted(named) == sorted(assets().files.keys() - beside)
+    assert sorted(named) == sorted(assets().files.keys() - beside - {"worker.js", "shelf.js"})
 
 
 def test_scripts_import_only_what_there_is(client: TestClient) -> None:
     """Each import of each module names a file of the app."""
-    for name, asset in assets().files.items():
+    scripts = {name: one for name, one in assets().files.items() if name.endswith(".js")}
+    for name, asset in scripts.items():
         for imported in re.findall(r'from "\./([^"]+)"', asset.content.decode()):
             assert imported in assets().files, f"{name} imports {imported}"
 
@@ -54,8 +57,25 @@ def test_icon_and_manifest_have_addresses_that_stay(client: TestClient) -> None:
     manifest = client.get("/app/app.webmanifest")
 
     assert manifest.headers["content-type"] == "application/manifest+json"
-    for icon in manifest.json()["icons"]:
-        assert client.get(icon["src"]).headers["content-type"] == "image/svg+xml"
+    icons = manifest.json()["icons"]
+    for icon in icons:
+        answer = client.get(icon["src"])
+        assert answer.headers["content-type"] == icon["type"]
+        if icon["type"] == "image/png":
+            width, height = read_picture(answer.content).size
+            assert icon["sizes"] == f"{width}x{height}"
+    assert {one["sizes"] for one in icons} == {"any", "192x192", "512x512"}
+
+
+def test_the_app_has_an_icon_for_a_home_screen(client: TestClient) -> None:
+    """180 pixels a side, kept for good."""
+    page = client.get("/app/").text
+    (link,) = re.findall(r'<link rel="apple-touch-icon" href="([^"]+)"', page)
+
+    answer = client.get(link)
+
+    assert read_picture(answer.content).size == (180, 180)
+    assert "immutable" in answer.headers["cache-control"]
 
 
 def test_files_of_another_build_are_not_this_ones(client: TestClient) -> None:

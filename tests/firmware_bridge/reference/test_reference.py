@@ -26,7 +26,10 @@ from firmware_bridge.display.framing import (
     seal_frame,
 )
 from firmware_bridge.display.hub_end import HubEnd, HubEvent, Said
-from firmware_bridge.display.messages import FIELDS, Button, Display, PanelMessage, Text
+from firmware_bridge.display.messages import FIELDS, Button, Display, PanelMessage, Text, Welcome
+from firmware_bridge.simulator.panel_picture import draw_lines, draw_png
+from firmware_bridge.simulator.panel_texts import StandingTexts
+from tests.docs.panel_picture import draw, pixels_of
 from tests.docs.panel_vectors import BODIES, GOOD, UNKNOWN_KEYS
 from tests.support.panel_build import build_fuzz, build_panel
 from tests.support.panel_line import corrupted
@@ -263,3 +266,26 @@ def test_c_panel_shows_what_the_hub_says_over_a_bad_line(panel: Path, tmp_path: 
         INK,
         PAPER,
     }
+
+
+def moves_of(chance: random.Random) -> Text | Welcome:
+    """What a hub may say of a dozen messages, and now and then that it was started anew."""
+    if chance.random() < 0.04:
+        return Welcome(version=1, boot_id=0, session=chance.randrange(1, 3))
+    number = chance.randrange(12)
+    return Text(message_id=number, text=f"£{number} due" if chance.random() < 0.7 else "")
+
+
+def test_both_languages_have_the_same_message_standing(panel: Path, tmp_path: Path) -> None:
+    """Told, told again, taken back and forgotten at random: the picture is the same."""
+    chance, picture = random.Random(6), tmp_path / "panel.png"
+    for _ in range(6):
+        told = [moves_of(chance) for _ in range(chance.randrange(1, 40))]
+        texts = StandingTexts()
+        for one in (Welcome(version=1, boot_id=0, session=1), *told):
+            texts.take(one)
+
+        draw(panel, Display(), picture, told)
+
+        drawn = draw_png(draw_lines(Display(), texts.shown))
+        assert pixels_of(picture.read_bytes()) == pixels_of(drawn)

@@ -60,6 +60,34 @@ def kept(tariff: Tariff) -> Tariff:
     return decode_tariff(encode_tariff(tariff), max_bytes=10**9)
 
 
+@pytest.mark.parametrize("until_day", [0, 1, 2, len(DAYS), len(DAYS) + 5])
+def test_days_to_come_have_energy_and_no_standing_charge(until_day: int) -> None:
+    """Whichever agreement they are under; what was used is priced in any case."""
+    day = DAYS[0] + dt.timedelta(days=until_day)
+    changed = DAYS[0] + dt.timedelta(days=2)
+    agreed = [
+        Agreed(Agreement(DAYS[0], "old", changed), flat(100_000)),
+        Agreed(Agreement(changed, "new"), flat(200_000)),
+    ]
+    half_hours = HalfHours.lay_out(ENERGY, START_MS, END_MS, LONDON)
+    whole = bill(agreed, ENERGY, SLOTS.start, SLOTS.stop)
+
+    cost = price_agreements(
+        agreed,
+        lambda _tariff: half_hours,
+        (SLOTS.start, SLOTS.stop),
+        standing_until=day_start_ms(day, LONDON) // SLOT_MS,
+    )
+
+    days = {one.tariff_code: one.days for one in cost.lines if one.kind == "standing"}
+    begun = min(until_day, len(DAYS))
+    assert sum(days.values()) == begun
+    assert days.get("old", 0) == min(begun, 2)
+    energy = [one for one in whole.lines if one.kind == "energy"]
+    assert [one for one in cost.lines if one.kind == "energy"] == energy
+    assert cost.unpriced_slots == 0
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 10**6), st.integers(1, 19), st.integers(0, len(SLOTS)))
 def test_a_bill_over_a_switch_is_the_two_bills(seed: int, switch: int, missing: int) -> None:

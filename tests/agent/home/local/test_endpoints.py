@@ -73,11 +73,47 @@ def test_usage_of_days_and_half_hours_sum_alike(client: TestClient) -> None:
 
 
 def test_named_meters_are_asked_for_by_name(client: TestClient, home: Home) -> None:
-    """What a plug counts is no part of the totals, and can be had."""
+    """What a plug counts is no part of the totals, and can be had; heard lately or not."""
+    home.inputs = home_inputs(logged_meters=frozenset({"P1", "P2"}))
+
     answer = get(client, "/v1/usage", **TODAY, meter=["P1", "P2"])
 
     assert home.asked[0][1:] == (Medium.ELECTRICITY, frozenset({"P1", "P2"}))
     assert answer["series"][0]["meters"] == ["P1", "P2"]
+
+
+def test_a_meter_that_was_heard_and_not_yet_logged_is_known(client: TestClient) -> None:
+    """Whatever /v1/meters lists can be asked for, in its first minute too."""
+    meters = [one["meter"] for one in get(client, "/v1/meters")["meters"]]
+
+    answer = get(client, "/v1/usage", **TODAY, meter=meters)
+
+    assert answer["series"][0]["meters"] == sorted(meters)
+
+
+@pytest.mark.parametrize("path", ["/v1/usage", "/v1/costs", "/v1/exports/usage"])
+def test_a_meter_the_hub_does_not_know_is_not_found(
+    client: TestClient, home: Home, path: str
+) -> None:
+    """Named, and where the known ones are listed: nothing is missing of a meter there is not."""
+    known = get(client, "/v1/meters")["meters"][0]["meter"]
+
+    answer = client.get(path, params={**TODAY, "meter": ["nobody's", known]})
+
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (404, "not-found")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "nobody's" in problem["detail"]
+    assert known not in problem["detail"]
+    assert "/v1/meters" in problem["hint"]
+    assert home.asked == []
+
+
+def test_a_question_that_is_malformed_is_told_so_first(client: TestClient) -> None:
+    """Whichever meters it names."""
+    answer = client.get("/v1/usage", params={"from": "soon", "to": "later", "meter": "nobody's"})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
 
 
 def test_costs_are_those_of_the_page(client: TestClient) -> None:
