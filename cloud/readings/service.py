@@ -13,7 +13,7 @@ from shared.calendar import utc_day_of_slot
 from shared.frames import Frame, decode_frame
 from shared.meterdays import SlotEdges, SlotUsage, join_into
 from shared.ranges import Range, contains
-from shared.readings import QUANTITIES, Medium
+from shared.readings import PREPAYMENT, QUANTITIES, Medium
 from shared.units import EARLIEST_PLAUSIBLE_MS, LATEST_PLAUSIBLE_MS, MS_PER_DAY, SLOT_MS
 
 LAST_DAY = LATEST_PLAUSIBLE_MS // MS_PER_DAY
@@ -26,6 +26,11 @@ FIRST_LOOK_FRAMES = 4
 """The latest frame nearly always has the answer; revisions and overlaps need a few more."""
 
 
+CREDIT_FRAMES = 256
+"""A credit is logged once a half hour at least: frames that reach back for hours without one are of
+a meter that tells none, and are not looked through to the first."""
+
+
 class Displayed(NamedTuple):
     """What a meter displayed at an instant."""
 
@@ -35,15 +40,35 @@ class Displayed(NamedTuple):
 
 
 def sample_at(store: Readings, scope: Scope, meter: str, at_ms: int) -> Displayed | None:
-    """Find the last sample taken at or before `at_ms`; None where there is none.
+    """Find the last sample of what a meter measures, taken at or before `at_ms`; None for none.
 
     A sample that a higher revision replaced or withheld is passed over.
     """
+    return _last(store, scope, meter, at_ms, is_of_credit=False)
+
+
+def credit_at(store: Readings, scope: Scope, meter: str, at_ms: int) -> Displayed | None:
+    """Find the last sample of how a meter is paid for, taken at or before `at_ms`.
+
+    None also where the newest CREDIT_FRAMES frames hold none.
+    """
+    return _last(store, scope, meter, at_ms, is_of_credit=True, most=CREDIT_FRAMES)
+
+
+def _last(
+    store: Readings,
+    scope: Scope,
+    meter: str,
+    at_ms: int,
+    *,
+    is_of_credit: bool,
+    most: int | None = None,
+) -> Displayed | None:
     looked = FIRST_LOOK_FRAMES
     while True:
         frames = store.frames_of_meter(scope, meter, EARLIEST_PLAUSIBLE_MS, at_ms, newest=looked)
-        best = _best(store, scope, frames, at_ms)
-        is_all = len(frames) < looked
+        best = _best(store, scope, frames, at_ms, is_of_credit=is_of_credit)
+        is_all = len(frames) < looked or (most is not None and looked >= most)
         # A frame not looked at ends no later than the last one looked at.
         unseen_ms = frames[-1].last_taken_at_ms if frames and not is_all else None
         if is_all or (best is not None and unseen_ms is not None and best[0] > unseen_ms):
@@ -55,20 +80,28 @@ _Best = tuple[int, str, int, Displayed]
 """The order of samples (time, log, sequence), and what the sample says."""
 
 
-def _best(store: Readings, scope: Scope, frames: Sequence[StoredFrame], at_ms: int) -> _Best | None:
+def _best(
+    store: Readings,
+    scope: Scope,
+    frames: Sequence[StoredFrame],
+    at_ms: int,
+    *,
+    is_of_credit: bool,
+) -> _Best | None:
     """Choose the greatest (time, log, sequence) at or before an instant among these frames."""
     best: _Best | None = None
     for stored in frames:
         if best is not None and (stored.last_taken_at_ms or 0) < best[0]:
             break
         frame = decode_frame(stored.payload)
+        of_credit = _places_of_credit(frame)
         ordered = sorted(
             (
                 (taken_at_ms, seq, place)
                 for place, (seq, taken_at_ms) in enumerate(
                     zip(frame.sequences(), frame.times_ms, strict=True)
                 )
-                if taken_at_ms <= at_ms
+                if taken_at_ms <= at_ms and (place in of_credit) is is_of_credit
             ),
             reverse=True,
         )
@@ -80,6 +113,17 @@ def _best(store: Readings, scope: Scope, frames: Sequence[StoredFrame], at_ms: i
                 best = (taken_at_ms, stored.log_id, seq, _displayed(frame, place))
                 break
     return best
+
+
+def _places_of_credit(frame: Frame) -> frozenset[int]:
+    """List the places of a frame whose samples say how the meter is paid for, and nothing else."""
+    return frozenset(
+        place
+        for column in frame.columns
+        if column.register == PREPAYMENT
+        for place, value in enumerate(column.values)
+        if value is not None
+    )
 
 
 def _displayed(frame: Frame, place: int) -> Displayed:
