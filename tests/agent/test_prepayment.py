@@ -22,9 +22,11 @@ from firmware_bridge.simulator.zigbee_meter import ZigbeeMeter
 from shared.clock import DrivenClock
 from shared.readings import COUNTERS, CREDIT, PREPAYMENT, Medium, Sample, tells_credit
 from shared.units import MS_PER_MINUTE
+from tests.support import zigbee
 from tests.support.clocks import StillClock
 from tests.support.fakes import FakeUplink
 from tests.support.hubs import START_MS, hub_in, sound_rows, take
+from tests.support.zigbee import QUICK
 
 METER = "SIM-E-0007"
 MILLIONTHS = 100
@@ -75,6 +77,28 @@ def test_every_display_shows_what_the_meter_told(tmp_path: Path) -> None:
     assert any("£12.50" in line.text for line in face.lines)
     assert told["balance"] == account_of(meter).credit / 10_000
     assert (told["emergency_credit"], told["debt"]) == (10.0, 30.0)
+
+
+def test_credit_comes_from_the_stick_to_the_page(tmp_path: Path) -> None:
+    """Asked for over the air by the real radio library; none of it is made by hand here."""
+    meter = prepaid()
+    folder = tmp_path / "stick"
+    folder.mkdir()
+
+    async def heard() -> list[bytes]:
+        home = zigbee.Home(folder, meter)
+        async with zigbee.plugged_in(home), zigbee.reading(zigbee.Hub(home, pace=QUICK)) as link:
+            await link.until(lambda: any(CREDIT in one.registers for one, _ in link.samples))
+            return link.lines
+
+    hub = hub_in(tmp_path)
+    lines = asyncio.run(asyncio.wait_for(heard(), zigbee.LONGEST_S))
+    take(hub, ZigbeeCodec().feed(b"".join(line + b"\n" for line in lines)))
+
+    page = build_view(read_home_inputs(hub)).prepayment
+    assert page is not None
+    assert page.balance_millionths == account_of(meter).credit * MILLIONTHS
+    assert (page.currency, page.is_stale) == ("GBP", False)
 
 
 def test_home_assistant_has_a_place_for_it_from_the_start(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 """How a ZigBee meter is paid for: frames written by hand from the Smart Energy profile."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from firmware_bridge.meters.codec import Refused, Telegram
 from firmware_bridge.meters.zigbee import ZigbeeCodec
 from firmware_bridge.meters.zigbee_prepayment import MAX_MILLIONTHS
+from shared.currencies import CURRENCIES
 from shared.readings import OF_CREDIT, Sample
 from tests.support.zcl_lines import (
     IEEE,
@@ -233,3 +236,37 @@ def test_an_exchanged_meter_does_not_inherit_the_credit() -> None:
     found = codec.feed(answer("0500 00 2b 01000000"))
 
     assert samples_of(found) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from((0x0000, 0x0001, 0x0002, 0x0003, 0x0005)),
+            st.sampled_from((0x00, 0x86, 0x89)),
+            st.sampled_from((0x19, 0x20, 0x23, 0x2B, 0x2D, 0x38, 0x42, 0x4C)),
+            st.binary(max_size=8),
+        ),
+        max_size=6,
+    ),
+    st.binary(min_size=2, max_size=2),
+    st.binary(min_size=1, max_size=1),
+)
+def test_whatever_is_told_an_amount_is_bounded_and_named(
+    told: list[tuple[int, int, int, bytes]], currency: bytes, digits: bytes
+) -> None:
+    """Garbled types, lengths, statuses and scales: refused, missing, or money within its bounds."""
+    body = b"".join(
+        number.to_bytes(2, "little") + bytes((status,)) + (bytes((kind,)) + content) * (not status)
+        for number, status, kind, content in told
+    )
+    codec = priced(currency=currency.hex(), digits=digits.hex())
+
+    found = codec.feed(answer(f"0000 00 19 {PREPAID} 0100 00 2b 87d61200"))
+    found += codec.feed(answer(body.hex()))
+
+    for registers in (one.registers for one in credit_of(found)):
+        amounts = [value for name, value in registers.items() if name.endswith("_millionths")]
+        assert all(abs(amount) <= MAX_MILLIONTHS for amount in amounts)
+        assert bool(amounts) == bool(registers["prepayment_index"])
+        assert not amounts or registers["currency_iso4217"] in CURRENCIES

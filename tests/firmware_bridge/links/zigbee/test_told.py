@@ -4,7 +4,6 @@ import asyncio
 from pathlib import Path
 
 from firmware_bridge.simulator.zigbee_meter import ZigbeeMeter
-from shared.readings import CREDIT, tells_credit
 from tests.support.zigbee import LONGEST_S, QUICK, START_MS, Home, Hub, plugged_in, reading
 
 
@@ -31,32 +30,3 @@ def test_a_device_is_asked_for_what_it_tells_the_household(tmp_path: Path) -> No
 
     assert {(0x0700, "010001"), (0x0700, "01010000000002"), (0x0703, "0100")} <= asked
     assert {(0x0705, "0000" + "0000010002000500"), (0x0708, "0000" + "0101")} <= asked
-
-
-def test_a_prepaid_meters_credit_is_read_through_the_stick(tmp_path: Path) -> None:
-    """What its account says, by asking alone: nothing is reported here."""
-    network = ZigbeeMeter(7, START_MS, is_prepaid=True)
-
-    async def scene() -> dict[str, int]:
-        home = Home(tmp_path, network)
-        async with plugged_in(home), reading(Hub(home, pace=QUICK)) as hub:
-            told: list[dict[str, int]] = []
-
-            def is_told() -> bool:
-                told[:] = [one.registers for one, _ in hub.samples if tells_credit(one.registers)]
-                return any(CREDIT in one for one in told)
-
-            await hub.until(is_told)
-            assert not hub.refused
-            return next(one for one in told if CREDIT in one)
-
-    registers = asyncio.run(asyncio.wait_for(scene(), LONGEST_S))
-
-    assert network.account is not None
-    assert registers == {
-        "prepayment_index": 1,
-        "currency_iso4217": 826,
-        "credit_millionths": network.account.credit * 100,
-        "emergency_credit_millionths": network.account.emergency * 100,
-        "debt_millionths": network.account.debt * 100,
-    }
