@@ -14,7 +14,13 @@ from shared.frames import Frame, decode_frame
 from shared.meterdays import SlotEdges, SlotUsage, join_into
 from shared.ranges import Range, contains
 from shared.readings import PREPAYMENT, QUANTITIES, Medium
-from shared.units import EARLIEST_PLAUSIBLE_MS, LATEST_PLAUSIBLE_MS, MS_PER_DAY, SLOT_MS
+from shared.units import (
+    EARLIEST_PLAUSIBLE_MS,
+    LATEST_PLAUSIBLE_MS,
+    MS_PER_DAY,
+    MS_PER_HOUR,
+    SLOT_MS,
+)
 
 LAST_DAY = LATEST_PLAUSIBLE_MS // MS_PER_DAY
 """No sample is dated past it."""
@@ -26,9 +32,9 @@ FIRST_LOOK_FRAMES = 4
 """The latest frame nearly always has the answer; revisions and overlaps need a few more."""
 
 
-CREDIT_FRAMES = 256
-"""A credit is logged once a half hour at least: frames that reach back for hours without one are of
-a meter that tells none, and are not looked through to the first."""
+CREDIT_WITHIN_MS = 3 * MS_PER_HOUR
+"""A credit is logged once a half hour at least: a meter whose last hours of readings hold none
+tells none, and is not looked through to its first frame."""
 
 
 class Displayed(NamedTuple):
@@ -50,9 +56,9 @@ def sample_at(store: Readings, scope: Scope, meter: str, at_ms: int) -> Displaye
 def credit_at(store: Readings, scope: Scope, meter: str, at_ms: int) -> Displayed | None:
     """Find the last sample of how a meter is paid for, taken at or before `at_ms`.
 
-    None also where the newest CREDIT_FRAMES frames hold none.
+    None also where the frames of the meter's last CREDIT_WITHIN_MS hold none.
     """
-    return _last(store, scope, meter, at_ms, is_of_credit=True, most=CREDIT_FRAMES)
+    return _last(store, scope, meter, at_ms, is_of_credit=True, within_ms=CREDIT_WITHIN_MS)
 
 
 def _last(
@@ -62,18 +68,23 @@ def _last(
     at_ms: int,
     *,
     is_of_credit: bool,
-    most: int | None = None,
+    within_ms: int = LATEST_PLAUSIBLE_MS,
 ) -> Displayed | None:
     looked = FIRST_LOOK_FRAMES
     while True:
         frames = store.frames_of_meter(scope, meter, EARLIEST_PLAUSIBLE_MS, at_ms, newest=looked)
         best = _best(store, scope, frames, at_ms, is_of_credit=is_of_credit)
-        is_all = len(frames) < looked or (most is not None and looked >= most)
+        is_all = len(frames) < looked or _span_ms(frames) > within_ms
         # A frame not looked at ends no later than the last one looked at.
         unseen_ms = frames[-1].last_taken_at_ms if frames and not is_all else None
         if is_all or (best is not None and unseen_ms is not None and best[0] > unseen_ms):
             return None if best is None else best[3]
         looked *= 4
+
+
+def _span_ms(frames: Sequence[StoredFrame]) -> int:
+    """Tell how far frames reach back from the end of the first of them, the latest ending one."""
+    return (frames[0].last_taken_at_ms or 0) - (frames[-1].last_taken_at_ms or 0)
 
 
 _Best = tuple[int, str, int, Displayed]

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from cloud.readings import service
 from shared.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE
 from tests.support.cloud import METER, START_MS
 from tests.support.usage_stage import UsageStage
@@ -105,17 +104,21 @@ def test_credit_changes_no_usage(stage: UsageStage) -> None:
     assert interval["import_mwh"] == 500
 
 
-def test_frames_without_credit_are_not_looked_through_to_the_first(
-    stage: UsageStage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A meter that tells none would be looked through for thirteen months at each question."""
-    monkeypatch.setattr(service, "CREDIT_FRAMES", 16)
+def test_credit_is_found_behind_many_frames_without(stage: UsageStage) -> None:
+    """A hub may send a frame each second: how many there are decides nothing."""
     stage.read({START_MS: FULL})
-    for hour in range(1, 16):
+    for second in range(1, 40):
+        stage.read({START_MS + second * 1_000: {"import_mwh": second}})
+
+    assert stage.get(f"meters/{METER}/credit")["taken_at"] == "2026-03-01T00:00:00Z"
+
+
+def test_a_meter_without_credit_is_not_looked_through_to_its_first_frame(
+    stage: UsageStage,
+) -> None:
+    """Hours of readings that hold none are a meter's that tells none any more."""
+    stage.read({START_MS: FULL})
+    for hour in range(1, 17):
         stage.read({START_MS + hour * MS_PER_HOUR: {"import_mwh": hour}})
 
-    found = stage.get(f"meters/{METER}/credit")
-    stage.read({START_MS + 16 * MS_PER_HOUR: {"import_mwh": 16}})
     stage.get(f"meters/{METER}/credit", 404)
-
-    assert found["taken_at"] == "2026-03-01T00:00:00Z"
