@@ -2,7 +2,8 @@
 
 Electricity: every ten seconds, and the last sample before each slot boundary. A sub-meter's sample:
 when its own capture time changes. A gas, water or heat meter heard by itself: when a counter
-changes, else once a slot. No row is logged twice, however often a telegram comes.
+changes, else once a slot. What a prepayment meter says of its credit: when it changes, and once a
+slot. No row is logged twice, however often a telegram comes.
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ from agent.heard import Heard
 from agent.registers import join_changes
 from agent.rows import LogRow
 from shared.calendar import slot_of_sample
-from shared.readings import COUNTERS, Medium
+from shared.readings import COUNTERS, PREPAYMENT, Medium, tells_credit
 
 CADENCE_MS = 10_000
 
@@ -30,6 +31,7 @@ class Cadence:
         self._capture_ms: int | None = None
         self._counters: dict[str, int] = {}
         self._pending: Heard | None = None
+        self._credit: tuple[int, dict[str, int]] | None = None
         self._recent: deque[tuple[int, dict[str, int]]] = deque(maxlen=REMEMBERED_ROWS)
         self.last_at_ms = 0
         """The newest time of a row; 0 where there is none."""
@@ -42,8 +44,14 @@ class Cadence:
         self._recent.append((at_ms, row.registers))
         self.last_at_ms = at_ms
 
+    def restore_credit(self, row: LogRow, at_ms: int) -> None:
+        """Go on from what was logged last of how the meter is paid for."""
+        self._credit = (slot_of_sample(at_ms), row.registers)
+
     def due(self, heard: Heard) -> list[Heard]:
         """Say what is to be logged now that a sample was heard, in order."""
+        if tells_credit(heard.sample.registers):
+            return self._due_credit(heard)
         if heard.captured_at_ms is not None:
             candidates = self._due_capture(heard)
         elif self._medium is Medium.ELECTRICITY:
@@ -51,6 +59,20 @@ class Cadence:
         else:
             candidates = self._due_slowly(heard)
         return [one for one in candidates if self._is_new(one)]
+
+    def _due_credit(self, heard: Heard) -> list[Heard]:
+        """Log a credit that is another or of another slot, behind what was heard before it.
+
+        A meter that is paid for by bill says so each time; it matters only after another word.
+        """
+        registers = heard.sample.registers
+        said = (slot_of_sample(heard.at_ms), registers)
+        is_known = said[1] == {PREPAYMENT: 0} and (not self._credit or self._credit[1] == said[1])
+        if said == self._credit or is_known:
+            return []
+        self._credit = said
+        pending, self._pending = self._pending, None
+        return [one for one in (pending,) if one is not None and self._is_new(one)] + [heard]
 
     def _is_new(self, heard: Heard) -> bool:
         """Take a row down as logged, unless the very same was logged a short while ago."""
@@ -114,3 +136,16 @@ class Cadence:
     def _bucket_of(self, at_ms: int) -> int:
         """Number the stretch of time of which the first sample is logged."""
         return at_ms // CADENCE_MS if self._medium is Medium.ELECTRICITY else slot_of_sample(at_ms)
+
+
+def behind_credit(
+    rows: Iterable[tuple[LogRow, int]], cadence: Cadence
+) -> Iterator[tuple[LogRow, int]]:
+    """Yield the rows of what a meter measures; the newest of its credit goes to the cadence."""
+    is_known = False
+    for row, at_ms in rows:
+        if not tells_credit(row.registers):
+            yield row, at_ms
+        elif not is_known:
+            is_known = True
+            cadence.restore_credit(row, at_ms)

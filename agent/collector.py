@@ -10,7 +10,7 @@ from itertools import chain
 
 import msgspec
 
-from agent.cadence import Cadence
+from agent.cadence import Cadence, behind_credit
 from agent.heard import Heard, Moment, counters_of
 from agent.records import RunChange
 from agent.registers import HOLDS, SLACK_MS, UNDATED_SLACK_MS, CounterWatch, Verdict
@@ -118,8 +118,11 @@ class Collector:
         """
         state = self._state(meter, medium)
         current = {change.register: change for change in runs}
-        earlier = iter(rows)
-        row, at_ms = newest = next(earlier)
+        earlier = behind_credit(rows, state.cadence)
+        newest = next(earlier, None)
+        if newest is None:
+            return
+        row, at_ms = newest
         for register, (value, age_ms) in _last_counters(newest, earlier, current, closings).items():
             change = current.get(register)
             state.watch.restore(register, value, -age_ms, change.modulus if change else 0)

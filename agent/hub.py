@@ -15,6 +15,7 @@ from agent.disk import read_counter
 from agent.floor import KnownTime, known_time
 from agent.heard import Heard, Moment
 from agent.history import History
+from agent.home.credits import Credits
 from agent.home.messages import FACT as MESSAGES_FACT
 from agent.home.messages import Messages
 from agent.home.panelview import PanelView
@@ -50,6 +51,7 @@ from shared.errors import HearthlinkError
 from shared.exposition import Measured
 from shared.protocol import Live, encode_message
 from shared.ranges import Range
+from shared.readings import tells_credit
 
 CLOUD_TIME_SLACK_MS = 50
 """What a receipt waits in queues beside the half of its round trip."""
@@ -124,6 +126,7 @@ class Hub:
         self.signals_dbm: dict[str, int] = {}
         self.tariffs = TariffShelf(log, config.tariff_electricity_file, config.tariff_gas_file)
         self.messages = Messages(log.fact(MESSAGES_FACT), self.started_ms)
+        self.credits = Credits(log.fact(Credits.FACT))
         self.read_panel: Callable[[], PanelView | None] = lambda: None
         self.read_displays: list[Callable[[], Iterable[Measured]]] = []
         """What counts the other displays that there are: a screen, Home Assistant."""
@@ -220,7 +223,7 @@ class Hub:
     def _drive_clock(self, clock: DrivenClock, telegram: Telegram) -> None:
         """Follow the meter's own time; the machine's only where the meter never tells any."""
         first = telegram.samples[0] if telegram.samples else None
-        if first is None or not first.registers:
+        if first is None or not first.registers or tells_credit(first.registers):
             return
         if first.meter_time_ms is not None:
             self._meter_tells_time = True
@@ -359,10 +362,13 @@ class Hub:
             batch.stored |= self.session.take_stored()
             batch.stored_by = self.session.store_id
             batch.facts.update(self.session.take_facts())
-        batch.facts.update(self.vitals.due() | self.messages.due())
+        batch.facts.update(self.vitals.due() | self.messages.due() | self.credits.due())
 
     def _note_heard(self, heard: Heard) -> None:
         sample, now_ms = heard.sample, self.machine.monotonic_ms()
+        if tells_credit(sample.registers):
+            self.credits.hear(sample, now_ms=now_ms, utc_ms=self.likely_ms())
+            return
         self.latest[sample.meter] = follow(self.latest.get(sample.meter), heard, now_ms)
         is_wanted = self.config.uplink_live or self.live_demand.is_wanted()
         may_send = is_wanted and self.consent.now is Granularity.LIVE

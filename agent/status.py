@@ -37,6 +37,7 @@ def read_home_inputs(hub: Hub) -> HomeInputs:
         messages=hub.messages.all(),
         budget_millionths=hub.budget.millionths,
         logged_meters=hub.history.meters(),
+        prepayment=hub.credits.shown(now_ms=hub.machine.monotonic_ms(), utc_ms=hub.likely_ms()),
     )
 
 

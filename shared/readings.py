@@ -42,6 +42,20 @@ class RegisterKind:
     medium: Medium | None = None
 
 
+PREPAYMENT = "prepayment_index"
+"""1 where a meter is paid for beforehand, 0 where it is paid for by bill."""
+
+CURRENCY = "currency_iso4217"
+"""What the amounts beside it are in: the currency's number in ISO 4217 (826 is the pound)."""
+
+CREDIT, EMERGENCY_CREDIT, DEBT = _CREDIT_MILLIONTHS = (
+    "credit_millionths",
+    "emergency_credit_millionths",
+    "debt_millionths",
+)
+"""A prepayment meter's credit, what is left of its emergency credit, and what is owed beside."""
+
+
 def _kinds() -> dict[str, RegisterKind]:
     table: dict[str, RegisterKind] = {}
 
@@ -86,6 +100,8 @@ def _kinds() -> dict[str, RegisterKind]:
     add("water_l", counter=True, medium=Medium.WATER)
     add("heat_mj", counter=True, medium=Medium.HEAT)
     add("valve_index", medium=None)
+    for name in (*_CREDIT_MILLIONTHS, CURRENCY, PREPAYMENT):
+        add(name, medium=None)
     return table
 
 
@@ -93,6 +109,9 @@ REGISTERS: dict[str, RegisterKind] = _kinds()
 """Every canonical register by name; the name ends in its unit."""
 
 COUNTERS: frozenset[str] = frozenset(name for name, kind in REGISTERS.items() if kind.is_counter)
+
+OF_CREDIT: frozenset[str] = frozenset((*_CREDIT_MILLIONTHS, CURRENCY, PREPAYMENT))
+"""The registers of how a meter is paid for; a sample that has one has no other."""
 
 
 class Sample(msgspec.Struct, frozen=True, gc=False):
@@ -127,6 +146,11 @@ def medium_of(registers: Iterable[str]) -> Medium | None:
         if kind is not None and kind.medium is not None:
             return kind.medium
     return None
+
+
+def tells_credit(registers: Iterable[str]) -> bool:
+    """Tell whether these are the registers of how a meter is paid for, and not what it measures."""
+    return not OF_CREDIT.isdisjoint(registers)
 
 
 QUANTITIES: dict[Medium, tuple[str, ...]] = {

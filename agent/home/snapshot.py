@@ -54,7 +54,7 @@ def snapshot_of(shown: Shown, zone: ZoneInfo) -> Display:
     if shown.budget is not None:
         found["budget_millipence"] = _millipence(shown.budget.limit_millionths)
     if shown.prepayment is not None:
-        found |= _credit(shown.prepayment)
+        found |= _credit(shown.prepayment, found.get("currency"))
     if solar is not None:
         found["export_today_wh"] = _wh(solar.exported_mwh)
         found["self_use_today_wh"] = _wh(solar.self_use_mwh)
@@ -105,11 +105,15 @@ def _period(name: str, figure: PeriodFigure) -> dict[str, int | None]:
     return {f"{name}_wh": _wh(figure.energy_mwh), f"{name}_millipence": _millipence(cost)}
 
 
-def _credit(credit: PrepaymentView) -> dict[str, int | None]:
-    """A balance of yesterday lacks a standing charge: a panel has no age for it, so it is left."""
-    if credit.is_stale:
+def _credit(credit: PrepaymentView, currency: str | None) -> dict[str, Any]:
+    """A balance of yesterday lacks a standing charge: a panel has no age for it, so it is left.
+
+    So is one in another currency than the tariff's: a panel has one for all its amounts.
+    """
+    if credit.is_stale or currency not in (None, credit.currency):
         return {}
     return {
+        "currency": credit.currency,
         "balance_millipence": _millipence(credit.balance_millionths),
         "emergency_millipence": _millipence(credit.emergency_millionths),
         "debt_millipence": _millipence(credit.debt_millionths),

@@ -330,11 +330,16 @@ def _whole_places(groups: list[_Group]) -> list[int]:
 
 
 def _allowed(groups: list[_Group]) -> list[StampedSample]:
-    """Choose the opening and the closing of each span, in order of their sequences."""
+    """Choose the opening and the closing of each span, in order of their sequences.
+
+    A sample that tells no counter, as of a meter's credit, is neither: it would hide the one before
+    or behind it that does.
+    """
     spans: dict[int, list[StampedSample]] = {}
     for group in groups:
-        if group.ends_at_ms is not None:
-            spans.setdefault(group.ends_at_ms, []).extend(group.samples)
+        counting = [sample for sample in group.samples if _counters(sample)]
+        if group.ends_at_ms is not None and counting:
+            spans.setdefault(group.ends_at_ms, []).extend(counting)
     edges = {
         edge.seq: edge
         for samples in spans.values()

@@ -48,3 +48,15 @@ class Registers(BaseModel):
             }
         }
     )
+
+
+class MeterCredit(BaseModel):
+    """What a prepayment meter says is left on it, as of `taken_at`; null is not told, never 0."""
+
+    meter: str
+    medium: Medium
+    taken_at: str
+    currency: str
+    credit_millionths: int | None
+    emergency_credit_millionths: int | None
+    debt_millionths: int | None

@@ -13,8 +13,14 @@ from shared.calendar import utc_day_of_slot
 from shared.frames import Frame, decode_frame
 from shared.meterdays import SlotEdges, SlotUsage, join_into
 from shared.ranges import Range, contains
-from shared.readings import QUANTITIES, Medium
-from shared.units import EARLIEST_PLAUSIBLE_MS, LATEST_PLAUSIBLE_MS, MS_PER_DAY, SLOT_MS
+from shared.readings import PREPAYMENT, QUANTITIES, Medium
+from shared.units import (
+    EARLIEST_PLAUSIBLE_MS,
+    LATEST_PLAUSIBLE_MS,
+    MS_PER_DAY,
+    MS_PER_HOUR,
+    SLOT_MS,
+)
 
 LAST_DAY = LATEST_PLAUSIBLE_MS // MS_PER_DAY
 """No sample is dated past it."""
@@ -26,6 +32,11 @@ FIRST_LOOK_FRAMES = 4
 """The latest frame nearly always has the answer; revisions and overlaps need a few more."""
 
 
+CREDIT_WITHIN_MS = 3 * MS_PER_HOUR
+"""A credit is logged once a half hour at least: a meter whose last hours of readings hold none
+tells none, and is not looked through to its first frame."""
+
+
 class Displayed(NamedTuple):
     """What a meter displayed at an instant."""
 
@@ -35,15 +46,35 @@ class Displayed(NamedTuple):
 
 
 def sample_at(store: Readings, scope: Scope, meter: str, at_ms: int) -> Displayed | None:
-    """Find the last sample taken at or before `at_ms`; None where there is none.
+    """Find the last sample of what a meter measures, taken at or before `at_ms`; None for none.
 
     A sample that a higher revision replaced or withheld is passed over.
     """
+    return _last(store, scope, meter, at_ms, is_of_credit=False)
+
+
+def credit_at(store: Readings, scope: Scope, meter: str, at_ms: int) -> Displayed | None:
+    """Find the last sample of how a meter is paid for, taken at or before `at_ms`.
+
+    None also where the frames of the meter's last CREDIT_WITHIN_MS hold none.
+    """
+    return _last(store, scope, meter, at_ms, is_of_credit=True, within_ms=CREDIT_WITHIN_MS)
+
+
+def _last(
+    store: Readings,
+    scope: Scope,
+    meter: str,
+    at_ms: int,
+    *,
+    is_of_credit: bool,
+    within_ms: int = LATEST_PLAUSIBLE_MS,
+) -> Displayed | None:
     looked = FIRST_LOOK_FRAMES
     while True:
         frames = store.frames_of_meter(scope, meter, EARLIEST_PLAUSIBLE_MS, at_ms, newest=looked)
-        best = _best(store, scope, frames, at_ms)
-        is_all = len(frames) < looked
+        best = _best(store, scope, frames, at_ms, is_of_credit=is_of_credit)
+        is_all = len(frames) < looked or _span_ms(frames) > within_ms
         # A frame not looked at ends no later than the last one looked at.
         unseen_ms = frames[-1].last_taken_at_ms if frames and not is_all else None
         if is_all or (best is not None and unseen_ms is not None and best[0] > unseen_ms):
@@ -51,24 +82,37 @@ def sample_at(store: Readings, scope: Scope, meter: str, at_ms: int) -> Displaye
         looked *= 4
 
 
+def _span_ms(frames: Sequence[StoredFrame]) -> int:
+    """Tell how far frames reach back from the end of the first of them, the latest ending one."""
+    return (frames[0].last_taken_at_ms or 0) - (frames[-1].last_taken_at_ms or 0)
+
+
 _Best = tuple[int, str, int, Displayed]
 """The order of samples (time, log, sequence), and what the sample says."""
 
 
-def _best(store: Readings, scope: Scope, frames: Sequence[StoredFrame], at_ms: int) -> _Best | None:
+def _best(
+    store: Readings,
+    scope: Scope,
+    frames: Sequence[StoredFrame],
+    at_ms: int,
+    *,
+    is_of_credit: bool,
+) -> _Best | None:
     """Choose the greatest (time, log, sequence) at or before an instant among these frames."""
     best: _Best | None = None
     for stored in frames:
         if best is not None and (stored.last_taken_at_ms or 0) < best[0]:
             break
         frame = decode_frame(stored.payload)
+        of_credit = _places_of_credit(frame)
         ordered = sorted(
             (
                 (taken_at_ms, seq, place)
                 for place, (seq, taken_at_ms) in enumerate(
                     zip(frame.sequences(), frame.times_ms, strict=True)
                 )
-                if taken_at_ms <= at_ms
+                if taken_at_ms <= at_ms and (place in of_credit) is is_of_credit
             ),
             reverse=True,
         )
@@ -80,6 +124,17 @@ def _best(store: Readings, scope: Scope, frames: Sequence[StoredFrame], at_ms: i
                 best = (taken_at_ms, stored.log_id, seq, _displayed(frame, place))
                 break
     return best
+
+
+def _places_of_credit(frame: Frame) -> frozenset[int]:
+    """List the places of a frame whose samples say how the meter is paid for, and nothing else."""
+    return frozenset(
+        place
+        for column in frame.columns
+        if column.register == PREPAYMENT
+        for place, value in enumerate(column.values)
+        if value is not None
+    )
 
 
 def _displayed(frame: Frame, place: int) -> Displayed:

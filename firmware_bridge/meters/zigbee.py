@@ -34,11 +34,13 @@ from firmware_bridge.meters.zcl_table import (
     ELECTRICAL_MEASUREMENT,
     MEASUREMENTS,
     METERING,
+    PRICE,
     READINGS,
 )
 from firmware_bridge.meters.zcl_types import ZclError, printed
 from firmware_bridge.meters.zigbee_commands import read_command
 from firmware_bridge.meters.zigbee_endpoint import MeterEndpoint, Reading, bounded, code_of
+from firmware_bridge.meters.zigbee_prepayment import NOTHING, PREPAYMENT_CLUSTER
 from firmware_bridge.meters.zigbee_profile import read_profile
 from shared.readings import Medium, Sample
 
@@ -123,7 +125,9 @@ class ZigbeeCodec(StreamCodec):
     ) -> list[Telegram | Refused]:
         """Decode a frame; what only acknowledges, asks or configures carries no reading."""
         if frame.is_cluster_specific:
-            return self._take_command(ieee, number, cluster, frame) if frame.is_from_server else []
+            if not frame.is_from_server:
+                return []
+            return self._take_command(ieee, number, cluster, frame, line)
         if frame.command in (REPORT, READ_ANSWER):
             return self._take_attributes(ieee, number, cluster, frame, line)
         denial = (METERING, DEFAULT_ANSWER, bytes((READ, UNSUPPORTED_CLUSTER)))
@@ -136,7 +140,7 @@ class ZigbeeCodec(StreamCodec):
         return []
 
     def _take_command(
-        self, ieee: str, number: int, cluster: int, frame: ZclFrame
+        self, ieee: str, number: int, cluster: int, frame: ZclFrame, line: bytes
     ) -> list[Telegram | Refused]:
         is_standard = frame.manufacturer is None
         if is_standard and cluster == METERING and frame.command == GET_PROFILE_RESPONSE:
@@ -151,7 +155,12 @@ class ZigbeeCodec(StreamCodec):
             }
             return [self._notice(ieee, number, unknown)]
         fields, texts = read_command(cluster, frame)
-        return [self._notice(ieee, number, fields, texts)]
+        own = self._described(ieee, number) if cluster == PRICE else None
+        paid = own.credit.learn(fields) if own is not None else NOTHING
+        return [
+            self._notice(ieee, number, fields, texts, paid.registers),
+            *_refusals(paid.fault, line),
+        ]
 
     def _take_attributes(
         self, ieee: str, number: int, cluster: int, frame: ZclFrame, line: bytes
@@ -161,13 +170,16 @@ class ZigbeeCodec(StreamCodec):
         found: list[Telegram | Refused] = []
         if frame.manufacturer is None and cluster in _METER_CLUSTERS:
             found += self._take_meter(ieee, number, Reading(cluster, values, line), attributes)
-        elif values:
+        elif attributes:
             maker = "" if frame.manufacturer is None else f"{frame.manufacturer:04x}."
             unknown = {maker + code_of(cluster, at): printed(told) for at, told in values.items()}
-            found.append(self._notice(ieee, number, unknown))
-        if fault is not None:
-            found.append(refuse(fault.reason, fault.detail, line))
-        return found
+            is_payment = not maker and cluster == PREPAYMENT_CLUSTER
+            own = self._described(ieee, number) if is_payment else None
+            paid = own.credit.take(attributes) if own is not None else NOTHING
+            if values or paid.registers:
+                found.append(self._notice(ieee, number, unknown, registers=paid.registers))
+            found += _refusals(paid.fault, line)
+        return [*found, *_refusals(fault, line)]
 
     def _take_meter(
         self, ieee: str, number: int, reading: Reading, attributes: list[Attribute]
@@ -193,11 +205,25 @@ class ZigbeeCodec(StreamCodec):
         return found
 
     def _notice(
-        self, ieee: str, number: int, unknown: dict[str, str], texts: tuple[str, ...] = ()
+        self,
+        ieee: str,
+        number: int,
+        unknown: dict[str, str],
+        texts: tuple[str, ...] = (),
+        registers: dict[str, int] | None = None,
     ) -> Telegram:
-        """Return what is no reading, said of the meter it is likeliest about."""
+        """Return what is no measurement, said of the meter it is likeliest about.
+
+        `registers` are those of how the endpoint's own meter is paid for, where it told that.
+        """
         meter, medium = self._meter_near(ieee, number)
-        return Telegram((Sample(meter, medium, None, {}, unknown=bounded(unknown)),), texts)
+        sample = Sample(meter, medium, None, registers or {}, unknown=bounded(unknown))
+        return Telegram((sample,), texts)
+
+    def _described(self, ieee: str, number: int) -> MeterEndpoint | None:
+        """Return an endpoint that is known to be a meter's; None where it is not, or not yet."""
+        own = self._endpoints.get((ieee, number))
+        return own if own is not None and own.description.meter else None
 
     def _meter_near(self, ieee: str, number: int) -> tuple[str, Medium]:
         """Return the endpoint's own meter, else one of its device, else the last one heard."""
@@ -228,6 +254,10 @@ class ZigbeeCodec(StreamCodec):
 
     def _is_taken(self, serial: str) -> bool:
         return any(one.description.meter == serial for one in self._endpoints.values())
+
+
+def _refusals(fault: ZclError | None, line: bytes) -> list[Refused]:
+    return [] if fault is None else [refuse(fault.reason, fault.detail, line)]
 
 
 def _heard_at(taken: list[Telegram | Refused], signal_dbm: int) -> list[Telegram | Refused]:

@@ -15,6 +15,7 @@ from firmware_bridge.meters.zcl import Attribute
 from firmware_bridge.meters.zcl_table import DEMAND, METERING, SNAPSHOT_TIME, UNIT, measured
 from firmware_bridge.meters.zcl_types import Value, ZclError, printed
 from firmware_bridge.meters.zigbee_description import Description
+from firmware_bridge.meters.zigbee_prepayment import Credit
 from firmware_bridge.meters.zigbee_profile import Profiles
 from shared.readings import Medium, Sample
 from shared.units import EARLIEST_PLAUSIBLE_MS, LATEST_PLAUSIBLE_MS, MS_PER_SECOND
@@ -43,11 +44,12 @@ class Reading:
 
 
 class MeterEndpoint:
-    """Follows one endpoint; keeps its description, MAX_KEPT readings and its last profiles."""
+    """Follows one endpoint; keeps its description, its credit, MAX_KEPT readings and profiles."""
 
     def __init__(self, ieee: str, number: int, is_taken: Callable[[str], bool]) -> None:
         self.description = Description(ieee, number, is_taken)
         self.profiles = Profiles()
+        self.credit = Credit()
         self._kept: deque[Reading] = deque()
         self._tells_demand = False
 
@@ -62,6 +64,7 @@ class MeterEndpoint:
         if is_another or (is_described and not self._kept):
             self.profiles = Profiles()
         if is_another:
+            self.credit = Credit()
             self._tells_demand = False
 
     def offer(self, reading: Reading) -> list[Telegram | Refused]:

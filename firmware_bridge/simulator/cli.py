@@ -116,6 +116,7 @@ def _check_asked(options: argparse.Namespace) -> Path:
         "--faults": options.faults is not None,
         "--shows": options.shows is not None,
         "--no-pin": not options.pin,
+        "--prepaid": options.prepaid,
         "--key": options.key is not None or options.auth_key is not None,
     }
     if given := [name for name, is_given in unfit.items() if is_given]:
@@ -158,6 +159,9 @@ def build_parser() -> argparse.ArgumentParser:
         default=True,
         help="whether the meter's PIN was entered; without it sml shows whole kilowatt hours alone",
     )
+    parser.add_argument(
+        "--prepaid", action="store_true", help="the meter is paid for beforehand (zigbee)"
+    )
     parser.add_argument("--key", help="hexadecimal key of a meter that encrypts")
     parser.add_argument("--auth-key", help="its authentication key")
     parser.add_argument(
@@ -195,6 +199,11 @@ def _compose(options: argparse.Namespace, sink: Sink) -> Composition:
     if not options.pin and not protocol.asks_pin:
         asking = ", ".join(name for name, one in METERS.items() if one.asks_pin)
         raise OperatorError(f"{options.protocol} has no PIN", hint=f"use --no-pin with {asking}")
+    if options.prepaid and not protocol.tells_credit:
+        telling = ", ".join(name for name, one in METERS.items() if one.tells_credit)
+        raise OperatorError(
+            f"{options.protocol} tells no credit", hint=f"use --prepaid with {telling}"
+        )
     key = parse_key(options.key, "key") if options.key else DEMO_KEY
     authentication = options.auth_key
     return Composition(
@@ -208,6 +217,7 @@ def _compose(options: argparse.Namespace, sink: Sink) -> Composition:
         ),
         read_faults(options.faults) if options.faults else None,
         has_pin=options.pin,
+        is_prepaid=options.prepaid,
     )
 
 

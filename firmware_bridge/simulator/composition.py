@@ -68,6 +68,7 @@ class Composition:
         faults: Faults | None,
         *,
         has_pin: bool = True,
+        is_prepaid: bool = False,
     ) -> None:
         """Take what is simulated; raise OperatorError where a fault cannot befall it."""
         happenings = () if faults is None else faults.happenings
@@ -81,12 +82,17 @@ class Composition:
         self._keys = keys
         self._faults = faults
         self._has_pin = has_pin
+        self._is_prepaid = is_prepaid
         self._deliveries: deque[Delivery] = deque()
 
     def build(self, fitting: Fitting) -> SimulatedMeter:
-        """Build the meter with what it shows, its keys, its PIN or none, and its faults."""
+        """Build the meter with what it shows, its keys, how it is paid for, and its faults."""
         fitting = dataclasses.replace(
-            fitting, shows=self._shows.media, keys=self._keys, has_pin=self._has_pin
+            fitting,
+            shows=self._shows.media,
+            keys=self._keys,
+            has_pin=self._has_pin,
+            is_prepaid=self._is_prepaid,
         )
         build = self._build()
         if self._faults is None:

@@ -34,7 +34,8 @@ class Fitting:
     """A meter to be fitted: whose it is, from when on, and what it shows.
 
     `household` is given where the meter hangs on one that is there already (an exchange, a fault);
-    `keys` matter to meters that encrypt, and `has_pin` to those that hide most without.
+    `keys` matter to meters that encrypt, `has_pin` to those that hide most without, `is_prepaid` to
+    those that tell their credit.
     """
 
     seed: int
@@ -43,6 +44,7 @@ class Fitting:
     household: Household | None = None
     keys: MeterKeys = field(default_factory=MeterKeys)
     has_pin: bool = True
+    is_prepaid: bool = False
 
 
 Build = Callable[[Fitting], SimulatedMeter]
@@ -56,7 +58,8 @@ class SimulatedProtocol:
     the keys, `asks_pin` that the meter hides most until its PIN is entered. `shows` is what it can
     show, `always_shows` what it cannot leave out. `checked_span` is None where no checksum guards
     the bytes; `line_end` is what a telegram can do without at its end. `can_be_exchanged` is False
-    where a new meter would have to be let in first. `modulus_wh` and `invalid_wh` are where its
+    where a new meter would have to be let in first; `tells_credit` where it says what is left of it
+    when it is paid for beforehand. `modulus_wh` and `invalid_wh` are where its
     registers begin again at 0, and what stands in one that holds nothing.
     """
 
@@ -70,6 +73,7 @@ class SimulatedProtocol:
     checked_span: CheckedSpan | None = None
     line_end: bytes = b""
     can_be_exchanged: bool = True
+    tells_credit: bool = False
     modulus_wh: int = SIX_DIGITS_WH
     invalid_wh: int = SIX_DIGITS_WH - 1
 
@@ -139,7 +143,11 @@ def _mbus(fitting: Fitting) -> SimulatedMeter:
 
 def _zigbee(fitting: Fitting) -> SimulatedMeter:
     return ZigbeeMeter(
-        fitting.seed, fitting.start_ms, shows=fitting.shows, household=fitting.household
+        fitting.seed,
+        fitting.start_ms,
+        shows=fitting.shows,
+        household=fitting.household,
+        is_prepaid=fitting.is_prepaid,
     )
 
 
@@ -202,6 +210,7 @@ METERS: dict[str, SimulatedProtocol] = {
         _zigbee,
         "zigbee",
         can_be_exchanged=False,
+        tells_credit=True,
         shows=ELECTRICITY_AND_GAS,
         modulus_wh=2**48,
         invalid_wh=2**48 - 1,

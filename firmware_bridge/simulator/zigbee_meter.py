@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from firmware_bridge.simulator.emission import Emission, history_of, with_oracle
 from firmware_bridge.simulator.household import LONDON, Display, Household
 from firmware_bridge.simulator.oracle import OracleLine, Shown
+from firmware_bridge.simulator.zigbee_account import PrepaidAccount
 from firmware_bridge.simulator.zigbee_air import (
     BASIC,
     DEVICE_MANAGEMENT,
@@ -67,7 +68,11 @@ BOTH = frozenset((Medium.ELECTRICITY, Medium.GAS))
 
 
 class ZigbeeMeter:
-    """The simulated network; addresses and serials are fictional. `shows`: which meters it has."""
+    """The simulated network; addresses and serials are fictional. `shows`: which meters it has.
+
+    Where it `is_prepaid`, the electricity meter is paid for beforehand, and `account` is what it
+    tells of that.
+    """
 
     def __init__(
         self,
@@ -76,6 +81,7 @@ class ZigbeeMeter:
         shows: frozenset[Medium] = BOTH,
         *,
         household: Household | None = None,
+        is_prepaid: bool = False,
     ) -> None:
         number = seed % 10_000
         self.electricity_id = f"SIM-E-{number:04d}"
@@ -87,6 +93,7 @@ class ZigbeeMeter:
         self._household = household or Household(seed, start_ms, LONDON)
         self._now_ms = start_ms
         self._display = self._household.advance(start_ms)
+        self.account = PrepaidAccount(self._display) if is_prepaid else None
         self._half_hours = HalfHours(start_ms, self._display)
         self._kept: list[Shown] = []
         if self._half_hours.last is not None:
@@ -170,6 +177,8 @@ class ZigbeeMeter:
         if time_ms > self._now_ms:
             self._display = self._household.advance(time_ms)
             self._now_ms = time_ms
+        if self.account is not None:
+            self.account.advance(self._display)
 
     def _keep(self, time_ms: int) -> None:
         """Say what the meters that are shown will tell of a half hour."""
@@ -181,13 +190,19 @@ class ZigbeeMeter:
             self._kept.append(Shown(self.gas_id, Medium.GAS, time_ms, gas))
 
     def _notices(self, time_ms: int) -> list[AirFrame]:
-        """Return the price where a quarter of an hour has begun, and at first the message."""
+        """Return price and credit as a quarter of an hour begins, and at first the message."""
         frames = []
         if self._said_ms < 0:
             frames.append(self._command(MESSAGING, display_message(time_ms)))
         if self._said_ms < 0 or time_ms // PRICE_EVERY_MS != self._said_ms // PRICE_EVERY_MS:
             frames.append(self._command(PRICE, publish_price(self._display)))
+            if self.account is not None:
+                frames.append(self._credit_report(self.account))
         return frames
+
+    def _credit_report(self, account: PrepaidAccount) -> AirFrame:
+        zcl = report_of(self._next_tsn(), account.attributes())
+        return AirFrame(self._meter_ieee, ELECTRICITY_ENDPOINT, SMART_ENERGY, PREPAYMENT, zcl)
 
     def _command(self, cluster: int, payload: bytes) -> AirFrame:
         zcl = cluster_answer(self._next_tsn(), 0x00, payload)
@@ -216,7 +231,9 @@ class ZigbeeMeter:
         if not self._has(ieee, endpoint):
             return {}
         if ieee == self._meter_ieee:
-            return electricity_tables(self.electricity_id, self._display, self._half_hours)
+            return electricity_tables(
+                self.electricity_id, self._display, self._half_hours, self.account
+            )
         if endpoint == GAS_ENDPOINT:
             return gas_tables(self.gas_id, self._display)
         return hub_tables(seconds_of(self._display.time_ms))

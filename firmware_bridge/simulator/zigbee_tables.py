@@ -7,6 +7,7 @@ supplier, the site numbers and all serials are fictional.
 import struct
 
 from firmware_bridge.simulator.household import Display
+from firmware_bridge.simulator.zigbee_account import PRICES, STANDING_CHARGE, PrepaidAccount
 from firmware_bridge.simulator.zigbee_air import (
     BASIC,
     DEVICE_MANAGEMENT,
@@ -50,8 +51,7 @@ THREE_DECIMALS = 0x2B
 CREDIT_MODE = 0x0C94
 GBP = 826
 PRICE_DIGITS = 4
-PRICES = (985, 2_865)
-"""Pounds a kWh with PRICE_DIGITS decimals, by tariff; the simulated supplier's."""
+"""How many decimals the prices of a kWh have, in pounds, and every other amount."""
 
 SUPPLIER = "SIMULATED ENERGY"
 MESSAGE = "Your simulated supplier wishes you a good day."
@@ -60,9 +60,12 @@ UNUSED_U8, UNUSED_U32 = 0xFF, 0xFFFF_FFFF
 
 
 def electricity_tables(
-    serial: str, display: Display, half_hours: HalfHours
+    serial: str, display: Display, half_hours: HalfHours, account: PrepaidAccount | None = None
 ) -> dict[int, Attributes]:
-    """Return the electricity meter's attributes, by cluster."""
+    """Return the electricity meter's attributes, by cluster.
+
+    Without an account it is paid for by bill.
+    """
     delivered, received, _ = registers_of(display)
     metering: Attributes = {
         0x0000: (UINT48, delivered),
@@ -89,13 +92,13 @@ def electricity_tables(
             0x0407: (UINT24, interval_of(delivered - last.registers[0])),
             0x0408: (UINT24, interval_of(received - last.registers[1])),
         }
-    price: Attributes = {0x0300: (ENUM8, ELECTRIC), 0x0301: (UINT32, 5_432)}
+    price: Attributes = {0x0300: (ENUM8, ELECTRIC), 0x0301: (UINT32, STANDING_CHARGE)}
     return {
         BASIC: _basic("SIM-ESME"),
         METERING: metering,
         PRICE: price,
         MESSAGING: {},
-        PREPAYMENT: _prepayment(),
+        PREPAYMENT: _prepayment() if account is None else account.attributes(),
         DEVICE_MANAGEMENT: {0x0101: (OCTETS, SUPPLIER)},
     }
 

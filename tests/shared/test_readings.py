@@ -4,7 +4,16 @@ import re
 
 import pytest
 
-from shared.readings import COUNTERS, REGISTERS, Medium, Quality, medium_of, parts_of
+from shared.readings import (
+    COUNTERS,
+    OF_CREDIT,
+    REGISTERS,
+    Medium,
+    Quality,
+    medium_of,
+    parts_of,
+    tells_credit,
+)
 
 UNITS = {
     "mwh": True,
@@ -19,6 +28,8 @@ UNITS = {
     "mhz": False,
     "count": False,
     "index": False,
+    "millionths": False,
+    "iso4217": False,
 }
 """Each unit, and whether registers in it are counters."""
 
@@ -54,6 +65,15 @@ def test_the_counters_are_those_that_bills_and_totals_need() -> None:
 def test_a_meters_own_total_wins_over_its_tariffs(registers: set[str], parts: list[str]) -> None:
     """A quantity is the meter's total, else the sum of its tariff registers."""
     assert parts_of("import_mwh", registers) == parts
+
+
+def test_credit_is_told_apart_from_what_a_meter_measures() -> None:
+    """Each of its registers says so; none is a counter, for a balance falls."""
+    assert all(tells_credit([name]) for name in OF_CREDIT)
+    assert COUNTERS.isdisjoint(OF_CREDIT)
+    assert REGISTERS.keys() > OF_CREDIT
+    assert not tells_credit(["import_mwh", "power_import_w"])
+    assert not tells_credit([])
 
 
 def test_gas_is_its_own_part() -> None:

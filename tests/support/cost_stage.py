@@ -50,6 +50,11 @@ class CostStage:
             [Message("hub-1", encode_frame(one), self.clock.utc_ms()) for one in frames]
         )
 
+    def say(self, at_ms: int, registers: dict[str, int]) -> None:
+        """Let the meter say these registers once, in a log of their own."""
+        frame = frame_at([StampedSample(0, at_ms, registers)], log_id=b"2" * 16)
+        self._ingest.ingest([Message("hub-1", encode_frame(frame), self.clock.utc_ms())])
+
     def import_file(self, document: Any, **options: Any) -> None:
         """Import a catalogue document as the operator does."""
         file = self.directory / "catalogue.json"

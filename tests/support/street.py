@@ -48,6 +48,7 @@ READS: list[Ask] = [
     ("GET", "/v1/dead-letters", {}, None),
     ("GET", "/v1/meters", {}, None),
     ("GET", "/v1/meters/{meter}/registers", {}, None),
+    ("GET", "/v1/meters/{meter}/credit", {}, None),
     ("GET", "/v1/meters/{meter}/usage", PERIOD, None),
     ("GET", "/v1/meters/{meter}/cost", PERIOD, None),
     ("GET", "/v1/meters/{meter}/costs", PERIOD, None),

@@ -15,17 +15,18 @@ export async function showNow({ home, show }) {
   const meters = await listMeters();
   if (!meters.length) return { cards: [card("Power now", el("p", {}, "No meter has sent anything yet."))] };
   const { from, to } = periodOf("day", today(home.zone));
-  const days = await Promise.all(meters.map((meter) => dayCards(meter, meters, { from, to })));
+  const days = await Promise.all(meters.map((meter) => dayCards(meter, meters, { from, to }, home.zone)));
   const [first] = meters;
   const live = first.medium === "electricity" ? liveCard(first, home, show) : null;
   return { cards: [...(live ? [live.made] : []), ...days.flat()], leave: live?.leave };
 }
 
-/** What today used, and what it cost where there is a tariff. */
-async function dayCards(meter, meters, query) {
-  const [usage, cost] = await Promise.all([
+/** What today used, what it cost where there is a tariff, and what is left where it is prepaid. */
+async function dayCards(meter, meters, query, zone) {
+  const [usage, cost, credit] = await Promise.all([
     ask(`${pathOf(meter)}/usage`, { query: { ...query, resolution: "day" } }),
     askIfAny(`${pathOf(meter)}/cost`, { query }),
+    askIfAny(`${pathOf(meter)}/credit`),
   ]);
   const [day = {}] = usage.intervals;
   const name = nameOf(meter, meters);
@@ -35,7 +36,18 @@ async function dayCards(meter, meters, query) {
     card(`${name} today`, el("p", { class: "figure" }, used), el("p", { class: "note" }, beside.filter(Boolean).join(", "))),
     cost ? card(`${name} cost today`, el("p", { class: "figure" }, money(cost.total_millionths, cost.currency)),
       el("p", { class: "note" }, cost.unpriced_slots ? `${cost.unpriced_slots} half hours have no price yet.` : cost.tariff)) : null,
+    credit ? creditCard(name, credit, zone) : null,
   ].filter(Boolean);
+}
+
+/** What the meter itself says is left; what it does not tell is left out, and never 0. */
+function creditCard(name, credit, zone) {
+  const inMoney = (millionths) => (millionths == null ? "–" : money(millionths, credit.currency));
+  const isTold = ([, millionths]) => millionths != null;
+  const beside = [["emergency credit", credit.emergency_credit_millionths], ["debt", credit.debt_millionths]];
+  return card(`${name} credit`, el("p", { class: "figure" }, inMoney(credit.credit_millionths)),
+    el("p", { class: "note" }, [...beside.filter(isTold).map(([word, amount]) => `${inMoney(amount)} ${word}`),
+      `as of ${instant(credit.taken_at, zone)}`].join(", ")));
 }
 
 function liveCard(meter, home, show) {

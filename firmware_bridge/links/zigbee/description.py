@@ -52,11 +52,12 @@ REPORTED: dict[int, tuple[int, ...]] = {
 TOLD: dict[int, tuple[frames.Request, ...]] = {
     PRICE: (frames.get_current_price(), frames.get_scheduled_prices()),
     MESSAGING: (frames.get_last_message(),),
-    PREPAYMENT: (frames.read_attributes((0x0000, 0x0001)),),
+    PREPAYMENT: (frames.read_attributes((0x0000, 0x0001, 0x0002, 0x0005)),),
     DEVICE_MANAGEMENT: (frames.read_attributes((0x0101,)),),
 }
-"""What is asked for now and again: the price and the next one, the last message, how and with what
-credit is paid, and the supplier's name. A calendar is only taken in when a device sends it."""
+"""What is asked for now and again: the price and the next one, the last message, how is paid, what
+credit and emergency credit are left and what is owed, and the supplier's name. A calendar is only
+taken in when a device sends it."""
 
 ELECTRIC_TYPES = frozenset({0, 7, 8, 9, 10, 11, 13, 14, 15})
 """Metering device types whose own radio is on the mains; a mirror (127 and above) is the hub's."""

@@ -114,6 +114,17 @@ def test_budget_and_credit_are_told_where_there_are_any() -> None:
     assert later.balance_millipence is None
 
 
+def test_credit_names_the_currency_and_is_left_out_in_a_second_one() -> None:
+    """A panel has one for all its amounts: a tariff's pounds must not stand behind euros."""
+    euros = PrepaymentState(NOW_MS - 60_000, "EUR", 12_340_000)
+
+    alone = snapshot_of(build_shown(home_inputs(prepayment=euros, tariff=None)), LONDON)
+    beside = snapshot_of(build_shown(home_inputs(prepayment=euros)), LONDON)
+
+    assert (alone.currency, alone.balance_millipence) == ("EUR", 1_234_000)
+    assert (beside.currency, beside.balance_millipence) == ("GBP", None)
+
+
 def test_export_is_below_zero() -> None:
     """A roof that feeds the grid."""
     told = snapshot_of(build_shown(home_inputs(meters=[electricity_meter(-2_000)])), LONDON)

@@ -177,6 +177,42 @@ def test_half_hourly_sends_openings_and_closings_of_counters_alone() -> None:
     assert {column.register for column in frame.columns} == {"import_mwh"}
 
 
+@pytest.mark.parametrize("granularity", [Granularity.HALF_HOURLY, Granularity.DAILY])
+def test_a_credit_is_no_end_of_a_span_and_does_not_leave_with_one(granularity: Granularity) -> None:
+    """Read before the opening and behind the closing, it hides neither, and stays in the home."""
+    credit = {"prepayment_index": 1, "currency_iso4217": 826, "credit_millionths": -5}
+    rows = [
+        row_at(1, 1_000, credit),
+        *rows_every(9, first_seq=2, start_ms=60_000),
+        row_at(11, SLOT_MS - 1_000, credit),
+    ]
+
+    frame = frame_of(rows, granularity)
+
+    assert frame.sequences() == [2, 10]
+    assert [column.register for column in frame.columns] == ["import_mwh"]
+    assert_covers(frame)
+
+
+def test_a_span_of_credit_alone_leaves_nothing_and_is_covered() -> None:
+    """Nobody asks for it again."""
+    credit = {"prepayment_index": 1, "currency_iso4217": 826, "credit_millionths": -5}
+
+    frame = frame_of([row_at(1, 1_000, credit), row_at(2, 2_000, credit)], Granularity.HALF_HOURLY)
+
+    assert (frame.first_seq, frame.last_seq, frame.times_ms) == (1, 2, [])
+    assert_covers(frame)
+
+
+def test_every_credit_leaves_where_every_sample_does() -> None:
+    """The household lets all that is logged out."""
+    credit = {"prepayment_index": 1, "currency_iso4217": 826, "credit_millionths": -5}
+
+    frame = frame_of([row_at(1, 1_000), row_at(2, 2_000, credit)], Granularity.TEN_SECONDS)
+
+    assert [sample.registers for sample in frame.samples()] == [row_at(1, 0).registers, credit]
+
+
 def test_the_open_slot_is_held_back() -> None:
     """A slot is sent three minutes after its end, not before."""
     rows = rows_every(360)

@@ -35,6 +35,12 @@ KEPT = """async () => {
   const kept = await Promise.all(shelves.map((shelf) => shelf.keys()));
   return kept.flat().map((one) => new URL(one.url).pathname);
 }"""
+CREDIT = {
+    "prepayment_index": 1,
+    "currency_iso4217": 826,
+    "credit_millionths": -1_250_000,
+    "emergency_credit_millionths": 8_750_000,
+}
 TARIFF = {
     "name": "Flat",
     "currency": "GBP",
@@ -59,9 +65,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def stage(tmp_path: Path) -> CostStage:
-    """A home whose meter counted a kWh each half hour until an hour ago, on a flat tariff."""
+    """A home whose meter counted a kWh each half hour until an hour ago, on a flat tariff.
+
+    It is paid for beforehand, and tells no debt.
+    """
     made = CostStage(tmp_path, NOW_MS)
     made.read_meter([KWH] * (DAYS * 48 - 2))
+    made.say(NOW_MS - 1_000, CREDIT)
     made.put(f"meters/{METER}/tariff", TARIFF)
     return made
 
@@ -142,6 +152,8 @@ def test_a_household_goes_through_its_app(
     # 46 half hours of a kWh at 25p, 50p standing charge and 5 % VAT.
     assert "46.00 kWh" in seen["Now"]
     assert "£12.60" in seen["Now"]
+    assert re.search(r"-£1\.25\s+£8\.75 emergency credit, as of", seen["Now"])
+    assert "debt" not in seen["Now"]
     assert "46.00 kWh" in seen["Usage"]
     assert "£12.60" in seen["Cost"]
     assert METER in seen["Home"]

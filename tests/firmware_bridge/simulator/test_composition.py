@@ -11,6 +11,7 @@ import pytest
 from firmware_bridge.links.tcp import open_tcp
 from firmware_bridge.meters.catalog import CODECS
 from firmware_bridge.meters.codec import Refused, Telegram
+from firmware_bridge.meters.zigbee import ZigbeeCodec
 from firmware_bridge.simulator.cli import run
 from firmware_bridge.simulator.composition import Composition, Shows, read_shows
 from firmware_bridge.simulator.dlms_meter import MeterKeys
@@ -305,3 +306,22 @@ def test_without_its_pin_a_meter_shows_whole_kilowatt_hours(tmp_path: Path) -> N
     assert all(value % 1_000_000 == 0 for one in shown for value in one.registers.values())
     with pytest.raises(OperatorError, match="p1 has no PIN"):
         simulate(tmp_path, "--no-pin")
+
+
+def test_a_prepaid_meter_tells_its_credit_beside_the_same_energy(tmp_path: Path) -> None:
+    """What it displays is as without; a meter that could not tell a credit says so."""
+    content, lines = simulate(tmp_path, "--protocol", "zigbee", "--prepaid")
+    _, by_bill = simulate(tmp_path, "--protocol", "zigbee")
+
+    told = [
+        sample.registers
+        for entry in ZigbeeCodec().feed(content)
+        if isinstance(entry, Telegram)
+        for sample in entry.samples
+    ]
+    assert lines == by_bill
+    assert sum("credit_millionths" in registers for registers in told) == 1
+    with pytest.raises(OperatorError, match="p1 tells no credit"):
+        simulate(tmp_path, "--prepaid")
+    with pytest.raises(OperatorError, match="--prepaid"):
+        run(["--protocol", "iec62056", "--link", "pty:nowhere", "--asked", "--prepaid"])

@@ -29,4 +29,4 @@ def test_a_device_is_asked_for_what_it_tells_the_household(tmp_path: Path) -> No
     asyncio.run(asyncio.wait_for(scene(), LONGEST_S))
 
     assert {(0x0700, "010001"), (0x0700, "01010000000002"), (0x0703, "0100")} <= asked
-    assert {(0x0705, "0000" + "00000100"), (0x0708, "0000" + "0101")} <= asked
+    assert {(0x0705, "0000" + "0000010002000500"), (0x0708, "0000" + "0101")} <= asked
