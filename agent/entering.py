@@ -1,12 +1,24 @@
 """Enters a module without running it: what a library brings along unasked is left out of memory.
 
 Only for packages and modules that are large and of which nothing is asked at first. Somebody who
-asks one for a name runs it then, and finds it whole.
+asks one for a name runs it then, and finds it whole. Where the library takes a name out of one
+while it is imported itself, to build what nobody here uses, a stand-in takes its place meanwhile.
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec, module_from_spec
 from types import ModuleType
+from typing import Self
+
+
+class LeftOut:
+    """Stands for a class or function of a module that is left out: it can be named and derived."""
+
+    def __new__(cls, *_arguments: object, **_named: object) -> Self:
+        """Raise ImportError: nobody can make one, nor one of what is derived from it."""
+        raise ImportError(f"{cls.__module__}.{cls.__name__} was left out of memory")
 
 
 def enter(name: str) -> ModuleType:
@@ -33,4 +45,33 @@ def enter(name: str) -> ModuleType:
     parent, _, child = name.rpartition(".")
     if parent:
         setattr(sys.modules[parent], child, module)
+    return module
+
+
+@contextmanager
+def leave_out(*names: str) -> Iterator[None]:
+    """Let what is imported meanwhile find stand-ins for some modules, whose every name is LeftOut.
+
+    Afterwards whoever imports them has them whole; one that is loaded already is taken as it is.
+    Only for modules that no other thread imports in the same moment.
+    """
+    stand_ins = {name: _stand_in(name) for name in names if name not in sys.modules}
+    sys.modules.update(stand_ins)
+    try:
+        yield
+    finally:
+        for name in stand_ins:
+            sys.modules.pop(name, None)
+
+
+def _stand_in(name: str) -> ModuleType:
+    module = ModuleType(name)
+
+    def stand_for(wanted: str) -> type[LeftOut]:
+        """Make a class for any name but those that Python itself looks for."""
+        if wanted.startswith("__"):
+            raise AttributeError(f"module {name!r} has no attribute {wanted!r}")
+        return type(wanted, (LeftOut,), {"__module__": name})
+
+    module.__dict__["__getattr__"] = stand_for
     return module

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.entering import enter
+from agent.entering import LeftOut, enter, leave_out
 
 NAME = "a_package_to_be_entered"
 
@@ -19,6 +19,10 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     folder.mkdir()
     (folder / "__init__.py").write_text("import sys\nsys.stderr.write('it runs. ')\nSIZE = 7\n")
     (folder / "part.py").write_text(f"import {NAME}\n\n\ndef size():\n    return {NAME}.SIZE\n")
+    (folder / "base.py").write_text("class Base:\n    size = 8\n")
+    (folder / "user.py").write_text(
+        f"from {NAME}.base import Base\n\n\nclass Own: ...\n\n\nclass Derived(Own, Base): ...\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     yield
     for name in [name for name in sys.modules if name.partition(".")[0] == NAME]:
@@ -78,3 +82,63 @@ def test_one_that_is_not_installed_is_told_by_its_name() -> None:
         enter("no_such_package")
 
     assert caught.value.name == "no_such_package"
+
+
+def test_what_is_left_out_can_be_named_and_derived_from() -> None:
+    """By a module that builds something on it which nobody here uses."""
+    with leave_out(f"{NAME}.base"):
+        user = import_module(f"{NAME}.user")
+
+    assert issubclass(user.Derived, LeftOut)
+    assert f"{NAME}.base" not in sys.modules
+
+
+def test_nothing_is_made_of_what_was_left_out() -> None:
+    """It is refused by name, rather than made by halves."""
+    with leave_out(f"{NAME}.base"):
+        user = import_module(f"{NAME}.user")
+
+    with pytest.raises(ImportError, match=rf"{NAME}\.base\.Base was left out"):
+        user.Base()
+    with pytest.raises(ImportError, match=r"Derived was left out"):
+        user.Derived()
+
+
+def test_what_was_left_out_is_whole_afterwards() -> None:
+    """For whoever imports it then."""
+    with leave_out(f"{NAME}.base"):
+        import_module(f"{NAME}.user")
+
+    assert import_module(f"{NAME}.base").Base.size == 8
+
+
+def test_one_that_is_loaded_already_is_not_left_out() -> None:
+    """Nor is it unloaded."""
+    base = import_module(f"{NAME}.base")
+
+    with leave_out(f"{NAME}.base"):
+        user = import_module(f"{NAME}.user")
+
+    assert user.Base is base.Base
+    assert sys.modules[f"{NAME}.base"] is base
+    assert user.Derived().size == 8
+
+
+def test_an_import_that_fails_leaves_no_stand_in_behind() -> None:
+    """The error is told as it is."""
+    with (
+        pytest.raises(ModuleNotFoundError, match="no_such_part"),
+        leave_out(f"{NAME}.base", "another_that_is_left_out"),
+    ):
+        import_module(f"{NAME}.no_such_part")
+
+    assert not {f"{NAME}.base", "another_that_is_left_out"} & set(sys.modules)
+
+
+def test_a_stand_in_has_no_name_that_python_looks_for() -> None:
+    """A module with a path would be a package, and one with a file be read from it."""
+    with leave_out("a_module_that_is_left_out"):
+        stand_in = import_module("a_module_that_is_left_out")
+
+        assert not hasattr(stand_in, "__path__")
+        assert not hasattr(stand_in, "__file__")

@@ -57,11 +57,31 @@ print(uvicorn.__version__)
 
 SCREEN = """
 import sys
-import agent.screen.device
-import luma.lcd.device, luma.oled.device
-assert "cbor2._cbor2" not in sys.modules
-import cbor2
+from agent.screen import drivers, layout
+from agent.screendrivers import DRIVERS
+for name in DRIVERS:
+    assert drivers.load_driver(name).__name__ == name
+unasked = {
+    "cbor2", "multiprocessing", "pickle", "luma.core.bitmap_font", "luma.core.sprite_system",
+    "luma.core.virtual",
+}
+print(*sorted(unasked & set(sys.modules)))
+for one, name in (("ExifTags", "TAGS"), ("TiffTags", "TAGS"), ("ImageColor", "colormap")):
+    assert name not in vars(sys.modules["PIL." + one])
+"""
+
+SCREEN_AFTERWARDS = """
+from agent.screen import drivers, layout
+drivers.load_driver("ssd1306")
+import cbor2, multiprocessing
+from luma.core.bitmap_font import embedded_fonts
+from luma.core.virtual import character, terminal
+from PIL import ExifTags, Image, ImageColor, TiffTags
 assert cbor2.loads(cbor2.dumps({1: [2]})) == {1: [2]}
+assert multiprocessing.Process(target=print).exitcode is None
+assert terminal.puts and character.__mro__[-2].__module__ != "agent.entering"
+assert ExifTags.TAGS[ExifTags.Base.Make] == "Make" and TiffTags.lookup(256).name == "ImageWidth"
+assert Image.new("RGB", (1, 1), "red").getpixel((0, 0)) == ImageColor.getrgb("red")
 """
 
 
@@ -88,6 +108,11 @@ def test_uvicorn_is_taken_as_it_is_where_somebody_has_loaded_it() -> None:
     assert said_by(UVICORN_BEFORE).strip()
 
 
-def test_a_screen_brings_no_library_for_letters_it_does_not_draw() -> None:
-    """luma's own fonts are for other displays; who wants their library, a panel, has it whole."""
-    assert said_by(SCREEN) == ""
+def test_a_screen_brings_nothing_along_that_it_does_not_draw_with() -> None:
+    """luma's own fonts and lights are for other displays, Pillow's tags for photographs."""
+    assert said_by(SCREEN) == "\n"
+
+
+def test_what_a_screen_leaves_out_is_whole_for_whoever_asks() -> None:
+    """A panel for its library, a preview for what Pillow writes its file with."""
+    assert said_by(SCREEN_AFTERWARDS) == ""
