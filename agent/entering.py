@@ -6,9 +6,10 @@ while it is imported itself, to build what nobody here uses, a stand-in takes it
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec, module_from_spec
+from threading import RLock
 from types import ModuleType
 from typing import Self
 
@@ -31,21 +32,48 @@ def enter(name: str) -> ModuleType:
     spec = find_spec(name)
     if spec is None or spec.loader is None:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-    module, loader = module_from_spec(spec), spec.loader
-
-    def run(wanted: str) -> object:
-        """Run it after all, for what it has not got yet."""
-        if module.__dict__.pop("__getattr__", None) is None:
-            raise AttributeError(f"module {name!r} has no attribute {wanted!r}")
-        loader.exec_module(module)
-        return getattr(module, wanted)
-
-    module.__dict__["__getattr__"] = run
+    module = module_from_spec(spec)
+    module.__dict__["__getattr__"] = _Entered(module, spec.loader.exec_module)
     sys.modules[name] = module
     parent, _, child = name.rpartition(".")
     if parent:
         setattr(sys.modules[parent], child, module)
     return module
+
+
+class _Entered:
+    """Asked for the names that a module has not got yet: it runs the module for the first of them.
+
+    Another thread that asks meanwhile waits until the module is whole.
+    """
+
+    def __init__(self, module: ModuleType, run: Callable[[ModuleType], None]) -> None:
+        self._module = module
+        self._run = run
+        self._lock = RLock()
+        self._is_running = False
+
+    def __call__(self, wanted: str) -> object:
+        """Return what the module has under a name; raises AttributeError."""
+        names = self._module.__dict__
+        with self._lock:
+            if self._is_running:
+                # The module asks itself for a name while it is run, or what it imports asks it.
+                raise AttributeError(f"module {self._module.__name__!r} has no {wanted!r} yet")
+            if names.get("__getattr__") is self:
+                self._run_now()
+        return getattr(self._module, wanted)
+
+    def _run_now(self) -> None:
+        """Run it after all; one that fails is tried again by whoever asks next."""
+        self._is_running = True
+        try:
+            self._run(self._module)
+        finally:
+            self._is_running = False
+        # A module may have an answer of its own for names that it has not got.
+        if self._module.__dict__.get("__getattr__") is self:
+            del self._module.__dict__["__getattr__"]
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """A package that is entered: its modules can be imported, and it is run when it is asked."""
 
 import sys
+import time
 from collections.abc import Iterator
-from importlib import import_module
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module, invalidate_caches
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,56 @@ def test_one_that_is_not_installed_is_told_by_its_name() -> None:
         enter("no_such_package")
 
     assert caught.value.name == "no_such_package"
+
+
+def test_a_thread_that_asks_while_it_is_run_waits_for_all_of_it(tmp_path: Path) -> None:
+    """It finds the last of its names, however early it asks."""
+    source = "import threading\nbegun, go = threading.Event(), threading.Event()\n"
+    source += "begun.set()\nassert go.wait(10)\nLAST = 9\n"
+    (tmp_path / NAME / "slow.py").write_text(source)
+    slow = enter(f"{NAME}.slow")
+
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(getattr, slow, "LAST")
+        while "begun" not in vars(slow) or not slow.begun.is_set():
+            time.sleep(0.001)
+        second = threads.submit(getattr, slow, "LAST")
+        vars(slow)["go"].set()
+
+        assert (first.result(), second.result()) == (9, 9)
+
+
+def test_one_that_asks_itself_while_it_is_run_is_told_that_it_is_not_there_yet(
+    tmp_path: Path,
+) -> None:
+    """As where two modules import one another; afterwards it is."""
+    source = f"import {NAME}.round\nfound = hasattr({NAME}.round, 'LAST')\nLAST = 9\n"
+    (tmp_path / NAME / "round.py").write_text(source)
+    asked = enter(f"{NAME}.round")
+
+    assert asked.LAST == 9
+    assert asked.found is False
+
+
+def test_one_that_fails_is_tried_again_by_who_asks_next(tmp_path: Path) -> None:
+    """What it needs may be there then; the error is its own."""
+    (tmp_path / NAME / "lacking.py").write_text(f"from {NAME}.late import SIZE\n")
+    lacking = enter(f"{NAME}.lacking")
+
+    with pytest.raises(ModuleNotFoundError, match="late"):
+        _ = lacking.SIZE
+    (tmp_path / NAME / "late.py").write_text("SIZE = 5\n")
+    invalidate_caches()
+
+    assert lacking.SIZE == 5
+
+
+def test_one_that_answers_for_names_itself_goes_on_to(tmp_path: Path) -> None:
+    """Once it is run, who asks for a name asks the module's own answer."""
+    (tmp_path / NAME / "own.py").write_text("def __getattr__(name):\n    return name.upper()\n")
+    own = enter(f"{NAME}.own")
+
+    assert (own.first, own.second) == ("FIRST", "SECOND")
 
 
 def test_what_is_left_out_can_be_named_and_derived_from() -> None:

@@ -33,6 +33,34 @@ assert load_assets(STATIC).pages
 print(*sorted(sys.modules))
 """
 
+UNASKED = """
+import sys
+from shared.cli import find_commands, load_command
+load_command(find_commands()["run"])
+import agent.app, agent.home.server, paho.mqtt.client
+brought = {"_bz2", "_lzma", "email.parser", "html.entities", "urllib.response"}
+print(*sorted(brought & set(sys.modules)))
+assert "day_name" not in vars(sys.modules["calendar"])
+"""
+
+UNASKED_AFTERWARDS = """
+import agent.cli
+import bz2, calendar, html, http.client, lzma, shutil, urllib.request
+from email.utils import parsedate_to_datetime
+from html.entities import html5
+from starlette.exceptions import HTTPException
+assert bz2.decompress(bz2.compress(b"1")) == lzma.decompress(lzma.compress(b"1")) == b"1"
+assert {"bztar", "xztar"} <= {name for name, _ in shutil.get_archive_formats()}
+assert calendar.timegm((1970, 1, 2, 0, 0, 0)) == 86_400
+assert parsedate_to_datetime("Fri, 02 Jan 1970 00:00:00 GMT").day == 2
+assert html.unescape("&pound;1") == html.unescape(html.escape("\N{POUND SIGN}1"))
+assert html5["pound;"] == "\N{POUND SIGN}"
+assert HTTPException(404).detail == "Not Found"
+assert issubclass(http.client.HTTPSConnection, http.client.HTTPConnection)
+assert urllib.request.Request("http://localhost/a").selector == "/a"
+assert urllib.request.getproxies() is not None
+"""
+
 UVICORN_AFTERWARDS = """
 from agent.home.server import Config, PageServer
 import uvicorn
@@ -96,6 +124,16 @@ def said_by(program: str) -> str:
 def test_a_hub_loads_no_large_library_before_it_is_wanted() -> None:
     """On a board of 512 MB each would stay for as long as the hub runs."""
     assert not {*LARGE, *UNUSED} & set(said_by(PROGRAM).split())
+
+
+def test_a_hub_leaves_what_its_libraries_bring_along_unasked() -> None:
+    """The page's and the broker's: two megabytes for archives, proxies and the words of errors."""
+    assert said_by(UNASKED) == "\n"
+
+
+def test_what_a_hub_left_is_whole_for_whoever_asks() -> None:
+    """The download of an update, a page that is not there, a meter whose stanzas are escaped."""
+    assert said_by(UNASKED_AFTERWARDS) == ""
 
 
 def test_uvicorn_is_whole_for_whoever_asks_for_it_afterwards() -> None:
