@@ -1,7 +1,8 @@
 """What a screen adds to a hub's memory, in a process of its own, given its width and height.
 
-Prints JSON: what loading, opening and drawing added, while the screen is open. It is opened as a
-hub opens it, by luma, on a bus, pins or framebuffer that take everything.
+Prints JSON: what loading, opening and drawing added, while the screen is open. What a hub has
+loaded before is what its command loads; the screen is opened as a hub opens it, by luma, on a bus,
+pins or framebuffer that take everything.
 """
 
 import gc
@@ -14,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, Any
 
+import agent.cli
 from agent import app
 from agent.allocator import spare_memory
 from agent.home.shown import build_shown
@@ -129,5 +131,5 @@ def hardware(size: tuple[int, int]) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    assert app.__name__ in sys.modules
+    assert {app.__name__, agent.cli.__name__} <= set(sys.modules)
     main(int(sys.argv[1]), int(sys.argv[2]))
