@@ -3,34 +3,19 @@
 Owns turning the picture and the faults of the hardware; what is drawn comes as a picture.
 """
 
-import importlib
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import luma.core.device  # type: ignore[import-untyped]
 import luma.core.error  # type: ignore[import-untyped]
-import luma.core.framebuffer  # type: ignore[import-untyped]
-from luma.core.interface import serial  # type: ignore[import-untyped]
 from PIL import Image
 
-from agent.entering import enter
+from agent.screen.drivers import open_device
 from agent.screen.palette import Depth
 from agent.screen.paper import open_paper
 from agent.screen.turning import turned, turned_size
-from agent.screendrivers import (
-    DRIVERS,
-    Detected,
-    Framebuffer,
-    I2c,
-    ScreenSettings,
-    Spi,
-    is_oled,
-)
+from agent.screendrivers import Detected, ScreenSettings, is_oled
 from shared.errors import OperatorError
-
-enter("cbor2")
-"""luma reads fonts of its own with it, for displays of letters alone: a megabyte (measured)."""
 
 WANDER_PX, WANDER_S = 2, 600.0
 """An OLED's pixels fade with use: every ten minutes the picture goes on by a pixel, through nine
@@ -43,20 +28,6 @@ HINT = (
     "look whether the bus is switched on (raspi-config), the wires are as in docs/how-to/screen.md "
     "and the hub's user is in the groups i2c, spi, gpio and video"
 )
-
-
-class _NoExit:
-    """In place of `atexit` in luma's devices, which keeps each that was ever opened, for good.
-
-    A hub that stops closes its screen itself; one that is unplugged is opened again each minute.
-    """
-
-    @staticmethod
-    def register(*_arguments: Any) -> None:
-        """Keep nothing."""
-
-
-luma.core.device.atexit = _NoExit
 
 
 class Screen(Protocol):
@@ -147,7 +118,7 @@ def open_screen(settings: ScreenSettings) -> Screen:
     if isinstance(interface, Detected):
         return open_paper(settings.rotate)
     try:
-        device = _open_device(interface, settings)
+        device = open_device(interface, settings)
         return LumaScreen(device, settings.rotate, is_oled=is_oled(settings.driver))
     except luma.core.error.DeviceDisplayModeError as error:
         raise OperatorError(
@@ -174,41 +145,3 @@ def _places(wander_px: int) -> list[tuple[int, int]]:
     rows = [range(wander_px + 1), range(wander_px, -1, -1)]
     there = [(x, y) for y in range(wander_px + 1) for x in rows[y % 2]]
     return there + there[-2:0:-1]
-
-
-def _open_device(interface: I2c | Spi | Framebuffer, settings: ScreenSettings) -> Any:
-    if isinstance(interface, Framebuffer):
-        return _open_framebuffer(interface.path)
-    driver = DRIVERS[settings.driver]
-    width, height = settings.size or driver.size
-    make = getattr(importlib.import_module(driver.module), settings.driver)
-    bus = _open_bus(interface, settings)
-    try:
-        return make(bus, width=width, height=height, gpio_LIGHT=settings.light_pin)
-    except BaseException:
-        # It is tried again each minute, for as long as the screen is unplugged.
-        bus.cleanup()
-        raise
-
-
-def _open_framebuffer(path: str) -> Any:
-    """Open what the kernel draws on, so that only the parts that have changed are written.
-
-    E-paper is refreshed by what is written. luma has it in sixteen parts and asserts that they
-    cover the screen, which those of e-paper with 122 pixels across do not.
-    """
-    screen = luma.core.device.linux_framebuffer(device=path)
-    across = next(one for one in (4, 2, 1) if not any(side % one for side in screen.size))
-    screen.framebuffer = luma.core.framebuffer.diff_to_previous(num_segments=across**2)
-    return screen
-
-
-def _open_bus(interface: I2c | Spi, settings: ScreenSettings) -> Any:
-    if isinstance(interface, I2c):
-        return serial.i2c(port=interface.port, address=interface.address)
-    return serial.spi(
-        port=interface.port,
-        device=interface.device,
-        gpio_DC=settings.dc_pin,
-        gpio_RST=settings.reset_pin,
-    )

@@ -34,6 +34,11 @@ def load_font(size_px: int, *, is_bold: bool) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(path, size_px, layout_engine=ImageFont.Layout.BASIC)
 
 
+def let_go() -> None:
+    """Close the font until the next picture: what of its file was read stays in memory so long."""
+    load_font.cache_clear()
+
+
 def step_down(size_px: int) -> int:
     """Return the next size that is used at all: large ones in steps, so that few are loaded."""
     step = 1 if size_px < FINE_BELOW_PX else 2 if size_px < REFERENCE_PX else 8

@@ -11,7 +11,7 @@ from PIL import Image
 
 from agent.screen.canvas import Box, Canvas
 from agent.screen.face import Face, Figure, Line, Press
-from agent.screen.fonts import has_signs
+from agent.screen.fonts import has_signs, let_go
 from agent.screen.palette import Colour, Depth
 from agent.screendrivers import Theme
 
@@ -39,6 +39,7 @@ def draw_face(
         _draw_small(canvas, face)
     else:
         _draw_large(canvas, face)
+    let_go()
     return canvas.image
 
 

@@ -96,7 +96,7 @@ def check_content(path: Path, artefact: Artefact) -> None:
         )
 
 
-def _connect(source: Source, open_context: OpenContext) -> http.client.HTTPConnection:
+def _connect(source: Source, open_context: OpenContext) -> "http.client.HTTPConnection":
     if source.is_secure:
         return http.client.HTTPSConnection(
             source.host, source.port, timeout=ANSWER_S, context=open_context()
@@ -105,8 +105,8 @@ def _connect(source: Source, open_context: OpenContext) -> http.client.HTTPConne
 
 
 def _ask(
-    connection: http.client.HTTPConnection, source: Source, held: int
-) -> http.client.HTTPResponse:
+    connection: "http.client.HTTPConnection", source: Source, held: int
+) -> "http.client.HTTPResponse":
     headers = {"Accept-Encoding": "identity"}
     if held:
         headers["Range"] = f"bytes={held}-"
@@ -114,7 +114,7 @@ def _ask(
     return connection.getresponse()
 
 
-def _judge(answer: http.client.HTTPResponse, held: int) -> None:
+def _judge(answer: "http.client.HTTPResponse", held: int) -> None:
     status = answer.status
     if status == HTTPStatus.OK:
         return
@@ -131,7 +131,7 @@ def _judge(answer: http.client.HTTPResponse, held: int) -> None:
 def _write(
     path: Path,
     held: int,
-    answer: http.client.HTTPResponse,
+    answer: "http.client.HTTPResponse",
     size_bytes: int,
     is_wanted: Callable[[], bool],
     tell: Callable[[int], None],

@@ -1,7 +1,8 @@
 """What a screen on the hub's pins costs: memory, and the processor's time for a picture.
 
-Memory is the hub's own process, before and after; the screens are luma's, on a bus that takes
-everything.
+Memory is the hub's own process, before a screen is opened and while it stays open after some
+pictures: what its driver keeps of them counts. The screens are luma's, opened as a hub opens them
+on a bus or framebuffer that takes everything.
 """
 
 import json
@@ -43,7 +44,7 @@ def _memory(name: str, size: tuple[int, int]) -> dict[str, Any]:
         "theirs": MAX_ADDED_MB,
         "ratio": round(MAX_ADDED_MB / added_mb, 2),
         "target": 1,
-        "note": "VmRSS, shared library pages included; "
+        "note": "VmRSS while it is open, shared library pages included; "
         f"{said['own_kb'] / 1_000:.1f} MB are its own",
     }
 

@@ -7,6 +7,7 @@ from agent.screen.fonts import (
     SIZES_KEPT,
     estimate_width,
     has_signs,
+    let_go,
     load_font,
     replace_signs,
     step_down,
@@ -65,3 +66,13 @@ def test_no_more_sizes_are_kept_than_are_meant_to_be() -> None:
         load_font(size_px, is_bold=False)
 
     assert load_font.cache_info().currsize <= SIZES_KEPT
+
+
+def test_a_font_that_was_let_go_is_opened_again() -> None:
+    """With the same letters."""
+    width = load_font(20, is_bold=False).getlength("Month")
+
+    let_go()
+
+    assert load_font.cache_info().currsize == 0
+    assert load_font(20, is_bold=False).getlength("Month") == width

@@ -10,6 +10,7 @@ from agent.home.shown import build_shown
 from agent.screen import layout
 from agent.screen.canvas import Canvas
 from agent.screen.face import Face, Figure, Line, Press, build_face
+from agent.screen.fonts import load_font
 from agent.screen.layout import FOREIGN_MESSAGE, LEAST_PX, draw_face
 from agent.screen.palette import LIT, palette_of
 from tests.support.home_inputs import LONDON, NOW_MS, home_inputs
@@ -111,6 +112,13 @@ def test_a_message_in_another_script_is_told_of(size: tuple[int, int]) -> None:
     told = foreign._replace(lines=(Line(FOREIGN_MESSAGE, Press.MESSAGE), *foreign.lines[1:]))
 
     assert draw_face(foreign, size, "1").tobytes() == draw_face(told, size, "1").tobytes()
+
+
+def test_a_picture_leaves_no_font_open() -> None:
+    """Between two pictures nobody asks for it, and its file would stay in memory."""
+    draw_face(face_of("evening"), (128, 64), "1")
+
+    assert load_font.cache_info().currsize == 0
 
 
 def test_cyrillic_and_greek_are_drawn() -> None:
