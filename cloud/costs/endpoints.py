@@ -36,8 +36,8 @@ def cost(meter: Meter, parts: Shared, scope: Caller, start: From, to: To) -> Res
     """Price the half hours of `[from, to)`, which must be on half hours of UTC, line by line.
 
     The standing charge is taken for each local day that begins in the period, be it one to come:
-    ask until tomorrow for what was spent so far. What is exported is taken off where an agreement
-    pays for it.
+    ask until tomorrow for what was spent so far. A half hour to come is not missing. What is
+    exported is taken off where an agreement pays for it.
     """
     zone = household_zone(parts.database, scope, parts.zone)
     start_ms, end_ms = on_half_hours(*period(zone, start, to))
@@ -54,7 +54,7 @@ def cost(meter: Meter, parts: Shared, scope: Caller, start: From, to: To) -> Res
             "tariff": ", ".join(dict.fromkeys(one.tariff.name for one in held)),
             "agreements": [_agreed(one, supply.medium) for one in held],
             **msgspec.structs.asdict(bill(supply, slots)),
-            **supply.known(slots)._asdict(),
+            **supply.known(_over(slots, parts.clock.utc_ms() // SLOT_MS))._asdict(),
         }
     )
 
@@ -71,8 +71,8 @@ def costs(
     """Price each whole interval that overlaps `[from, to)`, each as a bill of its own.
 
     A standing charge is in the interval in which its local day begins, today's too, those of days
-    to come in none: what has not begun is not spent. Tiers of a tariff by month
-    are filled by what was used before in that month.
+    to come in none: what has not begun is not spent. Nor is a half hour missing before it is over.
+    Tiers of a tariff by month are filled by what was used before in that month.
     """
     zone = household_zone(parts.database, scope, parts.zone)
     start_ms, end_ms = period(zone, start, to)
@@ -82,8 +82,9 @@ def costs(
         raise BadInputError(f"more than {MAX_SERIES_DAYS} days", hint="ask for a shorter period")
     with parts.database.reading(scope) as connection:
         supply = read_supply(connection, scope, meter, span, zone)
-    tomorrow = day_of(local_date(parts.clock.utc_ms(), zone), zone).end_ms // SLOT_MS
-    entries = [_interval(supply, one, tomorrow) for one in intervals]
+    now_ms = parts.clock.utc_ms()
+    tomorrow = day_of(local_date(now_ms, zone), zone).end_ms // SLOT_MS
+    entries = [_interval(supply, one, now_ms // SLOT_MS, tomorrow) for one in intervals]
     return reply(
         {
             "meter": meter,
@@ -105,7 +106,7 @@ def on_half_hours(start_ms: int, end_ms: int) -> tuple[int, int]:
     return start_ms, end_ms
 
 
-def _interval(supply: Supply, interval: Interval, tomorrow: int) -> dict[str, Any]:
+def _interval(supply: Supply, interval: Interval, now: int, tomorrow: int) -> dict[str, Any]:
     slots = interval.start_ms // SLOT_MS, interval.end_ms // SLOT_MS
     priced = bill(supply, slots, standing_until=tomorrow)
     return {
@@ -116,8 +117,13 @@ def _interval(supply: Supply, interval: Interval, tomorrow: int) -> dict[str, An
         "total_millionths": priced.total_millionths,
         "energy_mwh": sum(line.energy_mwh for line in priced.lines if line.kind == "energy"),
         "unpriced_slots": priced.unpriced_slots,
-        **supply.known(slots)._asdict(),
+        **supply.known(_over(slots, now))._asdict(),
     }
+
+
+def _over(slots: tuple[int, int], now: int) -> tuple[int, int]:
+    """Cut the slots `[start, end)` to those that are over: the one under way is not missing yet."""
+    return slots[0], max(slots[0], min(slots[1], now))
 
 
 def _holds(agreed: Agreed, supply: Supply, slots: tuple[int, int]) -> bool:

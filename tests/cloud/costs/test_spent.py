@@ -42,3 +42,18 @@ def test_standing_charges_of_days_to_come_are_not_spent(
         days * 600_000 + (energy if place == 0 else 0) for place, days in enumerate(standing_days)
     ]
     assert sum(one["total_millionths"] for one in found["intervals"]) == so_far["total_millionths"]
+
+
+def test_half_hours_to_come_are_not_missing(tmp_path: Path) -> None:
+    """The running day is as complete as what is over of it; the half hour under way is to come."""
+    stage = CostStage(tmp_path, parse_instant("2026-03-01T01:20:00Z", "now", UTC))
+    with stage.client:
+        stage.read_meter([KWH])
+        stage.import_file({"kind": "catalogue", "tariffs": [flat_offer("flat", 250_000)]})
+        stage.put(
+            f"meters/{METER}/agreements", [{"starts_on": "2026-01-01", "tariff_code": "flat"}]
+        )
+
+        found = stage.meter("costs", start="2026-03-01", to="2026-03-03", resolution="day")
+
+    assert [one["missing_slots"] for one in found["intervals"]] == [1, 0]
