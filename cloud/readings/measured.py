@@ -6,11 +6,13 @@ is no answer here, and `cloud/readings/known.py` has it; where both answer they 
 """
 
 from collections.abc import Sequence
-from operator import add, sub
+from itertools import chain
+from math import gcd
+from operator import sub
 
 import msgspec
 
-from cloud.climbs import closings_of, steps_of
+from cloud.climbs import closings_of_each, steps_of
 from cloud.readings.packed import Packed, Stretches
 from cloud.readings.usage import Source, Status
 from cloud.readings.validators import Standing
@@ -39,34 +41,49 @@ def stretches_for(household_id: str, meter: str, span_ms: tuple[int, int]) -> St
 
 def measured_amounts(packed: Packed, medium: Medium, bounds_ms: Sequence[int]) -> Amounts | None:
     """Tell what was used between each bound and the next; None where any of it is to be judged."""
-    if any(ms % SLOT_MS for ms in bounds_ms):
+    if gcd(*bounds_ms) % SLOT_MS:
         return None
     by_register = {key.register: stretches for key, stretches in packed.items()}
     if len(by_register) < len(packed):
         return None
+    registers = {one: parts_of(one, set(by_register)) for one in QUANTITIES[medium]}
+    told = list(chain.from_iterable(registers.values()))
+    amounts = _amounts([by_register[one] for one in told], bounds_ms) if told else None
+    if amounts is None:
+        return None
+    of_register = dict(zip(told, amounts, strict=True))
+    return {
+        quantity: _sum_of([of_register[one] for one in parts])
+        for quantity, parts in registers.items()
+    }
+
+
+def _sum_of(amounts: Sequence[list[int]]) -> list[int] | None:
+    """Add registers up, interval by interval; None where there are none."""
+    if len(amounts) == 1:
+        return amounts[0]
+    return list(map(sum, zip(*amounts, strict=True))) if amounts else None
+
+
+def _amounts(
+    registers: Sequence[Sequence[bytes]], bounds_ms: Sequence[int]
+) -> list[list[int]] | None:
+    """Tell by how much each register rose from each bound to the next."""
     slots = [ms // SLOT_MS - 1 for ms in bounds_ms]
-    found: Amounts = {}
-    for quantity in QUANTITIES[medium]:
-        used: list[int] | None = None
-        for register in parts_of(quantity, set(by_register)):
-            amounts = _amounts(by_register[register], slots)
-            if amounts is None:
-                return None
-            used = amounts if used is None else list(map(add, used, amounts))
-        found[quantity] = used
-    return found if any(map(_is_known, found.values())) else None
-
-
-def _is_known(amounts: list[int] | None) -> bool:
-    return amounts is not None
-
-
-def _amounts(stretches: Sequence[bytes], slots: Sequence[int]) -> list[int] | None:
-    """Tell by how much one register rose from the end of each slot to that of the next."""
     if slots[-1] - slots[0] == len(slots) - 1:
-        return steps_of(stretches, slots[0] + 1, slots[-1])
-    closings = closings_of(stretches, slots)
-    return closings and list(map(sub, closings[1:], closings))
+        return _steps(registers, slots[0] + 1, slots[-1])
+    closings = closings_of_each(registers, slots)
+    return closings and [list(map(sub, one[1:], one)) for one in closings]
+
+
+def _steps(registers: Sequence[Sequence[bytes]], first: int, last: int) -> list[list[int]] | None:
+    found = []
+    for stretches in registers:
+        steps = steps_of(stretches, first, last)
+        if steps is None:
+            return None
+        found.append(steps)
+    return found
 
 
 def write_entries(amounts: Amounts, bounds_ms: Sequence[int]) -> msgspec.Raw:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.climbs import closings_of, steps_of
+from cloud.climbs import closings_of, closings_of_each, steps_of
 from cloud.packing import NO_SLOTS, pack_slots
 from shared.meterdays import EDGE_TOLERANCE_MS, Edges, SlotEdges
 from shared.units import SLOT_MS
@@ -49,6 +49,51 @@ def test_closings_are_those_that_were_packed(seed: int, unit: int, slots: set[in
     found = closings_of(_packed(edges), asked)
 
     assert found == [edges[slot].closing for slot in asked]
+
+
+def _daily(first: int, zone_slots: int) -> list[int]:
+    """List the last slots of days that begin so many slots after midnight, two to a stretch."""
+    return list(range(first + zone_slots - 1, FIRST + CUTS[-1], 48))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 10**6), st.sampled_from([1, 1_000])), min_size=1, max_size=3),
+    st.integers(0, 47),
+    st.integers(1, 7),
+)
+def test_registers_are_told_together_as_apart(
+    meter: list[tuple[int, int]], zone_slots: int, later: int
+) -> None:
+    """Stretches cut at the same places or not, coded alike or not; one began in a later slot."""
+    registers = [_climb(*one) for one in meter]
+    registers[-1] = {slot: one for slot, one in registers[-1].items() if slot >= FIRST + later}
+    asked = _daily(FIRST + 48, zone_slots)
+
+    together = closings_of_each([_packed(one) for one in registers], asked)
+
+    assert together == [closings_of(_packed(one), asked) for one in registers]
+    assert together == [[one[slot].closing for slot in asked] for one in registers]
+
+
+@pytest.mark.parametrize("lacks", [0, 1, 2])
+def test_one_register_that_is_to_be_judged_leaves_all_untold(lacks: int) -> None:
+    """Whichever of them it is: the meter's answer is judged as a whole."""
+    registers = [_climb(seed) for seed in range(3)]
+    del registers[lacks][FIRST + 130]
+
+    asked = _daily(FIRST + 48, 0)
+
+    assert closings_of_each([_packed(one) for one in registers], asked) is None
+
+
+def test_a_register_that_ends_before_the_others_has_no_closing() -> None:
+    """What the first one tells of where stretches lie is not taken for the next."""
+    whole = _climb(4)
+    ended = {slot: one for slot, one in whole.items() if slot < FIRST + 150}
+    asked = [FIRST + 100, FIRST + 170]
+
+    assert closings_of_each([_packed(whole)], asked) is not None
+    assert closings_of_each([_packed(whole), _packed(ended)], asked) is None
 
 
 @given(

@@ -31,25 +31,34 @@ from shared.units import MS_PER_DAY, SLOT_MS
 
 DAYS = range(20_000, 20_008)
 LONDON = check_zone("Europe/London")
-NOW_MS = 20_100 * MS_PER_DAY
+NOW_MS = 20_300 * MS_PER_DAY
+CHANGES = (
+    ("Europe/London", 20_023),
+    ("Europe/London", 20_177),
+    ("Australia/Lord_Howe", 20_002),
+    ("America/St_Johns", 20_156),
+    ("Asia/Kolkata", 20_100),
+)
+"""Zones, and UTC days around whose beginning their clocks change; the last one's never do."""
+
 STANDING = Standing(Medium.ELECTRICITY, 1, 0, 0, 2, 0, 0, 0, 0, "store")
 
 Runs = dict[RunKey, SlotEdges]
 
 
-def _run(rng: random.Random) -> SlotEdges:
+def _run(rng: random.Random, days: range) -> SlotEdges:
     value = rng.randrange(10**10)
     edges = {}
-    for slot in range(DAYS[0] * 48, (DAYS[-1] + 1) * 48):
+    for slot in range(days[0] * 48, (days[-1] + 1) * 48):
         opening = value + rng.randrange(2_000)
         value = opening + rng.randrange(900_000)
         edges[slot] = Edges(slot * SLOT_MS + 9_000, opening, (slot + 1) * SLOT_MS, value)
     return edges
 
 
-def _meter(seed: int, registers: Sequence[str]) -> Runs:
+def _meter(seed: int, registers: Sequence[str], days: range = DAYS) -> Runs:
     rng = random.Random(seed)
-    return {RunKey(one, ""): _run(rng) for one in registers}
+    return {RunKey(one, ""): _run(rng, days) for one in registers}
 
 
 def _pack(runs: Runs, first_day: int, last_day: int) -> Packed:
@@ -153,6 +162,42 @@ def test_short_way_says_what_the_long_way_says(
     short, judged = _short(runs, intervals), _long(runs, intervals)
 
     assert short is not None or harm is not None
+    if short is not None:
+        assert all(map(_same, short, judged))
+        assert len(short) == len(judged)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(0, 1_000),
+    st.sampled_from(CHANGES),
+    st.sampled_from([Resolution.HOUR, Resolution.DAY, Resolution.WEEK]),
+    st.integers(-4, 3),
+    st.integers(1, 5),
+    st.lists(
+        st.tuples(st.sampled_from([_gap, _small_fall, _part]), st.integers(1, 9 * 48)), max_size=2
+    ),
+)
+def test_days_of_clock_changes_are_the_same_both_ways(
+    seed: int,
+    change: tuple[str, int],
+    resolution: Resolution,
+    before: int,
+    days: int,
+    harms: Sequence[tuple[Callable[[SlotEdges, int], None], int]],
+) -> None:
+    """In spring and in autumn, in zones on the hour and beside it, whole or with holes."""
+    zone, day = check_zone(change[0]), change[1]
+    around = range(day - 12, day + 16)
+    runs = _meter(seed, ["import_mwh", "export_mwh"], around)
+    for harm, slot in harms:
+        harm(runs[RunKey("export_mwh", "")], (day - 4) * 48 + slot)
+    span_ms = (day + before) * MS_PER_DAY, (day + before + days) * MS_PER_DAY
+    intervals = intervals_between(*span_ms, resolution, zone, 200)
+
+    short, judged = _short(runs, intervals), _long(runs, intervals)
+
+    assert short is not None or harms
     if short is not None:
         assert all(map(_same, short, judged))
         assert len(short) == len(judged)
