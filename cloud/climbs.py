@@ -16,11 +16,23 @@ from typing import NamedTuple
 from cloud.columnsums import size_of, sums_alike
 from cloud.packing import BITS_OF_DIGIT, Coded, Columns, decode_column, read_columns, width_of
 from shared.meterdays import EDGE_TOLERANCE_MS
+from shared.ranges import Range, union
 
 DECODED_FOR = 6
 """For so many slots of a stretch decoding it once is cheaper than a sum for each."""
 
-_span = attrgetter("first", "count")
+_lie = attrgetter("first", "count", "skipped")
+
+
+class Climbs(NamedTuple):
+    """Stretches of a register, and the spans of slots that it climbed through without a break.
+
+    In each slot of a span it was read to its end, after the one before it. It falls in none of the
+    stretches; that it does not from one to the next, `closings_within` sees to.
+    """
+
+    columns: Sequence[Columns]
+    spans: Sequence[Range]
 
 
 class _Cuts(NamedTuple):
@@ -42,21 +54,12 @@ def closings_of_each(
     anything within the stretches is to be judged: a slot lacks, was not read to its end, or falls.
     """
     found = []
-    spans: list[tuple[int, int]] = []
-    cuts: _Cuts | None = None
     for stretches in registers:
-        columns = _read_row(stretches)
-        # Registers of a meter are read together: their stretches are nearly always the same.
-        if columns is not None and (cuts is None or spans != list(map(_span, columns))):
-            spans = list(map(_span, columns))
-            cuts = _cut(spans, slots)
-        if columns is None or cuts is None:
+        climbs = read_climbs(stretches)
+        if climbs is None or len(climbs.spans) != 1:
             return None
-        closings = _closings(columns, cuts)
-        if closings is None:
-            return None
-        found.append(closings)
-    return found
+        found.append(climbs)
+    return closings_within(found, slots)
 
 
 def closings_of(stretches: Sequence[bytes], slots: Sequence[int]) -> list[int] | None:
@@ -65,28 +68,73 @@ def closings_of(stretches: Sequence[bytes], slots: Sequence[int]) -> list[int] |
     return None if found is None else found[0]
 
 
-def _read_row(stretches: Sequence[bytes]) -> list[Columns] | None:
-    """Read stretches, but for those without slots; None where they are not in a row, or fall."""
+def read_climbs(stretches: Sequence[bytes]) -> Climbs | None:
+    """Read stretches, in order of time, but for those without slots; None where one falls."""
     columns = [one for one in map(read_columns, stretches) if one.count]
+    if not columns:
+        return Climbs(columns, [])
     following = (one.first + one.count for one in columns)
-    if not all(map(eq, following, [one.first for one in columns[1:]])):
+    if all(map(eq, following, [one.first for one in columns[1:]])) and all(map(_climbs, columns)):
+        # As nearly always: without a hole from the first to the last.
+        return Climbs(columns, [(columns[0].first, columns[-1].first + columns[-1].count - 1)])
+    if min(_least(one) for stretch in columns for one in (stretch.used, stretch.rises)) < 0:
         return None
-    return columns if all(map(_climbs, columns)) else None
+    return Climbs(columns, union(span for one in columns for span in _spans(one)))
 
 
-def _cut(spans: Sequence[tuple[int, int]], slots: Sequence[int]) -> _Cuts | None:
-    """Cut stretches that follow one another after these slots; None where one lies outside."""
-    if not spans or slots[0] < spans[0][0] or slots[-1] >= sum(spans[-1]):
+def closings_within(registers: Sequence[Climbs], slots: Sequence[int]) -> list[list[int]] | None:
+    """Tell where each register stood at the end of each of these slots, each within a span.
+
+    None where a slot lies outside, or a register falls from one stretch to another.
+    """
+    found = []
+    lie: list[tuple[int, int, Coded]] = []
+    cuts: _Cuts | None = None
+    for columns, _ in registers:
+        # Registers of a meter are read together: their stretches are nearly always the same.
+        if cuts is None or lie != list(map(_lie, columns)):
+            lie = list(map(_lie, columns))
+            cuts = _cut(columns, slots)
+        closings = None if cuts is None else _closings(columns, cuts)
+        if closings is None:
+            return None
+        found.append(closings)
+    return found
+
+
+def _cut(columns: Sequence[Columns], slots: Sequence[int]) -> _Cuts | None:
+    """Cut stretches after these slots; None where one lies outside of all."""
+    if not columns or slots[0] < columns[0].first:
         return None
     cuts = _Cuts([], [])
     place = 0
-    for first, count in spans:
-        end = bisect_right(slots, first + count - 1, place)
-        ends = tuple([slot - first + 1 for slot in slots[place:end]])
+    for one in columns:
+        first, count = one.first, one.count
+        if one.skipped == 0:
+            end = bisect_right(slots, first + count - 1, place)
+            ends = tuple([slot - first + 1 for slot in slots[place:end]])
+        else:
+            known = _slots(one)
+            end = bisect_right(slots, known[-1], place)
+            ends = tuple([bisect_right(known, slot) for slot in slots[place:end]])
         cuts.asked.append(len(ends))
         cuts.ends.append(ends if ends and ends[-1] == count else (*ends, count))
         place = end
-    return cuts
+    return cuts if place == len(slots) else None
+
+
+def _slots(columns: Columns) -> list[int]:
+    in_row = range(columns.first, columns.first + columns.count)
+    return list(map(add, in_row, decode_column(columns.skipped, columns.count)))
+
+
+def _spans(columns: Columns) -> list[Range]:
+    """List the slots of a stretch that were read to their ends."""
+    if _climbs(columns):
+        return [(columns.first, columns.first + columns.count - 1)]
+    late_ms = decode_column(columns.before_end_ms, columns.count)
+    whole = zip(_slots(columns), late_ms, strict=True)
+    return union((slot, slot) for slot, ms in whole if ms <= EDGE_TOLERANCE_MS)
 
 
 def steps_of(stretches: Sequence[bytes], first: int, last: int) -> list[int] | None:

@@ -5,6 +5,7 @@ under its own household alone, in PostgreSQL too, and only where the client lack
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import pairwise, starmap
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -28,7 +29,9 @@ from cloud.readings.measured import (
     write_entries,
 )
 from cloud.readings.packed import Packed, read_packed
+from cloud.readings.passages import write_passages
 from cloud.readings.periods import span_between
+from cloud.readings.usage import Known
 from cloud.readings.validators import Days, Standing, read_standings, tag_of
 from cloud.scope import Scope
 from cloud.transfer.negotiation import holds
@@ -202,11 +205,27 @@ class UsageDesk:
         amounts = measured_amounts(packed, standing.medium, bounds_ms)
         if amounts is not None:
             report["intervals"] = write_entries(amounts, bounds_ms)
+            return msgspec.json.encode(report)
+        scope = Scope.of(asked.question.household_id)
+        self._database.narrow(connection, scope)
+        passages = None
+        if bounds_ms[-1] - bounds_ms[0] > SHARED_SPAN_MS:
+            judge = partial(_known, connection, scope, wanted)
+            passages = write_passages(packed, standing.medium, bounds_ms, now_ms, judge)
+        if passages is not None:
+            report["intervals"] = passages
         else:
-            scope = Scope.of(asked.question.household_id)
-            self._database.narrow(connection, scope)
             report |= _judged(connection, scope, wanted, bounds_ms, now_ms)
         return msgspec.json.encode(report)
+
+
+def _known(
+    connection: Connection, scope: Scope, wanted: _Wanted, bounds_ms: Sequence[int]
+) -> dict[str, Known]:
+    meter, standing = wanted.asked.question.meter, wanted.standing
+    span_ms = bounds_ms[0], bounds_ms[-1]
+    has_imports = standing.import_count > 0
+    return known_usage(connection, scope, meter, standing.medium, span_ms, has_imports=has_imports)
 
 
 def _judged(
@@ -220,9 +239,7 @@ def _judged(
     asked, standing = wanted.asked, wanted.standing
     intervals = list(starmap(Interval, pairwise(bounds_ms)))
     meter, medium = asked.question.meter, standing.medium
-    known = known_usage(
-        connection, scope, meter, medium, asked.span_ms, has_imports=standing.import_count > 0
-    )
+    known = _known(connection, scope, wanted, bounds_ms)
     conversions = conversions_of(connection, scope, meter, medium, asked.zone)
     if conversions is None:
         return {"intervals": entries_of(known, intervals, now_ms, None)}
