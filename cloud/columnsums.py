@@ -50,23 +50,34 @@ def sums_alike(columns: Sequence[Coded], count: int, ends: tuple[int, ...]) -> l
     ]
 
 
+def sum_of(column: Coded, count: int) -> int:
+    """Sum all `count` values of one column: at once what `sums_alike` says of many."""
+    if isinstance(column, int):
+        return column * count
+    ((parts, modulus),) = _cuts(len(column.numbers), count, (count,))
+    number = int.from_bytes(column.numbers, "big")
+    laid = 0
+    for shift, lanes in parts:
+        laid += (number >> shift) & lanes
+    return column.least * count + column.scale * (laid % modulus)
+
+
 def size_of(column: Coded) -> int:
     """Tell by how many bytes a column is alike to others; 0 for one that is a single number."""
     return 0 if isinstance(column, int) else len(column.numbers)
 
 
 def _sums(numbers: Sequence[int], cut: Cut) -> list[int]:
-    (one, some), (two, more), *others = cut.parts
-    modulus = cut.modulus
-    if not others:
-        return [(((n >> one) & some) + ((n >> two) & more)) % modulus for n in numbers]
-    (three, most), *others = others
-    if not others:
-        return [
-            (((n >> one) & some) + ((n >> two) & more) + ((n >> three) & most)) % modulus
-            for n in numbers
-        ]
-    return [sum([(n >> shift) & lanes for shift, lanes in cut.parts]) % modulus for n in numbers]
+    parts, modulus = cut
+    match parts:
+        case [(one, some), (two, more)]:
+            return [(((n >> one) & some) + ((n >> two) & more)) % modulus for n in numbers]
+        case [(one, some), (two, more), (three, most)]:
+            return [
+                (((n >> one) & some) + ((n >> two) & more) + ((n >> three) & most)) % modulus
+                for n in numbers
+            ]
+    return [sum([(n >> shift) & lanes for shift, lanes in parts]) % modulus for n in numbers]
 
 
 def _add_each(some: list[int], others: list[int]) -> list[int]:
@@ -88,7 +99,7 @@ def _cuts(size: int, count: int, ends: tuple[int, ...]) -> list[Cut]:
         behind = 8 * size - bits * end
         parts = [
             (behind + bits * part, _lanes(bits, range(0, end - start - part, each)))
-            for part in range(each)
+            for part in range(min(each, end - start))
         ]
         cuts.append(Cut(parts, (1 << base_bits) - 1))
     return cuts

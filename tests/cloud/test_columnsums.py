@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.columnsums import size_of, sums_alike
+from cloud.columnsums import size_of, sum_of, sums_alike
 from cloud.packing import Coded, Digits, code_column, decode_column, width_of
 
 WIDTHS = range(1, 17)
@@ -48,6 +48,7 @@ def test_sums_are_those_of_the_values(
 
     running = [[0, *accumulate(decode_column(one, count))] for one in columns]
     assert sums == [[one[end] for one in running] for end in ends]
+    assert [sum_of(one, count) for one in columns] == [one[-1] for one in running]
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -80,3 +81,4 @@ def test_columns_of_one_number_are_multiplied(values: list[int], end: int) -> No
 
     assert [size_of(one) for one in columns] == [0] * len(values)
     assert sums == [[one * end for one in values], [one * 96 for one in values]]
+    assert [sum_of(one, end) for one in columns] == sums[0]
