@@ -98,7 +98,7 @@ def _cuts(size: int, count: int, ends: tuple[int, ...]) -> list[Cut]:
         each, base_bits = _laid(bits, bits + (end - start).bit_length())
         behind = 8 * size - bits * end
         parts = [
-            (behind + bits * part, _lanes(bits, range(0, end - start - part, each)))
+            (behind + bits * part, _lanes(bits, each, -(-(end - start - part) // each)))
             for part in range(min(each, end - start))
         ]
         cuts.append(Cut(parts, (1 << base_bits) - 1))
@@ -115,6 +115,7 @@ def _laid(bits: int, least: int) -> tuple[int, int]:
     return each, bits * each
 
 
-def _lanes(bits: int, places: Sequence[int]) -> int:
-    """Name the bits of the values at these places, counted from the last."""
-    return sum(((1 << bits) - 1) << bits * place for place in places)
+def _lanes(bits: int, each: int, count: int) -> int:
+    """Name the bits of `count` values, of so many as are taken as one the last."""
+    ones = ((1 << bits * each * count) - 1) // ((1 << bits * each) - 1)
+    return ones * ((1 << bits) - 1)
