@@ -19,6 +19,8 @@ from shared.units import SLOT_MS
 WORD_DIGITS = 16
 """A 64-bit word in hexadecimal: what no difference of two values passes."""
 
+BITS_OF_DIGIT = 4
+
 
 class Digits(msgspec.Struct, frozen=True, array_like=True):
     """Values as `least` plus `scale` times a number; the numbers follow one another in half bytes.
@@ -130,8 +132,7 @@ def decode_column(
     if isinstance(coded, int):
         return [coded] * (stop - start)
     digits = coded.numbers.hex().encode()
-    # Half a byte may be left over, and never as much as a number of each value.
-    width = len(digits) // count
+    width = width_of(len(coded.numbers), count)
     digits, count = digits[start * width : stop * width], stop - start
     words = bytearray(b"0" * (WORD_DIGITS * count))
     for place in range(width):
@@ -141,3 +142,11 @@ def decode_column(
     if scale == 1:
         return [least + number for number in numbers] if least else numbers
     return [least + scale * number for number in numbers]
+
+
+def width_of(size: int, count: int) -> int:
+    """Tell how many half bytes each of `count` values takes in a column of so many bytes.
+
+    Half a byte may be left over, and never as much as a number of each value.
+    """
+    return 2 * size // count

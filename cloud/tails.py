@@ -11,12 +11,20 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from cloud.climbs import last_closing
-from cloud.packing import Coded, Columns, Digits, code_column, decode_column, encode, read_columns
+from cloud.packing import (
+    BITS_OF_DIGIT,
+    Coded,
+    Columns,
+    Digits,
+    code_column,
+    decode_column,
+    encode,
+    read_columns,
+    width_of,
+)
 from shared.meterdays import Edges, SlotEdges, join
 from shared.ranges import Range
 from shared.units import SLOT_MS
-
-_BITS_OF_DIGIT = 4
 
 
 def extend(packed: bytes, more: SlotEdges) -> tuple[bytes, list[Range]] | None:
@@ -88,7 +96,7 @@ def _retail(coded: Coded, kept: int, tail: Sequence[int]) -> Coded:
     if isinstance(coded, int):
         return _after_same(coded, kept, tail)
     least, scale, numbers = coded.least, coded.scale, coded.numbers
-    width = 2 * len(numbers) // (kept + 1)
+    width = width_of(len(numbers), kept + 1)
     whole, half = divmod(kept * width, 2)
     found = _digits(tail, least, scale, width)
     if (found is None or not found.strip("0")) and _is_nothing(numbers, whole, half):
@@ -101,7 +109,7 @@ def _retail(coded: Coded, kept: int, tail: Sequence[int]) -> Coded:
 
 def _is_nothing(numbers: bytes, whole: int, half: int) -> bool:
     """Tell whether so many bytes, and half of the next, are zero."""
-    return numbers.count(0, 0, whole) == whole and not (half and numbers[whole] >> _BITS_OF_DIGIT)
+    return numbers.count(0, 0, whole) == whole and not (half and numbers[whole] >> BITS_OF_DIGIT)
 
 
 def _after_same(value: int, kept: int, tail: Sequence[int]) -> Coded:
@@ -123,7 +131,7 @@ def _digits(values: Sequence[int], least: int, scale: int, width: int) -> str | 
     found = ""
     for value in values:
         number, rest = divmod(value - least, scale)
-        if rest or number < 0 or number >> _BITS_OF_DIGIT * width:
+        if rest or number < 0 or number >> BITS_OF_DIGIT * width:
             return None
         found += f"{number:0{width}x}"
     return found
@@ -136,7 +144,7 @@ def _bytes_of(digits: str) -> bytes:
 def _value_at(coded: Coded, count: int, place: int) -> int:
     if isinstance(coded, int):
         return coded
-    width = 2 * len(coded.numbers) // count
+    width = width_of(len(coded.numbers), count)
     whole, half = divmod(place * width, 2)
     digits = coded.numbers[whole : whole + width // 2 + 1].hex()[half : half + width]
     return coded.least + coded.scale * int(digits, 16)

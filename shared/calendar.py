@@ -6,7 +6,9 @@ the interval it closes, so a sample's slot is found by `(start, end]`.
 
 import datetime as dt
 import enum
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise, starmap
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -18,6 +20,9 @@ ZONES_KEPT = 600
 
 DAYS_KEPT = 1_024
 """Days whose beginning is known already: what leaves a home is judged sample by sample."""
+
+
+ONE_DAY = dt.timedelta(days=1)
 
 
 class Resolution(enum.StrEnum):
@@ -77,18 +82,18 @@ def day_start_ms(day: dt.date, zone: ZoneInfo) -> int:
 
 def day_of(day: dt.date, zone: ZoneInfo) -> Interval:
     """Span one local day: 23, 24 or 25 hours."""
-    return Interval(day_start_ms(day, zone), day_start_ms(day + dt.timedelta(days=1), zone))
+    return Interval(day_start_ms(day, zone), day_start_ms(day + ONE_DAY, zone))
 
 
 def days_between(start_ms: int, end_ms: int, zone: ZoneInfo) -> list[dt.date]:
     """List the local days whose first instant lies in `[start_ms, end_ms)`."""
     day = local_date(start_ms, zone)
     if day_start_ms(day, zone) < start_ms:
-        day += dt.timedelta(days=1)
+        day += ONE_DAY
     days = []
     while day_start_ms(day, zone) < end_ms:
         days.append(day)
-        day += dt.timedelta(days=1)
+        day += ONE_DAY
     return days
 
 
@@ -100,28 +105,56 @@ def intervals_between(
     All but half hours are local, weeks begin on Monday; the first and the last reach beyond what
     was asked where it did not fall on their boundaries. Raises BadInputError past `limit` of them.
     """
-    found: list[Interval] = []
+    bounds_ms = bounds_between(start_ms, end_ms, resolution, zone, limit)
+    return list(starmap(Interval, pairwise(bounds_ms)))
+
+
+def bounds_between(
+    start_ms: int, end_ms: int, resolution: Resolution, zone: ZoneInfo, limit: int
+) -> Sequence[int]:
+    """List where the intervals of `intervals_between` begin, and behind them where the last ends.
+
+    Empty where there are none; raises as it.
+    """
     if end_ms <= start_ms:
-        return found
+        return []
     if resolution is Resolution.HALF_HOUR:
-        starts_ms = range(start_ms // SLOT_MS * SLOT_MS, end_ms, SLOT_MS)
-        if len(starts_ms) > limit:
-            raise _too_many(limit, resolution)
-        return [Interval(ms, ms + SLOT_MS) for ms in starts_ms]
-    interval = interval_at(start_ms, resolution, zone)
-    while interval.start_ms < end_ms:
-        if len(found) == limit:
-            raise _too_many(limit, resolution)
-        found.append(interval)
-        interval = interval_at(interval.end_ms, resolution, zone)
-    return found
+        first_ms, last_ms = start_ms // SLOT_MS * SLOT_MS, -(-end_ms // SLOT_MS) * SLOT_MS
+        bounds: Sequence[int] = range(first_ms, last_ms + 1, SLOT_MS)
+    elif resolution is Resolution.HOUR:
+        bounds = _bounds_of_hours(start_ms, end_ms, zone, limit)
+    else:
+        bounds = _bounds_of_days(start_ms, end_ms, resolution, zone, limit)
+    if len(bounds) > limit + 1:
+        raise BadInputError(
+            f"more than {limit} {resolution.value} intervals asked for",
+            hint="ask for a shorter range or a coarser resolution",
+        )
+    return bounds
 
 
-def _too_many(limit: int, resolution: Resolution) -> BadInputError:
-    return BadInputError(
-        f"more than {limit} {resolution.value} intervals asked for",
-        hint="ask for a shorter range or a coarser resolution",
-    )
+def _bounds_of_hours(start_ms: int, end_ms: int, zone: ZoneInfo, limit: int) -> list[int]:
+    """List hours, as many as one past `limit`."""
+    first = _local_hour(start_ms, zone)
+    bounds = [first.start_ms, first.end_ms]
+    while bounds[-1] < end_ms and len(bounds) < limit + 2:
+        bounds.append(_local_hour(bounds[-1], zone).end_ms)
+    return bounds
+
+
+def _bounds_of_days(
+    start_ms: int, end_ms: int, resolution: Resolution, zone: ZoneInfo, limit: int
+) -> list[int]:
+    """List days or what is made of them, as many as one past `limit`, going by dates alone."""
+    day = _first_day(local_date(start_ms, zone), resolution)
+    bounds = [day_start_ms(day, zone)]
+    while bounds[-1] < end_ms and len(bounds) < limit + 2:
+        day = _following(day, resolution)
+        at_ms = day_start_ms(day, zone)
+        # A date that a zone left out, on its way across the date line, has no length.
+        if at_ms > bounds[-1]:
+            bounds.append(at_ms)
+    return bounds
 
 
 def interval_at(at_ms: int, resolution: Resolution, zone: ZoneInfo) -> Interval:
@@ -131,19 +164,30 @@ def interval_at(at_ms: int, resolution: Resolution, zone: ZoneInfo) -> Interval:
         return Interval(start_ms, start_ms + SLOT_MS)
     if resolution is Resolution.HOUR:
         return _local_hour(at_ms, zone)
-    day = local_date(at_ms, zone)
+    first = _first_day(local_date(at_ms, zone), resolution)
+    return Interval(day_start_ms(first, zone), day_start_ms(_following(first, resolution), zone))
+
+
+def _first_day(day: dt.date, resolution: Resolution) -> dt.date:
+    """Name the first day of the day, week, month or year that a day lies in."""
     if resolution is Resolution.DAY:
-        return day_of(day, zone)
+        return day
     if resolution is Resolution.WEEK:
-        first = day - dt.timedelta(days=day.weekday())
-        return Interval(day_start_ms(first, zone), day_start_ms(first + dt.timedelta(days=7), zone))
+        return day - dt.timedelta(days=day.weekday())
     if resolution is Resolution.YEAR:
-        first = day.replace(month=1, day=1)
-        following = first.replace(year=first.year + 1)
-    else:
-        first = day.replace(day=1)
-        following = (first + dt.timedelta(days=32)).replace(day=1)
-    return Interval(day_start_ms(first, zone), day_start_ms(following, zone))
+        return day.replace(month=1, day=1)
+    return day.replace(day=1)
+
+
+def _following(first: dt.date, resolution: Resolution) -> dt.date:
+    """Name the first day of the day, week, month or year after that which begins with `first`."""
+    if resolution is Resolution.DAY:
+        return first + ONE_DAY
+    if resolution is Resolution.WEEK:
+        return first + 7 * ONE_DAY
+    if resolution is Resolution.YEAR:
+        return first.replace(year=first.year + 1)
+    return (first + 32 * ONE_DAY).replace(day=1)
 
 
 def _local_hour(at_ms: int, zone: ZoneInfo) -> Interval:

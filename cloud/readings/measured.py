@@ -5,12 +5,14 @@ ends of every slot, and none fell. Where a gap, a fall, an import or a tenancy i
 is no answer here, and `cloud/readings/known.py` has it; where both answer they say the same.
 """
 
-from collections.abc import Sequence
-from operator import add, sub
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from math import gcd
+from operator import sub
 
 import msgspec
 
-from cloud.climbs import closings_of, steps_of
+from cloud.climbs import closings_of_each, steps_of
 from cloud.readings.packed import Packed, Stretches
 from cloud.readings.usage import Source, Status
 from cloud.readings.validators import Standing
@@ -39,34 +41,61 @@ def stretches_for(household_id: str, meter: str, span_ms: tuple[int, int]) -> St
 
 def measured_amounts(packed: Packed, medium: Medium, bounds_ms: Sequence[int]) -> Amounts | None:
     """Tell what was used between each bound and the next; None where any of it is to be judged."""
-    if any(ms % SLOT_MS for ms in bounds_ms):
+    slots, registers = slots_of(bounds_ms), registers_of(packed, medium)
+    names = list(chain.from_iterable(registers.values()))
+    if slots is None or not names:
         return None
-    by_register = {key.register: stretches for key, stretches in packed.items()}
-    if len(by_register) < len(packed):
+    stretches = {key.register: one for key, one in packed.items()}
+    rises = _rises([stretches[one] for one in names], slots)
+    if rises is None:
         return None
-    slots = [ms // SLOT_MS - 1 for ms in bounds_ms]
-    found: Amounts = {}
-    for quantity in QUANTITIES[medium]:
-        used: list[int] | None = None
-        for register in parts_of(quantity, set(by_register)):
-            amounts = _amounts(by_register[register], slots)
-            if amounts is None:
-                return None
-            used = amounts if used is None else list(map(add, used, amounts))
-        found[quantity] = used
-    return found if any(map(_is_known, found.values())) else None
+    return sum_quantities(registers, dict(zip(names, rises, strict=True)))
 
 
-def _is_known(amounts: list[int] | None) -> bool:
-    return amounts is not None
+def slots_of(bounds_ms: Sequence[int]) -> list[int] | None:
+    """Number the slots that end at these bounds; None where one is not on a half hour."""
+    if gcd(*bounds_ms) % SLOT_MS:
+        return None
+    return [ms // SLOT_MS - 1 for ms in bounds_ms]
 
 
-def _amounts(stretches: Sequence[bytes], slots: Sequence[int]) -> list[int] | None:
-    """Tell by how much one register rose from the end of each slot to that of the next."""
+def registers_of(packed: Packed, medium: Medium) -> dict[str, list[str]]:
+    """Name the registers that sum to each quantity; none at all where one has several runs."""
+    names = {key.register for key in packed}
+    if len(names) < len(packed):
+        return {}
+    return {one: parts_of(one, names) for one in QUANTITIES[medium]}
+
+
+def sum_quantities(
+    registers: Mapping[str, Sequence[str]], rises: Mapping[str, list[int]]
+) -> Amounts:
+    """Add up by how much registers rose in each interval, to what was used of each quantity."""
+    return {one: _sum_of([rises[name] for name in names]) for one, names in registers.items()}
+
+
+def _sum_of(rises: Sequence[list[int]]) -> list[int] | None:
+    if len(rises) == 1:
+        return rises[0]
+    return list(map(sum, zip(*rises, strict=True))) if rises else None
+
+
+def _rises(registers: Sequence[Sequence[bytes]], slots: Sequence[int]) -> list[list[int]] | None:
+    """Tell by how much each register rose from the end of each slot to that of the next."""
     if slots[-1] - slots[0] == len(slots) - 1:
-        return steps_of(stretches, slots[0] + 1, slots[-1])
-    closings = closings_of(stretches, slots)
-    return closings and list(map(sub, closings[1:], closings))
+        return _steps(registers, slots[0] + 1, slots[-1])
+    closings = closings_of_each(registers, slots)
+    return None if closings is None else [list(map(sub, one[1:], one)) for one in closings]
+
+
+def _steps(registers: Sequence[Sequence[bytes]], first: int, last: int) -> list[list[int]] | None:
+    found = []
+    for stretches in registers:
+        steps = steps_of(stretches, first, last)
+        if steps is None:
+            return None
+        found.append(steps)
+    return found
 
 
 def write_entries(amounts: Amounts, bounds_ms: Sequence[int]) -> msgspec.Raw:

@@ -73,8 +73,11 @@ def _given(asked: Stretches) -> dict[str, Any]:
 
 def _packed(rows: Iterable[Sequence[Any]]) -> Packed:
     found: dict[RunKey, dict[int, bytes]] = {}
+    key, in_run = RunKey("", ""), dict[int, bytes]()
     for register, run, stretch, edges in rows:
-        in_run = found.setdefault(RunKey(register, run), {})
+        if (register, run) != key:
+            key = RunKey(register, run)
+            in_run = found.setdefault(key, {})
         if edges is not None and edges != NO_SLOTS:
-            in_run[stretch] = bytes(edges)
+            in_run[stretch] = edges
     return {key: [one for _, one in sorted(in_run.items())] for key, in_run in found.items()}

@@ -5,6 +5,8 @@ under its own household alone, in PostgreSQL too, and only where the client lack
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import pairwise, starmap
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -27,11 +29,13 @@ from cloud.readings.measured import (
     write_entries,
 )
 from cloud.readings.packed import Packed, read_packed
+from cloud.readings.passages import write_passages
 from cloud.readings.periods import span_between
+from cloud.readings.usage import Known
 from cloud.readings.validators import Days, Standing, read_standings, tag_of
 from cloud.scope import Scope
 from cloud.transfer.negotiation import holds
-from shared.calendar import Interval, Resolution, interval_at, intervals_between
+from shared.calendar import Interval, Resolution, bounds_between, interval_at
 from shared.clock import Clock
 from shared.errors import HearthlinkError
 from shared.readings import MAX_METER_ID_CHARS
@@ -79,18 +83,8 @@ class _Asked(NamedTuple):
     days: Days
 
     def bounds_ms(self) -> Sequence[int]:
-        """List where intervals begin, and where the last ends; raises as `intervals`."""
-        start_ms, end_ms = self.span_ms
-        if self.question.resolution is Resolution.HALF_HOUR:
-            bounds_ms = range(start_ms, end_ms + 1, SLOT_MS)
-            if len(bounds_ms) <= MAX_INTERVALS:
-                return bounds_ms
-        intervals = self.intervals()
-        return [intervals[0].start_ms, *(one.end_ms for one in intervals)]
-
-    def intervals(self) -> list[Interval]:
-        """List the intervals; raises BadInputError for too many."""
-        return intervals_between(*self.span_ms, self.question.resolution, self.zone, MAX_INTERVALS)
+        """List where intervals begin, and where the last ends; BadInputError for too many."""
+        return bounds_between(*self.span_ms, self.question.resolution, self.zone, MAX_INTERVALS)
 
 
 class _Wanted(NamedTuple):
@@ -211,26 +205,41 @@ class UsageDesk:
         amounts = measured_amounts(packed, standing.medium, bounds_ms)
         if amounts is not None:
             report["intervals"] = write_entries(amounts, bounds_ms)
+            return msgspec.json.encode(report)
+        scope = Scope.of(asked.question.household_id)
+        self._database.narrow(connection, scope)
+        passages = None
+        if bounds_ms[-1] - bounds_ms[0] > SHARED_SPAN_MS:
+            judge = partial(_known, connection, scope, wanted)
+            passages = write_passages(packed, standing.medium, bounds_ms, now_ms, judge)
+        if passages is not None:
+            report["intervals"] = passages
         else:
-            scope = Scope.of(asked.question.household_id)
-            self._database.narrow(connection, scope)
-            report |= _judged(connection, scope, wanted, asked.intervals(), now_ms)
+            report |= _judged(connection, scope, wanted, bounds_ms, now_ms)
         return msgspec.json.encode(report)
+
+
+def _known(
+    connection: Connection, scope: Scope, wanted: _Wanted, bounds_ms: Sequence[int]
+) -> dict[str, Known]:
+    meter, standing = wanted.asked.question.meter, wanted.standing
+    span_ms = bounds_ms[0], bounds_ms[-1]
+    has_imports = standing.import_count > 0
+    return known_usage(connection, scope, meter, standing.medium, span_ms, has_imports=has_imports)
 
 
 def _judged(
     connection: Connection,
     scope: Scope,
     wanted: _Wanted,
-    intervals: Sequence[Interval],
+    bounds_ms: Sequence[int],
     now_ms: int,
 ) -> dict[str, Any]:
     """Write intervals, one half hour looked at after the other."""
     asked, standing = wanted.asked, wanted.standing
+    intervals = list(starmap(Interval, pairwise(bounds_ms)))
     meter, medium = asked.question.meter, standing.medium
-    known = known_usage(
-        connection, scope, meter, medium, asked.span_ms, has_imports=standing.import_count > 0
-    )
+    known = _known(connection, scope, wanted, bounds_ms)
     conversions = conversions_of(connection, scope, meter, medium, asked.zone)
     if conversions is None:
         return {"intervals": entries_of(known, intervals, now_ms, None)}

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloud.climbs import closings_of, steps_of
+from cloud.climbs import closings_of, closings_of_each, closings_within, read_climbs, steps_of
 from cloud.packing import NO_SLOTS, pack_slots
 from shared.meterdays import EDGE_TOLERANCE_MS, Edges, SlotEdges
 from shared.units import SLOT_MS
@@ -49,6 +49,52 @@ def test_closings_are_those_that_were_packed(seed: int, unit: int, slots: set[in
     found = closings_of(_packed(edges), asked)
 
     assert found == [edges[slot].closing for slot in asked]
+
+
+def _daily(first: int, zone_slots: int) -> list[int]:
+    """List the last slots of days that begin so many slots after midnight, two to a stretch."""
+    return list(range(first + zone_slots - 1, FIRST + CUTS[-1], 48))
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.tuples(st.integers(0, 10**6), st.sampled_from([1, 1_000])), min_size=1, max_size=3),
+    st.integers(0, 47),
+    st.integers(1, 7),
+)
+def test_registers_are_told_together_as_apart(
+    meter: list[tuple[int, int]], zone_slots: int, later: int
+) -> None:
+    """Stretches cut at the same places or not, coded alike or not; one began in a later slot."""
+    registers = [_climb(*one) for one in meter]
+    registers[-1] = {slot: one for slot, one in registers[-1].items() if slot >= FIRST + later}
+    asked = _daily(FIRST + 48, zone_slots)
+
+    together = closings_of_each([_packed(one) for one in registers], asked)
+
+    assert together == [closings_of(_packed(one), asked) for one in registers]
+    assert together == [[one[slot].closing for slot in asked] for one in registers]
+
+
+@pytest.mark.parametrize("lacks", [0, 1, 2])
+def test_one_register_that_is_to_be_judged_leaves_all_untold(lacks: int) -> None:
+    """Whichever of them it is: the meter's answer is judged as a whole."""
+    registers = [_climb(seed) for seed in range(3)]
+    del registers[lacks][FIRST + 130]
+
+    asked = _daily(FIRST + 48, 0)
+
+    assert closings_of_each([_packed(one) for one in registers], asked) is None
+
+
+def test_a_register_that_ends_before_the_others_has_no_closing() -> None:
+    """What the first one tells of where stretches lie is not taken for the next."""
+    whole = _climb(4)
+    ended = {slot: one for slot, one in whole.items() if slot < FIRST + 150}
+    asked = [FIRST + 100, FIRST + 170]
+
+    assert closings_of_each([_packed(whole)], asked) is not None
+    assert closings_of_each([_packed(whole), _packed(ended)], asked) is None
 
 
 @given(
@@ -161,3 +207,59 @@ def test_a_stretch_without_slots_is_passed_over() -> None:
     found = closings_of([*_packed(edges), NO_SLOTS], [FIRST + 191])
 
     assert found == [edges[FIRST + 191].closing]
+
+
+def test_climbs_end_where_a_slot_lacks_or_was_not_read_to_its_end() -> None:
+    """A slot that ended early belongs to none; with the next one another climb begins."""
+    edges = _climb(5)
+    _without(edges, FIRST + 40)
+    _ending_early(edges, FIRST + 96)
+    _ending_early(edges, FIRST + CUTS[-1] - 1)
+
+    climbs = read_climbs(_packed(edges))
+
+    assert climbs is not None
+    assert climbs.spans == [
+        (FIRST, FIRST + 39),
+        (FIRST + 41, FIRST + 95),
+        (FIRST + 97, FIRST + CUTS[-1] - 2),
+    ]
+
+
+def test_closings_are_told_within_climbs_that_are_parted() -> None:
+    """Behind slots that lack a stretch's others lie at other places than their numbers say."""
+    edges = _climb(6)
+    for slot in (FIRST + 20, FIRST + 21, FIRST + 50, FIRST + 120):
+        _without(edges, slot)
+    asked = [FIRST + one for one in (3, 19, 22, 49, 51, 95, 96, 100, 121, 191)]
+
+    climbs = read_climbs(_packed(edges))
+
+    assert climbs is not None
+    assert closings_within([climbs], asked) == [[edges[slot].closing for slot in asked]]
+    assert closings_within([climbs], asked[2:5]) == [[edges[slot].closing for slot in asked[2:5]]]
+
+
+@pytest.mark.parametrize("fall", [_falling_within, _falling_between])
+@pytest.mark.parametrize("place", [20, 97, 150])
+def test_of_a_register_that_falls_nothing_is_told(
+    fall: Callable[[SlotEdges, int], None], place: int
+) -> None:
+    """Not even of before it fell, within a stretch or from one to the next."""
+    edges = _climb(7)
+    _without(edges, FIRST + 60)
+
+    fall(edges, FIRST + place)
+
+    climbs = read_climbs(_packed(edges))
+    assert climbs is None or closings_within([climbs], [FIRST + 5]) is None
+
+
+def test_nothing_that_is_known_climbs_nowhere() -> None:
+    """A register without stretches in these days."""
+    for stretches in ([], [NO_SLOTS]):
+        climbs = read_climbs(stretches)
+
+        assert climbs is not None
+        assert climbs.spans == []
+        assert closings_within([climbs], [FIRST]) is None

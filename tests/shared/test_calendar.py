@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from shared.calendar import (
     Interval,
     Resolution,
+    bounds_between,
     check_zone,
     day_of,
     day_start_ms,
     days_between,
+    interval_at,
     intervals_between,
     local_date,
     slot_of_sample,
@@ -152,6 +154,40 @@ def test_intervals_follow_each_other_and_do_not_depend_on_what_was_asked(
     for one in {intervals[0], intervals[len(intervals) // 2], intervals[-1]}:
         assert intervals_between(one.start_ms, one.end_ms, resolution, zone, 1) == [one]
         assert one.start_ms % SLOT_MS == one.end_ms % SLOT_MS == 0
+
+
+@given(
+    INSTANTS,
+    st.integers(1, 100 * MS_PER_DAY),
+    st.sampled_from([one for one in Resolution if one is not Resolution.HALF_HOUR]),
+    st.sampled_from(ZONES),
+)
+def test_bounds_are_those_of_one_interval_after_the_other(
+    start_ms: int, length_ms: int, resolution: Resolution, name: str
+) -> None:
+    """Whoever goes from date to date comes by the same instants."""
+    zone = ZoneInfo(name)
+    end_ms = start_ms + length_ms
+
+    bounds = bounds_between(start_ms, end_ms, resolution, zone, 5_000)
+
+    one = interval_at(start_ms, resolution, zone)
+    walked = [*one]
+    while one.end_ms < end_ms:
+        one = interval_at(one.end_ms, resolution, zone)
+        walked.append(one.end_ms)
+    assert bounds == walked
+
+
+def test_a_date_that_a_zone_left_out_has_no_interval() -> None:
+    """Samoa went from 29 to 31 December 2011, across the date line."""
+    samoa = ZoneInfo("Pacific/Apia")
+    start_ms, end_ms = ms("2011-12-28T00:00:00-10:00"), ms("2012-01-02T00:00:00+14:00")
+
+    bounds = bounds_between(start_ms, end_ms, Resolution.DAY, samoa, 10)
+
+    dates = [local_date(at_ms, samoa).isoformat() for at_ms in bounds]
+    assert dates == ["2011-12-28", "2011-12-29", "2011-12-31", "2012-01-01", "2012-01-02"]
 
 
 def test_a_period_from_midnight_to_midnight_has_the_day_it_begins() -> None:

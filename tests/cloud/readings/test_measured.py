@@ -1,6 +1,5 @@
 """The short way to an answer says what the long way says, or nothing."""
 
-import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloud.packing import pack_slots
 from cloud.readings.energies import entries_of
 from cloud.readings.measured import (
     may_be_measured,
@@ -17,59 +15,34 @@ from cloud.readings.measured import (
     stretches_for,
     write_entries,
 )
-from cloud.readings.packed import Packed
-from cloud.readings.runs import clip
 from cloud.readings.store import RunKey
-from cloud.readings.usage import Known as KnownUsage
-from cloud.readings.usage import RunEdges, keys_of, usage_by_slot
 from cloud.readings.validators import Standing
-from cloud.tables import STRETCH_DAYS
 from shared.calendar import Interval, Resolution, check_zone, intervals_between
 from shared.meterdays import Edges, SlotEdges
-from shared.readings import QUANTITIES, Medium
+from shared.readings import Medium
 from shared.units import MS_PER_DAY, SLOT_MS
+from tests.support.packed_meters import Runs, climbing_meter, judge_runs, pack_runs
 
 DAYS = range(20_000, 20_008)
 LONDON = check_zone("Europe/London")
-NOW_MS = 20_100 * MS_PER_DAY
+NOW_MS = 20_300 * MS_PER_DAY
+CHANGES = (
+    ("Europe/London", 20_023),
+    ("Europe/London", 20_177),
+    ("Australia/Lord_Howe", 20_002),
+    ("America/St_Johns", 20_156),
+    ("Asia/Kolkata", 20_100),
+)
+"""Zones, and UTC days around whose beginning their clocks change; the last one's never do."""
+
 STANDING = Standing(Medium.ELECTRICITY, 1, 0, 0, 2, 0, 0, 0, 0, "store")
-
-Runs = dict[RunKey, SlotEdges]
-
-
-def _run(rng: random.Random) -> SlotEdges:
-    value = rng.randrange(10**10)
-    edges = {}
-    for slot in range(DAYS[0] * 48, (DAYS[-1] + 1) * 48):
-        opening = value + rng.randrange(2_000)
-        value = opening + rng.randrange(900_000)
-        edges[slot] = Edges(slot * SLOT_MS + 9_000, opening, (slot + 1) * SLOT_MS, value)
-    return edges
-
-
-def _meter(seed: int, registers: Sequence[str]) -> Runs:
-    rng = random.Random(seed)
-    return {RunKey(one, ""): _run(rng) for one in registers}
-
-
-def _pack(runs: Runs, first_day: int, last_day: int) -> Packed:
-    """Pack the stretches in which these days lie, as a store has them."""
-    stretches = range(first_day // STRETCH_DAYS, last_day // STRETCH_DAYS + 1)
-    slots = STRETCH_DAYS * 48
-    return {
-        key: [
-            pack_slots({slot: one for slot, one in edges.items() if slot // slots == stretch})
-            for stretch in stretches
-        ]
-        for key, edges in runs.items()
-    }
 
 
 def _short(runs: Runs, intervals: Sequence[Interval]) -> list[dict[str, Any]] | None:
     span_ms = intervals[0].start_ms, intervals[-1].end_ms
     bounds_ms = [span_ms[0], *(one.end_ms for one in intervals)]
     wanted = stretches_for("home", "M1", span_ms)
-    packed = _pack(runs, wanted.first_day, wanted.last_day)
+    packed = pack_runs(runs, wanted.first_day, wanted.last_day)
     amounts = measured_amounts(packed, Medium.ELECTRICITY, bounds_ms)
     if amounts is None:
         return None
@@ -81,15 +54,7 @@ def _short(runs: Runs, intervals: Sequence[Interval]) -> list[dict[str, Any]] | 
 
 
 def _long(runs: Runs, intervals: Sequence[Interval]) -> list[dict[str, Any]]:
-    """Judge slot by slot what a store gives: the days asked for and the nearest known ones."""
-    first_day = intervals[0].start_ms // MS_PER_DAY
-    last_day = (intervals[-1].end_ms - 1) // MS_PER_DAY
-    known: dict[str, KnownUsage] = {}
-    for quantity in QUANTITIES[Medium.ELECTRICITY]:
-        counters = [
-            clip(RunEdges(0, runs[key]), first_day, last_day) for key in keys_of(quantity, [*runs])
-        ]
-        known[quantity] = KnownUsage(usage_by_slot(counters) if counters else {}, counters)
+    known = judge_runs(runs, [intervals[0].start_ms, intervals[-1].end_ms])
     return entries_of(known, intervals, NOW_MS, None)
 
 
@@ -144,7 +109,7 @@ def test_short_way_says_what_the_long_way_says(
     harm: tuple[Callable[[SlotEdges, int], None], int] | None,
 ) -> None:
     """Wherever something is to be judged, in, before or after what was asked for."""
-    runs = _meter(seed, registers)
+    runs = climbing_meter(seed, registers, DAYS)
     if harm is not None:
         harm[0](runs[RunKey(registers[0], "")], harm[1])
     span_ms = first * SLOT_MS, (first + count) * SLOT_MS
@@ -153,6 +118,42 @@ def test_short_way_says_what_the_long_way_says(
     short, judged = _short(runs, intervals), _long(runs, intervals)
 
     assert short is not None or harm is not None
+    if short is not None:
+        assert all(map(_same, short, judged))
+        assert len(short) == len(judged)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(0, 1_000),
+    st.sampled_from(CHANGES),
+    st.sampled_from([Resolution.HOUR, Resolution.DAY, Resolution.WEEK]),
+    st.integers(-4, 3),
+    st.integers(1, 5),
+    st.lists(
+        st.tuples(st.sampled_from([_gap, _small_fall, _part]), st.integers(1, 9 * 48)), max_size=2
+    ),
+)
+def test_days_of_clock_changes_are_the_same_both_ways(
+    seed: int,
+    change: tuple[str, int],
+    resolution: Resolution,
+    before: int,
+    days: int,
+    harms: Sequence[tuple[Callable[[SlotEdges, int], None], int]],
+) -> None:
+    """In spring and in autumn, in zones on the hour and beside it, whole or with holes."""
+    zone, day = check_zone(change[0]), change[1]
+    around = range(day - 12, day + 16)
+    runs = climbing_meter(seed, ["import_mwh", "export_mwh"], around)
+    for harm, slot in harms:
+        harm(runs[RunKey("export_mwh", "")], (day - 4) * 48 + slot)
+    span_ms = (day + before) * MS_PER_DAY, (day + before + days) * MS_PER_DAY
+    intervals = intervals_between(*span_ms, resolution, zone, 200)
+
+    short, judged = _short(runs, intervals), _long(runs, intervals)
+
+    assert short is not None or harms
     if short is not None:
         assert all(map(_same, short, judged))
         assert len(short) == len(judged)
@@ -175,7 +176,7 @@ def _nothing(runs: Runs) -> None:
 @pytest.mark.parametrize("change", [_second_run, _late_register, _nothing])
 def test_runs_that_are_to_be_judged_have_no_short_way(change: Callable[[Runs], None]) -> None:
     """Several of one register, one that began later, or none at all."""
-    runs = _meter(1, ["import_mwh"])
+    runs = climbing_meter(1, ["import_mwh"], DAYS)
     intervals = intervals_between(
         DAYS[3] * MS_PER_DAY, DAYS[4] * MS_PER_DAY, Resolution.HALF_HOUR, LONDON, 200
     )
@@ -189,10 +190,10 @@ def test_runs_that_are_to_be_judged_have_no_short_way(change: Callable[[Runs], N
 
 def test_bounds_within_a_slot_have_no_short_way() -> None:
     """Days of a zone that was once minutes off are not made of half hours."""
-    runs = _meter(1, ["import_mwh"])
+    runs = climbing_meter(1, ["import_mwh"], DAYS)
     odd = [DAYS[3] * MS_PER_DAY + 75_000, DAYS[4] * MS_PER_DAY + 75_000]
 
-    assert measured_amounts(_pack(runs, DAYS[2], DAYS[4]), Medium.ELECTRICITY, odd) is None
+    assert measured_amounts(pack_runs(runs, DAYS[2], DAYS[4]), Medium.ELECTRICITY, odd) is None
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,32 @@ def test_days_are_of_the_household_and_not_of_the_service(stage: UsageStage) -> 
     assert own["zone"] == "America/New_York"
     assert own["intervals"][0]["start"] == "2026-03-01T05:00:00Z"
     assert asked["intervals"][0]["start"] == "2026-02-28T18:30:00Z"
+
+
+def test_a_long_period_with_a_hole_says_of_each_day_what_the_day_says(stage: UsageStage) -> None:
+    """From before the first reading into a day that is not over, across a clock change."""
+    first = dt.date(2026, 2, 27)
+    days = [str(first + dt.timedelta(days=n)) for n in range(40)]
+    stage.read(
+        {
+            START_MS + n * SLOT_MS: {"import_mwh": n * n, "export_mwh": n * 7}
+            for n in range(36 * 48 - 3)
+            if not 12 * 48 + 40 < n < 13 * 48 + 5
+        }
+    )
+
+    together = stage.usage(days[0], days[-1], "day")
+
+    apart = [stage.usage(day, after, "day") for day, after in pairwise(days)]
+    assert together == [one for answer in apart for one in answer]
+    assert [one["start"][:10] for one in together if one["status"] != "measured"] == [
+        "2026-02-27",
+        "2026-02-28",
+        "2026-03-13",
+        "2026-03-14",
+        "2026-04-04",
+        "2026-04-05",
+    ]
 
 
 def test_reasons_are_told(stage: UsageStage) -> None:
