@@ -128,12 +128,14 @@ class History:
 
         They count once the caller has made them durable, with the piece, and hands them to `adopt`.
         """
-        if not self._ledger.moved_by(piece):
+        moved = self._ledger.moved_by(piece)
+        if not moved:
             return []
+        before = self._ledger.before(piece)
         remade = []
         for meter_log in self._log.all_logs():
             log, to_seq = meter_log.log, self._folded.get(meter_log.log, 0)
-            utc_days = moved_days(self._log, self._ledger, piece, log, to_seq)
+            utc_days = moved_days(self._log, self._ledger, before, moved, log, to_seq)
             days: dict[RunKey, dict[int, bytes]] = {}
             for rows in rows_of_days(self._log, self._ledger, log, utc_days, to_seq):
                 for key, edges in self._edges(meter_log, rows):

@@ -184,13 +184,17 @@ class ClockLedger:
         return ClockLedger(pieces, self.tolerance_ms)
 
     def moved_by(self, piece: Piece) -> list[Revised]:
-        """List the stretches in which a piece just believed has changed the time of an instant."""
+        """List the spans in which a piece just believed has changed the time of an instant."""
         boot, before = piece.boot, self.before(piece)
+
+        def is_moved(at_ms: int) -> bool:
+            return before.heard(boot, at_ms) != self.heard(boot, at_ms)
+
         return [
-            Revised(boot, one.start_ms, one.end_ms, one.revision)
+            Revised(boot, start_ms, end_ms, one.revision)
             for one in stretches(boot, self._pieces[boot])
-            if not one.is_quiet
-            and any(before.heard(boot, at_ms) != self.heard(boot, at_ms) for at_ms in one.turns)
+            if piece in one.words and not one.is_quiet
+            for start_ms, end_ms in one.spans_where(is_moved)
         ]
 
     def forget(self, piece: Piece) -> None:
