@@ -17,10 +17,11 @@ from agent.rows import LogRow
 from agent.summing import RunKey, runs_of_quantity
 from agent.timekeeping import ClockLedger
 from shared.calendar import slot_of_sample, utc_day_of_slot
+from shared.columns import columns_of
 from shared.meterdays import (
     SlotEdges,
     SlotUsage,
-    edges_of,
+    edges_of_each,
     join_into,
     pack_day,
     split_by_day,
@@ -292,10 +293,11 @@ def _edges_of_segment(
         for change in changes
         if change.from_seq <= rows[0].seq
     }
-    for register in dict.fromkeys(name for row in rows for name in row.registers):
-        if register in COUNTERS:
-            key = runs.get(register, RunKey(meter_log.log, register, ""))
-            yield key, edges_of(times_ms, [row.registers.get(register) for row in rows])
+    columns = columns_of([row.registers for row in rows])
+    counters = [register for register in columns if register in COUNTERS]
+    edges = edges_of_each(times_ms, [columns[register] for register in counters])
+    for register, in_slots in zip(counters, edges, strict=True):
+        yield runs.get(register, RunKey(meter_log.log, register, "")), in_slots
 
 
 def _joined(packed: bytes | None, utc_day: int, in_day: SlotEdges) -> bytes:

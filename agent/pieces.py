@@ -113,12 +113,14 @@ class Stretch:
     words: Sequence[Piece]
     number: int = 1
 
-    def datings(self, monotonic_ms: int) -> list[BelievedTime]:
-        """List the times that held for an instant one after another; the last one holds now."""
-        return [one.time for one in self.numbered(monotonic_ms)]
+    def latest(self, monotonic_ms: int) -> BelievedTime:
+        """Tell the time that holds for an instant now."""
+        if self.is_quiet:
+            return away_from(self.words[0], monotonic_ms)
+        return self._held(monotonic_ms)[-1][1]
 
-    def numbered(self, monotonic_ms: int) -> list["Dating"]:
-        """List the same, each with the number of the word that brought it."""
+    def numbered(self, monotonic_ms: int) -> list[Dating]:
+        """List the times that held for an instant one after another; the last one holds now."""
         if self.is_quiet:
             return [Dating(away_from(self.words[0], monotonic_ms), self.number, is_late=False)]
         return [
@@ -132,7 +134,7 @@ class Stretch:
         return 1 if self.words[0].monotonic_ms <= self.start_ms else 0
 
     def _held(self, monotonic_ms: int) -> list[tuple[int, BelievedTime]]:
-        """List the same, each with the place of the word that brought it."""
+        """List the same times, each with the place of the word that brought it."""
         held = [(0, away_from(self.words[0], monotonic_ms))]
         for place in range(1, len(self.words)):
             known = held[-1][1]

@@ -90,7 +90,7 @@ class ClockLedger:
     def at(self, boot: int, monotonic_ms: int) -> BelievedTime | None:
         """Tell the UTC time of a monotonic instant; None for a boot that never learned it."""
         stretch = self.stretch_of(boot, monotonic_ms)
-        return stretch.datings(monotonic_ms)[-1] if stretch is not None else None
+        return stretch.latest(monotonic_ms) if stretch is not None else None
 
     def heard(self, boot: int, monotonic_ms: int) -> list[BelievedTime]:
         """List the times that held for what was heard at an instant, one after another."""
@@ -254,6 +254,11 @@ class ClockLedger:
         of the hub's trusted time, 120 s in a home; else the hub's. Once told it changes only by
         more than 2 s, and then the row's stretch counts as revised.
         """
+        stretch = self.stretch_of(row.boot, row.monotonic_ms - 1)
+        if stretch is None:
+            return None
+        if stretch.is_quiet:
+            return self._resolve_by(stretch.latest(row.monotonic_ms), row)
         resolved = self._resolved(row)[0]
         return resolved[-1] if resolved else None
 

@@ -193,3 +193,15 @@ def test_a_piece_moves_only_what_the_one_before_no_longer_dated() -> None:
 
     assert (start_ms, end_ms) == (reach_ms - 1, 2 * reach_ms)
     assert all(one.start_ms >= end_ms for one in behind)
+
+
+@given(WORDS, st.lists(ROWS, max_size=10))
+def test_a_row_is_dated_by_the_last_time_that_it_was_told(
+    words: list[Piece], rows: list[LogRow]
+) -> None:
+    """Whether a stretch is quiet, so that one word settles it, or not."""
+    ledger = ClockLedger(words)
+
+    for row in rows:
+        resolved, told = ledger.resolve(row), ledger.datings(row)
+        assert [resolved[0] if resolved else None] == (told[-1:] or [None])
