@@ -203,5 +203,5 @@ def test_a_row_is_dated_by_the_last_time_that_it_was_told(
     ledger = ClockLedger(words)
 
     for row in rows:
-        resolved, told = ledger.resolve(row), ledger.datings(row)
-        assert [resolved[0] if resolved else None] == (told[-1:] or [None])
+        resolved = ledger.resolve(row)
+        assert ([] if resolved is None else [resolved[0]]) == ledger.datings(row)[-1:]
