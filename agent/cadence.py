@@ -6,9 +6,10 @@ changes, else once a slot. What a prepayment meter says of its credit: when it c
 slot. No row is logged twice, however often a telegram comes.
 """
 
-import dataclasses
 from collections import deque
 from collections.abc import Iterable, Iterator
+
+import msgspec
 
 from agent.heard import Heard
 from agent.registers import join_changes
@@ -77,7 +78,8 @@ class Cadence:
     def _is_new(self, heard: Heard) -> bool:
         """Take a row down as logged, unless the very same was logged a short while ago."""
         row = heard.at_ms, heard.sample.registers
-        if row in self._recent and not heard.changes:
+        # What is newer than all of them is none of them: they need not be looked through.
+        if heard.at_ms <= self.last_at_ms and row in self._recent and not heard.changes:
             return False
         self._recent.append(row)
         self.last_at_ms = max(self.last_at_ms, heard.at_ms)
@@ -97,7 +99,7 @@ class Cadence:
                 yield pending
             elif pending.changes:
                 changes = join_changes(pending.changes, heard.changes)
-                heard = dataclasses.replace(heard, changes=changes)
+                heard = msgspec.structs.replace(heard, changes=changes)
         bucket = self._bucket_of(heard.at_ms)
         if bucket == self._bucket:
             self._pending = heard
@@ -121,7 +123,7 @@ class Cadence:
         if heard.captured_at_ms == self._capture_ms and not heard.changes:
             if not any(v > self._counters.get(name, v) for name, v in heard.counters.items()):
                 return
-            heard = dataclasses.replace(
+            heard = msgspec.structs.replace(
                 heard,
                 captured_at_ms=None,
                 at_ms=heard.moment.utc_ms or heard.meter_clock_ms or heard.at_ms,

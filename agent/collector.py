@@ -6,12 +6,13 @@ What is not logged (`cadence.py` says what is) stays in memory for the display a
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
 
 import msgspec
 
 from agent.cadence import Cadence, behind_credit
-from agent.heard import Heard, Moment, counters_of
+from agent.heard import SHAPES, Heard, Moment, counters_of
 from agent.records import RunChange
 from agent.registers import HOLDS, SLACK_MS, UNDATED_SLACK_MS, CounterWatch, Verdict
 from agent.rows import LogRow
@@ -288,8 +289,10 @@ def _believed(
     changes: dict[str, Verdict] = {}
     refused: dict[str, str] = {}
     late: set[str] = set()
-    for register, value in sample.registers.items():
-        if register in COUNTERS:
+    registers = sample.registers
+    for register, is_counter in _watched_among(tuple(registers)):
+        value = registers[register]
+        if is_counter:
             verdict = state.watch.judge(
                 register, value, state.capture_progress_ms, slack_ms, source
             )
@@ -302,7 +305,7 @@ def _believed(
                 refused[register] = verdict.fault.value
             else:
                 changes[register] = verdict
-        elif register.endswith("_w") and abs(value) > MAX_POWER_W:
+        elif abs(value) > MAX_POWER_W:
             refused[register] = "impossible-power"
     if not refused and not late:
         return sample, changes
@@ -312,6 +315,12 @@ def _believed(
             state.doubted[register] = value
             doubts.append(Doubt(sample.meter, register, value, reason))
     return _without(sample, refused.keys(), late), changes
+
+
+@lru_cache(maxsize=SHAPES)
+def _watched_among(names: tuple[str, ...]) -> tuple[tuple[str, bool], ...]:
+    """List the counters and powers among registers, in order, and whether each is a counter."""
+    return tuple((one, one in COUNTERS) for one in names if one in COUNTERS or one.endswith("_w"))
 
 
 def _without(sample: Sample, refused: AbstractSet[str], late: AbstractSet[str]) -> Sample:

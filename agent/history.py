@@ -17,10 +17,11 @@ from agent.rows import LogRow
 from agent.summing import RunKey, runs_of_quantity
 from agent.timekeeping import ClockLedger
 from shared.calendar import slot_of_sample, utc_day_of_slot
+from shared.columns import columns_of
 from shared.meterdays import (
     SlotEdges,
     SlotUsage,
-    edges_of,
+    edges_of_each,
     join_into,
     pack_day,
     split_by_day,
@@ -128,12 +129,14 @@ class History:
 
         They count once the caller has made them durable, with the piece, and hands them to `adopt`.
         """
-        if not self._ledger.moved_by(piece):
+        moved = self._ledger.moved_by(piece)
+        if not moved:
             return []
+        before = self._ledger.before(piece)
         remade = []
         for meter_log in self._log.all_logs():
             log, to_seq = meter_log.log, self._folded.get(meter_log.log, 0)
-            utc_days = moved_days(self._log, self._ledger, piece, log, to_seq)
+            utc_days = moved_days(self._log, self._ledger, before, moved, log, to_seq)
             days: dict[RunKey, dict[int, bytes]] = {}
             for rows in rows_of_days(self._log, self._ledger, log, utc_days, to_seq):
                 for key, edges in self._edges(meter_log, rows):
@@ -294,10 +297,11 @@ def _edges_of_segment(
         for change in changes
         if change.from_seq <= rows[0].seq
     }
-    for register in dict.fromkeys(name for row in rows for name in row.registers):
-        if register in COUNTERS:
-            key = runs.get(register, RunKey(meter_log.log, register, ""))
-            yield key, edges_of(times_ms, [row.registers.get(register) for row in rows])
+    columns = columns_of([row.registers for row in rows])
+    counters = [register for register in columns if register in COUNTERS]
+    edges = edges_of_each(times_ms, [columns[register] for register in counters])
+    for register, in_slots in zip(counters, edges, strict=True):
+        yield runs.get(register, RunKey(meter_log.log, register, "")), in_slots
 
 
 def _joined(packed: bytes | None, utc_day: int, in_day: SlotEdges) -> bytes:

@@ -4,11 +4,11 @@ Pure.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
-from agent.heard import Heard
+from agent.heard import SHAPES, Heard, counters_among
 from agent.rows import LogRow
-from shared.readings import COUNTERS
 
 POWER = ("power_import_", "power_export_")
 
@@ -30,7 +30,7 @@ def follow(before: Latest | None, heard: Heard, now_ms: int) -> Latest:
     """Take the newest sample; one of energy alone does not take the power of a moment ago away."""
     if before is None:
         return Latest(heard, now_ms)
-    if _tells_power(before.heard) and not _tells_power(heard):
+    if not _tells_power(heard) and _tells_power(before.heard):
         return before
     return Latest(heard, now_ms, (before.pauses_ms[1], now_ms - before.monotonic_ms))
 
@@ -39,8 +39,14 @@ def note_counters(counters: dict[str, dict[str, int]], meter: str, rows: Iterabl
     """Take in what a commit says of a meter's counters: the newest of each, by register."""
     said = counters.setdefault(meter, {})
     for row in rows:
-        said |= {name: value for name, value in row.registers.items() if name in COUNTERS}
+        registers = row.registers
+        said |= {name: registers[name] for name in counters_among(tuple(registers))}
 
 
 def _tells_power(heard: Heard) -> bool:
-    return any(name.startswith(POWER) for name in heard.sample.registers)
+    return _is_power_among(tuple(heard.sample.registers))
+
+
+@lru_cache(maxsize=SHAPES)
+def _is_power_among(names: tuple[str, ...]) -> bool:
+    return any(name.startswith(POWER) for name in names)

@@ -4,10 +4,13 @@ Depends on the pieces alone, in the order they came: asked again after a restart
 times, and the same count of how often they have changed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
+
+from shared.ranges import Range, union
 
 MAX_UNCERTAINTY_MS = 2_000
 """No sample is framed until its time is known this well (DESIGN rule 2)."""
@@ -45,8 +48,9 @@ class Piece:
 
     @property
     def reach_ms(self) -> int:
-        """How far from itself a piece dates an instant well enough."""
-        return max(0, MAX_UNCERTAINTY_MS - self.uncertainty_ms) * 1_000_000 // DRIFT_PPM
+        """How far from itself a piece dates an instant well enough, to the last millisecond."""
+        drift_ms = max(0, MAX_UNCERTAINTY_MS - self.uncertainty_ms)
+        return ((drift_ms + 1) * 1_000_000 - 1) // DRIFT_PPM
 
 
 class BelievedTime(NamedTuple):
@@ -109,12 +113,14 @@ class Stretch:
     words: Sequence[Piece]
     number: int = 1
 
-    def datings(self, monotonic_ms: int) -> list[BelievedTime]:
-        """List the times that held for an instant one after another; the last one holds now."""
-        return [one.time for one in self.numbered(monotonic_ms)]
+    def latest(self, monotonic_ms: int) -> BelievedTime:
+        """Tell the time that holds for an instant now."""
+        if self.is_quiet:
+            return away_from(self.words[0], monotonic_ms)
+        return self._held(monotonic_ms)[-1][1]
 
-    def numbered(self, monotonic_ms: int) -> list["Dating"]:
-        """List the same, each with the number of the word that brought it."""
+    def numbered(self, monotonic_ms: int) -> list[Dating]:
+        """List the times that held for an instant one after another; the last one holds now."""
         if self.is_quiet:
             return [Dating(away_from(self.words[0], monotonic_ms), self.number, is_late=False)]
         return [
@@ -128,7 +134,7 @@ class Stretch:
         return 1 if self.words[0].monotonic_ms <= self.start_ms else 0
 
     def _held(self, monotonic_ms: int) -> list[tuple[int, BelievedTime]]:
-        """List the same, each with the place of the word that brought it."""
+        """List the same times, each with the place of the word that brought it."""
         held = [(0, away_from(self.words[0], monotonic_ms))]
         for place in range(1, len(self.words)):
             known = held[-1][1]
@@ -171,6 +177,26 @@ class Stretch:
             for turn_ms in (word.monotonic_ms - word.reach_ms, word.monotonic_ms + word.reach_ms):
                 instants |= {turn_ms - 1, turn_ms, turn_ms + 1}
         return sorted(one for one in instants if first_ms <= one <= self.end_ms)
+
+    def spans_where(self, holds: Callable[[int], bool]) -> list[Range]:
+        """List the spans `(start_ms, end_ms]` in which what is asked of an instant may hold.
+
+        It is asked at the turns alone: between two of them it holds nowhere if at neither end.
+        """
+        if len(self.words) == WORDS:
+            # A word that these have crowded out may have had a say, and its turns are not known.
+            return [(self.start_ms, self.end_ms)] if any(map(holds, self.turns)) else []
+        first_ms, *turns_ms = self.turns
+        # The very first instant is still of the stretch before: what begins here begins behind it.
+        asked_ms = sorted({first_ms, min(first_ms + 1, self.end_ms), *turns_ms})
+        held = [holds(at_ms) for at_ms in asked_ms]
+        spans = [(self.start_ms + 1, first_ms)] if held[0] and self.start_ms < first_ms else []
+        spans += [
+            (start_ms, end_ms)
+            for (start_ms, end_ms), ends in zip(pairwise(asked_ms), pairwise(held), strict=True)
+            if any(ends)
+        ]
+        return [(start_ms - 1, end_ms) for start_ms, end_ms in union(spans)]
 
     @cached_property
     def is_quiet(self) -> bool:

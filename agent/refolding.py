@@ -7,7 +7,7 @@ the result in once it is durable.
 from collections.abc import Iterator, Sequence
 
 from agent.finding import find_span
-from agent.pieces import Piece
+from agent.pieces import Revised
 from agent.reader import LogReader
 from agent.rows import LogRow
 from agent.timekeeping import MAX_KEPT_AGE_MS, ClockLedger
@@ -23,15 +23,20 @@ READ_ROWS = 20_000
 
 
 def moved_days(
-    reader: LogReader, ledger: ClockLedger, piece: Piece, log: int, to_seq: int
+    reader: LogReader,
+    ledger: ClockLedger,
+    before: ClockLedger,
+    moved: Sequence[Revised],
+    log: int,
+    to_seq: int,
 ) -> set[int]:
     """List the UTC days from and to which a piece has moved rows of a log, up to a sequence.
 
-    A row that nothing dated before comes to a day, too.
+    `before` is the ledger without the piece, `moved` the spans that it has moved. A row that
+    nothing dated before comes to a day, too.
     """
-    before = ledger.before(piece)
     days: set[int] = set()
-    for one in ledger.moved_by(piece):
+    for one in moved:
         span = find_span(reader, log, one.boot, one.start_ms, one.end_ms)
         for row in _read(reader, log, [span] if span else [], to_seq):
             old, new = before.resolve(row), ledger.resolve(row)

@@ -27,6 +27,13 @@ MAX_GAS_L_PER_HOUR = 40_000
 MAX_WATER_L_PER_HOUR = 20_000
 MAX_HEAT_MJ_PER_HOUR = 1_000
 
+MOST_PER_HOUR = {
+    Medium.GAS: MAX_GAS_L_PER_HOUR,
+    Medium.WATER: MAX_WATER_L_PER_HOUR,
+    Medium.HEAT: MAX_HEAT_MJ_PER_HOUR,
+}
+"""By what a register rises at the most, in its unit; electricity's follows from the fuse."""
+
 SLACK_MS = 60_000
 """Every bound allows a minute more: a meter's clock ticks whole seconds and its display lags."""
 
@@ -109,8 +116,9 @@ class CounterWatch:
 
     def __init__(self, medium: Medium, fuse_a: int = DEFAULT_FUSE_A) -> None:
         self._counters: dict[str, _Counter] = {}
-        self._medium = medium
-        self._fuse_a = fuse_a
+        power_w = fuse_a * NOMINAL_VOLTS * PHASES
+        self._most_per_hour = MOST_PER_HOUR.get(medium, power_w * 1_000)
+        self._rounding = 1 if medium is Medium.HEAT else 0
 
     def restore(self, register: str, value: int, at_ms: int, modulus: int) -> None:
         """Go on from what the log says of a register."""
@@ -139,12 +147,14 @@ class CounterWatch:
             known = self._counters[register] = _Counter(value, at_ms, source=source)
             known.heard[source] = (value, at_ms)
             return HOLDS
-        bound = self._bound(at_ms - known.at_ms + slack_ms)
-        if known.value <= value <= known.value + bound:
+        risen = value - known.value
+        # Most registers stand still: what is bounded is how far one may have risen.
+        if risen == 0 or 0 < risen <= self._bound(at_ms - known.at_ms + slack_ms):
             known.value, known.at_ms, known.suspects = value, at_ms, 0
             known.source, known.heard[source] = source, (value, at_ms)
             return HOLDS
         if value < known.value:
+            bound = self._bound(at_ms - known.at_ms + slack_ms)
             modulus = _wrap_modulus(register, known, value, bound)
             if modulus:
                 known.value, known.at_ms, known.suspects = value, at_ms, 0
@@ -189,15 +199,7 @@ class CounterWatch:
         return before <= value <= before + self._bound(at_ms - before_ms + slack_ms)
 
     def _bound(self, elapsed_ms: int) -> int:
-        elapsed_ms = max(elapsed_ms, SLACK_MS)
-        if self._medium is Medium.GAS:
-            return MAX_GAS_L_PER_HOUR * elapsed_ms // MS_PER_HOUR
-        if self._medium is Medium.WATER:
-            return MAX_WATER_L_PER_HOUR * elapsed_ms // MS_PER_HOUR
-        if self._medium is Medium.HEAT:
-            return MAX_HEAT_MJ_PER_HOUR * elapsed_ms // MS_PER_HOUR + 1
-        power_w = self._fuse_a * NOMINAL_VOLTS * PHASES
-        return power_w * 1_000 * elapsed_ms // MS_PER_HOUR
+        return self._most_per_hour * max(elapsed_ms, SLACK_MS) // MS_PER_HOUR + self._rounding
 
 
 def _wrap_modulus(register: str, known: _Counter, value: int, bound: int) -> int:

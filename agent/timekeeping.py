@@ -90,7 +90,7 @@ class ClockLedger:
     def at(self, boot: int, monotonic_ms: int) -> BelievedTime | None:
         """Tell the UTC time of a monotonic instant; None for a boot that never learned it."""
         stretch = self.stretch_of(boot, monotonic_ms)
-        return stretch.datings(monotonic_ms)[-1] if stretch is not None else None
+        return stretch.latest(monotonic_ms) if stretch is not None else None
 
     def heard(self, boot: int, monotonic_ms: int) -> list[BelievedTime]:
         """List the times that held for what was heard at an instant, one after another."""
@@ -184,13 +184,17 @@ class ClockLedger:
         return ClockLedger(pieces, self.tolerance_ms)
 
     def moved_by(self, piece: Piece) -> list[Revised]:
-        """List the stretches in which a piece just believed has changed the time of an instant."""
+        """List the spans in which a piece just believed has changed the time of an instant."""
         boot, before = piece.boot, self.before(piece)
+
+        def is_moved(at_ms: int) -> bool:
+            return before.heard(boot, at_ms) != self.heard(boot, at_ms)
+
         return [
-            Revised(boot, one.start_ms, one.end_ms, one.revision)
+            Revised(boot, start_ms, end_ms, one.revision)
             for one in stretches(boot, self._pieces[boot])
-            if not one.is_quiet
-            and any(before.heard(boot, at_ms) != self.heard(boot, at_ms) for at_ms in one.turns)
+            if piece in one.words and not one.is_quiet
+            for start_ms, end_ms in one.spans_where(is_moved)
         ]
 
     def forget(self, piece: Piece) -> None:
@@ -250,6 +254,11 @@ class ClockLedger:
         of the hub's trusted time, 120 s in a home; else the hub's. Once told it changes only by
         more than 2 s, and then the row's stretch counts as revised.
         """
+        stretch = self.stretch_of(row.boot, row.monotonic_ms - 1)
+        if stretch is None:
+            return None
+        if stretch.is_quiet:
+            return self._resolve_by(stretch.latest(row.monotonic_ms), row)
         resolved = self._resolved(row)[0]
         return resolved[-1] if resolved else None
 

@@ -66,6 +66,33 @@ class Backoff:
         self.failures = 0
 
 
+UNHEARD_S_MIN, UNHEARD_S_MAX = 1.0, 10.0
+"""An ingest that is started anew is back within a second or two; one that stays away is not."""
+
+SETTLED_MS = MS_PER_MINUTE
+"""So long after a pause the next one is the shortest again."""
+
+
+class Silence:
+    """How long nothing is said after messages that nobody heard, or that were refused.
+
+    Those that left together are one failure, however many they were.
+    """
+
+    def __init__(self, draw: Callable[[], float]) -> None:
+        self._backoff = Backoff(UNHEARD_S_MIN, UNHEARD_S_MAX, draw)
+        self._end_ms = 0
+
+    def end_ms(self, now_ms: int) -> int:
+        """Say until when to be silent, now that one more was not heard; times are monotonic."""
+        if now_ms < self._end_ms:
+            return self._end_ms
+        if now_ms - self._end_ms >= SETTLED_MS:
+            self._backoff.reset()
+        self._end_ms = now_ms + int(self._backoff.next_s() * MS_PER_SECOND)
+        return self._end_ms
+
+
 PROGRESS_WINDOW_MS = MS_PER_MINUTE
 """How far back the rate is measured: long enough for a steady figure, short enough to follow."""
 

@@ -17,7 +17,7 @@ from agent.log import Log
 from agent.records import MeterLog
 from agent.uplink.greeting import ANSWER_MS, Asked, log_states
 from agent.uplink.ledger import TOO_LARGE, Delivery
-from agent.uplink.pacing import Progress
+from agent.uplink.pacing import Progress, Silence
 from agent.uplink.port import Arrived, Channel, Connected, Disconnected, Event, Undelivered, Uplink
 from agent.uplink.rewinds import Rewinds
 from agent.uplink.sender import (
@@ -64,8 +64,6 @@ PROGRESS_NOTED_MS = MS_PER_SECOND
 LEARN_EVERY_MS = 30 * MS_PER_SECOND
 """How soon new rows of a span that is sent anew are looked at: it closes minutes after its end."""
 
-UNDELIVERED_PAUSE_MS = 5 * MS_PER_SECOND
-
 _logger = logging.getLogger(__name__)
 
 
@@ -96,6 +94,7 @@ class Session:
         """Whether the cloud has answered the hello of this connection."""
         self._not_before_ms = 0
         self._jitter = random.Random()  # noqa: S311 (spreads load, guards no secret)
+        self._silence = Silence(lambda: self._jitter.random())  # noqa: PLW0108 (tests draw theirs)
         self.state = SessionState(clone_seen_ms=self._kept_clone_ms)
         self._rewinds = Rewinds(log, self.state)
         self.progress = Progress()
@@ -246,7 +245,7 @@ class Session:
         elif isinstance(event, Undelivered):
             self._end(event.reason)
             self.state.is_connected = True
-            self._not_before_ms = self._hooks.monotonic_ms() + UNDELIVERED_PAUSE_MS
+            self._not_before_ms = self._silence.end_ms(self._hooks.monotonic_ms())
         elif isinstance(event, Arrived):
             self._take_message(event)
 

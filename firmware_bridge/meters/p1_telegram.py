@@ -14,6 +14,14 @@ from firmware_bridge.meters.civil_time import CivilTime
 from firmware_bridge.meters.codec import Refused, Telegram
 from firmware_bridge.meters.obis import IGNORED, NET_POWER, TABLE, Entry, groups_of, scale
 from firmware_bridge.meters.p1_findings import Findings
+from firmware_bridge.meters.p1_layout import (
+    LINE,
+    MAX_PLAIN_DIGITS,
+    POWERS,
+    TIME_CODE,
+    Layout,
+    learn_layout,
+)
 from firmware_bridge.meters.p1_submeter import VALUE_CODES, read_submeter
 from firmware_bridge.meters.serials import serial_of
 from shared.readings import COUNTERS, Medium, Quality, Sample
@@ -24,15 +32,11 @@ MAX_TEXT_CHARS = 1_024
 UNNAMED = "unnamed"
 """The id of a meter that prints neither a serial nor an identification."""
 
-_LINE = re.compile(
-    r"^([^()\r\n/!]++)\(([^()*\r\n]*+)(?:\*([^()\r\n]*+))?\)((?:(?:\r?\n)?\([^()\r\n]*\))*)",
-    re.MULTILINE,
-)
 _VALUE = re.compile(r"\(([^()]*)\)")
 _SUBMETER = re.compile(r"0-([1-9]\d?):(\d{1,3}\.\d{1,3}\.\d{1,3})")
-_POWERS = tuple(10**exponent for exponent in range(10))
-_MAX_FAST_DIGITS = 12
-"""Twelve digits times the largest scale (10**6) stay below 2**63 without a check."""
+
+LEARN_EVERY = 8
+"""A layout that fitted nothing is followed by the next so seldom: some meters never print alike."""
 
 _SERIAL_CODES = ("96.1.1", "96.1.0", "42.0.0", "96.1.255", "0.0.0")
 """Where the meter's own serial may be, the best first."""
@@ -41,7 +45,6 @@ _TEXT_CODES = ("96.13.0", "96.13.1", "96.13.2", "96.13.3", "96.13.4", "96.13.5")
 """Messages to the household: two in DSMR, six in Luxembourg."""
 
 _PRINTED_TIME = re.compile(r"\d{10,12}[SW]?")
-_TIME_CODE = "1.0.0"
 
 _cached_serial = lru_cache(maxsize=64)(serial_of)
 
@@ -55,6 +58,8 @@ class TelegramDecoder:
     def __init__(self, zone: ZoneInfo) -> None:
         self._times = CivilTime(zone)
         self._entries: dict[str, Entry] = {}
+        self._layout: Layout | None = None
+        self._unlike = LEARN_EVERY
 
     def decode(self, raw: bytes, *, checked: bool) -> list[Telegram | Refused]:
         """Return the telegram and a refusal for each impossible value in it.
@@ -63,10 +68,24 @@ class TelegramDecoder:
         that is whole and has no code of the table is a telegram of raw codes, and refused as well,
         so that it is counted.
         """
+        if not checked:
+            return self._read_lines(raw, checked=False)
+        if self._layout is not None:
+            telegram = self._layout.read(raw, self._times)
+            if telegram is not None:
+                self._unlike = LEARN_EVERY
+                return [telegram]
+        found = self._read_lines(raw, checked=True)
+        self._unlike += 1
+        if self._unlike >= LEARN_EVERY and len(found) == 1 and isinstance(found[0], Telegram):
+            self._layout, self._unlike = learn_layout(raw, found[0], self._times), 0
+        return found
+
+    def _read_lines(self, raw: bytes, *, checked: bool) -> list[Telegram | Refused]:
         text = raw.decode("latin-1")
         findings = Findings(raw)
         registers, entries = findings.registers, self._entries
-        for line in _LINE.findall(text):
+        for line in LINE.findall(text):
             code, number, unit, rest = line
             entry = entries.get(code)
             if entry is not None and not rest and (scaled := entry.get(unit)) is not None:
@@ -74,8 +93,8 @@ class TelegramDecoder:
                 whole, _, fraction = number.partition(".")
                 digits = whole + fraction
                 shift = exponent - len(fraction)
-                if digits.isdecimal() and len(digits) <= _MAX_FAST_DIGITS and shift >= 0:
-                    registers.setdefault(register, int(digits) * _POWERS[shift])
+                if digits.isdecimal() and len(digits) <= MAX_PLAIN_DIGITS and shift >= 0:
+                    registers.setdefault(register, int(digits) * POWERS[shift])
                     continue
             self._read_other(line, findings)
         if not checked:
@@ -103,7 +122,7 @@ class TelegramDecoder:
             _read_register(code, TABLE[groups], values, findings)
         elif groups in NET_POWER:
             _read_net_power(code, NET_POWER[groups], values, findings)
-        elif groups == _TIME_CODE or groups in _SERIAL_CODES:
+        elif groups == TIME_CODE or groups in _SERIAL_CODES:
             findings.printed.setdefault(groups, first)
         elif groups in _TEXT_CODES:
             _read_text(first, findings)
@@ -135,7 +154,7 @@ class TelegramDecoder:
         return [Telegram(tuple(samples), tuple(findings.texts)), *findings.refused]
 
     def _meter_time_ms(self, findings: Findings) -> int | None:
-        printed = findings.printed.get(_TIME_CODE)
+        printed = findings.printed.get(TIME_CODE)
         if not printed:
             return None
         time_ms = self._times.to_utc_ms(printed)
@@ -211,6 +230,6 @@ def _with_own_name(sample: Sample, others: list[Sample], fallback: str) -> Sampl
 def _refuse_unreadable_lines(text: str, findings: Findings) -> None:
     """Without a checksum, a damaged line shows only in not being one."""
     _, _, body = text.partition("\n")
-    for left in _LINE.sub("", body).split("\n"):
+    for left in LINE.sub("", body).split("\n"):
         if left.strip():
             findings.refuse("bad-value", f"line {left.strip()!r} cannot be read")

@@ -161,3 +161,47 @@ def test_a_restart_computes_the_same(words: list[Piece], at_ms: int) -> None:
 
     assert again.revised() == ledger.revised()
     assert again.resolve(row_at(1, at_ms)) == ledger.resolve(row_at(1, at_ms))
+
+
+@given(WORDS, st.lists(st.integers(0, 3 * MS_PER_DAY), max_size=30))
+def test_what_a_piece_moves_is_within_the_spans_that_it_is_said_to_move(
+    words: list[Piece], instants_ms: list[int]
+) -> None:
+    """No other instant before it is dated otherwise than it was, however many words there are."""
+    ledger = ClockLedger()
+    asked_ms = {*instants_ms, *(word.monotonic_ms + step for word in words for step in (0, 1))}
+
+    for piece in sorted(words, key=lambda one: one.monotonic_ms):
+        was_dated = ledger.size > 0
+        if not ledger.believe(piece) or not was_dated:
+            continue
+        before, moved = ledger.before(piece), ledger.moved_by(piece)
+        for at_ms in asked_ms:
+            is_within = any(one.start_ms < at_ms <= one.end_ms for one in moved)
+            if at_ms <= piece.monotonic_ms and not is_within:
+                assert before.heard(BOOT, at_ms) == ledger.heard(BOOT, at_ms)
+
+
+def test_a_piece_moves_only_what_the_one_before_no_longer_dated() -> None:
+    """A source that comes back each few hours has nothing dated anew that was dated well."""
+    reach_ms = said(0, 0, 1_000).reach_ms
+    ledger = ClockLedger([said(0, 0, 1_000)])
+    piece = said(2 * reach_ms, 0, 1_000)
+    ledger.believe(piece)
+
+    ((_, start_ms, end_ms, _), *behind) = ledger.moved_by(piece)
+
+    assert (start_ms, end_ms) == (reach_ms - 1, 2 * reach_ms)
+    assert all(one.start_ms >= end_ms for one in behind)
+
+
+@given(WORDS, st.lists(ROWS, max_size=10))
+def test_a_row_is_dated_by_the_last_time_that_it_was_told(
+    words: list[Piece], rows: list[LogRow]
+) -> None:
+    """Whether a stretch is quiet, so that one word settles it, or not."""
+    ledger = ClockLedger(words)
+
+    for row in rows:
+        resolved = ledger.resolve(row)
+        assert ([] if resolved is None else [resolved[0]]) == ledger.datings(row)[-1:]

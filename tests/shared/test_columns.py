@@ -41,7 +41,33 @@ def test_equal_steps_add_up_again(step: int) -> None:
 
     undone = from_deltas(to_deltas(values))
 
-    assert undone == (values, min(values), max(values))
+    assert undone.values == values
+    assert (undone.least, undone.greatest) == (min(values), max(values))
+
+
+@pytest.mark.parametrize("usual", [0, 1, 10, 255, 300])
+@pytest.mark.parametrize("apart", [(), (0,), (3, 4), (0, 1, 2, 358), tuple(range(0, 359, 7))])
+@pytest.mark.parametrize("others", [(9, 11), (0, 20), (-1, 600)])
+def test_steps_that_mostly_are_equal_add_up_again(
+    usual: int, apart: tuple[int, ...], others: tuple[int, int]
+) -> None:
+    """A meter that is a second late now and then, wherever in the frame, and one that sets back."""
+    deltas = [others[place % 2] if place in apart else usual for place in range(359)]
+    values = [1_000 * (1_700_000_000 + sum(deltas[:place])) for place in range(360)]
+
+    undone = from_deltas(Deltas(1_000, 1_700_000_000, deltas))
+
+    assert undone.values == values
+    assert (undone.least, undone.greatest) == (min(values), max(values))
+
+
+@given(st.lists(st.integers(-(2**64), 2**64), min_size=1, max_size=5), st.integers(1, 3))
+def test_values_past_64_bits_are_told_from_others(deltas: list[int], scale: int) -> None:
+    """Whether they rise or not, and however close to the limit they come."""
+    for first in (0, 2**63 - 1, -(2**63), 2**62):
+        undone = from_deltas(Deltas(scale, first, deltas))
+
+        assert undone.fits_int64 == all(-(2**63) <= one < 2**63 for one in undone.values)
 
 
 def test_a_register_of_whole_watt_hours_does_not_pay_for_milliwatt_hours() -> None:

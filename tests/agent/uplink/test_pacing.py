@@ -1,6 +1,6 @@
 """The token bucket, the pauses between tries, and how long a backlog will take."""
 
-from agent.uplink.pacing import Backoff, Progress, TokenBucket
+from agent.uplink.pacing import SETTLED_MS, Backoff, Progress, Silence, TokenBucket
 
 
 def test_a_burst_then_the_rate() -> None:
@@ -112,3 +112,43 @@ def test_many_receipts_in_a_second_are_one_point() -> None:
 
     assert len(progress.seen) <= 61
     assert progress.left_ms(49_995) == 0
+
+
+def test_silence_grows_while_nobody_listens() -> None:
+    """A second where an ingest is only started anew; a fleet asks no faster for a night of none."""
+    silence, now_ms, pauses_ms = Silence(lambda: 1.0), 5_000, []
+
+    for _ in range(6):
+        end_ms = silence.end_ms(now_ms)
+        pauses_ms.append(end_ms - now_ms)
+        now_ms = end_ms + 40
+
+    assert pauses_ms == [1_000, 2_000, 4_000, 8_000, 10_000, 10_000]
+
+
+def test_silences_of_many_hubs_differ() -> None:
+    """Half of each pause is drawn: hubs that lost their ingest together do not come together."""
+    draws = (lambda: 0.0, lambda: 0.5, lambda: 1.0)
+
+    ends_ms = [Silence(draw).end_ms(0) for draw in draws]
+
+    assert ends_ms == [500, 750, 1_000]
+
+
+def test_messages_that_nobody_heard_together_are_one_silence() -> None:
+    """A window full of frames is not so many failures, and none of them puts the end off."""
+    silence = Silence(lambda: 1.0)
+
+    assert [silence.end_ms(now_ms) for now_ms in (100, 130, 1_099)] == [1_100] * 3
+    assert silence.end_ms(1_100) == 3_100
+
+
+def test_silence_is_short_again_after_a_quiet_minute() -> None:
+    """What was refused once a while ago says nothing of now; what is refused each time does."""
+    silence = Silence(lambda: 1.0)
+    first_ms = silence.end_ms(0)
+    second_ms = silence.end_ms(first_ms + SETTLED_MS - 1)
+    third_ms = silence.end_ms(second_ms + SETTLED_MS)
+
+    assert second_ms - (first_ms + SETTLED_MS - 1) == 2_000
+    assert third_ms - (second_ms + SETTLED_MS) == 1_000

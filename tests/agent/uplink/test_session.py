@@ -9,12 +9,10 @@ from agent.records import MeterLog
 from agent.uplink import session as session_module
 from agent.uplink.framing import Chunk, Cut
 from agent.uplink.greeting import ANSWER_MS
+from agent.uplink.pacing import UNHEARD_S_MIN
 from agent.uplink.port import Channel
 from agent.uplink.sender import BURST_FRAMES
-from agent.uplink.session import (
-    PAUSED_ASK_MS,
-    UNDELIVERED_PAUSE_MS,
-)
+from agent.uplink.session import PAUSED_ASK_MS
 from shared.protocol import Hello, decode_hello, encode_message
 from tests.support.hubs import METER
 from tests.support.sessions import Scene, cut_everything
@@ -157,9 +155,10 @@ def test_nobody_listening_counts_as_offline(scene: Scene) -> None:
     scene.step()
     scene.uplink.undelivered_reason = None
     scene.uplink.published.clear()
-    scene.step(UNDELIVERED_PAUSE_MS - 1)
+    half_ms = int(UNHEARD_S_MIN * 500)
+    scene.step(half_ms - 1)
     during = scene.uplink.published.copy()
-    scene.step(1)
+    scene.step(half_ms + 1)
 
     assert during == []
     assert len(scene.uplink.taken(Channel.HELLO)) == 1
