@@ -64,15 +64,19 @@ class IngestService:
             return store_id(connection, self._clock.utc_ms())
 
     def ingest(self, messages: Sequence[Message]) -> list[Addressed]:
-        """Merge frames, and return the receipts that are due, by hub.
+        """Read frames and merge them; returns as `merge` does."""
+        now_ms = self._clock.utc_ms()
+        return self.merge([read_message(message, now_ms) for message in messages])
+
+    def merge(self, frames: Sequence[Read]) -> list[Addressed]:
+        """Merge frames that are read, and return the receipts that are due, by hub.
 
         Hubs share a transaction as far as none has to be waited for. Nothing in a payload can make
         it raise: what cannot be merged is set aside with its reason.
         """
         reads: dict[str, list[Read]] = {}
-        for message in messages:
-            read = read_message(message, self._clock.utc_ms())
-            reads.setdefault(message.thing, []).append(read)
+        for read in frames:
+            reads.setdefault(read.message.thing, []).append(read)
         receipts = self._take_together(reads) if len(reads) > 1 else {}
         for thing in sorted(reads.keys() - receipts.keys()):
             with self._sitting() as batch:
