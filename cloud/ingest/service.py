@@ -77,7 +77,12 @@ class IngestService:
         reads: dict[str, list[Read]] = {}
         for read in frames:
             reads.setdefault(read.message.thing, []).append(read)
-        receipts = self._take_together(reads) if len(reads) > 1 else {}
+        receipts: dict[str, list[Receipt]] = {}
+        left, first = sorted(reads), ""
+        while len(left) > 1:
+            taken, left = self._take_together({thing: reads[thing] for thing in left}, first)
+            receipts.update(taken)
+            first = left[0] if left else ""
         for thing in sorted(reads.keys() - receipts.keys()):
             with self._sitting() as batch:
                 batch.enter(thing)
@@ -85,12 +90,18 @@ class IngestService:
                 receipts[thing] = self._take(batch, thing, reads[thing])
         return [Addressed(thing, one) for thing in sorted(receipts) for one in receipts[thing]]
 
-    def _take_together(self, reads: Mapping[str, Sequence[Read]]) -> dict[str, list[Receipt]]:
-        """Take in what several hubs sent, in one transaction; those that are to wait are left."""
+    def _take_together(
+        self, reads: Mapping[str, Sequence[Read]], first: str
+    ) -> tuple[dict[str, list[Receipt]], list[str]]:
+        """Take in what several hubs sent, in one transaction, waiting for `first` alone.
+
+        Returns the receipts, and which hubs others have; a hub in neither is to be taken alone.
+        """
         with self._sitting() as batch:
-            entered = batch.enter_free(reads)
-            batch.read_ahead(one for thing in entered for one in reads[thing])
-            return {thing: self._take(batch, thing, reads[thing]) for thing in entered}
+            entered = batch.enter_free(reads, first)
+            batch.read_ahead(one for thing in entered.things for one in reads[thing])
+            taken = {thing: self._take(batch, thing, reads[thing]) for thing in entered.things}
+        return taken, entered.busy
 
     def _take(self, batch: Batch, thing: str, reads: Sequence[Read]) -> list[Receipt]:
         part = HubBatch(batch, thing, self._rules)
