@@ -6,8 +6,8 @@ never answered, and its hub sends it again.
 """
 
 import logging
-import queue
-import time
+import threading
+from collections import deque
 from typing import NamedTuple
 
 from cloud.ingest.intake import Message, Read, read_message
@@ -54,41 +54,41 @@ class Arrivals:
     """The queue; `put` is for the network's thread, `gather` for the worker's."""
 
     def __init__(self) -> None:
-        self._queue: queue.Queue[Arrival] = queue.Queue(MAX_QUEUED)
+        self._waiting: deque[Arrival] = deque()
+        self._wanted = 1
+        self._changed = threading.Condition()
 
     def __len__(self) -> int:
         """How many wait now."""
-        return self._queue.qsize()
+        return len(self._waiting)
 
     def put(self, kind: str, message: Message) -> bool:
         """Queue a message, waiting while there is no room; false where none came free."""
         read = _read_ahead(message) if kind == FRAMES else None
-        try:
-            self._queue.put(Arrival(kind, message, read), timeout=FULL_QUEUE_S_MAX)
-        except queue.Full:
-            return False
+        with self._changed:
+            if not self._changed.wait_for(self._has_room, FULL_QUEUE_S_MAX):
+                return False
+            self._waiting.append(Arrival(kind, message, read))
+            # To be woken for each message would take the worker as long as to read it.
+            if len(self._waiting) in (1, self._wanted):
+                self._changed.notify_all()
         return True
 
     def gather(self, count_max: int) -> list[Arrival]:
-        """Take what has arrived, waiting a little for company."""
-        try:
-            batch = [self._queue.get(timeout=POLL_S)]
-        except queue.Empty:
-            return []
-        until = time.monotonic() + LINGER_S
-        while len(batch) < count_max:
-            try:
-                batch.append(self._queue.get_nowait())
-                continue
-            except queue.Empty:
-                left = until - time.monotonic()
-            if left <= 0:
-                break
-            try:
-                batch.append(self._queue.get(timeout=left))
-            except queue.Empty:
-                break
+        """Take what has arrived, the oldest first, waiting a little for company."""
+        with self._changed:
+            self._wanted = count_max
+            if self._changed.wait_for(self._waiting.__len__, POLL_S):
+                self._changed.wait_for(self._is_enough, LINGER_S)
+            batch = [self._waiting.popleft() for _ in range(min(count_max, len(self._waiting)))]
+            self._changed.notify_all()
         return batch
+
+    def _has_room(self) -> bool:
+        return len(self._waiting) < MAX_QUEUED
+
+    def _is_enough(self) -> bool:
+        return len(self._waiting) >= self._wanted
 
 
 def _read_ahead(message: Message) -> Read | None:
