@@ -6,9 +6,11 @@ other frame is decoded whole, which also says what is wrong with it: the outline
 same either way.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
 from itertools import accumulate
-from typing import Annotated, NamedTuple
+from operator import or_
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -25,14 +27,18 @@ from shared.frames import (
     inflate,
 )
 from shared.meterdays import Edges, SlotEdges, edges_of_each, spans_of_rising
-from shared.readings import COUNTERS
+from shared.readings import COUNTERS, REGISTERS
 from shared.units import EARLIEST_PLAUSIBLE_MS, INT64_MAX, LATEST_PLAUSIBLE_MS, SLOT_MS
 
 MAX_STEP = 2**36
-"""What differs by more from sample to sample is looked at value by value."""
+"""What may fall and differs by more from sample to sample is looked at value by value."""
 
 _VERSION = 1
+_Scale = Annotated[int, msgspec.Meta(gt=0)]
+_Rise = Annotated[int, msgspec.Meta(ge=0)]
 _Step = Annotated[int, msgspec.Meta(ge=-MAX_STEP, le=MAX_STEP)]
+_Nothing = Annotated[list[int], msgspec.Meta(max_length=0)]
+_Qualities = Annotated[list[tuple[int, int]], msgspec.Meta(min_length=1, max_length=1)]
 _Span = tuple[int, int, int]
 """A slot, and the places of the first and the last sample in it."""
 
@@ -58,32 +64,75 @@ class Outline(NamedTuple):
 
 
 class _Steps(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """As `shared.columns.Deltas`, of small steps alone."""
+    """As `shared.columns.Deltas`, of one value at least: of times."""
 
-    scale: Annotated[int, msgspec.Meta(gt=0)]
+    scale: _Scale
+    first: int
+    deltas: list[int]
+
+
+class _Rising(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """As `_Steps`, of a counter: from zero, and never down."""
+
+    scale: _Scale
+    first: _Rise
+    deltas: list[_Rise]
+
+
+class _Small(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """As `_Steps`, of what may fall: in small steps."""
+
+    scale: _Scale
     first: int
     deltas: list[_Step]
 
 
-class _Column(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """As `shared.columns.WireColumn`, of a register that no sample lacks."""
+class _Column(Protocol):
+    """As `shared.columns.WireColumn`, of a register that is known and that no sample lacks."""
 
-    register: str
     run: str
     modulus: int
-    coded: _Steps
-    absent: Annotated[list[int], msgspec.Meta(max_length=0)]
+    coded: _Rising | _Small
 
 
-class _Body(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class _Body(Protocol):
     meter: str
     times: _Steps
     columns: list[_Column]
-    qualities: Annotated[list[tuple[int, int]], msgspec.Meta(min_length=1, max_length=1)]
+    qualities: list[tuple[int, int]]
     gaps: list[Gap]
 
 
-_decode = msgspec.msgpack.Decoder(_Body).decode
+def _struct(name: str, fields: list[tuple[str, Any]], tag: str | None = None) -> type[Any]:
+    return msgspec.defstruct(
+        name, fields, frozen=True, array_like=True, forbid_unknown_fields=True, tag=tag
+    )
+
+
+def _column_of(register: str) -> type[_Column]:
+    """Make the type of one register's column: its name, which comes first, says how to read on.
+
+    So the steps of a counter are seen to rise as they are read, and not once more after that.
+    """
+    steps = _Rising if register in COUNTERS else _Small
+    fields = [("run", str), ("modulus", int), ("coded", steps), ("absent", _Nothing)]
+    return _struct("_Column", fields, tag=register)
+
+
+_REGISTER_OF: dict[type[_Column], str] = {_column_of(name): name for name in REGISTERS}
+
+_decode: Callable[[bytes], _Body] = msgspec.msgpack.Decoder(
+    _struct(
+        "_Body",
+        [
+            ("meter", str),
+            ("times", _Steps),
+            ("columns", list[reduce(or_, _REGISTER_OF)]),  # type: ignore[misc]
+            ("qualities", _Qualities),
+            ("gaps", list[Gap]),
+        ],
+    )
+).decode
 
 
 def read_outline(envelope: Envelope) -> Outline:
@@ -125,9 +174,10 @@ def _is_below_zero(values: Sequence[int | None]) -> bool:
 def _ordinary(envelope: Envelope, body: _Body) -> Outline | None:
     """Draw the outline of an ordinary frame; None for any other, be it wrong or only rare."""
     count = len(body.times.deltas) + 1
-    names = [column.register for column in body.columns]
+    names = [_REGISTER_OF[type(column)] for column in body.columns]
     check_shape(envelope, body.meter, names, count, body.gaps)
-    check_names(body.meter, [(c.register, c.run, c.modulus) for c in body.columns])
+    named = zip(names, body.columns, strict=True)
+    check_names(body.meter, [(name, column.run, column.modulus) for name, column in named])
     length, quality = body.qualities[0]
     if length != count or not 0 <= quality <= MAX_QUALITY:
         return None
@@ -136,15 +186,19 @@ def _ordinary(envelope: Envelope, body: _Body) -> Outline | None:
         return None
     runs: dict[tuple[str, str], int] = {}
     edges: dict[tuple[str, str], SlotEdges] = {}
-    for column in body.columns:
-        if len(column.coded.deltas) + 1 != count or not _is_bounded(column.coded):
+    for name, column in zip(names, body.columns, strict=True):
+        coded = column.coded
+        if len(coded.deltas) + 1 != count:
             return None
-        if column.register in COUNTERS:
-            found = _edges(column.coded, times)
-            if found is None:
+        if isinstance(coded, _Small):
+            if not _is_bounded(coded):
                 return None
-            key = (column.register, column.run)
-            runs[key], edges[key] = column.modulus, found
+            continue
+        found = _edges(coded, times)
+        if found is None:
+            return None
+        key = (name, column.run)
+        runs[key], edges[key] = column.modulus, found
     return Outline(
         envelope.log_id,
         body.meter,
@@ -159,7 +213,7 @@ def _ordinary(envelope: Envelope, body: _Body) -> Outline | None:
     )
 
 
-def _is_bounded(coded: _Steps) -> bool:
+def _is_bounded(coded: _Small) -> bool:
     """Tell whether no value can pass 64 bits, however the steps lie."""
     return (abs(coded.first) + MAX_SAMPLES * MAX_STEP) * coded.scale <= INT64_MAX
 
@@ -204,11 +258,9 @@ def _spans_of_steps(first_ms: int, step_ms: int, step_count: int) -> Iterator[_S
         place = last + 1
 
 
-def _edges(coded: _Steps, times: _Times) -> SlotEdges | None:
-    """Add a counter's steps up to its values at the ends of each slot; None where it falls."""
+def _edges(coded: _Rising, times: _Times) -> SlotEdges | None:
+    """Add a counter's steps up to its values at the ends of each slot; None past 64 bits."""
     steps, scale, value = coded.deltas, coded.scale, coded.first
-    if value < 0 or min(steps, default=0) < 0:
-        return None
     edges: SlotEdges = {}
     for (slot, first, last), (opened_ms, closed_ms) in zip(times.spans, times.ends_ms, strict=True):
         if first:
@@ -216,4 +268,5 @@ def _edges(coded: _Steps, times: _Times) -> SlotEdges | None:
         opening = value * scale
         value += sum(steps[first:last])
         edges[slot] = Edges(opened_ms, opening, closed_ms, value * scale)
-    return edges
+    # It is nowhere greater than at its end.
+    return edges if value * scale <= INT64_MAX else None

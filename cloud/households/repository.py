@@ -66,6 +66,13 @@ _CLAIMED = (
 )
 
 
+_KNOWN = (
+    select(hubs.c.thing)
+    .where(hubs.c.thing.in_(bindparam("things", expanding=True)))
+    .order_by(hubs.c.thing)
+)
+
+
 @cache
 def _lock_free(dialect: str) -> Select[Any]:
     given = given_rows(dialect, {"thing": str})
@@ -108,6 +115,12 @@ def lock_free_hubs(connection: Connection, things: Sequence[str]) -> dict[str, H
     rows = {"rows": write_rows([{"thing": thing} for thing in things])}
     found = connection.execute(_lock_free(connection.dialect.name), rows)
     return {row.thing: Hub(*row) for row in found}
+
+
+def known_hubs(connection: Connection, things: Sequence[str]) -> list[str]:
+    """List those of these hubs that are known, by name, whoever has their locks."""
+    found = connection.execute(_KNOWN, {"things": list(things)})
+    return list(found.scalars())
 
 
 def write_hub(connection: Connection, hub: Hub) -> None:

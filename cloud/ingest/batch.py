@@ -1,8 +1,9 @@
 """One transaction of ingest: what its hubs are asked for is read at once, and written at once.
 
 Hubs that are heard together share a transaction, so that each pays for a part of it alone. It
-waits for nobody's lock while it holds several hubs': one that another worker has, or that is new,
-or whose meter is new, has a transaction of its own. Commits nothing.
+waits for no hub's lock while it holds another's: those that another worker has are left for a
+transaction that waits for the first of them before it takes the rest. A hub that is new, or whose
+meter is new, has a transaction of its own. Commits nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +13,7 @@ from sqlalchemy import Connection
 
 from cloud.changes.kinds import Change, usage_changes
 from cloud.changes.repository import note_of_many
-from cloud.households.repository import Hub, lock_free_hubs, lock_hub, write_hubs
+from cloud.households.repository import Hub, known_hubs, lock_free_hubs, lock_hub, write_hubs
 from cloud.ingest import merge, repository
 from cloud.ingest.intake import Read
 from cloud.ingest.repository import Log
@@ -28,6 +29,13 @@ class Entry(NamedTuple):
 
     hub: Hub
     standing: Standing
+
+
+class Entered(NamedTuple):
+    """The hubs that a batch has, and those `busy` that are known and another transaction's."""
+
+    things: list[str]
+    busy: list[str]
 
 
 class Batch:
@@ -52,12 +60,17 @@ class Batch:
             self._entries[thing] = Entry(hub, read_standings(self.connection, [thing])[thing])
         return self._entries[thing]
 
-    def enter_free(self, reads: Mapping[str, Sequence[Read]]) -> list[str]:
+    def enter_free(self, reads: Mapping[str, Sequence[Read]], first: str = "") -> Entered:
         """Take the locks of these hubs and of their meters as far as nothing is to wait for.
 
-        Returns those that are in; each of the others is to enter a batch of its own.
+        But for the lock of `first`, a hub that is known: it is waited for before any other is held.
+        Of the hubs that are not in, those that are not busy are to enter a batch of their own.
         """
-        hubs = lock_free_hubs(self.connection, sorted(reads))
+        waited = {first: lock_hub(self.connection, first, self.now_ms)} if first else {}
+        asked = sorted(reads.keys() - waited.keys())
+        hubs = {**waited, **lock_free_hubs(self.connection, asked)}
+        missing = sorted(reads.keys() - hubs.keys())
+        busy = known_hubs(self.connection, missing) if missing else []
         of_hub = {thing: _meters_of(hub, reads[thing]) for thing, hub in hubs.items()}
         wanted = {one for meters in of_hub.values() for one in meters}
         self._mediums = repository.lock_known_meters(self.connection, wanted)
@@ -65,7 +78,7 @@ class Batch:
         standings = read_standings(self.connection, entered)
         self._entries = {thing: Entry(hubs[thing], standings[thing]) for thing in entered}
         self.store.read_ahead(one for thing in entered for one in of_hub[thing])
-        return entered
+        return Entered(entered, busy)
 
     def read_ahead(self, reads: Iterable[Read]) -> None:
         """Read the logs of these messages, of hubs whose locks are held, and what lies under them.

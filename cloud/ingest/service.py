@@ -64,16 +64,25 @@ class IngestService:
             return store_id(connection, self._clock.utc_ms())
 
     def ingest(self, messages: Sequence[Message]) -> list[Addressed]:
-        """Merge frames, and return the receipts that are due, by hub.
+        """Read frames and merge them; returns as `merge` does."""
+        now_ms = self._clock.utc_ms()
+        return self.merge([read_message(message, now_ms) for message in messages])
+
+    def merge(self, frames: Sequence[Read]) -> list[Addressed]:
+        """Merge frames that are read, and return the receipts that are due, by hub.
 
         Hubs share a transaction as far as none has to be waited for. Nothing in a payload can make
         it raise: what cannot be merged is set aside with its reason.
         """
         reads: dict[str, list[Read]] = {}
-        for message in messages:
-            read = read_message(message, self._clock.utc_ms())
-            reads.setdefault(message.thing, []).append(read)
-        receipts = self._take_together(reads) if len(reads) > 1 else {}
+        for read in frames:
+            reads.setdefault(read.message.thing, []).append(read)
+        receipts: dict[str, list[Receipt]] = {}
+        left, first = sorted(reads), ""
+        while len(left) > 1:
+            taken, left = self._take_together({thing: reads[thing] for thing in left}, first)
+            receipts.update(taken)
+            first = left[0] if left else ""
         for thing in sorted(reads.keys() - receipts.keys()):
             with self._sitting() as batch:
                 batch.enter(thing)
@@ -81,12 +90,18 @@ class IngestService:
                 receipts[thing] = self._take(batch, thing, reads[thing])
         return [Addressed(thing, one) for thing in sorted(receipts) for one in receipts[thing]]
 
-    def _take_together(self, reads: Mapping[str, Sequence[Read]]) -> dict[str, list[Receipt]]:
-        """Take in what several hubs sent, in one transaction; those that are to wait are left."""
+    def _take_together(
+        self, reads: Mapping[str, Sequence[Read]], first: str
+    ) -> tuple[dict[str, list[Receipt]], list[str]]:
+        """Take in what several hubs sent, in one transaction, waiting for `first` alone.
+
+        Returns the receipts, and which hubs others have; a hub in neither is to be taken alone.
+        """
         with self._sitting() as batch:
-            entered = batch.enter_free(reads)
-            batch.read_ahead(one for thing in entered for one in reads[thing])
-            return {thing: self._take(batch, thing, reads[thing]) for thing in entered}
+            entered = batch.enter_free(reads, first)
+            batch.read_ahead(one for thing in entered.things for one in reads[thing])
+            taken = {thing: self._take(batch, thing, reads[thing]) for thing in entered.things}
+        return taken, entered.busy
 
     def _take(self, batch: Batch, thing: str, reads: Sequence[Read]) -> list[Receipt]:
         part = HubBatch(batch, thing, self._rules)

@@ -2,15 +2,14 @@
 
 Any number run side by side on one database and one shared subscription. Between the network thread
 and the worker lies a bounded queue; a full one holds the broker up, and what is lost with a worker
-is sent again by the hub, which never had a receipt for it.
+is sent again by the hub, which never had a receipt for it. The network thread reads the frames of
+the next batch while the worker waits for the commit of this one.
 """
 
 import logging
-import queue
 import threading
 import time
 from collections import Counter
-from typing import NamedTuple
 
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -18,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from cloud.config import Config
 from cloud.db import Database
 from cloud.households.repository import household_of
+from cloud.ingest.arrivals import FRAMES, Arrival, Arrivals
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
 from cloud.ingest.service import Addressed, IngestService
@@ -31,20 +31,8 @@ from shared.clock import Clock
 from shared.errors import BadInputError
 from shared.protocol import encode_message
 
-MAX_QUEUED = 256
-"""Messages between the network and the database: at the largest frame 32 MB."""
-
-MAX_BATCH = 64
-"""One commit for so many frames: its cost is shared, and its lock is held for some milliseconds."""
-
-LINGER_S = 0.003
-"""How long a batch waits for company: less than a commit takes."""
-
-POLL_S = 0.2
-"""How soon an idle worker notices that it is to stop."""
-
-FULL_QUEUE_S_MAX = 10.0
-"""Held up longer the connection would miss its keepalive; the hub sends what is dropped again."""
+MAX_BATCH = 128
+"""One commit for so many frames: its cost is shared, and its locks are held for tens of ms."""
 
 MAX_TRIES = 5
 RETRY_S = 0.5
@@ -53,15 +41,6 @@ _DATABASE_AWAY = (OperationalError, InterfaceError, InternalError, PoolTimeoutEr
 """What passes by itself; any other error is one message's doing, and found by trying each alone."""
 
 _log = logging.getLogger(__name__)
-
-
-class Arrival(NamedTuple):
-    """A message off the wire."""
-
-    kind: str
-    thing: str
-    payload: bytes
-    received_at_ms: int
 
 
 class IngestWorker:
@@ -80,7 +59,7 @@ class IngestWorker:
         self._service = IngestService(database, clock, rules)
         self._upkeep = Upkeep(self._service, database, clock, lake)
         self._upkeep_due_s = time.monotonic()
-        self._arrivals: queue.Queue[Arrival] = queue.Queue(MAX_QUEUED)
+        self._arrivals = Arrivals()
         self._is_stopping = threading.Event()
         self.counts: Counter[str] = Counter()
         self.link = BrokerLink(
@@ -92,14 +71,14 @@ class IngestWorker:
         self.link.start()
         try:
             while not self._is_stopping.is_set():
-                batch = self._gather(MAX_BATCH)
+                batch = self._arrivals.gather(MAX_BATCH)
                 if batch:
                     self._work(batch)
                 self._keep_up()
             self._finish()
         finally:
             self.link.stop()
-            self.counts["dropped"] += self._arrivals.qsize()
+            self.counts["dropped"] += len(self._arrivals)
 
     def stop(self) -> None:
         """Ask `run` to return."""
@@ -114,21 +93,20 @@ class IngestWorker:
             self.counts["dropped"] += 1
             return
         try:
-            thing = topics.check_hub(topics.thing_of(topic))
-            arrival = Arrival(topics.kind_of(topic), thing, payload, self._clock.utc_ms())
-            self._arrivals.put(arrival, timeout=FULL_QUEUE_S_MAX)
+            thing, kind = topics.check_hub(topics.thing_of(topic)), topics.kind_of(topic)
         except BadInputError as error:
             self.counts["bad-topic"] += 1
             _log.warning("message set aside: %s", error)
-        except queue.Full:
+            return
+        if not self._arrivals.put(kind, Message(thing, payload, self._clock.utc_ms())):
             self.counts["dropped"] += 1
 
     def _finish(self) -> None:
         """Work off what is queued now: messages that keep coming must not keep the worker."""
         self.link.unsubscribe()
-        left = self._arrivals.qsize()
+        left = len(self._arrivals)
         while left:
-            batch = self._gather(min(left, MAX_BATCH))
+            batch = self._arrivals.gather(min(left, MAX_BATCH))
             left -= len(batch)
             self._work(batch)
 
@@ -142,25 +120,6 @@ class IngestWorker:
         except Exception:  # noqa: BLE001  # the loop's boundary: upkeep must not end the worker
             self.counts["failed-upkeep"] += 1
             _log.exception("upkeep is put off")
-
-    def _gather(self, count_max: int) -> list[Arrival]:
-        """Take what has arrived, waiting a little for company."""
-        try:
-            batch = [self._arrivals.get(timeout=POLL_S)]
-        except queue.Empty:
-            return []
-        until = time.monotonic() + LINGER_S
-        while len(batch) < count_max:
-            try:
-                left = until - time.monotonic()
-                batch.append(
-                    self._arrivals.get(timeout=max(left, 0))
-                    if left > 0
-                    else self._arrivals.get_nowait()
-                )
-            except queue.Empty:
-                break
-        return batch
 
     def _work(self, batch: list[Arrival]) -> None:
         """Do a batch, or one by one what fails together: one message must not cost another hub's.
@@ -193,23 +152,25 @@ class IngestWorker:
         self.counts["failed-messages"] += len(batch)
 
     def _do(self, batch: list[Arrival]) -> None:
-        frames = [
-            Message(one.thing, one.payload, one.received_at_ms)
-            for one in batch
-            if one.kind == "frames"
-        ]
-        self._publish(self._service.ingest(frames))
+        frames = [one for one in batch if one.kind == FRAMES]
+        read = [one.read for one in frames if one.read is not None]
+        if read:
+            self._publish(self._service.merge(read))
+        for one in frames:
+            if one.read is None:
+                # It was too much to keep beside others, or breaks whoever reads it.
+                self._publish(self._service.ingest([one.message]))
         self.counts["frames"] += len(frames)
         for one in batch:
-            if one.kind != "frames":
+            if one.kind != FRAMES:
                 self._answer(one)
 
     def _answer(self, one: Arrival) -> None:
         try:
             if one.kind == "hello":
-                self._publish(self._service.greet(one.thing, one.payload))
+                self._publish(self._service.greet(one.thing, one.message.payload))
             elif one.kind == "status":
-                self._service.note_status(one.thing, one.payload)
+                self._service.note_status(one.thing, one.message.payload)
             elif one.kind == "get":
                 self._answer_tariff(one.thing)
         except BadInputError as error:

@@ -6,6 +6,7 @@ server of the bench's own that makes every commit durable.
 
 from typing import Any
 
+from cloud.ingest.worker import MAX_BATCH
 from tests.bench.feeds import Feed
 from tests.bench.storing import SETTINGS, WORKERS, Cost, copy_rows, merge, store, upsert_rows
 from tests.support.postgres import PostgresServer
@@ -39,7 +40,7 @@ def measure() -> list[dict[str, Any]]:
     shape = (
         f"frames of 360, 10 % twice, 5 % late; durable commits; {WORKERS} workers and the server"
     )
-    whole = "decode, merge, coverage and receipt; a commit for up to 64 frames"
+    whole = f"decode, merge, coverage and receipt; a commit for up to {MAX_BATCH} frames"
     lacks = "which keeps no coverage, repetitions or half hours"
     spread = f"12 hubs, each one's next hour in turn; {_split(in_turn, IN_TURN)}"
     rate = "samples/s"

@@ -1,6 +1,7 @@
 """Ways of storing frames in PostgreSQL, each in processes of its own: ours, and rows of samples."""
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -14,6 +15,7 @@ from sqlalchemy import text
 from cloud.bootstrap import open_database
 from cloud.config import load
 from cloud.db import Database
+from cloud.ingest.arrivals import FRAMES, Arrivals
 from cloud.ingest.hubbatch import Rules
 from cloud.ingest.intake import Message
 from cloud.ingest.repository import list_logs
@@ -92,19 +94,38 @@ Way = Callable[[Work], Share]
 
 
 def merge(work: Work) -> Share:
-    """Ingest all of it, as a worker does; the receipts are made and nobody hears them."""
+    """Ingest all of it, as a worker does; the receipts are made and nobody hears them.
+
+    A thread puts in the worker's queue what its network thread would.
+    """
     messages = messages_of(work.hubs, work.feed)
     database = Database(f"postgresql://hearthlink@/{work.database}?host={work.server}")
     service = IngestService(database, SystemClock(), Rules())
     with database.reading() as connection:
         backend = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
-    share = _measured(work.server_pid, backend, messages, lambda batch: len(service.ingest(batch)))
+    share = _measured(work.server_pid, backend, messages, partial(_ingest, service))
     last_seq = work.feed.frames * work.feed.samples - 1
     with database.reading() as connection:
         stored = {one.thing: one.coverage for one in list_logs(connection, Scope.of("home"))}
     assert all(stored[f"hub-{one}"] == [(0, last_seq, 0)] for one in work.hubs)
     database.close()
     return share
+
+
+def _ingest(service: IngestService, messages: Sequence[Message]) -> None:
+    arrivals, left = Arrivals(), len(messages)
+    hearing = threading.Thread(target=_hear, args=(arrivals, messages), daemon=True)
+    hearing.start()
+    while left:
+        batch = arrivals.gather(MAX_BATCH)
+        left -= len(batch)
+        service.merge([one.read for one in batch if one.read is not None])
+    hearing.join()
+
+
+def _hear(arrivals: Arrivals, messages: Sequence[Message]) -> None:
+    for one in messages:
+        arrivals.put(FRAMES, one)
 
 
 def insert_rows(work: Work, *, is_copy: bool) -> Share:
@@ -119,12 +140,19 @@ def insert_rows(work: Work, *, is_copy: bool) -> Share:
     with psycopg.connect(conninfo) as connection:
         connection.execute(STAGE)
         connection.commit()
-        write = partial(_write_rows, connection, is_copy=is_copy)
+        write = partial(_write_batches, connection, is_copy=is_copy)
         return _measured(work.server_pid, connection.info.backend_pid, messages, write)
 
 
 upsert_rows = partial(insert_rows, is_copy=False)
 copy_rows = partial(insert_rows, is_copy=True)
+
+
+def _write_batches(
+    connection: "psycopg.Connection[Any]", messages: Sequence[Message], *, is_copy: bool
+) -> None:
+    for place in range(0, len(messages), MAX_BATCH):
+        _write_rows(connection, messages[place : place + MAX_BATCH], is_copy=is_copy)
 
 
 def _write_rows(
@@ -154,15 +182,14 @@ def _measured(
     server: int,
     backend: int,
     messages: Sequence[Message],
-    take: Callable[[Sequence[Message]], object],
+    put_in: Callable[[Sequence[Message]], None],
 ) -> Share:
     first, messages = first_of(messages)
     for one in first:
-        take([one])
+        put_in([one])
     server_s = cpu_with_children_s(server)
     worker_s, backend_s, began_s = time.process_time(), cpu_s(backend), time.perf_counter()
-    for place in range(0, len(messages), MAX_BATCH):
-        take(messages[place : place + MAX_BATCH])
+    put_in(messages)
     ended_s = time.perf_counter()
     return Share(
         began_s,

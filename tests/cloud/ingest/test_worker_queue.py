@@ -7,8 +7,10 @@ import pytest
 from sqlalchemy.exc import DataError, OperationalError
 
 from cloud.households.revocations import revoke
+from cloud.ingest import arrivals
 from cloud.ingest import worker as module
-from cloud.ingest.intake import Message
+from cloud.ingest.arrivals import MAX_QUEUED
+from cloud.ingest.intake import Message, Read
 from cloud.ingest.service import Addressed, IngestService
 from cloud.ingest.upkeep import Upkeep
 from cloud.ingest.worker import IngestWorker
@@ -23,7 +25,7 @@ FRAMES = topics.frames("hub-1")
 
 @pytest.fixture(name="worker")
 def _worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> IngestWorker:
-    monkeypatch.setattr(module, "FULL_QUEUE_S_MAX", 0.01)
+    monkeypatch.setattr(arrivals, "FULL_QUEUE_S_MAX", 0.01)
     monkeypatch.setattr(module, "RETRY_S", 0.0)
     monkeypatch.setattr(BrokerLink, "start", lambda _: None)
     monkeypatch.setattr(BrokerLink, "unsubscribe", lambda _: None)
@@ -33,7 +35,7 @@ def _worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> IngestWorker:
 
 def test_full_queue_drops_and_counts(worker: IngestWorker) -> None:
     """What does not fit after a wait is counted; the hub will send it again."""
-    for _ in range(module.MAX_QUEUED + 2):
+    for _ in range(MAX_QUEUED + 2):
         worker.receive(FRAMES, b"")
 
     assert worker.counts["dropped"] == 2
@@ -65,13 +67,13 @@ def test_database_that_refuses_is_tried_again(
     """A batch survives a database that is away for a moment."""
     tries = []
 
-    def ingest(_self: IngestService, messages: list[Message]) -> list[Addressed]:
-        tries.append(len(messages))
+    def merge(_self: IngestService, frames: list[Read]) -> list[Addressed]:
+        tries.append(len(frames))
         if len(tries) < 3:
             raise OperationalError("INSERT", {}, Exception("database is locked"))
         return []
 
-    monkeypatch.setattr(IngestService, "ingest", ingest)
+    monkeypatch.setattr(IngestService, "merge", merge)
     worker.receive(FRAMES, b"x")
     worker.stop()
 
@@ -89,14 +91,14 @@ def test_one_poison_message_takes_no_other_with_it(
     """What fails together is tried one by one, at once: only the cause of it is given up."""
     done: list[bytes] = []
 
-    def ingest(_self: IngestService, messages: list[Message]) -> list[Addressed]:
-        payloads = [message.payload for message in messages]
+    def merge(_self: IngestService, frames: list[Read]) -> list[Addressed]:
+        payloads = [one.message.payload for one in frames]
         if b"poison" in payloads:
             raise poison_error
         done.extend(payloads)
         return []
 
-    monkeypatch.setattr(IngestService, "ingest", ingest)
+    monkeypatch.setattr(IngestService, "merge", merge)
     for payload in (b"one", b"poison", b"two"):
         worker.receive(FRAMES, payload)
     worker.receive(topics.hello("hub-1"), b"noise")
@@ -118,13 +120,13 @@ def test_messages_that_keep_coming_do_not_keep_the_worker(
     done: list[bytes] = []
     more = count()
 
-    def ingest(_self: IngestService, messages: list[Message]) -> list[Addressed]:
-        done.extend(message.payload for message in messages)
+    def merge(_self: IngestService, frames: list[Read]) -> list[Addressed]:
+        done.extend(one.message.payload for one in frames)
         if len(done) < 50:
             worker.receive(FRAMES, b"late %d" % next(more))
         return []
 
-    monkeypatch.setattr(IngestService, "ingest", ingest)
+    monkeypatch.setattr(IngestService, "merge", merge)
     for payload in (b"one", b"two"):
         worker.receive(FRAMES, payload)
     worker.stop()
@@ -156,14 +158,14 @@ def test_message_that_slips_in_while_stopping_is_counted(
 ) -> None:
     """The network thread may have been within `receive` when the worker was asked to stop."""
 
-    late = [module.Arrival("frames", "hub-1", b"late", START_MS)]
+    late = [Message("hub-1", b"late", START_MS)]
 
-    def ingest(_self: IngestService, _messages: list[Message]) -> list[Addressed]:
+    def merge(_self: IngestService, _frames: list[Read]) -> list[Addressed]:
         while late:
-            worker._arrivals.put(late.pop())
+            worker._arrivals.put("frames", late.pop())
         return []
 
-    monkeypatch.setattr(IngestService, "ingest", ingest)
+    monkeypatch.setattr(IngestService, "merge", merge)
     worker.receive(FRAMES, b"one")
     worker.stop()
 
@@ -178,10 +180,10 @@ def test_batch_given_up_does_not_end_the_worker(
 ) -> None:
     """A message that cannot be done is counted and the next one is taken up."""
 
-    def ingest(_self: IngestService, _messages: list[Message]) -> list[Addressed]:
+    def merge(_self: IngestService, _frames: list[Read]) -> list[Addressed]:
         raise error
 
-    monkeypatch.setattr(IngestService, "ingest", ingest)
+    monkeypatch.setattr(IngestService, "merge", merge)
     worker.receive(FRAMES, b"x")
     worker.stop()
 
