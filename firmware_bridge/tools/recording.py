@@ -112,7 +112,8 @@ def _mended(chunks: Iterable[bytes]) -> Iterator[bytes]:
 def _lines_of(chunks: Iterable[bytes]) -> Iterator[str]:
     """Yield the lines of a text; one that has no end is cut between two bytes."""
     waiting = ""
-    for number, text in enumerate(_texts_of(chunks)):
+    # A mark at the beginning may come in two pieces, the first of which says nothing yet.
+    for number, text in enumerate(filter(None, _texts_of(chunks))):
         lines = (waiting + (text if number else text.removeprefix("\ufeff"))).splitlines(True)
         waiting = lines.pop() if lines and not lines[-1].endswith("\n") else ""
         yield from (line.rstrip("\r\n") for line in lines)

@@ -82,6 +82,10 @@ def _know_no_other_store() -> Any:
     return patch.object(Session, "_meet_store", lambda _self, _store_id: None)
 
 
+def _doubt_nothing() -> Any:
+    return patch.object(Delivery, "doubt", lambda _self, _receipt, **_named: False)
+
+
 def _store_what_comes_again() -> Any:
     def merge_anew(
         self: merger.Merger, one: Outline, payload: bytes, received_at_ms: int, *, may_overlap: bool
@@ -140,6 +144,13 @@ SABOTAGES: dict[str, Sabotage] = {
     "rows are acknowledged before they are written": _acknowledge_before_it_is_written,
     "a receipt is given though the commit failed": _answer_without_commit,
     "another store is taken for the same": _know_no_other_store,
+    "what an answer lacks is not doubted": _doubt_nothing,
+    "what was sent is taken for stored, and no answer doubts it": lambda: _together(
+        _take_sent_for_stored(), _doubt_nothing()
+    ),
+    "another store is taken for the same, and no answer doubts it": lambda: _together(
+        _know_no_other_store(), _doubt_nothing()
+    ),
     "what comes twice is stored twice": _store_what_comes_again,
     "edges of a slot are replaced, not joined": _replace_instead_of_joining,
     "consent at the time of taking is forgotten": _forget_what_held_then,

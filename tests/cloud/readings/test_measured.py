@@ -131,7 +131,9 @@ def test_short_way_says_what_the_long_way_says(
     st.integers(-4, 3),
     st.integers(1, 5),
     st.lists(
-        st.tuples(st.sampled_from([_gap, _small_fall, _part]), st.integers(1, 9 * 48)), max_size=2
+        st.tuples(st.sampled_from([_gap, _small_fall, _part]), st.integers(1, 9 * 48)),
+        max_size=2,
+        unique_by=lambda harm: harm[1],
     ),
 )
 def test_days_of_clock_changes_are_the_same_both_ways(

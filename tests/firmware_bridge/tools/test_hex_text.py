@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from firmware_bridge.tools.hexdump import read_dump
@@ -117,6 +117,7 @@ def recorded_dump(content: bytes) -> bytes:
     style=st.sampled_from(["lines", "dump", "closed", "wide"]),
     cuts=st.lists(st.integers(0, 2_000), max_size=12),
 )
+@example(content=bytes(40), style="dump", cuts=[2])
 def test_file_is_read_alike_in_any_pieces(content: bytes, style: str, cuts: list[int]) -> None:
     """Wherever they fall, in a line's end and in a character of two bytes too."""
     rows = [content[start : start + 16] for start in range(0, len(content), 16)]
