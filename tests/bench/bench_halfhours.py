@@ -1,7 +1,4 @@
-"""How many bytes a half hour takes in PostgreSQL, beside plain rows and beside chDB.
-
-VictoriaMetrics, the other peer that comes to mind, is a server that no package of Python brings.
-"""
+"""How many bytes a half hour takes in PostgreSQL, beside plain rows, chDB and VictoriaMetrics."""
 
 import random
 import subprocess
@@ -9,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -20,6 +17,7 @@ from cloud.scope import Scope
 from shared.meterdays import Edges, SlotEdges
 from shared.units import SLOT_MS, SLOTS_PER_UTC_DAY
 from tests.bench.storing import SETTINGS
+from tests.bench.victoria import victoria_bytes
 from tests.support.postgres import PostgresServer
 
 DISK_METERS, DISK_DAYS = 24, 56
@@ -60,8 +58,17 @@ class Grown:
         return Change(dict.fromkeys(self._values, 0), days)
 
 
-def disk(server: PostgresServer) -> tuple[float, float, float | None]:
-    """Grow weeks of meter-days by the hour; returns bytes a half hour, as plain rows, and in chDB.
+class Kept(NamedTuple):
+    """Bytes a half hour and register: ours, as plain rows, and in peers that are installed."""
+
+    ours: float
+    plain: float
+    chdb: float | None
+    victoria: float | None
+
+
+def disk(server: PostgresServer) -> Kept:
+    """Grow weeks of meter-days by the hour, and weigh them.
 
     Households have ids of full length; what is kept of the runs themselves is counted in.
     """
@@ -93,7 +100,17 @@ def disk(server: PostgresServer) -> tuple[float, float, float | None]:
             " pg_total_relation_size('half_hours')"
         ).fetchone()
     assert found is not None
-    return found[0] / slots, found[1] / slots, chdb_bytes(meters)
+    victoria = victoria_bytes(
+        (number, register, slot, edges)
+        for number, meter in enumerate(meters)
+        for register, slot, edges in sorted(meter.rows)
+    )
+    return Kept(
+        found[0] / slots,
+        found[1] / slots,
+        chdb_bytes(meters),
+        None if victoria is None else victoria / slots,
+    )
 
 
 def chdb_bytes(meters: Sequence[Grown]) -> float | None:
@@ -116,15 +133,23 @@ def measure() -> list[dict[str, Any]]:
     """Grow weeks of half hours, and as many plain rows."""
     server = PostgresServer(SETTINGS)
     try:
-        ours_b, plain_b, chdb_b = disk(server)
+        kept = disk(server)
     finally:
         server.stop()
     edges = "opening and closing with their times; index in"
+    series = "an opening and a closing as series of their own; merged, no transactions"
     columns = "one merged part; whole columns, no rewriting, no transactions"
     return [
-        _row(ours_b, "a row for each", plain_b, edges, 1),
-        _row(ours_b, "target", 6, "autovacuum alone", 1),
-        *([] if chdb_b is None else [_row(ours_b, "chDB (ClickHouse)", chdb_b, columns, None)]),
+        _row(kept.ours, "a row for each", kept.plain, edges, 1),
+        _row(kept.ours, "target", 6, "autovacuum alone", 1),
+        *(
+            _row(kept.ours, peer, theirs, note, None)
+            for peer, theirs, note in (
+                ("chDB (ClickHouse)", kept.chdb, columns),
+                ("VictoriaMetrics", kept.victoria, series),
+            )
+            if theirs is not None
+        ),
     ]
 
 
