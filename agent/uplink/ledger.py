@@ -6,7 +6,7 @@ Only a receipt moves anything to stored; a message handed to the broker is merel
 from dataclasses import dataclass, field
 
 from shared.frames import MAX_SEQ
-from shared.protocol import Receipt
+from shared.protocol import MAX_RANGES_PER_RECEIPT, Receipt
 from shared.ranges import Range, contains, intersect, subtract, union
 
 REENCODE_TRIES = 1
@@ -125,6 +125,35 @@ class Delivery:
         ]
         rest = subtract([held], [(first, last) for first, last, _ in self.wanted])
         return sorted([*parts, *((first, last, 0) for first, last in rest)])
+
+    def doubt(self, receipt: Receipt, *, is_answer: bool) -> bool:
+        """Take back what a newer receipt lacks: its store was put back from a copy.
+
+        Certain where it answers the last hello, so was written after the hub heard that those are
+        stored; returns whether it takes a hello to know. Call it before `apply`.
+        """
+        forgotten = self._lacking(receipt)
+        if forgotten and is_answer:
+            self.stored = [
+                (*part, revision)
+                for first, last, revision in self.stored
+                for part in subtract([(first, last)], forgotten)
+            ]
+        return bool(forgotten) and not is_answer
+
+    def _lacking(self, receipt: Receipt) -> list[Range]:
+        """List what was stored and is not in this receipt, where it must have all of it.
+
+        Not where it is older, may have no room for more, or refuses what it has no log for.
+        """
+        is_newer = receipt.revision > self.receipt_revision
+        if not is_newer or receipt.rejected or len(receipt.stored) >= MAX_RANGES_PER_RECEIPT:
+            return []
+        return union(
+            part
+            for first, last, revision in self.stored
+            for part in subtract([(first, last)], _at_least(receipt.stored, revision))
+        )
 
     def apply(self, receipt: Receipt) -> list[tuple[int, int, str]]:
         """Take in a receipt; return the ranges it makes the hub hold.

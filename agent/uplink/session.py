@@ -305,6 +305,8 @@ class Session:
         if self._rules.outbid(receipt.stored):
             for one in self._deliveries.values():
                 one.clock_pieces = -1
+        if delivery.doubt(receipt, is_answer=self._asked.is_answer(receipt)):
+            self._wants_hello = True
         for first_seq, last_seq, code in delivery.apply(receipt):
             self._log.hold(meter_log.log, first_seq, last_seq, code)
         early_ms = int(BACKLOG_ANSWER_MS * self._jitter.uniform(1.0, 1.5))

@@ -1,4 +1,4 @@
-"""What the last long run of power cuts and kills said: `make soak` keeps it, this shows it."""
+"""What the long runs of faults said: `make soak` and `make prove` keep it, this shows it."""
 
 import json
 
@@ -9,6 +9,9 @@ from tests.soak.record import RECORD as TOTALS
 LEAST_CUTS = 10_000
 LEAST_KILLS = 1_000
 LEAST_HUB_KILLS = 200
+LEAST_SCHEDULES = 200_000
+LEAST_FAULTS = 500
+HARM = ("lost", "duplicated", "altered", "finer", "wrong_boundaries")
 
 
 def measure() -> list[dict[str, object]]:
@@ -37,8 +40,32 @@ def measure() -> list[dict[str, object]]:
             f"{run}; of {kills['acknowledged']:,} acknowledged rows {kills['lost']} lost, "
             f"{kills['doubled']} doubled",
         ),
+        *_schedules(),
         *_kills_of_hubs(),
     ]
+
+
+def _schedules() -> list[dict[str, object]]:
+    """Show the fault schedules played on virtual time and on real processes, over all runs."""
+    totals = json.loads(TOTALS.read_text())
+    rows: list[dict[str, object]] = []
+    if (played := totals.get("simulation")) is not None:
+        note = (
+            f"all runs; {played['faults']:,} faults, {played['samples']:,} samples, "
+            f"{played['violations']} violations"
+        )
+        violations = played["violations"]
+        name = "fault schedules simulated"
+        rows.append(_row(name, played["schedules"], LEAST_SCHEDULES, violations, note))
+    if (struck := totals.get("torture")) is not None:
+        harm = sum(struck[what] for what in HARM)
+        note = (
+            f"all runs; of {struck['committed']:,} rows {struck['lost']} lost, "
+            f"{struck['duplicated']} doubled, {struck['altered']} altered; longest recovery "
+            f"{struck['longest_recovery_s']} s"
+        )
+        rows.append(_row("faults of real processes", struck["faults"], LEAST_FAULTS, harm, note))
+    return rows
 
 
 def _kills_of_hubs() -> list[dict[str, object]]:

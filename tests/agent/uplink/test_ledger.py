@@ -1,10 +1,11 @@
 """Delivery: only receipts store, only what they list, and never on an older one's word."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.uplink.ledger import Delivery, Flight, merge_stored
-from shared.protocol import Receipt
+from shared.protocol import MAX_RANGES_PER_RECEIPT, Receipt
 
 HELD = (1, 100)
 
@@ -26,6 +27,79 @@ def test_a_receipt_stores_what_it_lists_and_nothing_else() -> None:
 
     assert delivery.stored_ranges() == [(1, 10), (21, 30)]
     assert delivery.unstored(HELD) == [(11, 20), (31, 100)]
+
+
+def full(first_seq: int) -> list[tuple[int, int, int]]:
+    """As many ranges as a receipt has room for."""
+    return [(first_seq + 2 * n, first_seq + 2 * n, 0) for n in range(MAX_RANGES_PER_RECEIPT)]
+
+
+def test_an_answer_that_lacks_what_was_stored_has_it_offered_again() -> None:
+    """The store was put back from a copy: nothing it once had is stored because it was."""
+    delivery = Delivery(stored=[(1, 40, 0)], receipt_revision=7)
+
+    asks = delivery.doubt(receipt(9, [(1, 10, 0), (21, 30, 0)]), is_answer=True)
+
+    assert not asks
+    assert delivery.unstored((1, 40)) == [(11, 20), (31, 40)]
+
+
+def test_an_answer_that_lists_nothing_forgets_everything() -> None:
+    """Also where the store knows of no row of the log any more."""
+    delivery = Delivery(stored=[(1, 2, 0)], receipt_revision=3)
+
+    delivery.doubt(receipt(9), is_answer=True)
+
+    assert delivery.stored == []
+    assert delivery.unsent((1, 2)) == [(1, 2)]
+
+
+def test_a_correction_forgotten_is_sent_again_as_one() -> None:
+    """The samples are stored as they first were; the later revision of them is not."""
+    delivery = Delivery(stored=[(1, 10, 0), (11, 20, 2)], wanted=[(11, 20, 2)])
+
+    delivery.doubt(receipt(5, [(1, 20, 0)]), is_answer=True)
+
+    assert delivery.stored == [(1, 10, 0)]
+    assert delivery.unstored((1, 20)) == [(11, 20)]
+
+
+def test_another_receipt_that_lacks_something_is_asked_about() -> None:
+    """It may be older than what the hub was told before it was started anew."""
+    delivery = Delivery(stored=[(1, 40, 0)])
+
+    asks = delivery.doubt(receipt(9, [(1, 30, 0)]), is_answer=False)
+
+    assert asks
+    assert delivery.stored == [(1, 40, 0)]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param(receipt(7, [(1, 10, 0)]), id="no newer than the last one"),
+        pytest.param(receipt(9, full(first_seq=51)), id="with no room for more"),
+        pytest.param(receipt(9, [], [(1, 200, "wrong-hub")]), id="of a log that is refused"),
+        pytest.param(receipt(9, [(1, 200, 1)]), id="that lists more, and at a later revision"),
+    ],
+)
+def test_a_receipt_that_need_not_list_all_takes_nothing_back(told: Receipt) -> None:
+    """What it omits is merely not claimed."""
+    delivery = Delivery(stored=[(1, 40, 0)], receipt_revision=7)
+
+    asks = [delivery.doubt(told, is_answer=is_answer) for is_answer in (True, False)]
+
+    assert asks == [False, False]
+    assert delivery.stored == [(1, 40, 0)]
+
+
+def test_a_receipt_with_room_left_must_list_all() -> None:
+    """One range short of full, it would have had room."""
+    delivery = Delivery(stored=[(1, 40, 0)])
+
+    asks = delivery.doubt(receipt(9, full(first_seq=51)[1:]), is_answer=False)
+
+    assert asks
 
 
 def test_what_is_in_flight_is_unsent_no_longer_and_unstored_still() -> None:

@@ -137,6 +137,50 @@ def test_a_cloud_that_stays_put_back_makes_no_storm(tmp_path: Path) -> None:
     assert len(hellos(scene)) == 5
 
 
+def test_a_hello_answered_with_less_than_was_stored_has_it_sent_again(tmp_path: Path) -> None:
+    """The store has counted as far as the hub knows, and says nothing else that gives it away."""
+    scene = settled(tmp_path)
+    scene.uplink.lose()
+    scene.connect()
+
+    scene.answer(revision=51, stored=[(1, 15, 0)])
+    scene.step(300_000)
+
+    assert scene.sent() == [(16, 20)]
+    assert scene.session.take_stored() == {scene.meter_log.log: [(1, 15, 0)]}
+
+
+def test_a_log_the_cloud_knows_nothing_of_any_more_is_sent_whole(tmp_path: Path) -> None:
+    """Of a log that goes on no more, no later row would show the hole."""
+    scene = settled(tmp_path)
+    scene.uplink.lose()
+    scene.connect()
+
+    scene.answer(revision=51, stored=[])
+    scene.step(300_000)
+
+    assert scene.sent() == [(1, 10), (11, 20)]
+
+
+def test_a_receipt_of_a_frame_that_lists_less_than_before_has_the_hub_ask(tmp_path: Path) -> None:
+    """Only the answer is sure to be newer than what the hub believes: until then it waits."""
+    scene = settled(tmp_path)
+    scene.step(HELLO_PAUSE_MS)
+    scene.cloud.hello_id = ""
+    log_id = scene.meter_log.log_id.hex()
+
+    scene.uplink.arrive(Channel.RECEIPTS, scene.cloud.receipt(log_id, revision=51))
+    scene.step()
+    before = scene.sent()
+    (hello,) = hellos(scene)
+    scene.answer(revision=52, stored=[(1, 19, 0)])
+    scene.step(300_000)
+
+    assert hello.hello_id
+    assert before == []
+    assert scene.sent() == [(20, 20)]
+
+
 def test_a_frame_that_a_receipt_passes_over_is_sent_again_soon(tmp_path: Path) -> None:
     """Later rows are stored: it was lost on the way, and does not wait for its hour."""
     scene = settled(tmp_path)
