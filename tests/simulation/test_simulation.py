@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.play import Theatre
+from tests.simulation import __main__ as command
+from tests.simulation.play import Outcome, Theatre
 from tests.simulation.schedule import KINDS, plan_of
+from tests.soak.record import next_seed
 
 ROOT = Path(__file__).parents[2]
 SCHEDULES = 5_000
@@ -51,6 +53,22 @@ def test_schedules_draw_every_fault() -> None:
 
 def _kinds(seed: int) -> set[str]:
     return {fault.kind for fault in plan_of(seed).faults}
+
+
+@pytest.mark.parametrize("violations", [[], ["lost"]])
+def test_only_schedules_that_all_hold_are_recorded(
+    violations: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one of them shows is mended first, and the same seeds are played again."""
+    record = tmp_path / "record.json"
+    outcomes = [Outcome(0), Outcome(1, violations)]
+    monkeypatch.setattr(command, "play_many", lambda _seeds, _jobs: [outcomes])
+    monkeypatch.setattr(sys, "argv", ["simulation", "--count=2", f"--record={record}"])
+
+    status = command.main()
+
+    assert status == len(violations)
+    assert next_seed(record, "simulation") == (0 if violations else 2)
 
 
 @pytest.mark.slow
