@@ -148,9 +148,6 @@ SABOTAGES: dict[str, Sabotage] = {
     "what was sent is taken for stored, and no answer doubts it": lambda: _together(
         _take_sent_for_stored(), _doubt_nothing()
     ),
-    "another store is taken for the same, and no answer doubts it": lambda: _together(
-        _know_no_other_store(), _doubt_nothing()
-    ),
     "what comes twice is stored twice": _store_what_comes_again,
     "edges of a slot are replaced, not joined": _replace_instead_of_joining,
     "consent at the time of taking is forgotten": _forget_what_held_then,

@@ -12,7 +12,7 @@ FOUND_BY = {
     "what was sent is taken for stored, and no answer doubts it": 10,
     "what a receipt leaves out is taken for stored": 10,
     "rows are acknowledged before they are written": 6,
-    "another store is taken for the same, and no answer doubts it": 11,
+    "another store is taken for the same": 317,
     "what an answer lacks is not doubted": 382_945,
     "what comes twice is stored twice": 8,
     "edges of a slot are replaced, not joined": 7,
@@ -25,7 +25,6 @@ FOUND_BY = {
 HEALED = {
     "a receipt is given though the commit failed": 13,
     "what was sent is taken for stored": 10,
-    "another store is taken for the same": 11,
 }
 """Another defence makes up for it, and it costs nothing.
 
